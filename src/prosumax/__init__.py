@@ -1,0 +1,15 @@
+"""prosumax simulates energy communities and local energy markets on JAX.
+
+Homes with load, solar and batteries trade electricity under a choice of rules and tariffs; a run says who pays what.
+
+    >>> import prosumax
+    >>> result = prosumax.run("street")
+    >>> result.kpis["cost"], result.households[0]["saving"]
+"""
+
+from prosumax.community import Community, build
+from prosumax.errors import InputError
+from prosumax.experiments import Result, compare, run
+from prosumax.scenario import Scenario, load_scenario
+
+__all__ = ["Community", "InputError", "Result", "Scenario", "build", "compare", "load_scenario", "run"]

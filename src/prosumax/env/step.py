@@ -1,0 +1,50 @@
+"""One step of a community: limit, store, order, clear, settle.
+
+State goes in and comes out; the same code serves one community, many (`vmap`), and a period (`scan`).
+"""
+
+from typing import NamedTuple
+
+from jaxtyping import Array, Float
+
+from prosumax import household, market, tariff
+from prosumax.community import Community, Series
+from prosumax.types import Fills, Flows
+
+
+class State(NamedTuple):
+    """What a community remembers from step to step."""
+
+    homes: household.HomeState
+
+
+class Record(NamedTuple):
+    """What happened in one step, per home: energy, trades between neighbours, and the bill."""
+
+    flows: Flows
+    local: Fills
+    bill: tariff.Bill
+
+
+def initial_state(community: Community) -> State:
+    """The community before the first step."""
+    return State(household.initial_state(community.homes))
+
+
+def step(
+    community: Community, state: State, now: Series, battery_kw: Float[Array, " home"]
+) -> tuple[State, Record]:
+    """Move the batteries, trade what is left over, and bill it (dispatch style: AAMAS 2025, MAHTM, CityLearn).
+
+    Arguments:
+        community: its devices, tariff constants and market.
+        state: before the step.
+        now: this step's row of `community.series`.
+        battery_kw: power each home asks of its battery, positive charges; limited to what it can do.
+    """
+    homes, flows = household.step(
+        community.homes, state.homes, now.load_kwh, now.solar_kwh, battery_kw, community.step_hours
+    )
+    prices = tariff.offered_prices(now.tariff, community.rates, flows.load_kwh.shape[-1])
+    local, grid = market.clear(community.stages, market.truthful_orders(flows.net_kwh, prices), prices)
+    return State(homes), Record(flows, local, tariff.settle(now.tariff, community.rates, local, grid))

@@ -1,0 +1,42 @@
+"""Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
+
+from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
+from prosumax.scenario.schema import (
+    Battery,
+    CityLearn,
+    CityLearnSolar,
+    Curve,
+    Home,
+    Market,
+    Period,
+    Price,
+    Scenario,
+    SyntheticLoad,
+    SyntheticSolar,
+    Table,
+    Tariff,
+    TimeOfUse,
+    Values,
+)
+
+__all__ = [
+    "Battery",
+    "CityLearn",
+    "CityLearnSolar",
+    "Curve",
+    "Home",
+    "Market",
+    "Period",
+    "Price",
+    "Scenario",
+    "SyntheticLoad",
+    "SyntheticSolar",
+    "Table",
+    "Tariff",
+    "TimeOfUse",
+    "Values",
+    "check_names",
+    "dump_scenario",
+    "load_scenario",
+    "presets",
+]

@@ -1,0 +1,221 @@
+"""From a name or a file, with overrides, to a checked scenario; and every mistake to one clear message."""
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from prosumax.errors import InputError, did_you_mean
+from prosumax.registry import Registry
+from prosumax.scenario import citylearn
+from prosumax.scenario.schema import Scenario
+
+
+def presets() -> dict[str, Path]:
+    """Name -> file of the scenarios that ship with the package."""
+    folder = resources.files("prosumax.scenario") / "presets"
+    return {Path(str(file)).stem: Path(str(file)) for file in sorted(folder.iterdir(), key=str) if file.name[0] != "_"}
+
+
+def load_scenario(
+    name_or_path: str | Path | Mapping[str, Any] | Scenario, overrides: Iterable[str] | Mapping[str, Any] = ()
+) -> Scenario:
+    """Read and check a scenario.
+
+    Arguments:
+        name_or_path: a preset's name, a YAML file, a CityLearn data set folder (with `schema.json`), or the content
+            itself as a mapping or a `Scenario`.
+        overrides: `"tariff.feed_in=0"` strings as on the command line, or a mapping from such paths to values. A
+            path goes through lists by index or by a home's name: `homes.0.battery.capacity_kwh`.
+
+    Raises:
+        InputError: anything that is not right, with the field, what was given, and what is allowed.
+    """
+    if isinstance(name_or_path, Scenario):
+        raw, source = name_or_path.model_dump(mode="json"), name_or_path.name
+    elif isinstance(name_or_path, Mapping):
+        raw, source = _plain(name_or_path), str(name_or_path.get("name", "scenario"))
+    else:
+        raw, source = _read(str(name_or_path))
+    items = overrides.items() if isinstance(overrides, Mapping) else map(_split_override, overrides)
+    for path, value in items:
+        _override(raw, path, value)
+    return _validate(raw, source)
+
+
+def dump_scenario(scenario: Scenario) -> str:
+    """The scenario as YAML that `load_scenario` reads back to an equal one."""
+    return yaml.safe_dump(scenario.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+
+
+def check_names(scenario: Scenario, mechanisms: Registry[Any], policies: Registry[Any]) -> None:
+    """Raise `InputError` when the scenario names a mechanism or a policy that does not exist."""
+    mechanisms.check(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
+    policies.check(scenario.policy, f"{scenario.name}: policy")
+    for number, home in enumerate(scenario.homes):
+        if home.policy is not None:
+            policies.check(home.policy, f"{scenario.name}: homes[{number}].policy")
+
+
+def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
+    known = presets()
+    path = known.get(name_or_path, Path(name_or_path).expanduser())
+    if path.is_dir():
+        return citylearn.scenario_from_folder(path), str(path)
+    if not path.is_file():
+        looks_like_a_path = path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
+        if looks_like_a_path and path.parent.is_dir():
+            near = did_you_mean(path.name, [file.name for file in path.parent.glob("*.y*ml")])
+            raise InputError(name_or_path, "there is no such file", f"Check the path. {near}".strip())
+        raise InputError(name_or_path, "is neither a preset nor a file", did_you_mean(name_or_path, known))
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InputError(f"{path}{line}", f"is not valid YAML ({error.problem})", "Mend the line.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "is not a text file in UTF-8", "Save it as UTF-8 YAML.") from error
+    if not isinstance(raw, dict):
+        raise InputError(str(path), f"holds {_show(raw)}, not a scenario", "Start from `prosumax scenarios`.")
+    _anchor_files(raw, path.parent.resolve())
+    return raw, name_or_path
+
+
+def _anchor_files(node: Any, folder: Path) -> None:
+    """Make `file:` entries and data set folders absolute: they are meant relative to the file that names them."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in {"file", "dataset"} and isinstance(value, str) and (folder / value).exists():
+                node[key] = str(folder / value)
+            elif key == "file" and isinstance(value, str):
+                node[key] = str(folder / Path(value).expanduser())
+            else:
+                _anchor_files(value, folder)
+    elif isinstance(node, list):
+        for value in node:
+            _anchor_files(value, folder)
+
+
+def _split_override(text: str) -> tuple[str, Any]:
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise InputError(f"--set {text}", "is not of the form a.b=value", "Write for example --set tariff.feed_in=0.")
+    try:
+        return path.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {text}", "the value is not valid YAML", "Quote it if it has special signs.") from error
+
+
+def _override(raw: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = [key for key in re.split(r"[.\[\]]+", path) if key]
+    node: Any = raw
+    for key in parents:
+        slot = _slot(node, key, path)
+        if isinstance(node, dict) and node.get(slot) is None:
+            node[slot] = {}
+        node = node[slot]
+    if not isinstance(node, dict | list):
+        raise InputError(f"--set {path}", f"goes through {_show(node)}, which has no fields", "Check the path.")
+    node[_slot(node, last, path)] = _plain(value)
+
+
+def _slot(node: Any, key: str, path: str) -> Any:
+    """Key of a mapping, or index of a list entry given by number or by its `name`."""
+    if not isinstance(node, list):
+        if not isinstance(node, dict):
+            raise InputError(f"--set {path}", f"goes through {_show(node)}, which has no fields", "Check the path.")
+        return key
+    names = [str(entry.get("name")) for entry in node if isinstance(entry, dict)]
+    if key in names:
+        return names.index(key)
+    if key.isdigit() and int(key) < len(node):
+        return int(key)
+    raise InputError(
+        f"--set {path}", f"there is no entry {key!r}", f"Use 0 to {len(node) - 1} or a name. {did_you_mean(key, names)}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Deep copy into dicts and lists, so that overrides never change the caller's mapping."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def _validate(raw: dict[str, Any], source: str) -> Scenario:
+    try:
+        return Scenario.model_validate(raw)
+    except ValidationError as error:
+        first, *others = error.errors()
+        where, what, cure = _explain(first, raw)
+        more = f" ({len(others)} more after this one.)" if others else ""
+        raise InputError(f"{source}: {where}", what, cure + more) from None
+
+
+def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
+    """Field, what was given, what is allowed, from one pydantic error."""
+    path, given = _field_path(error["loc"], raw)
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        fields = _allowed_fields(error["loc"][:-1])
+        return path, "there is no such field", did_you_mean(str(error["loc"][-1]), fields)
+    if kind == "missing":
+        return path, "is required and was not given", "Add it."
+    if kind == "literal_error":
+        allowed = [str(choice) for choice in re.findall(r"'([^']*)'|(\b\d+\b)", context["expected"]) for choice in choice]
+        return path, f"{_show(given)} is not a choice", did_you_mean(str(given), filter(None, allowed))
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        tags = re.findall(r"'([^']+)'", context.get("expected_tags", "")) or ["see the docs"]
+        tag = given.get("source") if isinstance(given, dict) else given
+        what = f"source {_show(tag)} is not one" if tag is not None else "has no `source`"
+        return f"{path}.source" if path else "source", what, did_you_mean(str(tag), tags)
+    if kind == "too_short" and path == "homes":
+        return path, "there are no homes", "Add at least one home with a name and a load."
+    message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
+    message = message.replace("Input should", "It should")
+    if kind == "value_error":
+        return path or "scenario", message[0].lower() + message[1:], f"Given: {_show(given)}."
+    return path or "scenario", f"got {_show(given)}", f"{message}."
+
+
+def _field_path(loc: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
+    """`homes[2].battery.capacity_kwh` and its value; union tags in pydantic's location are not part of what was written."""
+    path, node = "", raw
+    for position, part in enumerate(loc):
+        last = position == len(loc) - 1
+        if isinstance(part, int) and isinstance(node, list) and part < len(node):
+            path, node = f"{path}[{part}]", node[part]
+        elif isinstance(node, dict) and (part in node or (last and isinstance(part, str))):
+            path, node = f"{path}.{part}" if path else str(part), node.get(part)
+    return path, node
+
+
+def _allowed_fields(loc: tuple[int | str, ...]) -> list[str]:
+    """Fields of the model at a location, walking the JSON schema, which knows unions and their tags."""
+    schema = Scenario.model_json_schema()
+
+    def resolve(node: dict[str, Any]) -> list[dict[str, Any]]:
+        if "$ref" in node:
+            return resolve(schema["$defs"][node["$ref"].rsplit("/", 1)[1]])
+        branches = node.get("anyOf") or node.get("oneOf") or node.get("allOf")
+        return [leaf for branch in branches for leaf in resolve(branch)] if branches else [node]
+
+    nodes = resolve(schema)
+    for part in loc:
+        if isinstance(part, int):
+            nodes = [leaf for node in nodes if "items" in node for leaf in resolve(node["items"])]
+            continue
+        inside = [leaf for node in nodes if part in node.get("properties", {}) for leaf in resolve(node["properties"][part])]
+        tagged = [n for n in nodes if n.get("properties", {}).get("source", {}).get("const") == part]
+        nodes = inside or tagged or nodes
+    return sorted({name for node in nodes for name in node.get("properties", {})})
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

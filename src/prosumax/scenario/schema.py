@@ -1,0 +1,284 @@
+"""What a person writes: a community, its homes, its tariff and its market. Units are in the names or the docstring."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveFraction = Annotated[float, Field(gt=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+HourOfDay = Annotated[int, Field(ge=0, le=24)]
+
+
+class _Model(BaseModel):
+    # NaN and infinity are never what somebody meant by a capacity or a price.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Period(_Model):
+    """The steps that are simulated."""
+
+    start: datetime
+    """First moment of the first step, local time in `time_zone`, without offset."""
+    steps: Annotated[int, Field(ge=1)]
+    step_minutes: Literal[1, 5, 10, 15, 30, 60]
+    time_zone: str | None = "Europe/Brussels"
+    """IANA name; null for a clock without daylight saving."""
+
+    @field_validator("start")
+    @classmethod
+    def _naive(cls, start: datetime) -> datetime:
+        if start.tzinfo is not None:
+            raise ValueError("must be a local time without offset, such as 2023-01-01T00:00; the zone goes in time_zone")
+        return start
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError("is not an IANA time zone such as Europe/Brussels") from error
+        return name
+
+    @property
+    def step_hours(self) -> float:
+        """Length of a step in hours."""
+        return self.step_minutes / 60
+
+
+class Location(_Model):
+    """Where the roofs are."""
+
+    latitude_deg: Annotated[float, Field(ge=-90, le=90)]
+    longitude_deg: Annotated[float, Field(ge=-180, le=180)]
+    altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
+
+
+class Table(_Model):
+    """A column of the user's own CSV or Parquet file; see `prosumax.profiles.read_table`."""
+
+    source: Literal["table"]
+    file: Path
+    """Relative to the scenario file."""
+    column: str | None = None
+    """Wide table: the column. Long table: the home's name in `id_column`."""
+    id_column: str | None = None
+    value_column: str | None = None
+    time_column: str | None = None
+    unit: Literal["kWh", "Wh", "kW", "W"] | None = None
+    """Read from the header (`load_kwh`, `Load [kW]`) when absent."""
+    time_zone: str | None = None
+    """Of time stamps without offset; the period's zone when absent."""
+    fill: Literal["none", "interpolate", "zero"] = "none"
+    """What to do with gaps; by default they are an error that lists them."""
+
+
+class CityLearn(_Model):
+    """A series of a CityLearn data set."""
+
+    source: Literal["citylearn"]
+    dataset: str
+    """Name of a data set (fetched on first use) or a folder that holds one."""
+    building: str | None = None
+    skip_rows: Annotated[int, Field(ge=0)] = 0
+    """Rows of the data set before the first step of the period."""
+
+
+class Values(_Model):
+    """The numbers themselves: for small examples and tests."""
+
+    source: Literal["values"]
+    values: Annotated[list[float], Field(min_length=1)]
+    """One per step (kWh per step for a load or a roof, a price otherwise), or fewer, then repeated."""
+
+
+class SyntheticLoad(_Model):
+    """A generated household, see `prosumax.profiles.synthetic_load_kwh`."""
+
+    source: Literal["synthetic"]
+    lifestyle: Literal["couple", "family", "family_with_teenagers", "students", "home_business", "retired"]
+    annual_kwh: Annotated[float, Field(gt=0, le=200_000)] | None = None
+    """Scales the year; without it the lifestyle's mean, spread between homes."""
+
+
+class _Roof(_Model):
+    peak_kw: Annotated[float, Field(gt=0)]
+    """Installed power at standard test conditions, kWp."""
+
+
+class SyntheticSolar(_Roof):
+    """A roof under the scenario's sky, computed with pvlib."""
+
+    source: Literal["synthetic"]
+    tilt_deg: Annotated[float, Field(ge=0, le=90)] = 35.0
+    azimuth_deg: Annotated[float, Field(ge=0, le=360)] = 180.0
+    """Compass direction the roof faces; 180 is south."""
+
+
+class CityLearnSolar(CityLearn, _Roof):
+    """The roof of a CityLearn building: its generation per installed kW, times `peak_kw`."""
+
+
+class Curve(_Model):
+    """A piecewise-linear curve over a fraction between 0 and 1, constant outside its points."""
+
+    at: Annotated[list[Fraction], Field(min_length=2)]
+    """Rising fractions."""
+    value: Annotated[list[PositiveFraction], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _matching(self) -> "Curve":
+        if len(self.at) != len(self.value):
+            raise ValueError(f"`at` has {len(self.at)} points and `value` has {len(self.value)}; they must match")
+        if any(b <= a for a, b in zip(self.at, self.at[1:], strict=False)):
+            raise ValueError("the fractions in `at` must rise")
+        return self
+
+
+class Battery(_Model):
+    """A home battery; physics in `prosumax.household.battery`."""
+
+    capacity_kwh: Annotated[float, Field(gt=0)]
+    charge_kw: Annotated[float, Field(gt=0)]
+    discharge_kw: Annotated[float, Field(gt=0)] | None = None
+    """Same as `charge_kw` when absent."""
+    charge_efficiency: PositiveFraction = 0.9487
+    discharge_efficiency: PositiveFraction = 0.9487
+    efficiency_curve: Curve | None = None
+    """Round-trip efficiency over power as a fraction of its limit; replaces the two constants."""
+    power_curve: Curve | None = None
+    """Share of the power limit available over the state of charge."""
+    soc_min: Fraction = 0.0
+    soc_max: PositiveFraction = 1.0
+    initial_soc: Fraction | None = None
+    """`soc_min` when absent."""
+    self_discharge_per_month: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Fraction of the stored energy lost in 30 days."""
+    fade: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """CityLearn's capacity loss coefficient: capacity lost per full cycle, fraction."""
+
+    @model_validator(mode="after")
+    def _window(self) -> "Battery":
+        if self.soc_min >= self.soc_max:
+            raise ValueError(f"soc_min ({self.soc_min}) must be below soc_max ({self.soc_max})")
+        if self.initial_soc is not None and not self.soc_min <= self.initial_soc <= self.soc_max:
+            raise ValueError(f"initial_soc ({self.initial_soc}) must lie between soc_min and soc_max")
+        return self
+
+
+class Home(_Model):
+    """A household behind one meter; what it has is what it can do."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    load: Annotated[SyntheticLoad | Table | CityLearn | Values, Discriminator("source")]
+    solar: Annotated[SyntheticSolar | Table | CityLearnSolar | Values, Discriminator("source")] | None = None
+    battery: Battery | None = None
+    policy: str | None = None
+    """How this home decides; the scenario's policy when absent."""
+
+
+class Window(_Model):
+    """Hours of the day with their own price, local time; `to_hour` is the first hour that is out again."""
+
+    price: float
+    from_hour: HourOfDay
+    to_hour: HourOfDay
+    days: Literal["all", "weekdays", "weekend"] = "all"
+
+
+class TimeOfUse(_Model):
+    """A price that depends on the clock; of two windows that overlap the later one counts."""
+
+    source: Literal["time_of_use"]
+    default: float
+    windows: Annotated[list[Window], Field(min_length=1)]
+
+
+def _price_kind(raw: Any) -> str | None:
+    if isinstance(raw, dict):
+        return raw.get("source")
+    return getattr(raw, "source", "number")
+
+
+Price = Annotated[
+    Annotated[float, Tag("number")]
+    | Annotated[TimeOfUse, Tag("time_of_use")]
+    | Annotated[Table, Tag("table")]
+    | Annotated[CityLearn, Tag("citylearn")]
+    | Annotated[Values, Tag("values")],
+    Discriminator(_price_kind),
+]
+"""A number, or a table with a `source`: time_of_use, table, citylearn or values."""
+
+
+class Tariff(_Model):
+    """What the grid side charges and pays, in `currency` per kWh before VAT.
+
+    A kWh from the supplier costs (energy + network + levies) * (1 + vat).
+    """
+
+    currency: str = "EUR"
+    energy: Price
+    """The supplier's price per kWh."""
+    network: Price = 0.0
+    """Network charge per kWh."""
+    levies: Price = 0.0
+    """Levies and excise per kWh."""
+    feed_in: Price
+    """Paid to the home per kWh sent to the grid."""
+    vat: Fraction = 0.0
+    supplier_fee_per_year: NonNegative = 0.0
+    """Fixed fee per home, before VAT."""
+    network_fee_per_year: NonNegative = 0.0
+    """Fixed fee per home, before VAT."""
+    local_network: Fraction = 1.0
+    """Share of the network charge due on energy bought from a neighbour."""
+    local_levies: Fraction = 1.0
+    """Share of the levies due on energy bought from a neighbour."""
+    carbon_kg_per_kwh: Price = 0.0
+    """Carbon intensity of grid electricity."""
+
+
+class Market(_Model):
+    """The rule for exchanging electricity inside the community."""
+
+    mechanism: str = "none"
+    """`prosumax mechanisms` lists them."""
+
+
+class Scenario(_Model):
+    """A community as a person writes it; `prosumax.build` makes it runnable."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Letters, digits, dots, dashes; names the result folder."""
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of everything that is drawn: synthetic profiles, random policies."""
+    period: Period
+    location: Location | None = None
+    """Needed for synthetic solar."""
+    homes: Annotated[list[Home], Field(min_length=1)]
+    tariff: Tariff
+    market: Market = Market()
+    policy: str = "none"
+    """How homes decide; `prosumax policies` lists them."""
+
+    @field_validator("homes")
+    @classmethod
+    def _distinct_names(cls, homes: list[Home]) -> list[Home]:
+        names = [home.name for home in homes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two homes are called {twice[0]!r}; every home needs its own name")
+        return homes
+
+    @model_validator(mode="after")
+    def _roofs_have_a_place(self) -> "Scenario":
+        if self.location is None and any(isinstance(home.solar, SyntheticSolar) for home in self.homes):
+            raise ValueError("synthetic solar needs a `location` with latitude_deg and longitude_deg")
+        return self

@@ -1,0 +1,5 @@
+"""Tariffs: what the outside world charges and pays, and the bill of every home with each component named."""
+
+from prosumax.tariff.bill import Bill, TariffRates, TariffSeries, offered_prices, receipts, settle
+
+__all__ = ["Bill", "TariffRates", "TariffSeries", "offered_prices", "receipts", "settle"]

@@ -1,0 +1,86 @@
+"""The small values that pass between the rooms: orders, fills, prices, meters.
+
+Every array has the homes on its last axis (`home`); a plain call is one community in one step, `vmap` and `scan` add
+the batch and time axes. Energy is in kWh per step, money in the currency of the tariff.
+"""
+
+from typing import NamedTuple
+
+from jaxtyping import Array, Float
+
+
+class Orders(NamedTuple):
+    """One open order per home.
+
+    Attributes:
+        quantity_kwh: what the home wants; positive buys, negative sells, zero stays out.
+        price: limit price per kWh: the most a buyer pays, the least a seller takes.
+    """
+
+    quantity_kwh: Float[Array, " home"]
+    price: Float[Array, " home"]
+
+    @property
+    def buy_kwh(self) -> Float[Array, " home"]:
+        """Open purchase, >= 0."""
+        return self.quantity_kwh.clip(min=0)
+
+    @property
+    def sell_kwh(self) -> Float[Array, " home"]:
+        """Open sale, >= 0."""
+        return (-self.quantity_kwh).clip(min=0)
+
+
+class Fills(NamedTuple):
+    """What a stage traded for each home; all four are >= 0 unless a price is negative.
+
+    Attributes:
+        bought_kwh, sold_kwh: energy.
+        paid, earned: money for that energy.
+    """
+
+    bought_kwh: Float[Array, " home"]
+    sold_kwh: Float[Array, " home"]
+    paid: Float[Array, " home"]
+    earned: Float[Array, " home"]
+
+
+class Prices(NamedTuple):
+    """What the outside world offers a home in this step, per kWh; the alternative to every local trade.
+
+    Attributes:
+        retail: all-in price of a kWh from the supplier (energy, network, levies, VAT).
+        feed_in: what the supplier pays for a kWh sent to the grid.
+        local_charges: network, levies and VAT still due on a kWh bought from a neighbour.
+    """
+
+    retail: Float[Array, " home"]
+    feed_in: Float[Array, " home"]
+    local_charges: Float[Array, " home"]
+
+    @property
+    def worth_buying(self) -> Float[Array, " home"]:
+        """What a kWh from a neighbour saves the buyer: the truthful bid."""
+        return self.retail - self.local_charges
+
+
+class Flows(NamedTuple):
+    """Energy through one home in one step, kWh at the home's AC bus, all >= 0.
+
+    `load + charge + export = solar + discharge + import` holds by construction of the meter;
+    `stored` is inside the battery, so `stored_after = stored_before + charge - discharge - loss`.
+    """
+
+    load_kwh: Float[Array, " home"]
+    solar_kwh: Float[Array, " home"]
+    charge_kwh: Float[Array, " home"]
+    discharge_kwh: Float[Array, " home"]
+    battery_loss_kwh: Float[Array, " home"]
+    stored_kwh: Float[Array, " home"]
+    import_kwh: Float[Array, " home"]
+    export_kwh: Float[Array, " home"]
+
+    @property
+    def net_kwh(self) -> Float[Array, " home"]:
+        """Positive when the home's meter imports."""
+        return self.import_kwh - self.export_kwh
