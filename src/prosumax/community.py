@@ -35,7 +35,10 @@ from prosumax.tariff import TariffRates, TariffSeries
 
 _HOURS_PER_YEAR = 8760.0
 _HOURS_PER_MONTH = 720.0  # thirty days, the month of `self_discharge_per_month`
-_CURVE_POINTS, _SOC_POINTS = 5, 3  # of CityLearn's curves; shorter ones are padded, so that most scenarios share a shape
+_CURVE_POINTS, _SOC_POINTS = (
+    5,
+    3,
+)  # of CityLearn's curves; shorter ones are padded, so that most scenarios share a shape
 
 
 class Series(NamedTuple):
@@ -154,7 +157,9 @@ def time_index(period: Period) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
     try:
         start = pd.Timestamp(period.start).tz_localize(zone, ambiguous=True)
     except Exception as error:  # pandas passes on pytz or zoneinfo errors, depending on what is installed
-        raise InputError("period.start", f"{period.start} does not exist in {zone} (clock change)", "Start later.") from error
+        raise InputError(
+            "period.start", f"{period.start} does not exist in {zone} (clock change)", "Start later."
+        ) from error
     index = pd.date_range(start.tz_convert("UTC"), periods=period.steps, freq=f"{period.step_minutes}min")
     return index, index.tz_convert(zone)
 
@@ -209,9 +214,7 @@ class _Reader:
                 return self._time_of_use(source)
             case CityLearn() as source:
                 series = "carbon_kg_per_kwh" if "carbon" in field_name else "price"
-                return profiles.read_series(
-                    source.dataset, series, source.skip_rows, self.index, where, self.data_dir
-                )
+                return profiles.read_series(source.dataset, series, source.skip_rows, self.index, where, self.data_dir)
             case Table() as source:
                 return self._table(source, where, quantity="rate")
             case Values() as source:
@@ -253,7 +256,9 @@ class _Reader:
         values = np.asarray(source.values, dtype=np.float64)
         steps = len(self.index)
         if len(values) > steps:
-            raise InputError(f"{where}.values", f"has {len(values)} values for {steps} steps", "Give at most one per step.")
+            raise InputError(
+                f"{where}.values", f"has {len(values)} values for {steps} steps", "Give at most one per step."
+            )
         if not signed and (values < 0).any():
             first = int(np.argmax(values < 0))
             raise InputError(f"{where}.values[{first}]", f"is {values[first]:g}", "Energy must not be negative.")
@@ -283,11 +288,11 @@ def _batteries(batteries: list[Battery | None], hours: float) -> BatteryParams:
         max([_SOC_POINTS, *(len(curve.at) for curve in power_curves)]),
     )
     rows = [_battery(battery or absent, battery is not None, hours, *points) for battery in batteries]
-    return BatteryParams(*(jnp.asarray(np.stack(column), jnp.float32) for column in zip(*rows, strict=True)))
+    return BatteryParams(**{name: jnp.asarray(np.stack([row[name] for row in rows]), jnp.float32) for name in rows[0]})
 
 
-def _battery(battery: Battery, exists: bool, hours: float, curve_points: int, soc_points: int) -> BatteryParams:
-    """Parameters of one battery, as NumPy scalars and short vectors."""
+def _battery(battery: Battery, exists: bool, hours: float, curve_points: int, soc_points: int) -> dict[str, Any]:
+    """Parameters of one battery by name: numbers and short vectors."""
     discharge_kw = battery.charge_kw if battery.discharge_kw is None else battery.discharge_kw
     if battery.efficiency_curve is not None:
         power = _pad(battery.efficiency_curve.at, curve_points, rising=True)
@@ -301,21 +306,21 @@ def _battery(battery: Battery, exists: bool, hours: float, curve_points: int, so
     else:
         soc, share = np.linspace(0.0, 1.0, soc_points), np.ones(soc_points)
     initial = battery.soc_min if battery.initial_soc is None else battery.initial_soc
-    return BatteryParams(
-        capacity_kwh=np.float64(battery.capacity_kwh * exists),
-        charge_kw=np.float64(battery.charge_kw * exists),
-        discharge_kw=np.float64(discharge_kw * exists),
-        soc_min=np.float64(battery.soc_min),
-        soc_max=np.float64(battery.soc_max),
-        initial_soc=np.float64(initial),
-        standing_loss=np.float64(1.0 - (1.0 - battery.self_discharge_per_month) ** (hours / _HOURS_PER_MONTH)),
-        fade=np.float64(battery.fade),
-        efficiency_power=power,
-        charge_curve=charge_curve,
-        discharge_curve=discharge_curve,
-        power_soc=soc,
-        power_curve=share,
-    )
+    return {
+        "capacity_kwh": battery.capacity_kwh * exists,
+        "charge_kw": battery.charge_kw * exists,
+        "discharge_kw": discharge_kw * exists,
+        "soc_min": battery.soc_min,
+        "soc_max": battery.soc_max,
+        "initial_soc": initial,
+        "standing_loss": 1.0 - (1.0 - battery.self_discharge_per_month) ** (hours / _HOURS_PER_MONTH),
+        "fade": battery.fade,
+        "efficiency_power": power,
+        "charge_curve": charge_curve,
+        "discharge_curve": discharge_curve,
+        "power_soc": soc,
+        "power_curve": share,
+    }
 
 
 def _pad(points: list[float], count: int, rising: bool = False) -> NDArray[np.float64]:

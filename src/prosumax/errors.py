@@ -8,7 +8,7 @@ class InputError(ValueError):
     """Something the user gave is wrong; the message says where, what, and what to do.
 
     Arguments:
-        where: the place, as the user knows it: a field (`homes[2].battery.capacity_kwh`), a file and line, a command option.
+        where: the place, as the user knows it: a field (`homes[2].battery.capacity_kwh`), a file and line, an option.
         what: what was found there.
         cure: what to do about it, as one sentence.
 
@@ -27,7 +27,7 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
         given: the name that was not found.
         allowed: the names that exist.
     """
-    names = sorted(allowed)
+    names = list(allowed)
     near = get_close_matches(given.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
     listing = f"Allowed: {', '.join(names)}." if names else ""
     if not near:

@@ -79,9 +79,9 @@ def _hour_map(levels: Sequence[tuple[int, int, float]]) -> Rule:
 policies.register("citylearn-basic-rbc", "CityLearn's BasicRBC: charges from 22 to 8 h, discharges from 9 to 21 h.")(
     _hour_map([(1, 8, 0.091), (9, 21, -0.08), (22, 24, 0.091)])
 )
-policies.register("citylearn-basic-battery-rbc", "CityLearn's BasicBatteryRBC: charges from 6 to 14 h, else discharges.")(
-    _hour_map([(1, 5, -0.067), (6, 14, 0.11), (15, 24, -0.067)])
-)
+policies.register(
+    "citylearn-basic-battery-rbc", "CityLearn's BasicBatteryRBC: charges from 6 to 14 h, else discharges."
+)(_hour_map([(1, 5, -0.067), (6, 14, 0.11), (15, 24, -0.067)]))
 policies.register("citylearn-optimized-rbc", "CityLearn's OptimizedRBC: hourly fractions tuned on its 2022 data.")(
     _hour_map([(1, 6, 0.05532), (7, 15, -0.02), (16, 18, -0.044), (19, 22, -0.024), (23, 24, 0.034)])
 )

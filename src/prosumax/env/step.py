@@ -31,9 +31,7 @@ def initial_state(community: Community) -> State:
     return State(household.initial_state(community.homes))
 
 
-def step(
-    community: Community, state: State, now: Series, battery_kw: Float[Array, " home"]
-) -> tuple[State, Record]:
+def step(community: Community, state: State, now: Series, battery_kw: Float[Array, " home"]) -> tuple[State, Record]:
     """Move the batteries, trade what is left over, and bill it (dispatch style: AAMAS 2025, MAHTM, CityLearn).
 
     Arguments:

@@ -53,7 +53,8 @@ class Result:
         """Every series of the run, dimensions `time` (UTC, with `local_time` beside it) and `home`."""
         import xarray as xr
 
-        record, series = self.trajectory.record, {}
+        record = self.trajectory.record
+        series: dict[str, Any] = {}
         flows = record.flows._asdict()
         local = {"bought_locally_kwh": record.local.bought_kwh, "sold_locally_kwh": record.local.sold_kwh}
         for name, values in {**flows, **local}.items():
@@ -76,7 +77,9 @@ class Result:
 
     def to_frame(self) -> "pd.DataFrame":
         """The per-home time series as one long pandas table with `time`, `local_time` and `home` columns."""
-        per_home = self.timeseries.drop_vars([name for name in self.timeseries if "home" not in self.timeseries[name].dims])
+        per_home = self.timeseries.drop_vars(
+            [name for name in self.timeseries if "home" not in self.timeseries[name].dims]
+        )
         return per_home.to_dataframe().reset_index()
 
 
@@ -190,7 +193,9 @@ def save_comparison(results: Mapping[str, Result], folder: Path, extras: Mapping
         fresh = Path(scratch) / "result"
         for name, result in results.items():
             save(result, fresh / name)
-        (fresh / _MARKER).write_text(json.dumps({n: to_json(r) for n, r in results.items()}, indent=1), encoding="utf-8")
+        (fresh / _MARKER).write_text(
+            json.dumps({n: to_json(r) for n, r in results.items()}, indent=1), encoding="utf-8"
+        )
         for name, write in extras.items():
             write(fresh / name)
         if folder.exists():

@@ -13,10 +13,11 @@ from prosumax.market import mechanisms as known_mechanisms
 from prosumax.scenario import Scenario, check_names, load_scenario
 
 ScenarioLike = str | Path | Mapping[str, Any] | Scenario
-OnStage = Callable[[str], None]
+OnStage = Callable[[str, float], None]
+"""Called when a stage of the work begins: what it is, and the share of the whole that is done."""
 
 
-def _silent(stage: str) -> None:
+def _silent(stage: str, done: float) -> None:
     """Progress that nobody watches."""
 
 
@@ -35,7 +36,7 @@ def run(
         overrides: `"tariff.feed_in=0"` strings, or a mapping from such paths to values.
         seed: replaces the scenario's seed.
         data_dir: folder with data sets, looked at before the cache.
-        on_stage: called with a line whenever a new stage of the work begins.
+        on_stage: called with a line and the share done whenever a new stage of the work begins.
 
     Returns:
         The result, with `.kpis`, `.households` and `.timeseries`.
@@ -82,19 +83,22 @@ def _run_all(
     data_dir: str | Path | None,
     on_stage: OnStage,
 ) -> dict[str, Result]:
-    on_stage("Reading the scenario")
+    on_stage("Reading the scenario", 0.0)
     scenario = load_scenario(source, overrides)
     if seed is not None:
         scenario = load_scenario(scenario, {"seed": seed})
     check_names(scenario, known_mechanisms, policies)
-    on_stage(f"Reading profiles of {len(scenario.homes)} homes")
+    on_stage(f"Reading profiles of {len(scenario.homes)} homes", 0.0)
     before = time.perf_counter()
     profiles = read_profiles(scenario, data_dir)
     build_s = time.perf_counter() - before
+    names = mechanisms or [scenario.market.mechanism]
     results = {}
-    for name in mechanisms or [scenario.market.mechanism]:
+    for number, name in enumerate(names):
         variant = scenario.model_copy(update={"market": scenario.market.model_copy(update={"mechanism": name})})
-        on_stage(f"Simulating {variant.period.steps:,} steps of {len(variant.homes)} homes, {name}")
+        on_stage(
+            f"Simulating {variant.period.steps:,} steps of {len(variant.homes)} homes: {name}", number / len(names)
+        )
         results[name] = _run_one(variant, profiles, build_s)
     return results
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from prosumax import env, market, tariff
 from prosumax.agents import Policy, View
 from prosumax.community import Community, Series
-from prosumax.profiles.fetch import cache_folder
+from prosumax.profiles.datasets import cache_folder
 
 
 class Trajectory(NamedTuple):
@@ -79,6 +79,6 @@ def _compile(structure: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> jax.st
 
 def _use_compilation_cache() -> None:
     """Keep compiled programs between runs, unless the user has said where (or that none) already."""
-    if jax.config.jax_compilation_cache_dir is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

@@ -29,7 +29,7 @@ def mid_market_rate(orders: Orders, prices: Prices) -> tuple[Fills, Orders]:
 
 
 def _ratio(part: Float[Array, "*shape"], whole: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """part / whole, zero where there is nothing to share."""
+    """Part / whole, zero where there is nothing to share."""
     return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1.0), 0.0)
 
 

@@ -15,7 +15,7 @@ Stage = Callable[[Orders, Prices], tuple[Fills, Orders]]
 """A stage takes the open orders and what the grid offers; it returns what it traded and what is still open.
 
 It must be pure (jit, vmap and grad go through it), trade no more than was ordered, and pay out what it takes in.
-Parameters of a stage are bound with `jax.tree_util.Partial`, so that their arrays are traced and the function is static.
+Bind a stage's parameters with `jax.tree_util.Partial`: their arrays are traced and the function stays static.
 """
 
 mechanisms: Registry[tuple[Stage, ...]] = Registry("mechanism")

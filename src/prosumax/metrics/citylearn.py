@@ -21,8 +21,8 @@ def citylearn_kpis(
         step_hours: length of a step; windows are a day and 730 hours.
 
     Returns:
-        Ratios under CityLearn's names (1 = as without storage, lower is better; NaN where the baseline is zero), and the
-        equity figures: Gini and top-20 % share over positive relative benefits, percentage of homes that lose.
+        Ratios under CityLearn's names (1 = as without storage, lower is better; NaN where the baseline is zero), and
+        the equity figures: Gini and top-20 % share over positive relative benefits, percentage of homes that lose.
     """
     xp = net_kwh.__array_namespace__()
     day, month = round(24 / step_hours), round(730 / step_hours)
@@ -77,5 +77,5 @@ def _windows(net: Values, window: int, xp: Any) -> tuple[Values, Values]:
 
 
 def _ratio(part: Values, whole: Values, xp: Any) -> Values:
-    """part / whole, NaN where the whole is zero; unlike elsewhere a negative whole is kept, as CityLearn does."""
+    """Part / whole, NaN where the whole is zero; unlike elsewhere a negative whole is kept, as CityLearn does."""
     return xp.where(whole != 0, part / xp.where(whole != 0, whole, 1), xp.nan)

@@ -62,8 +62,8 @@ def community_kpis(flows: Flows, local: Fills, carbon_kg: Values, step_hours: fl
         Name -> number. `import_kwh` and `export_kwh` are those of one meter around the community (homes netted in every
         step); `home_import_kwh` and `home_export_kwh` are sums over the homes' meters. `self_consumption` and
         `self_sufficiency` count what the mechanism lets neighbours share; the two `*_physical` count all that stays
-        inside the community's meter, whatever the rule. Peaks, load factor (mean / peak import), peak-to-average ratio and
-        ramping (sum of absolute changes, kW) are of the community's meter.
+        inside the community's meter, whatever the rule. Peaks, load factor (mean / peak), peak-to-average ratio
+        and ramping (sum of absolute changes, kW) are of the community's meter.
     """
     xp = flows.load_kwh.__array_namespace__()
     net = flows.net_kwh.sum(1)
@@ -99,5 +99,5 @@ def community_kpis(flows: Flows, local: Fills, carbon_kg: Values, step_hours: fl
 
 
 def _ratio(part: Values, whole: Values, xp: Any) -> Values:
-    """part / whole; NaN where the whole is not positive and the ratio means nothing."""
+    """Part / whole; NaN where the whole is not positive and the ratio means nothing."""
     return xp.where(whole > 0, part / xp.where(whole > 0, whole, 1), xp.nan)

@@ -1,7 +1,7 @@
 """Time series: where numbers come from. One module per source; NumPy and pandas side, nothing here runs in JAX."""
 
 from prosumax.profiles.citylearn import read_load, read_series, read_solar
-from prosumax.profiles.fetch import DATASETS, fetch
+from prosumax.profiles.datasets import DATASETS, fetch
 from prosumax.profiles.load import LIFESTYLES, synthetic_load_kwh
 from prosumax.profiles.solar import Sky, solar_kwh_per_kwp, synthetic_sky
 from prosumax.profiles.tables import read_table

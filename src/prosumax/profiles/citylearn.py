@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError, did_you_mean
-from prosumax.profiles.fetch import locate_dataset
+from prosumax.profiles.datasets import locate_dataset
 
 # Our name -> the column's name in the new and in the old header, without unit, in lower case.
 _COLUMNS = {
@@ -28,7 +28,12 @@ _THERMAL = ("cooling_demand", "heating_demand", "dhw_demand", "cooling_load", "h
 
 
 def read_load(
-    dataset: str, building: str | None, skip_rows: int, index: pd.DatetimeIndex, where: str, data_dir: Path | None = None
+    dataset: str,
+    building: str | None,
+    skip_rows: int,
+    index: pd.DatetimeIndex,
+    where: str,
+    data_dir: Path | None = None,
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Electric load of a building, kWh per step [step], and notes for the user.
 
@@ -133,7 +138,11 @@ def _column(
     _check_clock(table, file, skip_rows, index, where)
     column = next((alias for alias in _COLUMNS[name] if alias in table), None)
     if column is None:
-        raise InputError(f"{where}: {file.name}", f"has no column {_COLUMNS[name][0]!r}", f"It has: {', '.join(table)}.")
+        raise InputError(
+            f"{where}: {file.name}",
+            f"has no column {_COLUMNS[name][0]!r}",
+            f"It has: {', '.join(map(str, table.columns))}.",
+        )
     raw = table[column].iloc[skip_rows : skip_rows + steps]
     values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=np.float64)
     bad = ~np.isfinite(values) | (~signed & (values < 0))
@@ -156,7 +165,9 @@ def _check_clock(table: pd.DataFrame, file: Path, skip_rows: int, index: pd.Date
     following = float(table["hour"].iloc[skip_rows + 1]) if len(table) > skip_rows + 1 else hour + 1
     step_minutes = round((index[1] - index[0]).total_seconds() / 60) if len(index) > 1 else 60
     if "minutes" not in table and (following == hour) != (step_minutes < 60):
-        raise InputError(f"{where}: {file.name}", f"is not in steps of {step_minutes} minutes", "Set period.step_minutes.")
+        raise InputError(
+            f"{where}: {file.name}", f"is not in steps of {step_minutes} minutes", "Set period.step_minutes."
+        )
     if int(hour - 1) % 24 != index[0].hour:
         raise InputError(
             f"{where}: {file.name} line {skip_rows + 2}",

@@ -4,7 +4,8 @@ First version: the sum of a home's appliances, without cars, heat pumps or elect
 model), holidays or illness. A home is drawn once (what it owns, how early it rises), then a calendar year of appliance
 cycles at one-minute resolution: how many start on a day (Poisson), when (the people's presence times the appliance's
 own hours), how long, at what power. The method is that of the CREST model, simplified; habits, ownership and cycles
-are this project's assumptions, chosen so that a Belgian home comes out near 3.5 MWh. Not yet compared with meters.
+are this project's assumptions, tuned once so that the energy, the peaks and the mean day come near those of a Belgian
+home of 3.5 MWh. So these prove nothing about the model, and it has not yet been compared with meters.
 
 References:
     Richardson, Thomson, Infield & Clifford, "Domestic electricity use: a high-resolution energy demand model",
@@ -77,7 +78,10 @@ APPLIANCES: Mapping[str, Appliance] = {
     "toaster": Appliance(0.5, ((4, 900),), (_BREAKFAST, Span(12.0, 13.0, 0.4)), owned_by=0.8),
     "cooker hood": Appliance(1.2, ((25, 120),), _MEALS, owned_by=0.8),
     "dishwasher": Appliance(
-        0.55, ((15, 1800), (55, 70), (10, 1800), (30, 30)), (Span(12.5, 15.0, 0.3), Span(19.0, 23.5, 1.0)), owned_by=0.75
+        0.55,
+        ((15, 1800), (55, 70), (10, 1800), (30, 30)),
+        (Span(12.5, 15.0, 0.3), Span(19.0, 23.5, 1.0)),
+        owned_by=0.75,
     ),
     "washing machine": Appliance(0.55, ((15, 1800), (85, 160)), (Span(8.0, 21.5, 1.0),)),
     # The mean of heat-pump dryers (600 W) and vented ones (2500 W).
@@ -85,7 +89,9 @@ APPLIANCES: Mapping[str, Appliance] = {
     "vacuum cleaner": Appliance(0.3, ((20, 800),), (Span(9.0, 20.0, 1.0),), length_spread=0.4),
     "iron": Appliance(0.1, ((30, 900),), (Span(9.0, 21.0, 1.0),), length_spread=0.4),
     "hair dryer": Appliance(0.6, ((6, 1500),), (Span(6.3, 8.5, 1.0), Span(19.0, 22.5, 0.3)), owned_by=0.8),
-    "television": Appliance(2.4, ((90, 110),), (Span(12.0, 18.0, 0.3), Span(18.0, 24.0, 1.0)), length_spread=0.6, several=True),
+    "television": Appliance(
+        2.4, ((90, 110),), (Span(12.0, 18.0, 0.3), Span(18.0, 24.0, 1.0)), length_spread=0.6, several=True
+    ),
     "computer": Appliance(1.2, ((110, 110),), (Span(8.0, 25.0, 1.0),), length_spread=0.6, several=True),
     "games console": Appliance(0.4, ((90, 140),), (Span(15.0, 26.0, 1.0),), owned_by=0.5, length_spread=0.6),
     # A lamp is a room: two or three LED bulbs. CREST's bulbs burn for 1 to 259 minutes, hence the wide spread.
@@ -107,7 +113,9 @@ COLD_APPLIANCES: Mapping[str, Cold] = {
     "second fridge or freezer": Cold(75.0, 14.0, 36.0, 0.5),
 }
 
-STANDBY_W = 100.0  # router, ventilation, pumps, chargers and everything that waits; an assumption, a quarter of the total
+STANDBY_W = (
+    100.0  # router, ventilation, pumps, chargers and everything that waits; an assumption, a quarter of the total
+)
 
 
 @dataclass(frozen=True)
@@ -168,7 +176,14 @@ LIFESTYLES: Mapping[str, Lifestyle] = {
         (Span(8.0, 10.5, 0.5), Span(10.5, 17.0, 0.2), Span(17.0, 26.0, 1.0)),
         (Span(10.0, 26.5, 0.7),),
         later_by_h=1.0,
-        habits={"computer": 3.0, "games console": 2.0, "dishwasher": 0.3, "iron": 0.2, "tumble dryer": 0.5, "oven": 1.3},
+        habits={
+            "computer": 3.0,
+            "games console": 2.0,
+            "dishwasher": 0.3,
+            "iron": 0.2,
+            "tumble dryer": 0.5,
+            "oven": 1.3,
+        },
     ),
     "home_business": Lifestyle(
         "one works at home all day, one elsewhere",
@@ -192,7 +207,10 @@ RISING_SPREAD_H = 0.5  # homes of one lifestyle keep different hours; without th
 POWER_SPREAD = 0.1  # of a cycle's power (CREST: N(P, P/10))
 WINTER_SWING = 0.10  # people do more at home in January than in July, besides lighting it
 EDGE_H = 0.35  # people do not come home at the stroke of an hour: spans have edges this soft
-ACTIVITY_RANGE = (0.3, 3.0)  # beyond it a home is not busier but differently equipped, and its profile is scaled instead
+ACTIVITY_RANGE = (
+    0.3,
+    3.0,
+)  # beyond it a home is not busier but differently equipped, and its profile is scaled instead
 DARK_SHARE = 0.55  # of lamp starts, about, fall in the dark: evenings count more than noon
 DARK_BELOW_DEG = 3.0  # lamps go on when the sun is lower than this
 DAYLIGHT_LATITUDE_DEG, DAYLIGHT_LONGITUDE_DEG = 50.8, 4.4  # lighting follows the daylight of Brussels
@@ -241,7 +259,9 @@ def synthetic_load_kwh(
 def _midnights(year: int, time_zone: str) -> pd.DatetimeIndex:
     """UTC times of every local midnight of the year, the next year's first one included [D + 1]."""
     days = pd.date_range(f"{year}-01-01", f"{year + 1}-01-01", freq="D")
-    return days.tz_localize(time_zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), bool)).tz_convert("UTC")
+    return days.tz_localize(time_zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), bool)).tz_convert(
+        "UTC"
+    )
 
 
 def _year_watts(lifestyle: Lifestyle, annual_kwh: float | None, seed: int, year: int, time_zone: str) -> Series:
@@ -305,7 +325,7 @@ def _presence(spans: tuple[Span, ...], shift_h: float) -> Series:
 def _chances(lifestyle: Lifestyle, kind: Appliance, shift_h: float) -> Series:
     """Where in the day a cycle starts: weight per minute [weekday or weekend, 1440], summing to 1 on a mean day.
 
-    CREST's rule: being at home and awake times the appliance's own hours. Its sums say how much more happens at weekends.
+    CREST's rule: being at home and awake times the appliance's own hours. The sums say how much fuller weekends are.
     """
     hours = _presence(kind.hours, shift_h) if kind.hours else 1.0
     awake = np.stack([_presence(spans, shift_h) for spans in (lifestyle.weekday, lifestyle.weekend)])
@@ -316,7 +336,7 @@ def _chances(lifestyle: Lifestyle, kind: Appliance, shift_h: float) -> Series:
 def _draw_starts(
     chances: Series, per_day: Series, is_weekend: NDArray[np.int_], rng: np.random.Generator
 ) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Starts over the year, given how many are expected per day [D]: day and minute of the local clock, each [cycles]."""
+    """Day of the year and minute of the local clock of every start [cycles], given the expected starts per day [D]."""
     counts = rng.poisson(per_day * chances.sum(axis=1)[is_weekend])
     days = np.repeat(np.arange(len(is_weekend)), counts)
     draws = rng.random(len(days))
@@ -333,7 +353,9 @@ def _elapsed_minutes(
 ) -> NDArray[np.int_]:
     """Minutes since the year's first midnight of a day and a clock time, through the changes of the clock."""
     wall = np.datetime64(f"{year}-01-01", "ns") + (days * MINUTES_PER_DAY + clock).astype("timedelta64[m]")
-    real = pd.DatetimeIndex(wall).tz_localize(time_zone, nonexistent="shift_forward", ambiguous=np.zeros(len(wall), bool))
+    real = pd.DatetimeIndex(wall).tz_localize(
+        time_zone, nonexistent="shift_forward", ambiguous=np.zeros(len(wall), bool)
+    )
     return np.asarray((real.asi8 - start.value) // 60_000_000_000, dtype=int)
 
 

@@ -36,12 +36,17 @@ def scenario_from_folder(folder: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(str(file), f"is not a CityLearn schema ({error})", "Check the file.") from error
     dataset = {"source": "citylearn", "dataset": str(folder.resolve()), "skip_rows": first}
-    one = next(iter(buildings.values()), {})
+    one: dict[str, Any] = next(iter(buildings.values()), {})
     return {
         "name": folder.resolve().name,
         "description": f"CityLearn data set {folder.name}",
         # The data set has months and hours but no year; row 0 is the hour that ends at midnight.
-        "period": {"start": _start(folder, one, first), "steps": steps, "step_minutes": step_minutes, "time_zone": None},
+        "period": {
+            "start": _start(folder, one, first),
+            "steps": steps,
+            "step_minutes": step_minutes,
+            "time_zone": None,
+        },
         "homes": homes,
         "tariff": {
             "currency": "USD",

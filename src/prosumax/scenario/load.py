@@ -49,7 +49,7 @@ def load_scenario(
 
 def dump_scenario(scenario: Scenario) -> str:
     """The scenario as YAML that `load_scenario` reads back to an equal one."""
-    return yaml.safe_dump(scenario.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def check_names(scenario: Scenario, mechanisms: Registry[Any], policies: Registry[Any]) -> None:
@@ -151,7 +151,8 @@ def _validate(raw: dict[str, Any], source: str) -> Scenario:
     try:
         return Scenario.model_validate(raw)
     except ValidationError as error:
-        first, *others = error.errors()
+        # A misspelt field also shows as a missing one; the spelling is what to mend.
+        first, *others = sorted(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
         where, what, cure = _explain(first, raw)
         more = f" ({len(others)} more after this one.)" if others else ""
         raise InputError(f"{source}: {where}", what, cure + more) from None
@@ -162,41 +163,50 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
     path, given = _field_path(error["loc"], raw)
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        fields = _allowed_fields(error["loc"][:-1])
-        return path, "there is no such field", did_you_mean(str(error["loc"][-1]), fields)
+        fields = {name for model in _models_at(error["loc"][:-1]) for name in model.get("properties", {})}
+        return path, "there is no such field", did_you_mean(str(error["loc"][-1]), sorted(fields))
     if kind == "missing":
         return path, "is required and was not given", "Add it."
     if kind == "literal_error":
-        allowed = [str(choice) for choice in re.findall(r"'([^']*)'|(\b\d+\b)", context["expected"]) for choice in choice]
+        allowed = [
+            str(choice) for choice in re.findall(r"'([^']*)'|(\b\d+\b)", context["expected"]) for choice in choice
+        ]
         return path, f"{_show(given)} is not a choice", did_you_mean(str(given), filter(None, allowed))
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        tags = re.findall(r"'([^']+)'", context.get("expected_tags", "")) or ["see the docs"]
-        tag = given.get("source") if isinstance(given, dict) else given
-        what = f"source {_show(tag)} is not one" if tag is not None else "has no `source`"
-        return f"{path}.source" if path else "source", what, did_you_mean(str(tag), tags)
+        tags = [tag for model in _models_at(error["loc"]) if (tag := _tag(model))]
+        if not isinstance(given, dict) or given.get("source") is None:
+            return path, f"{_show(given)} has no `source`", did_you_mean("", tags)
+        return (
+            f"{path}.source",
+            f"there is no source {_show(given['source'])}",
+            did_you_mean(str(given["source"]), tags),
+        )
     if kind == "too_short" and path == "homes":
         return path, "there are no homes", "Add at least one home with a name and a load."
     message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
     message = message.replace("Input should", "It should")
     if kind == "value_error":
-        return path or "scenario", message[0].lower() + message[1:], f"Given: {_show(given)}."
+        short = "" if isinstance(given, dict | list) else f" Given: {_show(given)}."
+        return path or "scenario", message[0].lower() + message[1:], f"Change it and run again.{short}"
     return path or "scenario", f"got {_show(given)}", f"{message}."
 
 
 def _field_path(loc: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
-    """`homes[2].battery.capacity_kwh` and its value; union tags in pydantic's location are not part of what was written."""
-    path, node = "", raw
+    """`homes[2].battery.capacity_kwh` and its value, leaving out union tags, which nobody wrote."""
+    path, node, tag_passed = "", raw, False
     for position, part in enumerate(loc):
-        last = position == len(loc) - 1
+        if isinstance(node, dict) and not tag_passed and part == node.get("source"):
+            tag_passed = True
+            continue
         if isinstance(part, int) and isinstance(node, list) and part < len(node):
-            path, node = f"{path}[{part}]", node[part]
-        elif isinstance(node, dict) and (part in node or (last and isinstance(part, str))):
-            path, node = f"{path}.{part}" if path else str(part), node.get(part)
+            path, node, tag_passed = f"{path}[{part}]", node[part], False
+        elif isinstance(node, dict) and (part in node or position == len(loc) - 1):
+            path, node, tag_passed = f"{path}.{part}" if path else str(part), node.get(part), False
     return path, node
 
 
-def _allowed_fields(loc: tuple[int | str, ...]) -> list[str]:
-    """Fields of the model at a location, walking the JSON schema, which knows unions and their tags."""
+def _models_at(loc: tuple[int | str, ...]) -> list[dict[str, Any]]:
+    """JSON schemas of the models that may stand at a location; they know the unions and their tags."""
     schema = Scenario.model_json_schema()
 
     def resolve(node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -210,10 +220,17 @@ def _allowed_fields(loc: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, int):
             nodes = [leaf for node in nodes if "items" in node for leaf in resolve(node["items"])]
             continue
-        inside = [leaf for node in nodes if part in node.get("properties", {}) for leaf in resolve(node["properties"][part])]
-        tagged = [n for n in nodes if n.get("properties", {}).get("source", {}).get("const") == part]
-        nodes = inside or tagged or nodes
-    return sorted({name for node in nodes for name in node.get("properties", {})})
+        tagged = [node for node in nodes if _tag(node) == part]
+        if not tagged:
+            fields = [node["properties"][part] for node in nodes if part in node.get("properties", {})]
+            tagged = [leaf for entry in fields for leaf in resolve(entry)]
+        nodes = tagged or nodes
+    return nodes
+
+
+def _tag(model: dict[str, Any]) -> str | None:
+    tag: str | None = model.get("properties", {}).get("source", {}).get("const")
+    return tag
 
 
 def _show(value: Any) -> str:

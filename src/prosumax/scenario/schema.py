@@ -24,7 +24,7 @@ class Period(_Model):
     start: datetime
     """First moment of the first step, local time in `time_zone`, without offset."""
     steps: Annotated[int, Field(ge=1)]
-    step_minutes: Literal[1, 5, 10, 15, 30, 60]
+    step_minutes: Literal[1, 5, 15, 30, 60]
     time_zone: str | None = "Europe/Brussels"
     """IANA name; null for a clock without daylight saving."""
 
@@ -32,7 +32,9 @@ class Period(_Model):
     @classmethod
     def _naive(cls, start: datetime) -> datetime:
         if start.tzinfo is not None:
-            raise ValueError("must be a local time without offset, such as 2023-01-01T00:00; the zone goes in time_zone")
+            raise ValueError(
+                "must be a local time without offset, such as 2023-01-01T00:00; the zone goes in time_zone"
+            )
         return start
 
     @field_validator("time_zone")

@@ -1,8 +1,9 @@
 """From traded energy to a bill, and from bills to who receives the money."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from prosumax.types import Fills, Prices
@@ -60,8 +61,8 @@ class Bill(NamedTuple):
     feed_in: Float[Array, " home"]
 
     @property
-    def total(self) -> Float[Array, " home"]:
-        """What the home pays in the end; negative when it earns."""
+    def total(self) -> Float[Array | np.ndarray, "*step home"]:
+        """What the home pays in the end; negative when it earns. Reports sum it in NumPy's double precision."""
         charges = self.energy + self.network + self.levies + self.supplier_fee + self.network_fee + self.vat
         return charges + self.bought_locally - self.sold_locally - self.feed_in
 
@@ -100,7 +101,7 @@ def settle(series: TariffSeries, rates: TariffRates, local: Fills, grid: Fills) 
     )
 
 
-def receipts(bill: Bill) -> dict[str, Float[Array, "..."]]:
+def receipts(bill: Bill) -> dict[str, Any]:
     """Who receives what the homes pay, summed over homes; the four add up to the sum of the bills.
 
     `mechanism` is what the market's operator keeps (or, if negative, must add): zero for a budget-balanced rule.

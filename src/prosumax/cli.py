@@ -1,0 +1,291 @@
+"""The `prosumax` command."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from prosumax import experiments, profiles, report
+from prosumax.agents import policies as known_policies
+from prosumax.errors import InputError
+from prosumax.experiments import Result
+from prosumax.experiments.run import OnStage
+from prosumax.market import mechanisms as known_mechanisms
+from prosumax.scenario import Scenario, presets
+
+app = typer.Typer(
+    help="Simulate energy communities: who pays what, under which rule for sharing electricity.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="Public data sets.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+_out = Console()
+_err = Console(stderr=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A preset, a YAML file, or a CityLearn folder.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="a.b=VALUE", help="Change one field; may be given again.")
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Result folder; results/NAME when absent.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the scenario's seed.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with data sets, looked at before the cache.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")]
+
+
+@app.command()
+def run(
+    scenario: Name,
+    overrides: Overrides = None,
+    out: Out = None,
+    seed: Seed = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate one community: key figures, everybody's bill, and a report."""
+    if out is not None:
+        experiments.check_folder(out)
+    with _progress() as on_stage:
+        result = experiments.run(scenario, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
+        folder = _folder(out, result.scenario.name, as_json)
+        if folder is not None:
+            on_stage("Writing the report", 0.8)
+            extras = {"report.html": lambda path: report.write_report(result, path)}
+            experiments.save(result, folder, extras)
+    if as_json:
+        _print_json(experiments.to_json(result))
+        return
+    _print_result(result)
+    if folder is not None:
+        _out.print(f"Report: {folder.resolve() / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def compare(
+    scenario: Name,
+    mechanisms: Annotated[str, typer.Option(metavar="A,B,..", help="Mechanisms to compare, or `all`.")] = "all",
+    overrides: Overrides = None,
+    out: Out = None,
+    seed: Seed = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put mechanisms side by side on the same homes, data and seed."""
+    names = list(known_mechanisms) if mechanisms == "all" else [n.strip() for n in mechanisms.split(",") if n.strip()]
+    if not names:
+        raise InputError("--mechanisms", "is empty", f"Name some of: {', '.join(known_mechanisms)}.")
+    if out is not None:
+        experiments.check_folder(out)
+    with _progress() as on_stage:
+        results = experiments.compare(scenario, names, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
+        folder = _folder(out, f"{next(iter(results.values())).scenario.name}-compare", as_json)
+        if folder is not None:
+            on_stage("Writing the report", 0.95)
+            extras = {"report.html": lambda path: report.write_comparison(results, path)}
+            experiments.save_comparison(results, folder, extras)
+    if as_json:
+        _print_json({name: experiments.to_json(result) for name, result in results.items()})
+        return
+    _print_comparison(results)
+    if folder is not None:
+        _out.print(f"Report: {folder.resolve() / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def scenarios() -> None:
+    """List the scenarios that ship with prosumax."""
+    described = {
+        name: yaml.safe_load(path.read_text(encoding="utf-8"))["description"] for name, path in presets().items()
+    }
+    _print_names("Scenario", described)
+
+
+@app.command()
+def mechanisms() -> None:
+    """List the rules for sharing electricity (`market.mechanism`)."""
+    _print_names("Mechanism", known_mechanisms.summaries())
+
+
+@app.command()
+def policies() -> None:
+    """List the ways a home can decide (`policy`)."""
+    _print_names("Policy", known_policies.summaries())
+
+
+@data.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(profiles.DATASETS)}.")],
+    force: Annotated[bool, typer.Option("--force", help="Fetch again although it is there.")] = False,
+) -> None:
+    """Download a public data set into the user's cache."""
+    _out.print(f"{name}: {profiles.fetch(name, force=force)}", soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """Entry point: a mistake of the user's is one paragraph and exit code 2, never a traceback."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. Nothing was written; earlier results are as they were.", err=True)
+        sys.exit(130)
+
+
+@contextmanager
+def _progress() -> Iterator[OnStage]:
+    """A bar with the current stage and the time it takes, on stderr, gone when the work is done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
+    began = time.perf_counter()
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
+        task = progress.add_task("Starting", total=1.0)
+
+        def on_stage(stage: str, done: float) -> None:
+            left = (time.perf_counter() - began) * (1 - done) / done if done > 0 else None
+            progress.update(task, description=stage + (f", about {left:.0f} s left" if left else ""), completed=done)
+
+        yield on_stage
+
+
+def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:
+    if out is None and as_json:
+        return None
+    return out if out is not None else experiments.free_folder(name, Path("results"))
+
+
+def _print_json(content: Mapping[str, object]) -> None:
+    typer.echo(json.dumps(content))
+
+
+def _print_names(title: str, described: Mapping[str, str]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(title, no_wrap=True, style="bold")
+    table.add_column("What it is")
+    for name, line in described.items():
+        table.add_row(name, line)
+    _out.print(table)
+
+
+def _print_result(result: Result) -> None:
+    scenario, kpis, timing = result.scenario, result.kpis, result.timing
+    _print_title(scenario)
+    _out.print(f"mechanism {scenario.market.mechanism}, policy {scenario.policy}\n", highlight=False)
+    money = scenario.tariff.currency
+    summary = Table(box=None, pad_edge=False, show_header=False)
+    summary.add_column(style="dim")
+    summary.add_column(justify="right", style="bold")
+    summary.add_column(style="dim")
+    rows = [
+        ("All bills together", f"{_money(kpis['cost'])} {money}", ""),
+        (
+            "Saved against no exchange",
+            f"{_money(kpis['saving'])} {money}",
+            _percent(kpis["saving"], kpis["cost_without_exchange"]),
+        ),
+        ("From the grid", f"{kpis['import_kwh']:,.0f} kWh", "community meter"),
+        ("To the grid", f"{kpis['export_kwh']:,.0f} kWh", "community meter"),
+        ("Traded between neighbours", f"{kpis['traded_kwh']:,.0f} kWh", ""),
+        ("Self-consumption", _share(kpis["self_consumption"]), "of the solar energy"),
+        ("Self-sufficiency", _share(kpis["self_sufficiency"]), "of the use"),
+        ("Highest import", f"{kpis['peak_kw']:,.1f} kW", ""),
+        ("Emissions", f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
+    ]
+    for row in rows:
+        summary.add_row(*row)
+    _out.print(summary)
+    _out.print()
+    _out.print(
+        f"Each home: bill and saving in {money}, its meter in kWh, self-consumption", style="dim", highlight=False
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Home", no_wrap=True)
+    table.add_column("Has", no_wrap=True)
+    for title in ("Bill", "Saving", "Import", "Export", "Self-cons."):
+        table.add_column(title, justify="right", no_wrap=True)
+    for home, spec in zip(result.households, scenario.homes, strict=True):
+        table.add_row(
+            home["name"],
+            ", ".join(device for device in ("solar", "battery") if getattr(spec, device) is not None) or "-",
+            _money(home["bill"]),
+            _money(home["saving"]),
+            f"{home['import_kwh']:,.0f}",
+            f"{home['export_kwh']:,.0f}",
+            _share(home["self_consumption"]),
+        )
+    _out.print(table)
+    for note in result.notes:
+        _err.print(f"Note: {note}", style="dim", highlight=False, markup=False)
+    speed = timing["steps"] * len(result.households) / max(timing["simulate_s"], 1e-9)
+    _out.print(
+        f"\n{timing['steps']:,} steps: data {timing['build_s']:.1f} s, compile {timing['compile_s']:.1f} s, "
+        f"simulate {timing['simulate_s']:.2f} s ({speed / 1e6:.1f} million home-steps/s)",
+        style="dim",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _print_comparison(results: Mapping[str, Result]) -> None:
+    first = next(iter(results.values()))
+    money = first.scenario.tariff.currency
+    _print_title(first.scenario)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Mechanism", no_wrap=True)
+    for title in (f"Bills {money}", "Saving", "Traded kWh", "CO2 kg", "Lowest saving", "Losing homes"):
+        table.add_column(title, justify="right")
+    for name, result in results.items():
+        kpis, worst = result.kpis, min(result.households, key=lambda home: home["saving"])
+        losers = [home["name"] for home in result.households if home["saving"] < -0.005]
+        table.add_row(
+            name,
+            _money(kpis["cost"]),
+            _money(kpis["saving"]),
+            f"{kpis['traded_kwh']:,.0f}",
+            f"{kpis['emissions_kg']:,.0f}",
+            _money(worst["saving"]),
+            ", ".join(losers) or "none",
+        )
+    _out.print(table)
+    _out.print(f"\nBill of each home, {money}", highlight=False)
+    bills = Table(box=None, pad_edge=False)
+    bills.add_column("Home", no_wrap=True)
+    for name in results:
+        bills.add_column(name, justify="right")
+    for number, home in enumerate(first.households):
+        bills.add_row(home["name"], *(_money(result.households[number]["bill"]) for result in results.values()))
+    _out.print(bills)
+
+
+def _print_title(scenario: Scenario) -> None:
+    # User text goes through markup=False: a name may hold brackets.
+    _out.print(
+        f"\n{scenario.name}: {scenario.description}", style="bold", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def _money(amount: float) -> str:
+    return f"{round(amount, 2) + 0.0:,.2f}"  # adding zero turns -0.00 into 0.00
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole > 0 else ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""Reports: a self-contained HTML page that explains a run, or a comparison of mechanisms, in words and charts.
+
+    >>> from prosumax.report import write_report
+    >>> write_report(prosumax.run("street"), "report.html")
+
+The page needs no network and no server: the chart library and the data are inside the file. `series` cuts and adds up
+what happened, `charts` and `comparison` turn that into ECharts options with a sentence and a table each, `tables` and
+`words` say it in figures and in plain language, `page` puts it on paper.
+"""
+
+from prosumax.report.page import write_comparison, write_report
+
+__all__ = ["write_comparison", "write_report"]

@@ -1,0 +1,189 @@
+"""The charts of a run: each a pure function from a result to an ECharts option, a sentence and a table."""
+
+import numpy as np
+
+from prosumax.experiments import Result
+from prosumax.report import words
+from prosumax.report.figure import Chart, Table
+from prosumax.report.power_charts import day_charts, duration_chart, week_charts
+from prosumax.report.series import Balance, balance, calendar, plain, powers
+from prosumax.report.style import INK, LOOKS, Option, bar, base, category_axis, home_axis, value_axis
+
+_SOURCES = {"sun": "own panels", "battery": "own battery", "shared": "neighbours", "bought": "the grid"}
+_SINKS = {"shared_out": "given to neighbours", "sent": "sent to the grid"}
+
+
+def run_charts(result: Result) -> list[Chart]:
+    """Every chart of a run, in the order they are shown."""
+    power, flow = powers(result), balance(result)
+    return [
+        *day_charts(result, power),
+        *week_charts(result, power),
+        bills_chart(result),
+        balance_chart(result, flow),
+        sources_chart(result, flow),
+        duration_chart(result),
+    ]
+
+
+def bills_chart(result: Result) -> Chart:
+    """Every home's bill without exchange and with it, dearest first."""
+    homes = sorted(result.households, key=lambda home: -home["bill_without_exchange"])
+    currency = result.scenario.tariff.currency
+    before, after = [], []
+    for row, home in enumerate(homes):
+        saving, bill, alone = home["saving"], home["bill"], home["bill_without_exchange"]
+        loses = saving <= -words.CENT
+        change = (
+            f"{words.money(abs(saving), currency)} {'more' if loses else 'less'}"
+            if abs(saving) >= words.CENT
+            else "same"
+        )
+        name = (
+            f"{home['name']}: {words.money(bill, currency)}, without exchange {words.money(alone, currency)} ({change})"
+        )
+        label = {"show": len(homes) <= 40, "position": "right", "formatter": change, "color": INK}
+        hidden = {"show": False}
+        before.append({"value": [round(alone, 2), row], "name": name, "label": label if alone >= bill else hidden})
+        point: Option = {"value": [round(bill, 2), row], "name": name, "label": label if alone < bill else hidden}
+        after.append(point | ({"symbol": "triangle", "symbolSize": 15} if loses else {}))
+    key = [("before", "without exchange"), ("after", "with this rule")]
+    if any("symbol" in point for point in after):
+        key.append(("loser", "with this rule, paying more"))
+    size = 14 if len(homes) <= 40 else 9
+    joins = [{"coords": [before[row]["value"], after[row]["value"]]} for row in range(len(homes))]
+    frame = base("item", narrow={"yAxis": {"axisLabel": {"width": 84}}})
+    frame["baseOption"] |= {
+        "xAxis": value_axis(scale=True, splitNumber=4, boundaryGap=["4%", "4%"]),
+        "yAxis": home_axis([home["name"] for home in homes]),
+        "series": [
+            {
+                "type": "lines",
+                "coordinateSystem": "cartesian2d",
+                "data": joins,
+                "silent": True,
+                "lineStyle": {"color": "#7A868E", "width": 4, "opacity": 1},
+            },
+            {
+                "type": "scatter",
+                "name": "without exchange",
+                "data": before,
+                "symbolSize": size,
+                "itemStyle": {"color": "#FFFFFF", "borderColor": "#1B2730", "borderWidth": 2, "opacity": 1},
+            },
+            {
+                "type": "scatter",
+                "name": "with this rule",
+                "data": after,
+                "symbolSize": size,
+                "itemStyle": {"color": LOOKS["use"].colour, "borderColor": "#FFFFFF", "borderWidth": 1, "opacity": 1},
+            },
+        ],
+    }
+    frame["baseOption"]["tooltip"]["formatter"] = "{b}"
+    frame["baseOption"]["grid"] |= {"right": 96 if len(homes) <= 40 else 20, "top": 10}
+    return Chart(
+        id="bills",
+        wide=True,
+        title=f"Each home's bill, before and after ({currency})",
+        summary=words.gains(result.households, currency),
+        option=frame,
+        unit=currency,
+        height_px=_rows_px(len(homes)),
+        key=key,
+        note="The same homes with the same panels and batteries; without exchange each trades with its supplier only.",
+    )
+
+
+def balance_chart(result: Result, flow: Balance) -> Chart:
+    """What the homes' use is covered from, by local month; their surplus below zero."""
+    group, labels, starts = calendar(result)
+    sums = {name: np.add.reduceat(values.sum(1), starts) for name, values in flow._asdict().items()}
+    shown = {name: kwh for name, kwh in sums.items() if kwh.sum() > 0 or name == "bought"}
+    names = {**_SOURCES, **_SINKS}
+    option = base("axis") | {
+        "xAxis": category_axis(labels, axisPointer={"type": "shadow"}),
+        "yAxis": value_axis("kWh"),
+        "series": [
+            bar(_meaning(name), names[name], plain(-kwh if name in _SINKS else kwh), "energy")
+            for name, kwh in shown.items()
+        ],
+    }
+    option["tooltip"]["axisPointer"] = {"type": "shadow"}
+    cover = [sums[name].sum() for name in _SOURCES]
+    parts = zip(_SOURCES, words.of_hundred(cover), strict=True)
+    said = [f"{count} from {_SOURCES[name]}" for name, count in parts if name == "bought" or sums[name].sum() > 0]
+    summary = f"Of every 100 kWh the homes use, {_listed(said)}." if sum(cover) > 0 else "The homes use nothing."
+    if (made := result.kpis["solar_kwh"]) > 0:
+        summary += (
+            f" Of every 100 kWh their panels make, {words.number(100 * sums['sent'].sum() / made)} go to the grid."
+        )
+    rows = [[label, *(words.number(kwh[i], 1) for kwh in shown.values())] for i, label in enumerate(labels)]
+    return Chart(
+        id="balance",
+        title=f"Where the power comes from, by {group}",
+        summary=summary,
+        option=option,
+        unit="kWh",
+        key=[(_meaning(name), names[name]) for name in shown],
+        table=Table(
+            f"All homes together, kWh per {group}",
+            [group.capitalize(), *(names[name] for name in shown)],
+            rows,
+            ["All", *(words.number(kwh.sum(), 1) for kwh in shown.values())],
+        ),
+        note="Above zero: what covers the use. Below zero: surplus that leaves the homes. What goes into a battery is "
+        "counted when it comes out again.",
+    )
+
+
+def sources_chart(result: Result, flow: Balance) -> Chart:
+    """What each home's use is covered from."""
+    homes = result.households
+    sums = {name: getattr(flow, name).sum(0) for name in _SOURCES}
+    shown = {name: kwh for name, kwh in sums.items() if kwh.sum() > 0 or name == "bought"}
+    names = [home["name"] for home in homes]
+    option = base("axis", narrow={"yAxis": {"axisLabel": {"width": 84}}})
+    option["baseOption"] |= {
+        "xAxis": value_axis("kWh", nameLocation="end", splitNumber=4),
+        "yAxis": home_axis(names),
+        "series": [
+            bar(name, _SOURCES[name], [value or None for value in plain(kwh)], "energy") for name, kwh in shown.items()
+        ],
+    }
+    option["baseOption"]["tooltip"]["axisPointer"] = {"type": "shadow"}
+    option["baseOption"]["grid"] |= {"right": 44, "top": 10}
+    use = np.sum(list(sums.values()), axis=0)
+    grid = np.divide(100 * sums["bought"], use, out=np.full_like(use, 100.0), where=use > 0)
+    least, most = int(grid.argmin()), int(grid.argmax())
+    summary = f"{names[least]} buys least of its use from the grid, {words.number(grid[least])} of every 100 kWh"
+    summary += f"; {names[most]} most, {words.number(grid[most])}." if len(names) > 1 else "."
+    if grid[most] - grid[least] < 0.5:
+        summary = f"Of every 100 kWh a home uses, {words.number(grid[most])} come from the grid."
+    rows = [
+        [name, *(words.number(kwh[i], 1) for kwh in shown.values()), words.number(use[i], 1)]
+        for i, name in enumerate(names)
+    ]
+    return Chart(
+        id="sources",
+        title="Where each home's power comes from",
+        summary=summary,
+        option=option,
+        unit="kWh",
+        height_px=_rows_px(len(names)),
+        key=[(name, _SOURCES[name]) for name in shown],
+        table=Table("Sources of each home's use, kWh", ["Home", *(_SOURCES[n] for n in shown), "used in all"], rows),
+    )
+
+
+def _meaning(name: str) -> str:
+    """Given to and taken from neighbours look the same: one is below zero."""
+    return "shared" if name == "shared_out" else name
+
+
+def _rows_px(rows: int) -> int:
+    return 64 + rows * (34 if rows <= 40 else 17)
+
+
+def _listed(parts: list[str]) -> str:
+    return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else parts[0]

@@ -1,0 +1,153 @@
+"""Puts a report on paper: one HTML file with everything inside."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from prosumax.experiments import Result
+from prosumax.market import mechanisms
+from prosumax.report import comparison, tables, words
+from prosumax.report.charts import run_charts
+from prosumax.report.figure import Chart
+from prosumax.report.style import LOOKS
+
+_LONGEST_LIST = 48  # numbers in the shown YAML; the saved scenario.yaml has all
+
+
+def write_report(result: Result, path: str | Path) -> None:
+    """Write the report of one run.
+
+    Arguments:
+        result: what `prosumax.run` returned.
+        path: HTML file to write; its folder must exist.
+    """
+    charts = run_charts(result)
+    html = _page(
+        "run.html",
+        result,
+        charts,
+        title=result.scenario.name,
+        answer=words.verdict(result),
+        tiles=tables.tiles(result),
+        homes=tables.homes_table(result),
+        bills=tables.bill_table(result),
+        receivers=tables.receivers_table(result),
+        rules={result.scenario.market.mechanism: _rule_summary(result.scenario.market.mechanism)},
+        command="prosumax run scenario.yaml",
+    )
+    Path(path).write_text(html, encoding="utf-8")
+
+
+def write_comparison(results: Mapping[str, Result], path: str | Path) -> None:
+    """Write the report of a scenario under several mechanisms.
+
+    Arguments:
+        results: what `prosumax.compare` returned, mechanism -> result; the same homes in each.
+        path: HTML file to write; its folder must exist.
+
+    Raises:
+        ValueError: there are no results.
+    """
+    if not results:
+        raise ValueError("there are no results to compare")
+    first = next(iter(results.values()))
+    charts = comparison.charts(results)
+    html = _page(
+        "comparison.html",
+        first,
+        charts,
+        title=f"{first.scenario.name}: {words.plural(len(results), 'rule')} compared",
+        answer=comparison.verdict(results),
+        overview=comparison.overview(results),
+        heat=comparison.heat(results),
+        rules={name: _rule_summary(name) for name in results},
+        command=f"prosumax compare scenario.yaml {' '.join(results)}",
+    )
+    Path(path).write_text(html, encoding="utf-8")
+
+
+def _page(template: str, result: Result, charts: list[Chart], **content: Any) -> str:
+    scenario, period = result.scenario, result.scenario.period
+    local = result.profiles.local
+    about = [
+        words.days(local[0], local[-1]),
+        f"{period.step_minutes}-minute steps",
+        period.time_zone or "clock without daylight saving",
+        words.plural(len(scenario.homes), "home"),
+    ]
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            scenario=scenario,
+            about=about,
+            notes=result.notes,
+            timing=result.timing,
+            version=_version(),
+            yaml=_shown_yaml(result),
+            looks=LOOKS,
+            echarts=_echarts(),
+            charts=charts,
+            drawings=[
+                {
+                    "id": chart.id,
+                    "unit": chart.unit,
+                    "option": chart.option,
+                    # The first choice is what the option already shows.
+                    "choices": [data for _, data in chart.choices] if len(chart.choices) > 1 else [],
+                    "bounds": chart.bounds,
+                }
+                for chart in charts
+            ],
+            **content,
+        )
+    )
+
+
+@lru_cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("prosumax.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    # `tojson` escapes <, >, & and quotes, so no text can leave its script element.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return environment
+
+
+@lru_cache
+def _echarts() -> str:
+    return (resources.files("prosumax.report") / "assets" / "echarts-6.1.0.min.js").read_text(encoding="utf-8")
+
+
+def _version() -> str:
+    try:
+        return metadata.version("prosumax")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "development"
+
+
+def _rule_summary(mechanism: str) -> str:
+    return mechanisms.summaries().get(mechanism, "")
+
+
+def _shown_yaml(result: Result) -> str:
+    raw = _shortened(result.scenario.model_dump(mode="json", exclude_none=True))
+    return yaml.safe_dump(raw, sort_keys=False, allow_unicode=True)
+
+
+def _shortened(node: Any) -> Any:
+    """Long lists of numbers cut, since nobody reads a year of them."""
+    match node:
+        case dict():
+            return {key: _shortened(value) for key, value in node.items()}
+        case [float() | int(), *_] if len(node) > _LONGEST_LIST:
+            return [*node[:_LONGEST_LIST], f"... and {len(node) - _LONGEST_LIST:,} more in scenario.yaml"]
+        case list():
+            return [_shortened(value) for value in node]
+        case _:
+            return node

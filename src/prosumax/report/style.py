@@ -1,0 +1,150 @@
+"""How things look: a colour, a dash and a decal per meaning, the same on every chart, and the bare bones of a chart.
+
+Colours never say good or bad, and no two meanings differ by colour alone.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+Option = dict[str, Any]
+"""An ECharts option: plain JSON, so that no text of a user is ever evaluated."""
+
+INK, FAINT, LINE = "#1B2730", "#56636D", "#DADFE3"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+_NARROW_PX = 420
+
+_DIAGONAL: Option = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [2, 4], "rotation": -math.pi / 4}
+_TRIANGLES: Option = {
+    "symbol": "triangle",
+    "symbolSize": 0.9,
+    "dashArrayX": [[5, 5], [0, 5, 5, 0]],
+    "dashArrayY": [5, 2],
+}
+_DOTS: Option = {"symbol": "circle", "symbolSize": 0.8, "dashArrayX": [[4, 4], [0, 4, 4, 0]], "dashArrayY": [4, 1]}
+_RINGS: Option = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [1, 5], "rotation": 0}
+
+
+class Look(NamedTuple):
+    """How one meaning is drawn.
+
+    Attributes:
+        colour: of the fill or the line; `outline` where a fill needs a darker edge.
+        dash: of a line, lengths in pixels; empty is solid.
+        decal: pattern over a filled bar, None for plain.
+        swatch: pattern of the key beside the chart: plain, diagonal, triangles, dots or lines.
+    """
+
+    colour: str
+    outline: str
+    dash: list[int]
+    decal: Option | None
+    swatch: str
+
+
+LOOKS = {
+    "use": Look("#005B96", "#005B96", [], None, "plain"),
+    "sun": Look("#E69F00", "#B36B00", [7, 4], None, "plain"),
+    "battery": Look("#008F6B", "#008F6B", [2, 3], _DOTS, "dots"),
+    "shared": Look("#E69F00", "#B36B00", [9, 3, 2, 3], _RINGS, "lines"),
+    "bought": Look("#5B6770", "#5B6770", [], _DIAGONAL, "diagonal"),
+    "sent": Look("#B04A7F", "#B04A7F", [], _TRIANGLES, "triangles"),
+}
+
+
+def base(tooltip: str, narrow: Option | None = None) -> Option:
+    """The frame of every chart.
+
+    Arguments:
+        tooltip: `axis` or `item`, what the pointer asks about.
+        narrow: changes for a phone.
+    """
+    frame: Option = {
+        "animation": False,
+        "textStyle": {"fontFamily": _FONT, "fontSize": 13, "color": INK},
+        "grid": {"left": 12, "right": 20, "top": 34, "bottom": 8, "containLabel": True},
+        # Rich text, not HTML: a home may be called anything.
+        "tooltip": {
+            "trigger": tooltip,
+            "renderMode": "richText",
+            "confine": True,
+            "textStyle": {"fontFamily": _FONT, "fontSize": 13, "color": INK},
+        },
+    }
+    return {"baseOption": frame, "media": [{"query": {"maxWidth": _NARROW_PX}, "option": narrow}]} if narrow else frame
+
+
+def value_axis(name: str = "", **more: Any) -> Option:
+    """An axis of numbers, its unit at the end."""
+    return {
+        "type": "value",
+        "name": name,
+        "nameTextStyle": {"color": FAINT, "fontSize": 13},
+        "axisLabel": {"color": FAINT, "fontSize": 13, "hideOverlap": True},
+        "axisLine": {"show": False},
+        "splitLine": {"lineStyle": {"color": "#E8ECEF"}},
+        **more,
+    }
+
+
+def category_axis(labels: list[str], ticks: list[int] | None = None, **more: Any) -> Option:
+    """An axis of names or moments; `ticks` are the positions that get a label."""
+    label: Option = {"color": INK, "fontSize": 13, "hideOverlap": True}
+    tick: Option = {"show": ticks is not None, "lineStyle": {"color": FAINT}}
+    if ticks is not None:
+        label["customValues"] = tick["customValues"] = ticks
+    return {
+        "type": "category",
+        "data": labels,
+        "axisLabel": label,
+        "axisTick": tick,
+        "axisLine": {"onZero": False, "lineStyle": {"color": "#9AA5AD"}},
+        **more,
+    }
+
+
+def home_axis(names: list[str], room_px: int = 130) -> Option:
+    """Homes from top to bottom; long names are cut."""
+    axis = category_axis(names, inverse=True)
+    axis["axisLabel"] |= {"width": room_px, "overflow": "truncate", "interval": 0 if len(names) <= 60 else "auto"}
+    return axis
+
+
+def line(meaning: str, name: str, values: list[Any], fill: float = 0.0) -> Option:
+    """A line, or an area when `fill` is the opacity of what lies under it."""
+    look = LOOKS[meaning]
+    series: Option = {
+        "type": "line",
+        "name": name,
+        "data": values,
+        "symbol": "circle",
+        "showSymbol": len(values) == 1,  # a line of one point would be nothing
+        "lineStyle": {"color": look.outline, "width": 1.2 if fill > 0.3 else 2.4, "type": look.dash or "solid"},
+        "itemStyle": {"color": look.colour, "borderColor": look.outline},
+    }
+    if fill:
+        series["areaStyle"] = {"color": look.colour, "opacity": fill}
+        if look.decal is not None:
+            series["itemStyle"]["decal"] = {**look.decal, "color": "rgba(255,255,255,0.5)"}
+    return series
+
+
+def bar(meaning: str, name: str, values: list[Any], stack: str) -> Option:
+    """One layer of a stack of bars."""
+    look = LOOKS[meaning]
+    item: Option = {"color": look.colour, "borderColor": look.outline, "borderWidth": 1}
+    if look.decal is not None:
+        item["decal"] = {
+            **look.decal,
+            "color": "rgba(255,255,255,0.55)" if meaning != "shared" else "rgba(120,70,0,0.55)",
+        }
+    return {"type": "bar", "name": name, "data": values, "stack": stack, "barMaxWidth": 46, "itemStyle": item}
+
+
+def nice_bounds(low: float, high: float) -> tuple[float, float]:
+    """Round numbers around a range that includes zero, for charts that share a scale."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    span = max(high - low, 1e-6)
+    raw = span / 5
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * (1 - 1e-9))
+    return round(math.floor(low / step) * step, 9), round(math.ceil(high / step) * step, 9)

@@ -1,0 +1,133 @@
+"""The figures of a run: tiles, a row per home, and each home's bill by who receives the money."""
+
+from typing import NamedTuple
+
+from prosumax.experiments import Result
+from prosumax.report import words
+from prosumax.report.figure import Table
+
+RECEIVERS = {
+    "supplier": "supplier",
+    "network_operator": "network operator",
+    "government": "government",
+    "mechanism": "neighbours",
+}
+"""Who is paid: the name in the key figures, and the name on the page."""
+
+COMPONENTS: dict[str, tuple[str, str, int]] = {
+    "energy": ("energy", "supplier", 1),
+    "supplier_fee": ("fixed fee", "supplier", 1),
+    "feed_in": ("sent to the grid", "supplier", -1),
+    "network": ("network", "network_operator", 1),
+    "network_fee": ("fixed fee", "network_operator", 1),
+    "levies": ("levies", "government", 1),
+    "vat": ("VAT", "government", 1),
+    "bought_locally": ("bought", "mechanism", 1),
+    "sold_locally": ("sold", "mechanism", -1),
+}
+"""Entry of `tariff.Bill` -> its name, who receives it, and its sign on the bill."""
+
+
+class Tile(NamedTuple):
+    """A key figure: what it is, its value, and what it means."""
+
+    label: str
+    value: str
+    meaning: str
+
+
+def tiles(result: Result) -> list[Tile]:
+    """The nine figures that people ask for first."""
+    kpis, homes, currency = result.kpis, result.households, result.scenario.tariff.currency
+    bought = sum(home["grid_import_kwh"] for home in homes)
+    sent = sum(home["grid_export_kwh"] for home in homes)
+    alone = words.money(kpis["cost_without_exchange"], currency)
+    surplus = kpis["home_export_kwh"]
+    kept = (
+        f"{words.number(100 * kpis['traded_kwh'] / surplus)} of every 100 kWh of surplus"
+        if surplus > 0
+        else "no surplus"
+    )
+    return [
+        Tile("All bills together", words.money(kpis["cost"], currency), f"without exchange {alone}"),
+        Tile("Saved by exchanging", words.money(kpis["saving"], currency), "all homes together"),
+        Tile("Traded with neighbours", words.energy(kpis["traded_kwh"]), kept),
+        Tile("Bought from the grid", words.energy(bought), f"of {words.energy(kpis['load_kwh'])} used"),
+        Tile("Sent to the grid", words.energy(sent), f"of {words.energy(kpis['solar_kwh'])} made by panels"),
+        Tile(
+            "Self-consumption", words.percent(kpis["self_consumption"]), "of the sun's power is used in the community"
+        ),
+        Tile("Self-sufficiency", words.percent(kpis["self_sufficiency"]), "of the use is covered by the community"),
+        Tile("Highest demand", words.power(kpis["peak_kw"]), "of all homes together, from the grid"),
+        Tile(
+            "Carbon", f"{words.number(kpis['emissions_kg'])}\u00a0kg\u00a0CO\u2082", "of the power bought from the grid"
+        ),
+    ]
+
+
+def homes_table(result: Result) -> Table:
+    """One row per home."""
+    currency, homes, kpis = result.scenario.tariff.currency, result.households, result.kpis
+    groups = [("", 2), (f"Bill, {currency}", 3), ("Energy at the meter, kWh", 4), ("Own sun, own use", 2), ("", 1)]
+    head = [
+        "Home",
+        "Has",
+        "with this rule",
+        "without exchange",
+        "saving",
+        "from the grid",
+        "from neighbours",
+        "to neighbours",
+        "to the grid",
+        "self-consumption",
+        "self-sufficiency",
+        "Peak, kW",
+    ]
+    amounts = ("grid_import_kwh", "bought_locally_kwh", "sold_locally_kwh", "grid_export_kwh")
+    rows = [
+        [
+            home["name"],
+            words.kind(home["kind"]),
+            *(words.number(home[name], 2) for name in ("bill", "bill_without_exchange", "saving")),
+            *(words.number(home[name]) for name in amounts),
+            words.percent(home["self_consumption"], 0),
+            words.percent(home["self_sufficiency"], 0),
+            words.number(home["peak_kw"], 1),
+        ]
+        for home in homes
+    ]
+    foot = [
+        "All",
+        "",
+        *(words.number(kpis[name], 2) for name in ("cost", "cost_without_exchange", "saving")),
+        *(words.number(sum(home[name] for home in homes)) for name in amounts),
+        words.percent(kpis["self_consumption"], 0),
+        words.percent(kpis["self_sufficiency"], 0),
+        words.number(kpis["peak_kw"], 1),
+    ]
+    return Table("Each home over the whole period", head, rows, foot, groups)
+
+
+def bill_table(result: Result) -> Table:
+    """Every component of every bill; what lowers a bill is negative, so rows and columns add up."""
+    currency, homes = result.scenario.tariff.currency, result.households
+    columns = {name: [sign * home["bill_items"][name] for home in homes] for name, (_, _, sign) in COMPONENTS.items()}
+    used = {name: column for name, column in columns.items() if any(abs(amount) >= words.CENT for amount in column)}
+    groups = [(label, sum(COMPONENTS[name][1] == receiver for name in used)) for receiver, label in RECEIVERS.items()]
+    rows = [
+        [home["name"], *(words.number(column[i], 2) for column in used.values()), words.number(home["bill"], 2)]
+        for i, home in enumerate(homes)
+    ]
+    foot = ["All", *(words.number(sum(column), 2) for column in used.values()), words.number(result.kpis["cost"], 2)]
+    head = ["Home", *(COMPONENTS[name][0] for name in used), "Bill"]
+    spans = [("", 1), *(group for group in groups if group[1]), ("", 1)]
+    return Table(f"Each home's bill, {currency}", head, rows, foot, spans)
+
+
+def receivers_table(result: Result) -> Table:
+    """Who receives what the homes pay."""
+    kpis, currency = result.kpis, result.scenario.tariff.currency
+    names = {**RECEIVERS, "mechanism": "operator of the exchange"}
+    rows = [[name.capitalize(), words.number(kpis[f"{party}_receives"], 2)] for party, name in names.items()]
+    foot = ["All bills together", words.number(kpis["cost"], 2)]
+    return Table("Who receives the money", ["Receiver", currency], rows, foot)

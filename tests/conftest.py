@@ -1,0 +1,50 @@
+"""Shared fixtures. Array shapes of the physics are checked at run time in every test."""
+
+import os
+
+from jaxtyping import install_import_hook
+
+_CHECKED = ["prosumax.household", "prosumax.market", "prosumax.tariff", "prosumax.env", "prosumax.agents"]
+
+with install_import_hook(_CHECKED, "beartype.beartype"):
+    import prosumax  # noqa: F401
+    from prosumax import profiles
+
+import hypothesis
+import pytest
+
+from prosumax.errors import InputError
+
+# Examples share compiled programs, so the first one is slow and says nothing about the rest.
+hypothesis.settings.register_profile("prosumax", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("prosumax")
+
+
+@pytest.fixture(scope="session")
+def citylearn_data():
+    """Folder of the real homes; fetched on first use. Only a developer without network may go without."""
+    try:
+        return profiles.fetch("citylearn-2022")
+    except InputError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"CityLearn data cannot be had: {error}")
+
+
+@pytest.fixture
+def tiny():
+    """Content of a small scenario that needs no data: two homes, one roof, one battery, four hours."""
+    return {
+        "name": "tiny",
+        "period": {"start": "2023-06-01T10:00", "steps": 4, "step_minutes": 60},
+        "homes": [
+            {
+                "name": "sunny",
+                "load": {"source": "values", "values": [0.5]},
+                "solar": {"source": "values", "values": [2.0, 3.0, 1.0, 0.0]},
+                "battery": {"capacity_kwh": 2.0, "charge_kw": 1.0},
+            },
+            {"name": "shady", "load": {"source": "values", "values": [1.0, 2.0]}},
+        ],
+        "tariff": {"energy": 0.30, "feed_in": 0.05, "carbon_kg_per_kwh": 0.2},
+    }

@@ -1,0 +1,699 @@
+"""Goldens are small sums made by hand; the tables are written as text, as a user's export would hold them."""
+
+import gzip
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prosumax.errors import InputError
+from prosumax.profiles import tables
+from prosumax.profiles.tables import read_table
+
+Writer = Callable[..., Path]
+SPRING, AUTUMN = "2023-03-26", "2023-10-29"  # the days with 23 and 25 hours in Brussels
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Writer:
+    def write_text(text: str, name: str = "meters.csv", encoding: str = "utf-8") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write_text
+
+
+def local_steps(day: str, days: int = 1, minutes: int = 60) -> pd.DatetimeIndex:
+    """UTC starts of the steps from local midnight on, in Brussels."""
+    begin = pd.Timestamp(day, tz="Europe/Brussels")
+    end = pd.Timestamp(day) + pd.Timedelta(days=days)
+    return pd.date_range(begin, end.tz_localize("Europe/Brussels"), freq=f"{minutes}min", inclusive="left").tz_convert(
+        "UTC"
+    )
+
+
+def hours(start: str, count: int) -> pd.DatetimeIndex:
+    return pd.date_range(start, periods=count, freq="60min", tz="UTC")
+
+
+def rows(day: str, values: Sequence[object], separator: str = ",", minutes: int = 60) -> str:
+    """Data rows with naive ISO stamps from midnight on."""
+    stamps = pd.date_range(day, periods=len(values), freq=f"{minutes}min")
+    return "".join(f"{stamp:%Y-%m-%d %H:%M}{separator}{value}\n" for stamp, value in zip(stamps, values, strict=True))
+
+
+def fails(path: Path, index: pd.DatetimeIndex, **options: object) -> InputError:
+    with pytest.raises(InputError) as caught:
+        read_table(path, index, **options)  # type: ignore[arg-type]
+    assert caught.value.where.startswith("load: ")
+    assert caught.value.cure.strip()
+    return caught.value
+
+
+# --- kinds of file
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "encoding"),
+    [
+        ("time,home_kwh\n2023-01-02 00:00,0.5\n2023-01-02 01:00,1.25\n", "a.csv", "utf-8"),
+        ("time;home_kwh\n2023-01-02 00:00;0,5\n2023-01-02 01:00;1,25\n", "a.csv", "utf-8"),
+        ("time;home_kwh\r\n2023-01-02 00:00;0.5\r\n2023-01-02 01:00;1.25\r\n\r\n", "a.txt", "utf-8"),
+        ("time\thome_kwh\n2023-01-02 00:00\t0,5\n2023-01-02 01:00\t1,25\n", "a.tsv", "utf-8"),
+        ('"time","home_kwh"\n"2023-01-02 00:00","0,5"\n"2023-01-02 01:00","1,25"\n', "a.csv", "utf-8"),
+        ("time;home_kwh\n2023-01-02 00:00;0,5\n2023-01-02 01:00;1,25\n", "a.csv", "utf-8-sig"),
+        ("time;Énergie (kWh)\n2023-01-02 00:00;0,5\n2023-01-02 01:00;1,25\n", "a.csv", "latin-1"),
+        ("time,home_kwh\n2023-01-02 00:00, 5e-1 \n2023-01-02 01:00, +1.25\n", "a.csv", "utf-8"),
+    ],
+)
+def test_separators_decimals_and_encodings(write: Writer, text: str, name: str, encoding: str) -> None:
+    series, _ = read_table(write(text, name, encoding), local_steps("2023-01-02")[:2])
+    assert series.dtype == np.float64
+    np.testing.assert_array_equal(series, [0.5, 1.25])
+
+
+def test_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "meters.csv.gz"
+    path.write_bytes(gzip.compress(("time,kWh\n" + rows("2023-01-02", [1, 2])).encode()))
+    series, _ = read_table(path, local_steps("2023-01-02")[:2])
+    np.testing.assert_array_equal(series, [1, 2])
+    path.write_bytes(b"\x1f\x8b broken")
+    assert "cannot be read" in fails(path, local_steps("2023-01-02")[:2]).what
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Brussels"])
+@pytest.mark.parametrize("as_index", [False, True])
+def test_parquet_with_typed_times(tmp_path: Path, zone: str | None, as_index: bool) -> None:
+    stamps = pd.date_range("2023-07-01", periods=3, freq="60min", tz=zone)
+    frame = pd.DataFrame({"moment": stamps, "a_kWh": [1.0, 2.0, 3.0], "b_kWh": [4, 5, 6]})
+    path = tmp_path / "meters.parquet"
+    (frame.set_index("moment") if as_index else frame).to_parquet(path)
+    series, _ = read_table(path, hours("2023-06-30 22:00", 3), column="b_kWh")
+    np.testing.assert_array_equal(series, [4, 5, 6])
+
+
+def test_parquet_cells_are_named_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "meters.parquet"
+    stamps = pd.date_range("2023-07-01", periods=3, freq="60min")
+    pd.DataFrame({"time": stamps, "kwh": [1.0, -2.0, 3.0]}).to_parquet(path)
+    assert fails(path, hours("2023-06-30 22:00", 3)).where == "load: meters.parquet row 2"
+
+
+def test_long_parquet_with_text_and_number_ids(tmp_path: Path) -> None:
+    stamps = pd.date_range("2023-07-01", periods=2, freq="60min", tz="UTC")
+    frame = pd.DataFrame({"time": [*stamps, *stamps], "home": [7, 7, 8, 8], "kwh": [1.0, 2.0, 3.0, 4.0]})
+    path = tmp_path / "meters.parquet"
+    frame.to_parquet(path)
+    np.testing.assert_array_equal(read_table(path, hours("2023-07-01", 2), column="8")[0], [3, 4])
+
+
+# --- files that are not there or hold nothing
+
+
+def test_missing_file_names_the_nearest(write: Writer) -> None:
+    path = write("time,kwh\n", "meters.csv")
+    error = fails(path.with_name("metres.csv"), hours("2023-01-01", 2), where="homes[0].load") if False else None
+    with pytest.raises(InputError) as caught:
+        read_table(path.with_name("metres.csv"), hours("2023-01-01", 2), where="homes[0].load")
+    assert error is None
+    assert caught.value.where == "homes[0].load: metres.csv"
+    assert "'meters.csv'" in caught.value.cure
+    assert "no such file" in fails(path.parent / "nowhere" / "a.csv", hours("2023-01-01", 2)).what
+    assert "kind of file" in fails(path.with_name("meters.xlsx"), hours("2023-01-01", 2)).what
+
+
+@pytest.mark.parametrize("text", ["", "\n", "  \n\n", "time,kwh\n", "time,kwh\n\n"])
+def test_empty_file(write: Writer, text: str) -> None:
+    error = fails(write(text), hours("2023-01-01", 2))
+    assert error.where.startswith("load: meters.csv")
+    assert "empty" in error.what or "no rows" in error.what
+
+
+def test_unreadable_parquet(write: Writer) -> None:
+    assert "cannot be read" in fails(write("not parquet", "meters.parquet"), hours("2023-01-01", 2)).what
+    assert "cannot be read" in fails(write("", "empty.parquet"), hours("2023-01-01", 2)).what
+
+
+def test_unquoted_decimal_commas_in_a_comma_separated_file(write: Writer) -> None:
+    error = fails(write("time,kwh\n2023-01-02 00:00,1\n2023-01-02 01:00,0,5\n"), local_steps("2023-01-02")[:2])
+    assert error.where == "load: meters.csv line 3"
+    everywhere = fails(write("time,kwh\n2023-01-02 00:00,0,5\n", "b.csv"), local_steps("2023-01-02")[:2])
+    assert "do not fit" in everywhere.what and "Quote decimal commas" in everywhere.cure
+
+
+def test_two_columns_of_one_name(write: Writer) -> None:
+    assert "'kwh'" in fails(write("time,kwh,kwh\n2023-01-02 00:00,1,2\n"), hours("2023-01-01", 2)).what
+
+
+# --- which column
+
+
+WIDE = "time,home_1_kwh,home_2_kwh\n2023-01-02 00:00,1,3\n2023-01-02 01:00,2,4\n"
+LONG = (
+    "time,meter,value,unit\n2023-01-02 00:00,north,1,kWh\n2023-01-02 01:00,north,2,kWh\n"
+    "2023-01-02 00:00,007,3,kWh\n2023-01-02 01:00,007,4,kWh\n"
+)
+TWO_HOURS = local_steps("2023-01-02")[:2]
+
+
+def test_wide_table(write: Writer) -> None:
+    path = write(WIDE)
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, column="home_2_kwh")[0], [3, 4])
+    several = fails(path, TWO_HOURS)
+    assert "home_1_kwh, home_2_kwh" in several.what and "`column`" in several.cure
+    unknown = fails(path, TWO_HOURS, column="home_2_kw")
+    assert "Did you mean 'home_2_kwh'?" in unknown.cure
+
+
+def test_long_table_is_recognised(write: Writer) -> None:
+    path = write(LONG)
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, column="north")[0], [1, 2])
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, column="007")[0], [3, 4])
+    named = read_table(path, TWO_HOURS, column="007", id_column="meter", value_column="value")[0]
+    np.testing.assert_array_equal(named, [3, 4])
+    several = fails(path, TWO_HOURS)
+    assert "007, north" in several.what and "`column`" in several.cure
+    assert "Did you mean 'north'?" in fails(path, TWO_HOURS, column="nort").cure
+    assert "Did you mean 'north'?" in fails(path, TWO_HOURS, column="nort", id_column="meter").cure
+    assert "Did you mean 'meter'?" in fails(path, TWO_HOURS, column="north", id_column="metre").cure
+    assert "Did you mean 'value'?" in fails(path, TWO_HOURS, column="north", value_column="valeu").cure
+    assert "Did you mean 'time'?" in fails(path, TWO_HOURS, column="north", time_column="tyme").cure
+
+
+def test_long_table_of_one_home_needs_no_column(write: Writer) -> None:
+    text = "time,home,kwh\n2023-01-02 00:00,a,1\n2023-01-02 01:00,a,2\n"
+    np.testing.assert_array_equal(read_table(write(text), TWO_HOURS)[0], [1, 2])
+    np.testing.assert_array_equal(read_table(write(text), TWO_HOURS, id_column="home")[0], [1, 2])
+
+
+def test_a_remark_column_does_not_make_a_table_long(write: Writer) -> None:
+    text = "time,kwh,remark\n2023-01-02 00:00,1,read\n2023-01-02 01:00,2,estimated\n"
+    np.testing.assert_array_equal(read_table(write(text), TWO_HOURS)[0], [1, 2])
+
+
+def test_the_row_numbers_of_a_written_frame_are_no_series(write: Writer) -> None:
+    text = ",time,kwh\n0,2023-01-02 00:00,1\n1,2023-01-02 01:00,2\n"
+    np.testing.assert_array_equal(read_table(write(text), TWO_HOURS)[0], [1, 2])
+
+
+def test_no_numbers(write: Writer) -> None:
+    assert "no column with numbers" in fails(write("time,remark\n2023-01-02 00:00,a\n"), TWO_HOURS).what
+
+
+def test_export_of_the_belgian_grid_operator(write: Writer) -> None:
+    head = (
+        "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);EAN-code;Meter;Register;Volume;Eenheid;Validatiestatus"
+    )
+    meter = "541440110000000011;1SAG1100000001"
+    text = f"""{head}
+02-01-2023;00:00:00;02-01-2023;00:15:00;{meter};Afname Actief;0,056;kWh;Gevalideerd
+02-01-2023;00:00:00;02-01-2023;00:15:00;{meter};Injectie Actief;0;kWh;Gevalideerd
+02-01-2023;00:15:00;02-01-2023;00:30:00;{meter};Afname Actief;0,044;kWh;Geschat
+02-01-2023;00:15:00;02-01-2023;00:30:00;{meter};Injectie Actief;0,1;kWh;Gevalideerd
+"""
+    index = local_steps("2023-01-02", minutes=15)[:2]
+    np.testing.assert_array_equal(read_table(write(text), index, column="Afname Actief")[0], [0.056, 0.044])
+    np.testing.assert_array_equal(read_table(write(text), index, column="Injectie Actief")[0], [0, 0.1])
+
+
+# --- times
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2023-12-31 22:00", "2023-12-31 23:00"),  # Brussels is UTC+1
+        ("2023-12-31T22:00:00", "2023-12-31T23:00:00.004"),
+        ("2023/12/31 22:00", "2023/12/31 23:00"),
+        ("2023-12-31T21:00Z", "2023-12-31T22:00Z"),
+        ("2023-12-31T22:00:00+01:00", "2023-12-31T23:00:00+01:00"),
+        ("2023-12-31 17:30:00-0330", "2023-12-31 18:30:00-0330"),
+        ("31/12/2023 22:00", "31/12/2023 23:00"),
+        ("31-12-2023 22:00", "31-12-2023 23:00:00"),
+        ("31.12.2023 22:00", "31.12.2023 23:00"),
+        ("12/31/2023 22:00", "12/31/2023 23:00"),
+    ],
+)
+def test_formats_of_time(write: Writer, first: str, second: str) -> None:
+    path = write(f"x;when;kWh\n1;{first};1\n2;{second};2\n")
+    series, notes = read_table(path, hours("2023-12-31 21:00", 2), column="kWh")
+    np.testing.assert_array_equal(series, [1, 2])
+    assert any("month/day" in note for note in notes) == first.startswith("12/31")
+
+
+def test_day_first_holds_for_the_whole_column(write: Writer) -> None:
+    days = pd.date_range("2023-01-12", periods=48, freq="60min")  # 12/01 alone could be the first of December
+    path = write("time,kwh\n" + "".join(f"{stamp:%d/%m/%Y %H:%M},{at}\n" for at, stamp in enumerate(days)))
+    np.testing.assert_array_equal(read_table(path, local_steps("2023-01-12", 2))[0], np.arange(48))
+
+
+def test_a_column_of_small_days_and_months_is_read_day_first_with_a_note(write: Writer) -> None:
+    path = write("time,kwh\n02/01/2023 00:00,1\n02/01/2023 01:00,2\n")
+    series, notes = read_table(path, TWO_HOURS)
+    np.testing.assert_array_equal(series, [1, 2])
+    assert any("day/month" in note for note in notes)
+
+
+def test_date_and_clock_columns_are_joined(write: Writer) -> None:
+    path = write("Datum;Uur;Verbruik (kWh)\n02/01/2023;00:00;1\n02/01/2023;01:00;2\n")
+    series, notes = read_table(path, TWO_HOURS)
+    np.testing.assert_array_equal(series, [1, 2])
+    assert "Datum + Uur" in notes[0] and "kWh per 60 min" in notes[0]
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, time_column="Datum")[0], [1, 2])
+
+
+def test_a_time_name_is_preferred_and_a_given_one_wins(write: Writer) -> None:
+    path = write(
+        "read_on,start,kwh\n2023-02-01 00:00,2023-01-02 00:00,1\n2023-02-01 01:00,2023-01-02 01:00,2\n",
+    )
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS)[0], [1, 2])
+    february = local_steps("2023-02-01")[:2]
+    np.testing.assert_array_equal(read_table(path, february, time_column="read_on")[0], [1, 2])
+
+
+def test_times_that_cannot_be_read(write: Writer) -> None:
+    text = "time,kwh\n" + rows("2023-01-02", [1] * 24) + "Total,24\n"
+    error = fails(write(text), local_steps("2023-01-02"))
+    assert error.where == "load: meters.csv line 26" and "'Total'" in error.what
+    for stamp in ("2023-02-30 00:00", "2023-01-02 25:00", "2023-01-02 00:75", ""):
+        error = fails(write(f"time,kwh\n2023-01-02 00:00,1\n{stamp},2\n"), TWO_HOURS, time_column="time")
+        assert error.where == "load: meters.csv line 3"
+    both = "time,kwh\n31/12/2023 00:00,1\n12/31/2023 01:00,1\n"
+    assert fails(write(both), TWO_HOURS).where == "load: meters.csv line 3"
+    assert "offset" in fails(write("time,kwh\n2023-01-02 00:00Z,1\n2023-01-02 01:00,1\n"), TWO_HOURS).what
+    assert "a, kwh" in fails(write("a,kwh\n1,2\n3,4\n"), TWO_HOURS).what
+
+
+def test_time_zones(write: Writer) -> None:
+    path = write("time,kwh\n" + rows("2023-07-01", [1, 2]))
+    np.testing.assert_array_equal(read_table(path, hours("2023-07-01 00:00", 2), time_zone=None)[0], [1, 2])
+    np.testing.assert_array_equal(read_table(path, hours("2023-06-30 22:00", 2))[0], [1, 2])
+    np.testing.assert_array_equal(read_table(path, hours("2023-06-30 23:00", 2), time_zone="Etc/GMT-1")[0], [1, 2])
+    error = fails(path, hours("2023-07-01", 2), time_zone="Europe/Bruxelles")
+    assert error.where == "load: time_zone"
+
+
+def test_rows_may_stand_in_any_order(write: Writer) -> None:
+    text = "time,kwh\n2023-01-02 01:00,2\n2023-01-02 00:00,1\n"
+    np.testing.assert_array_equal(read_table(write(text), TWO_HOURS)[0], [1, 2])
+
+
+# --- the days on which the clock changes
+
+
+def spring_stamps(minutes: int) -> list[pd.Timestamp]:
+    """The 23 hours of the day, made by leaving the hour from 2 to 3 out."""
+    naive = pd.date_range(SPRING, periods=24 * 60 // minutes, freq=f"{minutes}min")
+    return [stamp for stamp in naive if stamp.hour != 2]
+
+
+def autumn_stamps(minutes: int) -> list[pd.Timestamp]:
+    """The 25 hours of the day, made by writing the hour from 2 to 3 twice."""
+    naive = pd.date_range(AUTUMN, periods=24 * 60 // minutes, freq=f"{minutes}min")
+    repeated = [stamp for stamp in naive if stamp.hour == 2]
+    return [s for s in naive if s.hour < 2] + repeated + repeated + [s for s in naive if s.hour > 2]
+
+
+def as_csv(stamps: Sequence[pd.Timestamp], values: Sequence[object] | None = None) -> str:
+    cells = range(len(stamps)) if values is None else values
+    return "time,kwh\n" + "".join(f"{s:%Y-%m-%d %H:%M},{v}\n" for s, v in zip(stamps, cells, strict=True))
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(60, 23), (15, 92)])
+def test_spring_day(write: Writer, minutes: int, count: int) -> None:
+    index = local_steps(SPRING, minutes=minutes)
+    assert len(index) == count
+    series, _ = read_table(write(as_csv(spring_stamps(minutes))), index)
+    np.testing.assert_array_equal(series, np.arange(count))
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(60, 25), (15, 100)])
+def test_autumn_day(write: Writer, minutes: int, count: int) -> None:
+    index = local_steps(AUTUMN, minutes=minutes)
+    assert len(index) == count
+    stamps = autumn_stamps(minutes)
+    np.testing.assert_array_equal(read_table(write(as_csv(stamps)), index)[0], np.arange(count))
+    backwards = read_table(write(as_csv(stamps[::-1], range(count)[::-1])), index)[0]
+    np.testing.assert_array_equal(backwards, np.arange(count))
+
+
+def test_spring_hour_that_does_not_exist(write: Writer) -> None:
+    naive = list(pd.date_range(SPRING, periods=24, freq="60min"))
+    error = fails(write(as_csv(naive)), local_steps(SPRING))
+    assert error.where == "load: meters.csv line 4"
+    assert "2023-03-26 02:00 does not exist" in error.what and "time_zone" in error.cure
+    empty_there = ["" if stamp.hour == 2 else 1 for stamp in naive]
+    assert read_table(write(as_csv(naive, empty_there)), local_steps(SPRING))[0].sum() == 23
+
+
+def test_autumn_hour_that_stands_there_once_is_a_gap_of_an_hour(write: Writer) -> None:
+    path = write(as_csv(list(pd.date_range(AUTUMN, periods=96, freq="15min"))))
+    error = fails(path, local_steps(AUTUMN, minutes=15))
+    assert "1 gap, 4 steps missing: 2023-10-29 02:00 .. 2023-10-29 02:45" in error.what
+    assert "the hour that the clock repeats in autumn" in error.what
+    assert "2023-10-29 has 96 values, expected 100" in error.what
+    series, notes = read_table(path, local_steps(AUTUMN, minutes=15), fill="interpolate")
+    # The first pass holds 8, 9, 10, 11 and 03:00 holds 12: four steps lie between 11 and 12.
+    np.testing.assert_allclose(series[8:17], [8, 9, 10, 11, 11.2, 11.4, 11.6, 11.8, 12], rtol=1e-15)
+    assert any("1 gap, 4 steps filled by interpolation" in note for note in notes)
+
+
+def test_each_home_of_a_long_table_has_its_own_autumn(write: Writer) -> None:
+    stamps = autumn_stamps(60)
+    lines = [f"{stamp:%Y-%m-%d %H:%M},{home},{at}\n" for at, stamp in enumerate(stamps) for home in ("a", "b")]
+    series, _ = read_table(write("time,home,kwh\n" + "".join(lines)), local_steps(AUTUMN), column="b")
+    np.testing.assert_array_equal(series, np.arange(25))
+
+
+# --- units and steps
+
+
+@pytest.mark.parametrize(
+    ("header", "unit", "expected"),
+    [
+        ("home_1_kwh", None, 2.0),
+        ("home_1_Wh", None, 0.002),
+        ("Load [kW]", None, 0.5),
+        ("Verbruik (W)", None, 0.0005),
+        ("kWh", None, 2.0),
+        ("home", "KWH", 2.0),
+        ("home", "kw", 0.5),
+        ("home_kwh", "W", 0.0005),
+    ],
+)
+def test_units_over_a_quarter_of_an_hour(write: Writer, header: str, unit: str | None, expected: float) -> None:
+    path = write(f"time,{header}\n" + rows("2023-01-02", [2, 2], minutes=15))
+    series, _ = read_table(path, local_steps("2023-01-02", minutes=15)[:2], unit=unit)
+    np.testing.assert_allclose(series, expected, rtol=1e-15)
+
+
+def test_unit_column(write: Writer) -> None:
+    text = "time,id,value,Unit\n2023-01-02 00:00,a,500,Wh\n2023-01-02 01:00,a,250,Wh\n2023-01-02 00:00,b,1,kWh\n"
+    path = write(text + "2023-01-02 01:00,b,2,kW\n")
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, column="a")[0], [0.5, 0.25])
+    assert "kW, kWh" in fails(path, TWO_HOURS, column="b").what
+
+
+def test_unknown_units(write: Writer) -> None:
+    path = write("time,home\n" + rows("2023-01-02", [1, 2]))
+    error = fails(path, TWO_HOURS)
+    assert "unit of 'home' is unknown" in error.what and "`unit`" in error.cure
+    assert "MWh" in fails(path, TWO_HOURS, unit="MWh").what
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, quantity="rate")[0], [1, 2])
+
+
+def test_finer_table(write: Writer) -> None:
+    path = write("time,x_kwh\n" + rows("2023-01-02", [1, 2, 3, 4, 5, 6, 7, 8], minutes=15))
+    series, notes = read_table(path, TWO_HOURS)
+    np.testing.assert_array_equal(series, [10, 26])
+    assert any("4 values of 15 min make one step" in note for note in notes)
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, quantity="rate")[0], [2.5, 6.5])
+    # Power: 1 + 2 + 3 + 4 kW over a quarter of an hour each make 2.5 kWh.
+    power = write("time,x_kw\n" + rows("2023-01-02", [1, 2, 3, 4, 5, 6, 7, 8], minutes=15), "power.csv")
+    np.testing.assert_array_equal(read_table(power, TWO_HOURS)[0], [2.5, 6.5])
+
+
+def test_finer_table_with_a_missing_part_is_a_gap(write: Writer) -> None:
+    path = write("time,x_kwh\n" + rows("2023-01-02", [1, 2, "", 4, 5, 6, 7, 8], minutes=15))
+    assert "1 gap, 1 step missing: 2023-01-02 00:30" in fails(path, TWO_HOURS).what
+
+
+def test_coarser_table(write: Writer) -> None:
+    path = write("time,x_kwh\n" + rows("2023-01-02", [4, 8]))
+    index = local_steps("2023-01-02", minutes=15)
+    series, notes = read_table(path, index[:8])
+    np.testing.assert_array_equal(series, [1, 1, 1, 1, 2, 2, 2, 2])
+    assert any("spread evenly" in note for note in notes)
+    np.testing.assert_array_equal(read_table(path, index[:8], quantity="rate")[0], [4, 4, 4, 4, 8, 8, 8, 8])
+    # A period may begin and end inside a step of the table.
+    np.testing.assert_array_equal(read_table(path, index[3:6])[0], [1, 2, 2])
+
+
+def test_steps_that_do_not_fit(write: Writer) -> None:
+    path = write("time,kwh\n" + rows("2023-01-02", [1] * 6, minutes=40))
+    error = fails(path, local_steps("2023-01-02")[:3])
+    assert "40 min" in error.what and "60 min" in error.what
+    shifted = write("time,kwh\n2023-01-02 00:00,1\n2023-01-02 01:00,1\n2023-01-02 02:20,1\n2023-01-02 03:00,1\n")
+    error = fails(shifted, TWO_HOURS)
+    assert error.where == "load: meters.csv line 4" and "02:20 is not the start" in error.what
+    assert "2023-01-02 00:05" in fails(write("time,kwh\n2023-01-02 00:05,1\n2023-01-02 01:05,1\n"), TWO_HOURS).what
+    assert "fewer than two" in fails(write("time,kwh\n2023-01-02 00:00,1\n"), TWO_HOURS).what
+    assert (
+        "fewer than two"
+        in fails(write("time,kwh\n2023-01-02 00:00,\n2023-01-02 01:00,\n"), TWO_HOURS, column="kwh").what
+    )
+
+
+# --- gaps
+
+
+def day_with(values: dict[int, object], hours_of_day: int = 24) -> list[object]:
+    return [values.get(hour, hour) for hour in range(hours_of_day)]
+
+
+def test_a_whole_day_needs_no_filling(write: Writer) -> None:
+    for fill in ("none", "interpolate", "zero"):
+        series, notes = read_table(
+            write("time,kwh\n" + rows("2023-01-02", range(24))), local_steps("2023-01-02"), fill=fill
+        )
+        np.testing.assert_array_equal(series, np.arange(24))
+        assert not any("filled" in note for note in notes)
+
+
+@pytest.mark.parametrize("empty", ["", "NaN", "null", "NA", " "])
+def test_empty_cells(write: Writer, empty: str) -> None:
+    path = write("time,home_kwh\n" + rows("2023-01-02", day_with({5: empty, 6: empty, 9: empty})))
+    error = fails(path, local_steps("2023-01-02"))
+    assert error.where == "load: meters.csv line 7"
+    assert "'home_kwh' has 2 gaps, 3 steps missing" in error.what
+    assert "2023-01-02 05:00 .. 2023-01-02 06:00 (empty cell, line 7); 2023-01-02 09:00" in error.what
+    assert "2023-01-02 has 21 values, expected 24" in error.what
+    for word in ("fill: interpolate", "fill: zero", "complete the file", "shorten the period"):
+        assert word in error.cure
+    series, notes = read_table(path, local_steps("2023-01-02"), fill="interpolate")
+    np.testing.assert_allclose(series, np.arange(24), rtol=1e-15)
+    assert notes[-1].startswith(
+        "meters.csv column 'home_kwh': 2 gaps, 3 steps filled by interpolation: 2023-01-02 05:00"
+    )
+    zeros, notes = read_table(path, local_steps("2023-01-02"), fill="zero")
+    assert zeros[[5, 6, 9]].tolist() == [0, 0, 0] and zeros.sum() == sum(range(24)) - 20
+    assert "filled by zero" in notes[-1]
+
+
+def test_missing_rows(write: Writer) -> None:
+    lines = rows("2023-05-04", range(96), minutes=15).splitlines(keepends=True)
+    kept = [line for line in lines if not ("10:00" <= line[11:16] < "11:30")]
+    error = fails(write("time,kwh\n" + "".join(kept)), local_steps("2023-05-04", minutes=15))
+    assert error.where == "load: meters.csv"
+    assert "1 gap, 6 steps missing: 2023-05-04 10:00 .. 2023-05-04 11:15" in error.what
+    assert "2023-05-04 has 90 values, expected 96" in error.what
+
+
+def test_only_three_gaps_are_listed(write: Writer) -> None:
+    path = write("time,kwh\n" + rows("2023-01-02", day_with(dict.fromkeys((2, 4, 6, 8, 10), ""))))
+    error = fails(path, local_steps("2023-01-02"))
+    assert "5 gaps, 5 steps" in error.what and "06:00 (empty cell, line 8); ..." in error.what
+    assert "08:00" not in error.what
+
+
+def test_gaps_outside_the_period_do_not_matter(write: Writer) -> None:
+    path = write("time,kwh\n" + rows("2023-01-02", day_with({20: ""})))
+    np.testing.assert_array_equal(read_table(path, local_steps("2023-01-02")[:20])[0], np.arange(20))
+    # The neighbour beyond the period's end still serves to interpolate.
+    np.testing.assert_array_equal(read_table(path, local_steps("2023-01-02")[:21], fill="interpolate")[0][-1:], [20])
+
+
+def test_a_gap_at_the_edge_of_the_table_repeats_the_nearest_value(write: Writer) -> None:
+    path = write("time,kwh\n" + rows("2023-01-02", ["", 3, 5, ""]))
+    series, _ = read_table(path, local_steps("2023-01-02")[:4], fill="interpolate")
+    np.testing.assert_array_equal(series, [3, 3, 5, 5])
+
+
+def test_interpolation_ends_at_24_hours(write: Writer) -> None:
+    index = local_steps("2023-01-02", 3)
+    day = write("time,kwh\n" + rows("2023-01-02", day_with(dict.fromkeys(range(10, 34), ""), 72)), "day.csv")
+    np.testing.assert_allclose(read_table(day, index, fill="interpolate")[0], np.arange(72), rtol=1e-14)
+    more = write("time,kwh\n" + rows("2023-01-02", day_with(dict.fromkeys(range(10, 35), ""), 72)), "more.csv")
+    error = fails(more, index, fill="interpolate")
+    assert "24 h" in error.what and "2023-01-02 10:00 .. 2023-01-03 10:00" in error.what
+    # The part inside the period is short, the gap is not.
+    assert "24 h" in fails(more, index[:12], fill="interpolate").what
+    assert read_table(more, index, fill="zero")[0].sum() == sum(range(72)) - sum(range(10, 35))
+
+
+@pytest.mark.parametrize("fill", ["none", "interpolate", "zero"])
+def test_a_table_that_does_not_cover_the_period(write: Writer, fill: str) -> None:
+    path = write("time,kwh\n" + rows("2023-01-02", range(40)))
+    error = fails(path, local_steps("2023-01-01", 4), fill=fill)
+    assert "lengths do not line up" in error.what
+    assert "40 rows from 2023-01-02 00:00 to 2023-01-03 16:00" in error.what
+    assert "needs 96 from 2023-01-01 00:00 to 2023-01-05 00:00" in error.what
+    assert "2023-01-03 has 16 values, expected 24" in error.what
+    assert "START" in error.cure
+    assert "lengths do not line up" in fails(path, local_steps("2023-01-02", 2), fill=fill).what  # ends early
+    assert "lengths do not line up" in fails(path, local_steps("2023-01-01", 2), fill=fill).what  # starts late
+    assert "lengths do not line up" in fails(path, local_steps("2022-01-01", 2), fill=fill).what  # elsewhere
+
+
+# --- cells that are wrong
+
+
+def test_duplicated_times(write: Writer) -> None:
+    path = write("time,kwh\n2023-01-02 00:00,1\n2023-01-02 01:00,2\n2023-01-02 01:00,3\n")
+    error = fails(path, TWO_HOURS)
+    assert error.where == "load: meters.csv line 4" and "line 3" in error.what
+
+
+def test_three_passes_of_the_autumn_hour_are_duplicates(write: Writer) -> None:
+    stamps = autumn_stamps(60)
+    error = fails(write(as_csv([*stamps[:3], stamps[2], stamps[2], *stamps[4:]])), local_steps(AUTUMN))
+    assert error.where == "load: meters.csv line 6" and "line 5" in error.what
+
+
+def test_negative_energy(write: Writer) -> None:
+    path = write("time,kwh\n2023-01-02 00:00,1\n2023-01-02 01:00,-0.25\n")
+    error = fails(path, TWO_HOURS)
+    assert error.where == "load: meters.csv line 3" and "-0.25" in error.what
+    assert "consumption and injection as separate columns" in error.cure
+    np.testing.assert_array_equal(read_table(path, TWO_HOURS, quantity="rate")[0], [1, -0.25])
+
+
+@pytest.mark.parametrize("cell", ["abc", "1,2,3", "1.2.3", "1 234", "0x1F", "True", "12 kWh", "1_000"])
+def test_text_in_a_value_cell(write: Writer, cell: str) -> None:
+    # The blank line and the line number after it: the user counts lines of the file, not rows of data.
+    path = write(f"time;kwh\n2023-01-02 00:00;1\n\n2023-01-02 01:00;{cell}\n2023-01-02 02:00;1\n")
+    error = fails(path, TWO_HOURS, column="kwh")
+    assert error.where == "load: meters.csv line 4" and repr(cell) in error.what
+
+
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e999"])
+def test_infinite_value(write: Writer, cell: str) -> None:
+    path = write(f"time;kwh\n2023-01-02 00:00;1\n2023-01-02 01:00;{cell}\n")
+    error = fails(path, TWO_HOURS, quantity="rate")
+    assert error.where == "load: meters.csv line 3" and "infinite" in error.what
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        (["1.234,5", "0,5"], 2),
+        (["0.5", "1,234.5"], 3),
+        (["0,5", "0,25", "1.234"], 4),
+        (["0.5", "0.25", "1,234"], 4),
+    ],
+)
+def test_thousands_separators_are_not_guessed(write: Writer, cells: list[str], line: int) -> None:
+    error = fails(write("time;kwh\n" + rows("2023-01-02", cells, ";")), TWO_HOURS)
+    assert error.where == f"load: meters.csv line {line}" and "thousands" in error.what
+
+
+def test_quoted_commas_in_a_comma_separated_file_may_be_thousands(write: Writer) -> None:
+    assert "thousands" in fails(write("time,wh\n" + rows("2023-01-02", ['"1,234"', '"2,345"'])), TWO_HOURS).what
+    decimal = write("time,kwh\n" + rows("2023-01-02", ['"0,234"', '"2,345"']), "decimal.csv")
+    np.testing.assert_array_equal(read_table(decimal, TWO_HOURS)[0], [0.234, 2.345])
+
+
+def test_implausible_power_is_noted(write: Writer) -> None:
+    path = write("time,kwh\n2023-01-02 00:00,200\n2023-01-02 01:00,350\n")
+    series, notes = read_table(path, TWO_HOURS)
+    np.testing.assert_array_equal(series, [200, 350])
+    assert any("line 3 has 350 kW" in note and "is the unit right?" in note for note in notes)
+    assert not any("unit right" in note for note in read_table(path, TWO_HOURS, quantity="rate")[1])
+
+
+def test_unknown_options(write: Writer) -> None:
+    path = write(WIDE)
+    assert "Did you mean 'interpolate'?" in fails(path, TWO_HOURS, fill="interpolat").cure
+    assert "Allowed: energy, rate." in fails(path, TWO_HOURS, quantity="speed").cure
+
+
+# --- size
+
+
+def test_a_hundred_homes_parse_one_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    parse_text = tables._parse_text
+    monkeypatch.setattr(tables, "_parse_text", lambda *args: calls.append(1) or parse_text(*args))
+    stamps = pd.date_range("2023-01-02", periods=96, freq="15min")
+    load = np.round(np.random.default_rng(0).random((96, 100)), 4)
+    frame = pd.DataFrame(load, columns=[f"home_{home}_kwh" for home in range(100)])
+    frame.insert(0, "time", stamps)
+    path = tmp_path / "street.csv"
+    frame.to_csv(path, index=False)
+    index = local_steps("2023-01-02", minutes=15)
+    for home in range(100):
+        np.testing.assert_array_equal(read_table(path, index, column=f"home_{home}_kwh")[0], load[:, home])
+    assert len(calls) == 1
+    path.write_text(path.read_text().replace("home_0_kwh", "home_0_wh"))
+    os.utime(path, (1, 1))
+    np.testing.assert_allclose(read_table(path, index, column="home_0_wh")[0], load[:, 0] / 1000, rtol=1e-15)
+    assert len(calls) == 2
+
+
+def test_a_year_of_quarter_hours_is_read_quickly(tmp_path: Path) -> None:
+    index = local_steps("2023-01-01", 365, minutes=15)
+    assert len(index) == 35040
+    load = np.round(np.random.default_rng(0).random((len(index), 10)), 3)
+    frame = pd.DataFrame(load, columns=[f"home_{home}_kwh" for home in range(10)])
+    frame.insert(0, "time", index.tz_convert("Europe/Brussels").strftime("%Y-%m-%d %H:%M"))
+    path = tmp_path / "street.csv"
+    frame.to_csv(path, index=False, sep=";", decimal=",")
+    begin = time.perf_counter()
+    for home in range(10):
+        np.testing.assert_array_equal(read_table(path, index, column=f"home_{home}_kwh")[0], load[:, home])
+    assert time.perf_counter() - begin < 10  # some 1 s; the slack is for a busy machine
+
+
+# --- round trip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=st.lists(st.floats(0, 150, allow_subnormal=False), min_size=2, max_size=30),
+    begin_h=st.sampled_from(["2023-01-05", "2023-03-25 22:00", "2023-10-28 22:00", "2024-02-28 20:00"]),
+    minutes=st.sampled_from([15, 30, 60]),
+    separator=st.sampled_from([",", ";", "\t"]),
+    decimal=st.sampled_from([".", ","]),
+    style=st.sampled_from(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z", "%d/%m/%Y %H:%M"]),
+    unit=st.sampled_from(["kWh", "Wh", "kW", "W"]),
+    long=st.booleans(),
+)
+def test_round_trip(
+    tmp_path: Path,
+    values: list[float],
+    begin_h: str,
+    minutes: int,
+    separator: str,
+    decimal: str,
+    style: str,
+    unit: str,
+    long: bool,
+) -> None:
+    """What is written in any style comes back, to within the twelve digits that were written."""
+    index = pd.date_range(pd.Timestamp(begin_h, tz="UTC"), periods=len(values), freq=f"{minutes}min")
+    per_kwh = {"kWh": 1.0, "Wh": 1000.0, "kW": 60 / minutes, "W": 60000 / minutes}[unit]
+    stamps = index.tz_convert("Europe/Brussels").strftime(style)
+
+    def cell(number: float) -> str:
+        text = f"{number * per_kwh:.11e}".replace(".", decimal)
+        return f'"{text}"' if decimal == separator else text
+
+    homes = {"a": values, "b": values[::-1]}
+    if long:
+        lines = [[stamp, home, cell(homes[home][at])] for at, stamp in enumerate(stamps) for home in homes]
+        header = ["time", "home", f"load [{unit}]"]
+    else:
+        lines = [[stamp, *(cell(homes[home][at]) for home in homes)] for at, stamp in enumerate(stamps)]
+        header = ["time", *(f"{home}_{unit}" for home in homes)]
+    path = tmp_path / f"{abs(hash((tuple(values), begin_h, minutes, separator, decimal, style, unit, long)))}.csv"
+    path.write_text("\n".join(separator.join(line) for line in [header, *lines]))
+    for home, expected in homes.items():
+        series, _ = read_table(path, index, column=home if long else f"{home}_{unit}")
+        np.testing.assert_allclose(series, expected, rtol=1e-9, atol=0)
