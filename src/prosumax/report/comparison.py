@@ -46,7 +46,7 @@ def verdict(results: Results) -> str:
         )
     losing = {name: count for name, result in results.items() if (count := _losers(result))}
     if not losing:
-        return f"{answer} Under none of these rules does a home pay more than without exchange."
+        return f"{answer} No home pays more than without exchange under any of them."
     named = [f"{words.rule(name)} ({count})" for name, count in sorted(losing.items(), key=lambda item: -item[1])[:5]]
     others = f" and {words.plural(len(losing) - 5, 'other')}" if len(losing) > 5 else ""
     return f"{answer} Some homes pay more than without exchange under {', '.join(named)}{others}."
@@ -99,7 +99,7 @@ def savings_chart(results: Results) -> Chart:
             change = f"{words.money(abs(saving), currency)} {'more' if loses else 'less'} than without exchange"
             dot = {"value": [saving, row], "name": f"{home['name']}: {words.money(home['bill'], currency)}, {change}"}
             dots.append(dot | ({"symbol": "triangle", "symbolSize": 14} if loses else {}))
-    option = _row_option(results, currency)
+    option = _row_option(results, zero=True)
     option["baseOption"]["series"] = [
         {
             "type": "lines",
@@ -113,7 +113,7 @@ def savings_chart(results: Results) -> Chart:
             "name": "saving",
             "data": dots,
             "symbolSize": 13,
-            "itemStyle": {"color": LOOKS["use"].colour, "borderColor": "#FFFFFF", "borderWidth": 1, "opacity": 0.75},
+            "itemStyle": {"color": LOOKS["use"].colour, "borderColor": "#FFFFFF", "borderWidth": 1, "opacity": 1},
         },
     ]
     losers = any("symbol" in dot for dot in dots)
@@ -138,7 +138,7 @@ def costs_chart(results: Results) -> Chart:
         for name, (alone, cost) in zip(results, pairs, strict=True)
     ]
     values = [([round(alone, 2), row], [round(cost, 2), row]) for row, (alone, cost) in enumerate(pairs)]
-    option = _row_option(results, currency)
+    option = _row_option(results, zero=False)
     option["baseOption"]["series"] = [
         {
             "type": "lines",
@@ -158,7 +158,7 @@ def costs_chart(results: Results) -> Chart:
             "type": "scatter",
             "name": "with the rule",
             "data": [{"value": cost, "name": name} for (_, cost), name in zip(values, names, strict=True)],
-            "symbolSize": 14,
+            "symbolSize": 11,
             "itemStyle": {"color": LOOKS["use"].colour, "borderColor": "#FFFFFF", "borderWidth": 1, "opacity": 1},
         },
     ]
@@ -193,10 +193,11 @@ def heat(results: Results) -> Heat:
     return Heat(["Rule", *(home["name"] for home in first.households)], rows)
 
 
-def _row_option(results: Results, currency: str) -> Option:
-    option = base("item", narrow={"yAxis": {"axisLabel": {"width": 100}}})
+def _row_option(results: Results, zero: bool) -> Option:
+    """A row per rule; `zero` keeps zero in sight."""
+    option = base("item", narrow={"yAxis": {"axisLabel": {"width": 128, "fontSize": 12}}})
     option["baseOption"] |= {
-        "xAxis": value_axis(scale=True, splitNumber=4, boundaryGap=["4%", "4%"]),
+        "xAxis": value_axis(scale=not zero, splitNumber=4, boundaryGap=["0%", "0%"] if zero else ["4%", "4%"]),
         "yAxis": home_axis([words.rule(name) for name in results], room_px=200),
     }
     option["baseOption"]["tooltip"]["formatter"] = "{b}"

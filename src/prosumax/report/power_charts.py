@@ -6,7 +6,7 @@ from prosumax.experiments import Result
 from prosumax.report import words
 from prosumax.report.figure import Chart, Table
 from prosumax.report.series import Values, clock_labels, extreme_weeks, mean_day, plain
-from prosumax.report.style import Option, base, category_axis, line, nice_bounds, value_axis
+from prosumax.report.style import FAINT, Option, base, category_axis, line, nice_bounds, value_axis
 
 _POINTS_TO_CHOOSE_FROM = 120_000  # numbers in the page for its choice of homes: keeps it below a megabyte
 _DURATION_POINTS = 301
@@ -51,6 +51,7 @@ def day_charts(result: Result, power: dict[str, Values]) -> list[Chart]:
         charts.append(
             Chart(
                 id=f"day-{number}",
+                wide=len(days) == 1,
                 title=f"A mean day, {season}" if len(days) > 1 else "A mean day",
                 summary=f"{summary}.",
                 option=_power_option(
@@ -116,11 +117,15 @@ def duration_chart(result: Result) -> Chart:
     if net[-1] < 0:
         series.append(line("sent", "to the grid", sent, 0.45))
     option = base("axis") | {
-        "xAxis": value_axis(min=0, max=100, axisLabel={"formatter": "{value} %", "color": "#56636D", "fontSize": 13}),
+        "xAxis": value_axis(
+            min=0,
+            max=100,
+            axisLabel={"formatter": "{value} %", "color": FAINT, "fontSize": 13},
+            axisPointer={"label": {"formatter": "{value} % of the time", "precision": 1}},
+        ),
         "yAxis": value_axis("kW"),
         "series": series,
     }
-    option["tooltip"]["axisPointer"] = {"label": {"show": False}}
     period_hours = len(net) * hours
     summary = f"Together the homes draw at most {words.power(kpis['peak_kw'])} from the grid"
     if net[-1] < 0:
@@ -131,7 +136,7 @@ def duration_chart(result: Result) -> Chart:
     return Chart(
         id="duration",
         wide=True,
-        title="How often how much power is needed",
+        title="How much power is needed, and how often",
         summary=f"{summary}.",
         option=option,
         unit="kW",
@@ -148,8 +153,11 @@ def duration_chart(result: Result) -> Chart:
 
 def _power_option(labels: list[str], ticks: list[int], power: dict[str, Values], bounds: tuple[float, float]) -> Option:
     """Lines over time of all homes together."""
-    frame = base("axis", narrow={"xAxis": {"axisLabel": {"customValues": ticks[::2]}}})
+    # The sun is drawn over the grid and the use over both; the reader is told in the opposite order.
+    thin = [{"lineStyle": {"width": 1.2}} for _ in power]
+    frame = base("axis", narrow={"xAxis": {"axisLabel": {"customValues": ticks[::2]}}, "series": thin})
     frame["baseOption"] |= {
+        "tooltip": frame["baseOption"]["tooltip"] | {"order": "seriesDesc"},
         "xAxis": category_axis(labels, ticks, boundaryGap=False),
         "yAxis": value_axis("kW", min=bounds[0], max=bounds[1]),
         "series": [

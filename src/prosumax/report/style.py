@@ -61,7 +61,14 @@ def base(tooltip: str, narrow: Option | None = None) -> Option:
     frame: Option = {
         "animation": False,
         "textStyle": {"fontFamily": _FONT, "fontSize": 13, "color": INK},
-        "grid": {"left": 12, "right": 20, "top": 34, "bottom": 8, "containLabel": True},
+        "grid": {
+            "left": 12,
+            "right": 20,
+            "top": 34,
+            "bottom": 8,
+            "outerBoundsMode": "same",
+            "outerBoundsContain": "axisLabel",
+        },
         # Rich text, not HTML: a home may be called anything.
         "tooltip": {
             "trigger": tooltip,
@@ -88,7 +95,7 @@ def value_axis(name: str = "", **more: Any) -> Option:
 
 def category_axis(labels: list[str], ticks: list[int] | None = None, **more: Any) -> Option:
     """An axis of names or moments; `ticks` are the positions that get a label."""
-    label: Option = {"color": INK, "fontSize": 13, "hideOverlap": True}
+    label: Option = {"color": INK, "fontSize": 13, "margin": 10, "hideOverlap": True}
     tick: Option = {"show": ticks is not None, "lineStyle": {"color": FAINT}}
     if ticks is not None:
         label["customValues"] = tick["customValues"] = ticks

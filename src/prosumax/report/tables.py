@@ -59,26 +59,24 @@ def tiles(result: Result) -> list[Tile]:
         ),
         Tile("Self-sufficiency", words.percent(kpis["self_sufficiency"]), "of the use is covered by the community"),
         Tile("Highest demand", words.power(kpis["peak_kw"]), "of all homes together, from the grid"),
-        Tile(
-            "Carbon", f"{words.number(kpis['emissions_kg'])}\u00a0kg\u00a0CO\u2082", "of the power bought from the grid"
-        ),
+        Tile("Carbon", f"{words.number(kpis['emissions_kg'])}\u00a0kg", "CO\u2082 of the power bought from the grid"),
     ]
 
 
 def homes_table(result: Result) -> Table:
     """One row per home."""
     currency, homes, kpis = result.scenario.tariff.currency, result.households, result.kpis
-    groups = [("", 2), (f"Bill, {currency}", 3), ("Energy at the meter, kWh", 4), ("Own sun, own use", 2), ("", 1)]
+    groups = [("", 2), (f"Bill, {currency}", 3), ("Bought, kWh", 2), ("Sold, kWh", 2), ("Own sun, own use", 2), ("", 1)]
     head = [
         "Home",
         "Has",
         "with this rule",
         "without exchange",
         "saving",
-        "from the grid",
+        "from grid",
         "from neighbours",
         "to neighbours",
-        "to the grid",
+        "to grid",
         "self-consumption",
         "self-sufficiency",
         "Peak, kW",

@@ -130,7 +130,7 @@ def difference(saving: float, before: float, after: float, currency: str) -> str
     """`214 EUR (3.4 %) less than without exchange`."""
     if abs(saving) < CENT:
         return "the same as without exchange"
-    share = f" ({percent(abs(saving) / before)})" if before > CENT else ""
+    share = f" ({percent(abs(saving / before))})" if abs(before) > CENT else ""
     # Someone who earns is better off with more, someone who pays with less.
     more = (saving < 0) == (after >= -CENT)
     if before < -CENT < CENT < after or after < -CENT < CENT < before:
@@ -144,12 +144,17 @@ def gains(homes: Sequence[Mapping[str, Any]], currency: str) -> str:
     losers = [home for home in ranked if home["saving"] <= -CENT]
     winners = [home for home in ranked if home["saving"] >= CENT]
     total, sentences = len(homes), []
+    earns = any(home["bill"] < -CENT for home in losers)
+    less = "less or earn more" if any(home["bill"] < -CENT for home in winners) else "less"
     if losers:
-        named = ", ".join(f"{home['name']} ({money(-home['saving'], currency)} more)" for home in losers[:3])
+        named = ", ".join(
+            f"{home['name']} ({money(-home['saving'], currency)}{'' if earns else ' more'})" for home in losers[:3]
+        )
         others = f" and {plural(len(losers) - 3, 'other')}" if len(losers) > 3 else ""
-        sentences.append(f"{len(losers)} of {plural(total, 'home')} {_verb(len(losers))} more: {named}{others}.")
+        more = "more or earn less" if earns else "more"
+        sentences.append(f"{len(losers)} of {plural(total, 'home')} {_verb(len(losers))} {more}: {named}{others}.")
     if winners or not losers:
-        sentences.append(f"{len(winners)} of {plural(total, 'home')} {_verb(len(winners))} less.")
+        sentences.append(f"{len(winners)} of {plural(total, 'home')} {_verb(len(winners))} {less}.")
     if same := total - len(losers) - len(winners):
         sentences.append(f"For {plural(same, 'home')} nothing changes.")
     if len(winners) > 1:
