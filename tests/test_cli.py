@@ -55,7 +55,7 @@ def test_run_prints_tables_and_writes_a_result(command, scenario_file, tmp_path)
         assert word in out
     folder = tmp_path / "results" / "tiny"
     assert {file.name for file in folder.iterdir()} == {
-        "scenario.yaml", "kpis.json", "timeseries.nc", "timeseries.parquet", "report.html",
+        "scenario.yaml", "kpis.json", "timeseries.nc", "timeseries.parquet", "ledger.jsonl", "report.html",
     }  # fmt: skip
     kpis = json.loads((folder / "kpis.json").read_text())["kpis"]
     series = xr.open_dataset(folder / "timeseries.nc")
@@ -97,9 +97,9 @@ def test_hand_computed_bills(command, scenario_file):
 
 def test_compare_prints_and_writes(command, scenario_file, tmp_path):
     code, out, _ = command("compare", scenario_file(), "--mechanisms", "none, mid_market_rate", "--out", "here")
-    assert code == 0 and "mid_market_rate" in out and "Losing" in out
+    assert code == 0 and "mid_market_rate" in out and "Nobody loses" in out
     assert (tmp_path / "here" / "report.html").is_file()
-    assert (tmp_path / "here" / "none" / "timeseries.nc").is_file()
+    assert set(json.loads((tmp_path / "here" / "kpis.json").read_text())) == {"none", "mid_market_rate"}
 
 
 @pytest.mark.parametrize(

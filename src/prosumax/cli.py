@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -30,6 +31,21 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Public data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
+ledger = typer.Typer(help="The chain of trades that a run leaves behind.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
+
+_PROPERTIES_EXPLAINED = (
+    "\nRandom books of 6 homes. Where homes bid, a kWh is worth something else to each of them; elsewhere it is worth what"
+    " the grid offers. Operator: what it keeps (+) or somebody outside adds (-), in % of the possible gains from trade."
+    " Worse off: truthful homes that lose against staying out. Efficiency: gains from trade realised between neighbours."
+    " Gain by lying: best misreported price of one home, in % of a truthful home's mean gain; '-' where nobody is asked."
+)
+_COMPARISON_EXPLAINED = (
+    "\nIn {money}, against no exchange. Lowest: saving of the home that saves least. Gini of the savings: 0 is equal."
+    " Operator: what the rule keeps (+) or somebody outside adds (-)."
+)
+
+_MOST_COLUMNS = 5  # of a table with one column per mechanism
 
 _out = Console()
 _err = Console(stderr=True)
@@ -112,15 +128,33 @@ def scenarios() -> None:
 
 
 @app.command()
-def mechanisms() -> None:
+def mechanisms(
+    table: Annotated[bool, typer.Option("--table", help="Measure the properties of each on random books.")] = False,
+) -> None:
     """List the rules for sharing electricity (`market.mechanism`)."""
-    _print_names("Mechanism", known_mechanisms.summaries())
+    if not table:
+        _print_names("Mechanism", known_mechanisms.summaries())
+        return
+    with _progress() as on_stage:
+        measured = experiments.measure_mechanisms(on_stage=on_stage)
+    _print_properties(measured)
 
 
 @app.command()
 def policies() -> None:
     """List the ways a home can decide (`policy`)."""
     _print_names("Policy", known_policies.summaries())
+
+
+@ledger.command("verify")
+def verify(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A result folder, or its ledger.")]) -> None:
+    """Check that no trade of a stored run was edited, removed or reordered."""
+    check = experiments.verify_ledger(run_folder)
+    _out.print(
+        f"Sound: {check.blocks:,} blocks, {check.trades:,} trades, {check.kwh:,.1f} kWh.\nLast hash {check.last_hash}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @data.command("fetch")
@@ -216,7 +250,7 @@ def _print_result(result: Result) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     for home, spec in zip(result.households, scenario.homes, strict=True):
         table.add_row(
-            home["name"],
+            escape(home["name"]),
             ", ".join(device for device in ("solar", "battery") if getattr(spec, device) is not None) or "-",
             _money(home["bill"]),
             _money(home["saving"]),
@@ -237,35 +271,68 @@ def _print_result(result: Result) -> None:
     )
 
 
+def _print_properties(measured: Mapping[str, experiments.Properties]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Mechanism", no_wrap=True)
+    for title in ("Operator", "Worse off", "Efficiency", "Gain by lying"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, found in measured.items():
+        table.add_row(
+            name,
+            "balanced" if abs(found.kept) < 1e-4 else f"{100 * found.kept:+.0f} %",
+            f"{100 * found.worse_off:.0f} %",
+            f"{100 * found.efficiency:.0f} %",
+            "-" if found.misreport_gain is None else f"{100 * found.misreport_gain:.1f} %",
+        )
+    _out.print(table)
+    _out.print(_PROPERTIES_EXPLAINED, style="dim", highlight=False)
+
+
 def _print_comparison(results: Mapping[str, Result]) -> None:
     first = next(iter(results.values()))
     money = first.scenario.tariff.currency
     _print_title(first.scenario)
-    table = Table(box=None, pad_edge=False)
+    losing = {name: _losers(result) for name, result in results.items()}
+    for name, losers in losing.items():
+        if losers:
+            _out.print(f"{name}: {', '.join(losers)}", markup=False, highlight=False, soft_wrap=True)
+    if not any(losing.values()):
+        _out.print("Nobody loses against no exchange.", highlight=False)
+    _out.print()
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Mechanism", no_wrap=True)
-    for title in (f"Bills {money}", "Saving", "Traded kWh", "CO2 kg", "Lowest saving", "Losing homes"):
-        table.add_column(title, justify="right")
+    for title in ("Losers", "Lowest", "Saving", "Gini", "All bills", "Operator"):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, result in results.items():
-        kpis, worst = result.kpis, min(result.households, key=lambda home: home["saving"])
-        losers = [home["name"] for home in result.households if home["saving"] < -0.005]
+        kpis = result.kpis
         table.add_row(
             name,
-            _money(kpis["cost"]),
+            str(len(losing[name])),
+            _money(kpis["lowest_saving"]),
             _money(kpis["saving"]),
-            f"{kpis['traded_kwh']:,.0f}",
-            f"{kpis['emissions_kg']:,.0f}",
-            _money(worst["saving"]),
-            ", ".join(losers) or "none",
+            "-" if kpis["gini"] is None else f"{kpis['gini']:.3f}",
+            _money(kpis["cost"]),
+            _money(kpis["mechanism_receives"]),
         )
     _out.print(table)
+    _out.print(_COMPARISON_EXPLAINED.format(money=money), style="dim", highlight=False)
+    if len(results) > _MOST_COLUMNS:
+        return
     _out.print(f"\nBill of each home, {money}", highlight=False)
     bills = Table(box=None, pad_edge=False)
     bills.add_column("Home", no_wrap=True)
     for name in results:
         bills.add_column(name, justify="right")
     for number, home in enumerate(first.households):
-        bills.add_row(home["name"], *(_money(result.households[number]["bill"]) for result in results.values()))
+        bills.add_row(escape(home["name"]), *(_money(r.households[number]["bill"]) for r in results.values()))
     _out.print(bills)
+
+
+def _losers(result: Result) -> list[str]:
+    """Who is worse off than without exchange, by how much; half a cent does not show on a bill."""
+    money = result.scenario.tariff.currency
+    homes = [home for home in result.households if home["saving"] < -0.005]
+    return [f"{home['name']} loses {_money(-home['saving'])} {money}" for home in homes]
 
 
 def _print_title(scenario: Scenario) -> None:

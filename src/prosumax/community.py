@@ -1,6 +1,6 @@
 """From a scenario to arrays: `build` reads every file and returns a `Community` that runs without any."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from prosumax import profiles
 from prosumax.errors import InputError
 from prosumax.household import HomeParams
 from prosumax.household.battery import BatteryParams
-from prosumax.market import mechanisms
+from prosumax.market import MarketOptions, grid, mechanisms
 from prosumax.scenario import (
     Battery,
     CityLearn,
@@ -126,7 +126,8 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
 def assemble(scenario: Scenario, series: Profiles) -> Community:
     """The community of a scenario whose time series have been read."""
     hours = scenario.period.step_hours
-    stages = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
+    mechanism = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
+    stages = (*mechanism.build(market_options(scenario)), grid)
     return Community(
         homes=HomeParams(_batteries([home.battery for home in scenario.homes], hours)),
         series=Series(
@@ -137,7 +138,26 @@ def assemble(scenario: Scenario, series: Profiles) -> Community:
         ),
         rates=_rates(scenario.tariff, hours),
         step_hours=jnp.float32(hours),
-        stages=tuple(Partial(stage) for stage in stages),
+        stages=tuple(stage if isinstance(stage, Partial) else Partial(stage) for stage in stages),
+    )
+
+
+def market_options(scenario: Scenario) -> MarketOptions:
+    """The scenario's market with everything it leaves open filled in."""
+    names, market = [home.name for home in scenario.homes], scenario.market
+    options = MarketOptions.default(len(names))
+    return replace(
+        options,
+        shares=options.shares if market.shares is None else np.array([market.shares[name] for name in names]),
+        rank=options.rank if market.order is None else np.array([market.order.index(name) for name in names]),
+        price_rule=market.price_rule,
+        price=0.0 if market.price is None else market.price,
+        compensation=market.compensation,
+        k=market.k,
+        spread_share=market.spread_share,
+        price_tick=market.price_tick,
+        energy_tick_kwh=market.energy_tick_kwh,
+        incentive=market.incentive,
     )
 
 

@@ -6,7 +6,10 @@ the batch and time axes. Energy is in kWh per step, money in the currency of the
 
 from typing import NamedTuple
 
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
+
+ANYONE, GRID = -1, -2
+"""Values of `Orders.partner` for a home without preference, and for one that wants the supplier only."""
 
 
 class Orders(NamedTuple):
@@ -15,10 +18,16 @@ class Orders(NamedTuple):
     Attributes:
         quantity_kwh: what the home wants; positive buys, negative sells, zero stays out.
         price: limit price per kWh: the most a buyer pays, the least a seller takes.
+        partner: index of the neighbour it would rather trade with, or `ANYONE`, or `GRID`.
+        priority: reputation between 0 and 1; where a rule ranks by it, higher goes first.
+        arrival: when the order came in, between 0 and 1 of the step; for rules in which time matters.
     """
 
     quantity_kwh: Float[Array, " home"]
     price: Float[Array, " home"]
+    partner: Int[Array, " home"]
+    priority: Float[Array, " home"]
+    arrival: Float[Array, " home"]
 
     @property
     def buy_kwh(self) -> Float[Array, " home"]:
@@ -31,18 +40,33 @@ class Orders(NamedTuple):
         return (-self.quantity_kwh).clip(min=0)
 
 
+class Trades(NamedTuple):
+    """Who traded with whom: a fixed number of slots, empty ones with zero energy.
+
+    The two prices differ only where a mechanism keeps or adds money.
+    """
+
+    buyer: Int[Array, " slot"]
+    seller: Int[Array, " slot"]
+    kwh: Float[Array, " slot"]
+    buyer_price: Float[Array, " slot"]
+    seller_price: Float[Array, " slot"]
+
+
 class Fills(NamedTuple):
-    """What a stage traded for each home; all four are >= 0 unless a price is negative.
+    """What a stage traded for each home.
 
     Attributes:
-        bought_kwh, sold_kwh: energy.
-        paid, earned: money for that energy.
+        bought_kwh, sold_kwh: energy, >= 0.
+        paid, earned: money for that energy; >= 0 unless a price is negative.
+        trades: the bilateral trades behind it; None where energy went through a common pool.
     """
 
     bought_kwh: Float[Array, " home"]
     sold_kwh: Float[Array, " home"]
     paid: Float[Array, " home"]
     earned: Float[Array, " home"]
+    trades: Trades | None = None
 
 
 class Prices(NamedTuple):

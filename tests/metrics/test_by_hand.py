@@ -71,6 +71,16 @@ def test_citylearn_formulas():
     assert kpis["equity_losers_percent"] == 0
 
 
+@pytest.mark.parametrize("net", [0.0, -1.0])
+def test_a_day_that_never_imports_has_no_load_factor(net):
+    """0 / 0 without any load, -1 / 0 where exports pause: no number, and (an error in pytest) no warning either."""
+    flat = np.full((24, 2), net)
+    flat[0] = 0
+    kpis = metrics.citylearn_kpis(flat, flat, np.full(24, 0.2), np.full(24, 0.1), 1.0)
+    assert np.isnan(kpis["daily_one_minus_load_factor_average"])
+    assert np.isnan(kpis["monthly_one_minus_load_factor_average"])
+
+
 def test_jax_and_numpy_agree():
     """The same functions serve reports in double precision and jitted code."""
     plain = metrics.community_kpis(*example(), CARBON, 0.5)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prosumax.errors import InputError
-from prosumax.profiles import tables
+from prosumax.profiles import _table_file
 from prosumax.profiles.tables import read_table
 
 Writer = Callable[..., Path]
@@ -501,6 +501,17 @@ def test_only_three_gaps_are_listed(write: Writer) -> None:
     assert "08:00" not in error.what
 
 
+def test_a_single_step_takes_its_length_from_the_index(write: Writer) -> None:
+    path = write("time,kwh\n" + rows("2023-01-02", day_with({}, 24)))
+    np.testing.assert_array_equal(read_table(path, local_steps("2023-01-02")[3:4])[0], [3])
+    quarter = local_steps("2023-01-02", minutes=15)[5:6]
+    np.testing.assert_array_equal(read_table(path, quarter)[0], [0.25])
+    day = pd.date_range("2023-01-02 02:00", periods=1, freq="4h", tz="UTC")  # 3 to 7 o'clock in Brussels
+    np.testing.assert_array_equal(read_table(path, day)[0], [3 + 4 + 5 + 6])
+    error = fails(path, pd.DatetimeIndex(quarter, freq=None))
+    assert error.where == "load: index" and "freq" in error.cure
+
+
 def test_gaps_outside_the_period_do_not_matter(write: Writer) -> None:
     path = write("time,kwh\n" + rows("2023-01-02", day_with({20: ""})))
     np.testing.assert_array_equal(read_table(path, local_steps("2023-01-02")[:20])[0], np.arange(20))
@@ -617,13 +628,13 @@ def test_unknown_options(write: Writer) -> None:
 
 def test_a_hundred_homes_parse_one_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    parse_text = tables._parse_text
+    parse_text = _table_file._parse_text
 
     def counted(file_name: str, raw: bytes) -> tuple[pd.DataFrame, str]:
         calls.append(1)
         return parse_text(file_name, raw)
 
-    monkeypatch.setattr(tables, "_parse_text", counted)
+    monkeypatch.setattr(_table_file, "_parse_text", counted)
     stamps = pd.date_range("2023-01-02", periods=96, freq="15min")
     load = np.round(np.random.default_rng(0).random((96, 100)), 4)
     frame = pd.DataFrame(load, columns=[f"home_{home}_kwh" for home in range(100)])

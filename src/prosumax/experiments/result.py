@@ -1,29 +1,24 @@
-"""What a run gives back: key figures, a row per home, the time series, and a folder on disk that survives a crash."""
+"""What a run gives back: key figures, a row per home, the time series and the trades."""
 
-import json
-import math
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prosumax import metrics, tariff
-from prosumax.community import Community, Profiles
-from prosumax.errors import InputError
+from prosumax import metrics
+from prosumax.community import Profiles
 from prosumax.experiments.simulate import Trajectory
-from prosumax.household import kind
-from prosumax.scenario import Scenario, dump_scenario
+from prosumax.scenario import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_MARKER = "kpis.json"  # a folder with this file is one of ours, and may be replaced by a newer result
+POOL = "pool"
+"""The other side of a trade that went through a common pool."""
+
+_POOL_DUST_KWH = 1e-5  # what single precision leaves between a home's total and its bilateral trades
 
 
 @dataclass(frozen=True)
@@ -82,123 +77,63 @@ class Result:
         )
         return per_home.to_dataframe().reset_index()
 
+    @cached_property
+    def trades(self) -> "pd.DataFrame":
+        """Every local trade: `step`, `time` (UTC), `buyer`, `seller`, `kwh`, `buyer_price`, `seller_price`.
 
-def summarise(
-    scenario: Scenario, profiles: Profiles, community: Community, trajectory: Trajectory, timing: Mapping[str, Any]
-) -> Result:
-    """Key figures from a trajectory; all sums in double precision."""
-    hours = scenario.period.step_hours
-    record, alone = trajectory.record, trajectory.bill_alone
-    carbon = profiles.prices["carbon_kg"]
-    capacity = np.asarray(community.homes.battery.capacity_kwh, dtype=np.float64)
-    bill = tariff.Bill(*(np.asarray(item).sum(0) for item in record.bill))
-    per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
-    households = []
-    for number, home in enumerate(scenario.homes):
-        paid, without = float(bill.total[number]), float(alone[:, number].sum())
-        households.append(
+        Energy that went through a common pool has `pool` on the other side: one row for each home that bought from it
+        or sold to it.
+        """
+        import pandas as pd
+
+        local: Any = self.trajectory.record.local
+        names = np.array([*(home.name for home in self.scenario.homes), POOL], dtype=object)
+        pool = len(names) - 1
+        bilateral, pooled = local.trades, self._pooled()
+        steps, slots = np.nonzero(bilateral.kwh > 0)
+        picked = [np.asarray(field)[steps, slots] for field in bilateral]
+        columns = [(steps, picked[0].astype(int), picked[1].astype(int), *picked[2:])]
+        for is_buyer, kwh, money in ((True, pooled[0], pooled[2]), (False, pooled[1], pooled[3])):
+            steps, homes = np.nonzero(kwh > _POOL_DUST_KWH)
+            amount = kwh[steps, homes]
+            price, other = money[steps, homes] / amount, np.full(len(homes), pool)
+            columns.append((steps, *((homes, other) if is_buyer else (other, homes)), amount, price, price))
+        step, buyer, seller, kwh, buyer_price, seller_price = (
+            np.concatenate(parts) for parts in zip(*columns, strict=True)
+        )
+        table = pd.DataFrame(
             {
-                "name": home.name,
-                "kind": kind(home.solar is not None, home.battery is not None),
-                "policy": home.policy or scenario.policy,
-                "bill": paid,
-                "bill_without_exchange": without,
-                "saving": without - paid,
-                **{name: _number(values[number]) for name, values in per_home.items()},
-                "bill_items": {name: float(item[number]) for name, item in bill._asdict().items()},
+                "step": step,
+                "time": self.profiles.index[step],
+                "buyer": names[buyer],
+                "seller": names[seller],
+                "kwh": kwh,
+                "buyer_price": buyer_price,
+                "seller_price": seller_price,
             }
         )
-    gross = 1 + scenario.tariff.vat
-    retail = gross * sum(profiles.prices[name] for name in ("energy", "network", "levies"))
-    baseline = record.flows.load_kwh - record.flows.solar_kwh
-    citylearn = metrics.citylearn_kpis(record.flows.net_kwh, baseline, retail, carbon, hours)
-    cost, cost_alone = float(bill.total.sum()), float(alone.sum())
-    kpis = {
-        "cost": cost,
-        "cost_without_exchange": cost_alone,
-        "saving": cost_alone - cost,
-        **{name: _number(v) for name, v in metrics.community_kpis(record.flows, record.local, carbon, hours).items()},
-        **{f"{party}_receives": float(amount) for party, amount in tariff.receipts(bill).items()},
-        "citylearn": {name: _number(value) for name, value in citylearn.items()},
-    }
-    return Result(scenario, kpis, households, dict(timing), profiles.notes, trajectory, profiles)
+        return table.sort_values("step", kind="stable", ignore_index=True)
 
+    @cached_property
+    def payments(self) -> np.ndarray:
+        """Who pays whom for local energy over the period, money [buyer, seller]; pools are attributed pro rata."""
+        trades: Any = self.trajectory.record.local.trades
+        homes = len(self.scenario.homes)
+        money = np.asarray(trades.kwh * trades.buyer_price, dtype=np.float64)
+        _, _, paid, earned = self._pooled()
+        bilateral = metrics.trade_matrix(trades.buyer.astype(int), trades.seller.astype(int), money, homes)
+        return bilateral + metrics.payment_matrix(paid, earned)
 
-def _number(value: Any) -> float | None:
-    """A plain float; None (JSON null) where the figure means nothing, such as self-consumption without solar."""
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def to_json(result: Result) -> dict[str, Any]:
-    """The result without its series: `kpis`, `households`, `timing`, `notes`."""
-    return {"kpis": result.kpis, "households": result.households, "timing": result.timing, "notes": result.notes}
-
-
-def check_folder(folder: Path) -> None:
-    """Raise `InputError` unless a result may be written there: it is new, empty, or holds an earlier result."""
-    if folder.is_file():
-        raise InputError(f"--out {folder}", "is a file", "Name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
-        raise InputError(f"--out {folder}", "is not empty and holds no result of prosumax", "Name a new folder.")
-
-
-def free_folder(name: str, parent: Path) -> Path:
-    """`parent/name`, or with the next number behind it when that exists."""
-    number = 1
-    while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return folder
-
-
-def save(result: Result, folder: Path, extras: Mapping[str, Callable[[Path], None]] | None = None) -> Path:
-    """Write a result folder: `scenario.yaml`, `kpis.json`, `timeseries.nc`, `timeseries.parquet`.
-
-    It is written beside its place and moved there when complete, so an earlier result survives whatever goes wrong.
-
-    Arguments:
-        folder: new, empty, or an earlier result, which is replaced.
-        extras: further files by name, each with the function that writes it (the report).
-
-    Raises:
-        InputError: the folder holds something else.
-    """
-    check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        fresh = Path(scratch) / "result"
-        fresh.mkdir()
-        (fresh / "scenario.yaml").write_text(dump_scenario(result.scenario), encoding="utf-8")
-        (fresh / _MARKER).write_text(json.dumps(to_json(result), indent=1), encoding="utf-8")
-        result.timeseries.to_netcdf(fresh / "timeseries.nc", engine="scipy")
-        result.to_frame().to_parquet(fresh / "timeseries.parquet", index=False)
-        for name, write in (extras or {}).items():
-            write(fresh / name)
-        if folder.exists():
-            folder.rename(Path(scratch) / "previous")
-        try:
-            fresh.rename(folder)
-        except OSError:
-            if (previous := Path(scratch) / "previous").exists():
-                previous.rename(folder)
-            raise
-    return folder
-
-
-def save_comparison(results: Mapping[str, Result], folder: Path, extras: Mapping[str, Callable[[Path], None]]) -> Path:
-    """Write one result folder per mechanism inside `folder`, and `kpis.json` for all of them."""
-    check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        fresh = Path(scratch) / "result"
-        for name, result in results.items():
-            save(result, fresh / name)
-        (fresh / _MARKER).write_text(
-            json.dumps({n: to_json(r) for n, r in results.items()}, indent=1), encoding="utf-8"
-        )
-        for name, write in extras.items():
-            write(fresh / name)
-        if folder.exists():
-            shutil.move(folder, Path(scratch) / "previous")
-        fresh.rename(folder)
-    return folder
+    def _pooled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What went through pools: bought and sold kWh, paid and earned money, [step, home]."""
+        local: Any = self.trajectory.record.local
+        totals = [np.array(part, dtype=np.float64) for part in local[:4]]
+        trades = local.trades
+        if trades.kwh.shape[1]:
+            steps = np.arange(len(trades.kwh))[:, None]
+            amounts = (trades.kwh, trades.kwh, trades.kwh * trades.buyer_price, trades.kwh * trades.seller_price)
+            for total, home, amount in zip(totals, (trades.buyer, trades.seller) * 2, amounts, strict=True):
+                np.subtract.at(total, (steps, home.astype(int)), amount)
+            pooled_kwh = totals[0] > _POOL_DUST_KWH, totals[1] > _POOL_DUST_KWH
+            totals = [np.where(pooled_kwh[side % 2], total, 0.0) for side, total in enumerate(totals)]
+        return totals[0], totals[1], totals[2], totals[3]

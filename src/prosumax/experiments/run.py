@@ -7,8 +7,9 @@ from typing import Any
 
 from prosumax.agents import assemble_policy, policies
 from prosumax.community import Profiles, assemble, read_profiles
-from prosumax.experiments.result import Result, summarise
+from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import simulate
+from prosumax.experiments.summary import summarise
 from prosumax.market import mechanisms as known_mechanisms
 from prosumax.scenario import Scenario, check_names, load_scenario
 

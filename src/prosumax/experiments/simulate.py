@@ -20,7 +20,7 @@ class Trajectory(NamedTuple):
     """A whole period: what `env.Record` says of each step, [step, home], and each home's bill had it been alone."""
 
     record: env.Record
-    bill_alone: Float[Array, "step home"]
+    bill_alone: Float[Array | np.ndarray, "step home"]
 
 
 def rollout(community: Community, policy: Policy, key: PRNGKeyArray) -> Trajectory:
@@ -35,7 +35,8 @@ def rollout(community: Community, policy: Policy, key: PRNGKeyArray) -> Trajecto
     def advance(state: env.State, step: tuple[Array, Series]) -> tuple[env.State, env.Record]:
         number, now = step
         view = View(now.load_kwh, now.solar_kwh, now.hour, community.step_hours, community.homes, state.homes)
-        return env.step(community, state, now, policy(view, jax.random.fold_in(key, number)))
+        policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
+        return env.step(community, state, now, policy(view, policy_key), market_key)
 
     steps = jnp.arange(community.series.hour.shape[0])
     _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series))
@@ -48,13 +49,13 @@ def _bill_alone(community: Community, record: env.Record) -> Float[Array, "step 
     def one(now: tariff.TariffSeries, net_kwh: Float[Array, " home"]) -> Float[Array, " home"]:
         prices = tariff.offered_prices(now, community.rates, net_kwh.shape[-1])
         local, grid = market.clear((market.grid,), market.truthful_orders(net_kwh, prices), prices)
-        return tariff.settle(now, community.rates, local, grid).total
+        return jnp.asarray(tariff.settle(now, community.rates, local, grid).total)
 
     return jax.vmap(one)(community.series.tariff, record.flows.net_kwh)
 
 
 def simulate(community: Community, policy: Policy, seed: int) -> tuple[Trajectory, float, float]:
-    """Compile once per shape, run, and bring the result to the host in double precision.
+    """Compile once per shape, run, and bring the result to the host.
 
     Returns:
         The trajectory as NumPy arrays, seconds spent compiling, seconds spent simulating.
@@ -69,7 +70,7 @@ def simulate(community: Community, policy: Policy, seed: int) -> tuple[Trajector
     before = time.perf_counter()
     trajectory = jax.block_until_ready(compiled(*arguments))
     simulate_s = time.perf_counter() - before
-    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory), compile_s, simulate_s
+    return jax.tree.map(np.asarray, trajectory), compile_s, simulate_s
 
 
 @lru_cache(maxsize=64)

@@ -1,14 +1,54 @@
 """Markets: a cascade of stages, each one pure function on the open orders; the grid takes what is left.
 
-A mechanism is a tuple of stages registered by name. To add one, write a stage and register it::
+A mechanism is built from stages and registered by name. To add one, write a stage and register it::
 
-    from prosumax.market import grid, mechanisms
+    from prosumax.market import cascade, mechanisms
 
-    mechanisms.register("my_rule", "What it does, in one line.")((my_stage, grid))
+    mechanisms.register("my_rule", "What it does, in one line.")(cascade(my_stage))
 """
 
-from prosumax.market.grid import grid
-from prosumax.market.mid_market_rate import mid_market_rate
-from prosumax.market.stage import Stage, clear, mechanisms, truthful_orders
+# Importing a module registers its mechanisms, in the order in which they are listed to users.
+from prosumax.market.cascade import (
+    Accounts,
+    MarketOptions,
+    Mechanism,
+    Stage,
+    cascade,
+    clear,
+    grid,
+    mechanisms,
+    remaining,
+    truthful_orders,
+)
 
-__all__ = ["Stage", "clear", "grid", "mechanisms", "mid_market_rate", "truthful_orders"]
+from prosumax.market.pool import pool  # isort: skip
+from prosumax.market.settlement import shapley_savings  # isort: skip
+from prosumax.market.auction import Ticks, pairwise_auction, uniform_auction  # isort: skip
+from prosumax.market.continuous import continuous_double_auction  # isort: skip
+from prosumax.market.truthful import mcafee, vcg  # isort: skip
+from prosumax.market.partners import preferred_partners  # isort: skip
+from prosumax.market import regional, reputation  # isort: skip
+
+__all__ = [
+    "Accounts",
+    "MarketOptions",
+    "Mechanism",
+    "Stage",
+    "Ticks",
+    "cascade",
+    "clear",
+    "continuous_double_auction",
+    "grid",
+    "mcafee",
+    "mechanisms",
+    "pairwise_auction",
+    "pool",
+    "preferred_partners",
+    "regional",
+    "remaining",
+    "reputation",
+    "shapley_savings",
+    "truthful_orders",
+    "uniform_auction",
+    "vcg",
+]

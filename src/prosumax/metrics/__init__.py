@@ -5,5 +5,19 @@ Reports use double precision NumPy, so that bills add up to the cent; inside jit
 
 from prosumax.metrics.citylearn import citylearn_kpis
 from prosumax.metrics.energy import community_kpis, home_kpis
+from prosumax.metrics.fairness import distance_to, fairness_kpis, lorenz_curve, price_of_fairness
+from prosumax.metrics.market import market_kpis, payment_matrix, price_series, trade_matrix
 
-__all__ = ["citylearn_kpis", "community_kpis", "home_kpis"]
+__all__ = [
+    "citylearn_kpis",
+    "community_kpis",
+    "distance_to",
+    "fairness_kpis",
+    "home_kpis",
+    "lorenz_curve",
+    "market_kpis",
+    "payment_matrix",
+    "price_of_fairness",
+    "price_series",
+    "trade_matrix",
+]

@@ -61,7 +61,7 @@ def _up_ramps(net: Values, xp: Any) -> Values:
 
 def _one_minus_load_factor(net: Values, window: int, xp: Any) -> Values:
     means, peaks = _windows(net, window, xp)
-    return (1 - means / peaks).mean()
+    return (1 - _ratio(means, peaks, xp)).mean()
 
 
 def _mean_peak(net: Values, window: int, xp: Any) -> Values:

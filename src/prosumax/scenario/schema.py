@@ -251,6 +251,36 @@ class Market(_Model):
 
     mechanism: str = "none"
     """`prosumax mechanisms` lists them."""
+    shares: dict[str, Fraction] | None = None
+    """Fixed shares of the local energy by home, adding up to 1, for keys with shares; equal when absent."""
+    order: list[str] | None = None
+    """Homes in the order in which a cascade key serves them; as listed when absent."""
+    price_rule: Literal["mid_market", "supply_demand_ratio", "fixed", "share_of_retail"] = "mid_market"
+    """What a shared kWh costs under a key."""
+    price: float | None = None
+    """The price per kWh of rule `fixed`, the fraction of rule `share_of_retail`."""
+    compensation: NonNegative = 0.0
+    """Added to the feed-in price by supply-demand pricing (Liu 2018), per kWh."""
+    k: Fraction = 0.5
+    """Uniform auction price: 0 the last ask, 1 the last bid."""
+    spread_share: Fraction = 0.25
+    """What the seller keeps of the spread under `bid_ask_spread`."""
+    price_tick: Annotated[float, Field(gt=0)] = 1e-4
+    """Smallest price step of an auction, per kWh."""
+    energy_tick_kwh: Annotated[float, Field(gt=0)] = 1e-3
+    """Smallest quantity of an auction."""
+    incentive: NonNegative = 0.11
+    """Premium per shared kWh under `italy_virtual`."""
+    ledger_difficulty: Annotated[int, Field(ge=0, le=5)] = 1
+    """Zero hex digits that a block of the trade ledger must begin with."""
+
+    @model_validator(mode="after")
+    def _priced(self) -> "Market":
+        if self.price_rule in {"fixed", "share_of_retail"} and self.price is None:
+            raise ValueError(f"price_rule {self.price_rule} needs `price`")
+        if self.shares is not None and abs(sum(self.shares.values()) - 1) > 1e-6:
+            raise ValueError(f"the shares add up to {sum(self.shares.values()):g}; they must add up to 1")
+        return self
 
 
 class Scenario(_Model):
@@ -278,6 +308,17 @@ class Scenario(_Model):
         if twice:
             raise ValueError(f"two homes are called {twice[0]!r}; every home needs its own name")
         return homes
+
+    @model_validator(mode="after")
+    def _market_names_homes(self) -> "Scenario":
+        homes = {home.name for home in self.homes}
+        for field, named in (("shares", self.market.shares), ("order", self.market.order)):
+            if named is not None and set(named) != homes:
+                odd = sorted(set(named) ^ homes)[0]
+                raise ValueError(f"market.{field} must name every home once; {odd!r} is missing or unknown")
+            if named is not None and len(named) != len(homes):
+                raise ValueError(f"market.{field} names a home twice")
+        return self
 
     @model_validator(mode="after")
     def _roofs_have_a_place(self) -> "Scenario":

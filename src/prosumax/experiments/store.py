@@ -1,0 +1,93 @@
+"""Results on disk: a folder appears whole or not at all, so that an earlier result survives whatever goes wrong."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prosumax.errors import InputError
+from prosumax.experiments.ledger import write_ledger
+from prosumax.experiments.result import Result
+from prosumax.scenario import dump_scenario
+
+_MARKER = "kpis.json"  # a folder with this file is one of ours, and may be replaced by a newer result
+
+Extras = Mapping[str, Callable[[Path], None]]
+"""Further files of a result by name, each with the function that writes it (the report)."""
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """The result without its series: `kpis`, `households`, `timing`, `notes`."""
+    return {"kpis": result.kpis, "households": result.households, "timing": result.timing, "notes": result.notes}
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `InputError` unless a result may be written there: it is new, empty, or holds an earlier result."""
+    if folder.is_file():
+        raise InputError(f"--out {folder}", "is a file", "Name a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
+        raise InputError(f"--out {folder}", "is not empty and holds no result of prosumax", "Name a new folder.")
+
+
+def free_folder(name: str, parent: Path) -> Path:
+    """`parent/name`, or with the next number behind it when that exists."""
+    number = 1
+    while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return folder
+
+
+def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
+    """Write `scenario.yaml`, `kpis.json`, `timeseries.nc`, `timeseries.parquet` and, with local trade, `ledger.jsonl`.
+
+    Arguments:
+        result: what to keep.
+        folder: new, empty, or an earlier result, which is replaced.
+        extras: further files.
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    with _whole_folder(folder) as fresh:
+        (fresh / "scenario.yaml").write_text(dump_scenario(result.scenario), encoding="utf-8")
+        (fresh / _MARKER).write_text(json.dumps(to_json(result), indent=1), encoding="utf-8")
+        result.timeseries.to_netcdf(fresh / "timeseries.nc", engine="scipy")
+        result.to_frame().to_parquet(fresh / "timeseries.parquet", index=False)
+        if result.kpis["traded_kwh"] > 0:
+            write_ledger(result.trades, fresh / "ledger.jsonl", result.scenario.market.ledger_difficulty)
+        for name, write in (extras or {}).items():
+            write(fresh / name)
+    return folder
+
+
+def save_comparison(results: Mapping[str, Result], folder: Path, extras: Extras | None = None) -> Path:
+    """Write `scenario.yaml` (the first one), `kpis.json` with one entry per mechanism, and the extras."""
+    with _whole_folder(folder) as fresh:
+        first = next(iter(results.values()))
+        (fresh / "scenario.yaml").write_text(dump_scenario(first.scenario), encoding="utf-8")
+        everything = {name: to_json(result) for name, result in results.items()}
+        (fresh / _MARKER).write_text(json.dumps(everything, indent=1), encoding="utf-8")
+        for name, write in (extras or {}).items():
+            write(fresh / name)
+    return folder
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """A scratch folder beside the place, moved there when the block ends well."""
+    check_folder(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+        fresh, previous = Path(scratch) / "result", Path(scratch) / "previous"
+        fresh.mkdir()
+        yield fresh
+        if folder.exists():
+            folder.rename(previous)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if previous.exists():
+                previous.rename(folder)
+            raise

@@ -1,0 +1,123 @@
+"""From a trajectory to key figures and a row per home; all sums in double precision."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from prosumax import metrics, tariff
+from prosumax.community import Community, Profiles, market_options
+from prosumax.experiments.result import Result
+from prosumax.experiments.simulate import Trajectory
+from prosumax.household import kind
+from prosumax.market import Accounts, mechanisms, shapley_savings
+from prosumax.market.settlement import EXACT_SHAPLEY_HOMES
+from prosumax.scenario import Scenario
+
+
+def summarise(
+    scenario: Scenario, profiles: Profiles, community: Community, trajectory: Trajectory, timing: Mapping[str, Any]
+) -> Result:
+    """Settle what the mechanism settles after the period, and work out every figure.
+
+    Arguments:
+        scenario, profiles, community: what was run.
+        trajectory: what came out, NumPy [step, home].
+        timing: passed on.
+    """
+    exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
+    hours, record, alone = scenario.period.step_hours, exact.record, exact.bill_alone.sum(0)
+    carbon = profiles.prices["carbon_kg"]
+    capacity = np.asarray(community.homes.battery.capacity_kwh, dtype=np.float64)
+    bill = tariff.Bill(*(np.asarray(item).sum(0) for item in record.bill))
+    accounts = _accounts(scenario, profiles, exact)
+    rule = mechanisms.get(scenario.market.mechanism, "market.mechanism").redistribute
+    settlement = np.zeros(len(scenario.homes)) if rule is None else rule(accounts, market_options(scenario))
+    total = bill.total + settlement
+    per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
+    households = [
+        {
+            "name": home.name,
+            "kind": kind(home.solar is not None, home.battery is not None),
+            "policy": home.policy or scenario.policy,
+            "bill": float(total[number]),
+            "bill_without_exchange": float(alone[number]),
+            "saving": float(alone[number] - total[number]),
+            **{name: _number(values[number]) for name, values in per_home.items()},
+            "reputation": float(record.reputation[-1, number]),
+            "bill_items": {
+                **{name: float(item[number]) for name, item in bill._asdict().items()},
+                "settlement": float(settlement[number]),
+            },
+        }
+        for number, home in enumerate(scenario.homes)
+    ]
+    receipts = {name: float(amount) for name, amount in tariff.receipts(bill).items()}
+    receipts["mechanism"] += float(settlement.sum())
+    baseline = record.flows.load_kwh - record.flows.solar_kwh
+    citylearn = metrics.citylearn_kpis(record.flows.net_kwh, baseline, accounts.retail, carbon, hours)
+    figures = {
+        "cost": total.sum(),
+        "cost_without_exchange": alone.sum(),
+        "saving": alone.sum() - total.sum(),
+        **metrics.community_kpis(record.flows, record.local, carbon, hours),
+        **{f"{party}_receives": amount for party, amount in receipts.items()},
+        **_market_figures(exact, accounts),
+        **_fairness_figures(exact, accounts, alone - total),
+    }
+    kpis: dict[str, Any] = {name: _number(value) for name, value in figures.items()}
+    kpis["citylearn"] = {name: _number(value) for name, value in citylearn.items()}
+    return Result(scenario, kpis, households, dict(timing), profiles.notes, trajectory, profiles)
+
+
+def _accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> Accounts:
+    """The period as rules that settle afterwards see it."""
+    prices, terms, bill = profiles.prices, scenario.tariff, exact.record.bill
+    gross = 1 + terms.vat
+    retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
+    local_charges = (terms.local_network * prices["network"] + terms.local_levies * prices["levies"]) * gross
+    return Accounts(
+        net_kwh=exact.record.flows.net_kwh,
+        charges=(bill.energy + bill.network + bill.levies) * gross,
+        feed_in=bill.feed_in,
+        traded_kwh=exact.record.local.bought_kwh + exact.record.local.sold_kwh,
+        bill=bill.total.sum(0),
+        bill_alone=exact.bill_alone.sum(0),
+        retail=retail,
+        worth_buying=retail - local_charges,
+        feed_in_price=prices["feed_in"],
+        step_hours=scenario.period.step_hours,
+    )
+
+
+def _market_figures(exact: Any, accounts: Accounts) -> dict[str, Any]:
+    local, shape = exact.record.local, accounts.net_kwh.shape
+    value, cost = (np.broadcast_to(p[:, None], shape) for p in (accounts.worth_buying, accounts.feed_in_price))
+    return metrics.market_kpis(
+        accounts.net_kwh, local.bought_kwh, local.sold_kwh, local.paid, local.earned, value, cost
+    )
+
+
+def _fairness_figures(exact: Any, accounts: Accounts, saving: NDArray[np.float64]) -> dict[str, Any]:
+    local, flows = exact.record.local, exact.record.flows
+    offered, traded = (flows.import_kwh + flows.export_kwh).sum(0), accounts.traded_kwh.sum(0)
+    bought = local.bought_kwh.sum(0)
+    figures = metrics.fairness_kpis(
+        saving,
+        accounts.bill_alone,
+        served_share=np.where(offered > 0, traded / np.where(offered > 0, offered, 1), np.nan),
+        price_paid=np.where(bought > 0, local.paid.sum(0) / np.where(bought > 0, bought, 1), np.nan),
+        price_range=(accounts.worth_buying - accounts.feed_in_price).mean(),
+    )
+    if len(saving) <= EXACT_SHAPLEY_HOMES:
+        figures["distance_to_shapley"] = metrics.distance_to(shapley_savings(accounts), saving)
+    return figures
+
+
+def _number(value: Any) -> float | None:
+    """A plain float; None (JSON null) where the figure means nothing, such as self-consumption without solar."""
+    number = float(value)
+    return number if math.isfinite(number) else None
