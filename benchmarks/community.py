@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -57,13 +58,12 @@ def main() -> None:
         start = time.perf_counter()
         if batch == 1:
             compiled = jax.jit(rollout).lower(part, policy, keys[0]).compile()
-            seconds_to_compile = time.perf_counter() - start
-            seconds = best_of(lambda: compiled(part, policy, keys[0]))
+            run = partial(compiled, part, policy, keys[0])
         else:
-            batched = jax.vmap(lambda c, k: rollout(c, policy, k))
-            compiled = jax.jit(batched).lower(many, keys).compile()
-            seconds_to_compile = time.perf_counter() - start
-            seconds = best_of(lambda: compiled(many, keys))
+            compiled = jax.jit(jax.vmap(lambda c, k: rollout(c, policy, k))).lower(many, keys).compile()
+            run = partial(compiled, many, keys)
+        seconds_to_compile = time.perf_counter() - start
+        seconds = best_of(run)
         rate = batch * length * homes / seconds / 1e6
         print(f"{batch:>12} {seconds_to_compile:>10.2f} {seconds:>8.3f} {rate:>21.1f}")
 

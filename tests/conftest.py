@@ -1,3 +1,4 @@
+# ruff: noqa: E402 (the import hook must come before what it checks)
 """Shared fixtures. Array shapes of the physics are checked at run time in every test."""
 
 import os

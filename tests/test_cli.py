@@ -265,3 +265,47 @@ def test_a_folder_with_other_things_is_not_overwritten(command, scenario_file, t
 def test_the_installed_command_starts():
     done = subprocess.run([Path(sys.executable).with_name("prosumax"), "run", "stret"], capture_output=True, text=True)
     assert done.returncode == 2 and "Did you mean 'street'" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_tampering_with_a_stored_trade_is_found(command, scenario_file, tmp_path):
+    command("run", scenario_file(market={"mechanism": "double_auction"}), "--out", "kept")
+    code, out, _ = command("ledger", "verify", "kept")
+    assert code == 0 and "Sound: 4 blocks" in out
+    ledger = tmp_path / "kept" / "ledger.jsonl"
+    lines = ledger.read_text().splitlines(keepends=True)
+    assert '"sunny",1.000000' in lines[2], lines[2]
+    lines[2] = lines[2].replace('"sunny",1.000000', '"sunny",1.000001')
+    ledger.write_text("".join(lines))
+    code, _, err = command("ledger", "verify", "kept")
+    assert code == 2 and "block 1" in err and "Traceback" not in err
+
+
+def test_all_mechanisms_side_by_side(command, scenario_file):
+    code, out, _ = command("compare", scenario_file(), "--mechanisms", "all", "--json")
+    results = json.loads(out)
+    assert code == 0 and len(results) >= 20
+    for name, result in results.items():
+        kpis = result["kpis"]
+        bills = sum(home["bill"] for home in result["households"])
+        received = sum(
+            kpis[f"{party}_receives"] for party in ("supplier", "network_operator", "government", "mechanism")
+        )
+        assert bills == pytest.approx(received, abs=1e-5), name
+        assert kpis["cost"] == pytest.approx(bills), name
+        for home in result["households"]:
+            items = home["bill_items"]
+            credits = items["sold_locally"] + items["feed_in"]
+            owed = sum(items.values()) - 2 * credits
+            assert home["bill"] == pytest.approx(owed, abs=1e-6), name
+
+
+def test_market_options_are_checked(command, scenario_file):
+    wrong = [
+        ({"mechanism": "key_static", "shares": {"sunny": 0.5, "shady": 0.6}}, "add up to 1.1"),
+        ({"mechanism": "key_static", "shares": {"sunny": 0.5, "shdy": 0.5}}, "market.shares"),
+        ({"mechanism": "key_cascade", "order": ["shady", "shady", "sunny"]}, "twice"),
+        ({"mechanism": "key_equal", "price_rule": "fixed"}, "needs `price`"),
+    ]
+    for market, words in wrong:
+        code, _, err = command("run", scenario_file(market=market), "--json")
+        assert code == 2 and words in err, err

@@ -35,10 +35,11 @@ ledger = typer.Typer(help="The chain of trades that a run leaves behind.", no_ar
 app.add_typer(ledger, name="ledger")
 
 _PROPERTIES_EXPLAINED = (
-    "\nRandom books of 6 homes. Where homes bid, a kWh is worth something else to each of them; elsewhere it is worth what"
-    " the grid offers. Operator: what it keeps (+) or somebody outside adds (-), in % of the possible gains from trade."
-    " Worse off: truthful homes that lose against staying out. Efficiency: gains from trade realised between neighbours."
-    " Gain by lying: best misreported price of one home, in % of a truthful home's mean gain; '-' where nobody is asked."
+    "\nRandom books of 6 homes. Where homes bid, a kWh is worth something else to each of them; elsewhere it is worth"
+    " what the grid offers. Operator: what it keeps (+) or somebody outside adds (-), in % of the possible gains from"
+    " trade. Worse off: truthful homes that lose against staying out. Efficiency: gains from trade realised between"
+    " neighbours. Gain by lying: best misreported price of one home, in % of a truthful home's mean gain; '-' where"
+    " nobody is asked."
 )
 _COMPARISON_EXPLAINED = (
     "\nIn {money}, against no exchange. Lowest: saving of the home that saves least. Gini of the savings: 0 is equal."

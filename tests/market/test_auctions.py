@@ -1,7 +1,7 @@
 """The auctions against a plain-Python market on 2000 random books: same volume, same fills, money to 1e-5.
 
-The reference walks through sorted lists with two pointers and counts in whole ticks; it shares no code or idea of layout
-with the matching core. Money: single precision on sums of some ten euros.
+The reference walks through sorted lists with two pointers and counts in whole ticks; it shares no code or idea of
+layout with the matching core. Money: single precision on sums of some ten euros.
 """
 
 import jax

@@ -6,7 +6,7 @@ never turns negative, only upward ramps count, and the community's figure is the
 
 from typing import Any
 
-Values = Any  # NumPy or JAX arrays, as in `energy.py`
+from prosumax.metrics._numbers import Values
 
 
 def citylearn_kpis(
@@ -61,7 +61,9 @@ def _up_ramps(net: Values, xp: Any) -> Values:
 
 def _one_minus_load_factor(net: Values, window: int, xp: Any) -> Values:
     means, peaks = _windows(net, window, xp)
-    return (1 - _ratio(means, peaks, xp)).mean()
+    factors = _ratio(means, peaks, xp)
+    defined = ~xp.isnan(factors)  # a window without any power has no load factor and is passed over
+    return _ratio(xp.where(defined, 1 - factors, 0).sum(), defined.sum(), xp)
 
 
 def _mean_peak(net: Values, window: int, xp: Any) -> Values:

@@ -4,12 +4,8 @@ Definitions are those of the field: self-consumption and self-sufficiency in the
 battery losses inside (Luthander et al. 2015, Applied Energy 142:80, with storage counted at the meter).
 """
 
-from typing import Any
-
+from prosumax.metrics._numbers import Values, ratio
 from prosumax.types import Fills, Flows
-
-# NumPy and JAX arrays share this interface (the array API); jaxtyping would tie the functions to one of them.
-Values = Any
 
 
 def home_kpis(
@@ -45,8 +41,8 @@ def home_kpis(
         "sold_locally_kwh": sold,
         "grid_import_kwh": imported - bought,
         "grid_export_kwh": exported - sold,
-        "self_consumption": 1 - _ratio(exported - sold, solar, xp),
-        "self_sufficiency": 1 - _ratio(imported - bought, load, xp),
+        "self_consumption": 1 - ratio(exported - sold, solar, xp),
+        "self_sufficiency": 1 - ratio(imported - bought, load, xp),
         "peak_kw": xp.maximum(net_kw.max(0), 0),
         "peak_export_kw": xp.maximum((-net_kw).max(0), 0),
         "emissions_kg": (grid_purchases * carbon_kg[:, None]).sum(0),
@@ -82,22 +78,17 @@ def community_kpis(flows: Flows, local: Fills, carbon_kg: Values, step_hours: fl
         "home_import_kwh": home_import,
         "home_export_kwh": home_export,
         "traded_kwh": traded,
-        "self_consumption": 1 - _ratio(home_export - local.sold_kwh.sum(), solar, xp),
-        "self_sufficiency": 1 - _ratio(home_import - traded, load, xp),
-        "self_consumption_physical": 1 - _ratio(community_export.sum(), solar, xp),
-        "self_sufficiency_physical": 1 - _ratio(community_import.sum(), load, xp),
+        "self_consumption": 1 - ratio(home_export - local.sold_kwh.sum(), solar, xp),
+        "self_sufficiency": 1 - ratio(home_import - traded, load, xp),
+        "self_consumption_physical": 1 - ratio(community_export.sum(), solar, xp),
+        "self_sufficiency_physical": 1 - ratio(community_import.sum(), load, xp),
         "peak_kw": peak,
         "peak_export_kw": xp.maximum((-net_kw).max(), 0),
-        "load_factor": _ratio(mean, peak, xp),
-        "peak_to_average": _ratio(peak, mean, xp),
+        "load_factor": ratio(mean, peak, xp),
+        "peak_to_average": ratio(peak, mean, xp),
         "ramping_kw": xp.abs(xp.diff(net_kw)).sum(),
         "reverse_flow_hours": (net < 0).sum() * step_hours,
         "emissions_kg": (grid_purchases * carbon_kg).sum(),
         "emissions_with_export_credit_kg": (net * carbon_kg).sum(),
         "battery_loss_kwh": flows.battery_loss_kwh.sum(),
     }
-
-
-def _ratio(part: Values, whole: Values, xp: Any) -> Values:
-    """Part / whole; NaN where the whole is not positive and the ratio means nothing."""
-    return xp.where(whole > 0, part / xp.where(whole > 0, whole, 1), xp.nan)

@@ -4,11 +4,9 @@ No index says what is fair: each is one way of looking at savings, and all of th
 `homes_that_lose` and `lowest_saving` first; the indices of evenness are NaN when they would hide a loser.
 """
 
-from typing import Any
-
 import numpy as np
 
-Values = Any  # NumPy or JAX arrays, as in `energy.py`
+from prosumax.metrics._numbers import Values, deviation, ratio
 
 
 def fairness_kpis(
@@ -53,10 +51,10 @@ def fairness_kpis(
         "homes_that_lose": losing.sum(),
         "gini": gini(gain),
         "jain": jain(gain),
-        "min_max": _ratio(gain.min(), gain.max(), xp),
-        "relative_saving_gini": gini(100 * _ratio(gain, bill_without_exchange, xp)),
+        "min_max": ratio(gain.min(), gain.max(), xp),
+        "relative_saving_gini": gini(100 * ratio(gain, bill_without_exchange, xp)),
         "quality_of_service": jain(served_share),
-        "quality_of_experience": 1 - _ratio(_deviation(price_paid, xp), price_range / 2, xp),
+        "quality_of_experience": 1 - ratio(deviation(price_paid, xp), price_range / 2, xp),
         "nash_welfare": xp.where((gain > 0).all(), xp.log(xp.where(gain > 0, gain, 1)).sum(), xp.nan),
     }
 
@@ -71,7 +69,7 @@ def gini(amount: Values) -> Values:
     homes = amount.shape[0]
     below = xp.arange(1, homes)
     gaps = xp.diff(xp.sort(amount))
-    return _ratio((below * (homes - below) * gaps).sum(), homes * amount.sum(), xp)
+    return ratio((below * (homes - below) * gaps).sum(), homes * amount.sum(), xp)
 
 
 def jain(amount: Values) -> Values:
@@ -82,7 +80,7 @@ def jain(amount: Values) -> Values:
     xp = amount.__array_namespace__()
     known = ~xp.isnan(amount)
     kept = xp.where(known, amount, 0)
-    return _ratio(kept.sum() ** 2, known.sum() * (kept**2).sum(), xp)
+    return ratio(kept.sum() ** 2, known.sum() * (kept**2).sum(), xp)
 
 
 def price_of_fairness(best_total_saving: Values, total_saving: Values) -> Values:
@@ -96,7 +94,7 @@ def price_of_fairness(best_total_saving: Values, total_saving: Values) -> Values
         total_saving: sum of savings under the rule in question, money.
     """
     xp = best_total_saving.__array_namespace__() if hasattr(best_total_saving, "__array_namespace__") else np
-    return _ratio(best_total_saving - total_saving, best_total_saving, xp)
+    return ratio(best_total_saving - total_saving, best_total_saving, xp)
 
 
 def distance_to(reference_saving: Values, saving: Values) -> Values:
@@ -125,16 +123,4 @@ def lorenz_curve(saving: Values) -> tuple[Values, Values]:
     xp = saving.__array_namespace__()
     homes = saving.shape[0]
     together = xp.concatenate([xp.zeros(1, dtype=saving.dtype), xp.cumsum(xp.sort(saving))])
-    return xp.arange(homes + 1) / homes, _ratio(together, together[-1], xp)
-
-
-def _deviation(values: Values, xp: Any) -> Values:
-    """Population standard deviation of what is not NaN; NaN when nothing is."""
-    known = ~xp.isnan(values)
-    mean = _ratio(xp.where(known, values, 0).sum(), known.sum(), xp)
-    return xp.sqrt(_ratio(xp.where(known, (values - mean) ** 2, 0).sum(), known.sum(), xp))
-
-
-def _ratio(part: Values, whole: Values, xp: Any) -> Values:
-    """Part / whole; NaN where the whole is not positive and the ratio means nothing."""
-    return xp.where(whole > 0, part / xp.where(whole > 0, whole, 1), xp.nan)
+    return xp.arange(homes + 1) / homes, ratio(together, together[-1], xp)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-Values = Any  # NumPy or JAX arrays, as in `energy.py`
+from prosumax.metrics._numbers import Values, deviation, ratio
 
 
 def market_kpis(
@@ -66,17 +66,17 @@ def market_kpis(
         "consumer_surplus": (worth - paid).sum(),
         "producer_surplus": (earned - least).sum(),
         "max_welfare": most,
-        "allocative_efficiency": _ratio(welfare, most, xp),
+        "allocative_efficiency": ratio(welfare, most, xp),
         "turnover": paid.sum(),
         "liquidity_kwh": bought,
-        "mean_price": _ratio(paid.sum() + earned.sum(), bought + sold, xp),
-        "price_volatility": _deviation(price_series(bought_kwh, paid, sold_kwh, earned), xp),
-        "best_spread": _ratio(xp.where(two_sided, best_bid - best_ask, 0).sum(), two_sided.sum(), xp),
-        "p2p_share": _ratio(bought, bought + from_grid, xp),
+        "mean_price": ratio(paid.sum() + earned.sum(), bought + sold, xp),
+        "price_volatility": deviation(price_series(bought_kwh, paid, sold_kwh, earned), xp),
+        "best_spread": ratio(xp.where(two_sided, best_bid - best_ask, 0).sum(), two_sided.sum(), xp),
+        "p2p_share": ratio(bought, bought + from_grid, xp),
         "budget_balance": paid.sum() - earned.sum(),
         "individual_rationality_violations": ((paid > worth + tolerance) | (earned < least - tolerance)).sum(),
-        "seller_hhi": (_ratio(sold_kwh.sum(0), sold, xp) ** 2).sum(),
-        "buyer_hhi": (_ratio(bought_kwh.sum(0), bought, xp) ** 2).sum(),
+        "seller_hhi": (ratio(sold_kwh.sum(0), sold, xp) ** 2).sum(),
+        "buyer_hhi": (ratio(bought_kwh.sum(0), bought, xp) ** 2).sum(),
     }
 
 
@@ -91,7 +91,7 @@ def price_series(bought_kwh: Values, paid: Values, sold_kwh: Values, earned: Val
         trade.
     """
     xp = paid.__array_namespace__()
-    return _ratio(paid.sum(1) + earned.sum(1), bought_kwh.sum(1) + sold_kwh.sum(1), xp)
+    return ratio(paid.sum(1) + earned.sum(1), bought_kwh.sum(1) + sold_kwh.sum(1), xp)
 
 
 def payment_matrix(paid: Values, earned: Values) -> Values:
@@ -143,15 +143,3 @@ def _most_welfare(net_kwh: Values, value: Values, cost: Values, xp: Any) -> Valu
     supply = xp.cumsum(xp.maximum(-net_kwh, 0), axis=1)
     demand = xp.cumsum(xp.maximum(net_kwh, 0)[:, ::-1], axis=1)[:, ::-1]
     return (xp.diff(price, axis=1) * xp.minimum(supply[:, :-1], demand[:, 1:])).sum(1)
-
-
-def _deviation(values: Values, xp: Any) -> Values:
-    """Population standard deviation of what is not NaN; NaN when nothing is."""
-    known = ~xp.isnan(values)
-    mean = _ratio(xp.where(known, values, 0).sum(), known.sum(), xp)
-    return xp.sqrt(_ratio(xp.where(known, (values - mean) ** 2, 0).sum(), known.sum(), xp))
-
-
-def _ratio(part: Values, whole: Values, xp: Any) -> Values:
-    """Part / whole; NaN where the whole is not positive and the ratio means nothing."""
-    return xp.where(whole > 0, part / xp.where(whole > 0, whole, 1), xp.nan)
