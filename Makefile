@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test test-all lint format bench clean
+.PHONY: setup run test test-all lint format bench picture clean
 
 run: $(BIN)/prosumax
 	$(BIN)/prosumax run street
@@ -25,6 +25,13 @@ format: $(BIN)/prosumax
 
 bench: $(BIN)/prosumax
 	$(BIN)/python benchmarks/community.py
+	$(BIN)/python benchmarks/clearing.py
+
+# The report as a browser shows it, for the README. Needs Chromium.
+picture: $(BIN)/prosumax
+	$(BIN)/prosumax run street --out results/picture
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=4000 \
+	  --window-size=1240,1605 --screenshot=docs/img/report.png file://$(CURDIR)/results/picture/report.html
 
 setup: $(BIN)/prosumax
 

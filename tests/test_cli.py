@@ -270,7 +270,7 @@ def test_the_installed_command_starts():
 def test_tampering_with_a_stored_trade_is_found(command, scenario_file, tmp_path):
     command("run", scenario_file(market={"mechanism": "double_auction"}), "--out", "kept")
     code, out, _ = command("ledger", "verify", "kept")
-    assert code == 0 and "Sound: 4 blocks" in out
+    assert code == 0 and "Sound: 3 blocks" in out
     ledger = tmp_path / "kept" / "ledger.jsonl"
     lines = ledger.read_text().splitlines(keepends=True)
     assert '"sunny",1.000000' in lines[2], lines[2]

@@ -18,8 +18,6 @@ import prosumax
 from prosumax import Result, tariff
 from prosumax.report import write_comparison, write_report
 from prosumax.report.charts import run_charts
-from prosumax.report.comparison import charts as comparison_charts
-from prosumax.report.comparison import heat, overview
 from prosumax.report.figure import Chart
 from prosumax.report.tables import COMPONENTS, bill_table, homes_table, receivers_table
 
@@ -186,15 +184,16 @@ def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Chart])
     for name in ("day-0", "day-1", "week-sunniest", "week-darkest"):
         chart = charts[name]
         meanings = [meaning for meaning, _ in reversed(chart.key)]
-        assert [choice for choice, _ in chart.choices] == ["All homes together", "Sun", "Both", "Plain", "Keeper"]
-        for number, (_, series) in enumerate(chart.choices):
+        assert [choice.name for choice in chart.choices] == ["All homes together", "Sun", "Both", "Plain", "Keeper"]
+        for number, choice in enumerate(chart.choices):
+            series = [part["data"] for part in choice.patch["series"]]
             kw = dict(zip(meanings, np.array(series), strict=True))
             shared = kw["shared"] if number else 0  # what changes hands cancels out between all homes
             # Six series, each rounded to a watt.
             assert kw["use"] + kw["battery"] == pytest.approx(kw["sun"] + kw["bought"] + kw["sent"] + shared, abs=0.005)
-            low, high = chart.bounds[number]
+            low, high = choice.patch["yAxis"]["min"], choice.patch["yAxis"]["max"]
             assert low <= min(map(min, series)) and max(map(max, series)) <= high
-        assert [series["data"] for series in frame(chart)["series"]] == chart.choices[0][1]
+        assert [{"data": series["data"]} for series in frame(chart)["series"]] == chart.choices[0].patch["series"]
 
 
 def test_seasons_and_weeks_are_those_of_the_calendar(year: Result, charts: dict[str, Chart]) -> None:
@@ -234,20 +233,24 @@ def test_bills_in_the_dumbbells_add_up(year: Result, charts: dict[str, Chart]) -
     assert alone == sorted(alone, reverse=True)
 
 
-def test_bill_components_add_up_to_bills_and_receivers(year: Result) -> None:
-    assert set(COMPONENTS) == set(tariff.Bill._fields)
-    table = bill_table(year)
+@pytest.mark.parametrize("mechanism", ["mid_market_rate", "share_equal", "net_metering", "vcg", "mcafee"])
+def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
+    result = simulate(FOUR, market={"mechanism": mechanism})
+    assert set(COMPONENTS) == {*tariff.Bill._fields, "settlement"} == set(result.households[0]["bill_items"])
+    table = bill_table(result)
     cents = 0.005 * len(table.head)  # each figure is rounded to a cent
     for row in [*table.rows, table.foot]:
         *parts, bill = map(amount, row[1:])
         assert sum(parts) == pytest.approx(bill, abs=cents)
     totals, column = dict(zip(table.head, table.foot, strict=False)), 1
     for name, span in table.groups[1:-1]:
-        key = {"neighbours": "mechanism"}.get(name, name.replace(" ", "_"))
+        key = {"exchange with neighbours": "mechanism"}.get(name, name.replace(" ", "_"))
         received = sum(map(amount, table.foot[column : column + span]))
-        assert received == pytest.approx(year.kpis[f"{key}_receives"], abs=0.02), totals
+        assert received == pytest.approx(result.kpis[f"{key}_receives"], abs=0.02), totals
         column += span
-    receivers = receivers_table(year)
+    settled = any(abs(home["bill_items"]["settlement"]) >= 0.005 for home in result.households)
+    assert ("settled after the period" in table.head) == settled == (mechanism in {"share_equal", "net_metering"})
+    receivers = receivers_table(result)
     assert sum(amount(row[1]) for row in receivers.rows) == pytest.approx(amount(receivers.foot[1]), abs=0.02)
 
 
@@ -368,33 +371,14 @@ def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
     assert len(page) - library.stat().st_size < 2_000_000
 
 
+def test_the_curious_find_every_figure_explained(year: Result, tmp_path: Path) -> None:
+    text = Elements(written(year, tmp_path)).text
+    for name in ("Efficiency", "Gini of savings", "Jain's index", "Mean price", "Distance to Shapley"):
+        assert name in text
+    assert f"{100 * year.kpis['allocative_efficiency']:.1f}" in text
+
+
 def test_long_profiles_do_not_fill_the_page(tmp_path: Path) -> None:
     result = simulate([{"name": "Long", "load": values([0.25] * 8000)}], 8000)
     page = written(result, tmp_path)
     assert "and 7,952 more in scenario.yaml" in unescape(page)
-
-
-# ── Comparison ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_comparison_has_a_row_per_rule_with_its_key_figures(tmp_path: Path) -> None:
-    results = {name: simulate(FOUR, market={"mechanism": name}) for name in ("none", "mid_market_rate")}
-    write_comparison(results, tmp_path / "comparison.html")
-    page = Elements((tmp_path / "comparison.html").read_text(encoding="utf-8"))
-    for row, result in zip(overview(results).rows, results.values(), strict=True):
-        assert amount(row[1]) == pytest.approx(result.kpis["cost"], abs=0.005)
-        assert amount(row[2]) == pytest.approx(result.kpis["saving"], abs=0.005)
-    for (_, cells), result in zip(heat(results).rows, results.values(), strict=True):
-        assert [cell.text for cell in cells] == [f"{home['bill']:,.2f}" for home in result.households]
-        assert all(0 <= cell.shade <= 1 for cell in cells)
-    for chart in comparison_charts(results):
-        assert len(frame(chart)["yAxis"]["data"]) == 2
-        json.dumps(chart.option, allow_nan=False)
-    assert "prosumax compare scenario.yaml none mid_market_rate" in page.text
-
-
-def test_comparison_of_many_rules_and_of_none(tmp_path: Path) -> None:
-    result = simulate(FOUR)
-    write_comparison({f"rule-{i}": result for i in range(25)}, tmp_path / "comparison.html")
-    with pytest.raises(ValueError, match="no results"):
-        write_comparison({}, tmp_path / "empty.html")

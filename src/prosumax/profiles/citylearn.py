@@ -145,7 +145,7 @@ def _column(
         )
     raw = table[column].iloc[skip_rows : skip_rows + steps]
     values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=np.float64)
-    bad = ~np.isfinite(values) | (~signed & (values < 0))
+    bad = ~np.isfinite(values) if signed else ~np.isfinite(values) | (values < 0)
     if bad.any():
         row = int(np.argmax(bad))
         line = row + skip_rows + 2  # counted from 1, after the header

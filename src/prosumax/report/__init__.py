@@ -4,8 +4,9 @@
     >>> write_report(prosumax.run("street"), "report.html")
 
 The page needs no network and no server: the chart library and the data are inside the file. `series` cuts and adds up
-what happened, `charts` and `comparison` turn that into ECharts options with a sentence and a table each, `tables` and
-`words` say it in figures and in plain language, `page` puts it on paper.
+what happened and `rules` puts rules with the same outcome together; the modules named after charts and `network` turn
+that into ECharts options with a sentence and a table each; `tables`, `comparison`, `curious` and `words` say it in
+figures and in plain language; `page` puts it on paper.
 """
 
 from prosumax.report.page import write_comparison, write_report

@@ -5,9 +5,10 @@ import numpy as np
 from prosumax.experiments import Result
 from prosumax.report import words
 from prosumax.report.figure import Chart, Table
+from prosumax.report.network import network_chart
 from prosumax.report.power_charts import day_charts, duration_chart, week_charts
 from prosumax.report.series import Balance, balance, calendar, plain, powers
-from prosumax.report.style import INK, LOOKS, Option, bar, base, category_axis, home_axis, value_axis
+from prosumax.report.style import INK, LOOKS, Option, bar, base, category_axis, dots, home_axis, spans, value_axis
 
 _SOURCES = {"sun": "own panels", "battery": "own battery", "shared": "neighbours", "bought": "the grid"}
 _SIDE_BY_SIDE = 16  # homes up to which their sources are about as high as the balance beside them
@@ -17,10 +18,12 @@ _SINKS = {"shared_out": "given to neighbours", "sent": "sent to the grid"}
 def run_charts(result: Result) -> list[Chart]:
     """Every chart of a run, in the order they are shown."""
     power, flow = powers(result), balance(result)
+    network = network_chart(result)
     return [
         *day_charts(result, power),
         *week_charts(result, power),
         bills_chart(result),
+        *([network] if network else []),
         balance_chart(result, flow),
         sources_chart(result, flow),
         duration_chart(result),
@@ -52,7 +55,7 @@ def bills_chart(result: Result) -> Chart:
     if any("symbol" in point for point in after):
         key.append(("loser", "with this rule, paying more"))
     size = 14 if len(homes) <= 40 else 9
-    joins = [{"coords": [before[row]["value"], after[row]["value"]]} for row in range(len(homes))]
+    joins = [[before[row]["value"], after[row]["value"]] for row in range(len(homes))]
     frame = base(
         "item",
         narrow={"yAxis": {"axisLabel": {"width": 84}}, "series": [{}, {"symbolSize": 11}, {"symbolSize": 8}]},
@@ -61,27 +64,9 @@ def bills_chart(result: Result) -> Chart:
         "xAxis": value_axis(scale=True, splitNumber=4, boundaryGap=["4%", "4%"]),
         "yAxis": home_axis([home["name"] for home in homes], room_px=200),
         "series": [
-            {
-                "type": "lines",
-                "coordinateSystem": "cartesian2d",
-                "data": joins,
-                "silent": True,
-                "lineStyle": {"color": "#7A868E", "width": 4, "opacity": 1},
-            },
-            {
-                "type": "scatter",
-                "name": "without exchange",
-                "data": before,
-                "symbolSize": size,
-                "itemStyle": {"color": "#FFFFFF", "borderColor": "#1B2730", "borderWidth": 2, "opacity": 1},
-            },
-            {
-                "type": "scatter",
-                "name": "with this rule",
-                "data": after,
-                "symbolSize": size,
-                "itemStyle": {"color": LOOKS["use"].colour, "borderColor": "#FFFFFF", "borderWidth": 1, "opacity": 1},
-            },
+            spans(joins, 4),
+            dots("without exchange", before, size, None),
+            dots("with this rule", after, size, LOOKS["use"]),
         ],
     }
     frame["baseOption"]["tooltip"]["formatter"] = "{b}"
@@ -118,7 +103,7 @@ def balance_chart(result: Result, flow: Balance) -> Chart:
     parts = zip(_SOURCES, words.of_hundred(cover), strict=True)
     said = [f"{count} from {_SOURCES[name]}" for name, count in parts if name in shown]
     summary = (
-        f"Of every 100 kWh the homes use, {_listed(said).replace(' from', ' come from', 1)}."
+        f"Of every 100 kWh the homes use, {words.joined(said).replace(' from', ' come from', 1)}."
         if sum(cover) > 0
         else "The homes use nothing."
     )
@@ -193,7 +178,3 @@ def _meaning(name: str) -> str:
 
 def _rows_px(rows: int) -> int:
     return 64 + rows * (34 if rows <= 40 else 17)
-
-
-def _listed(parts: list[str]) -> str:
-    return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else parts[0]

@@ -1,14 +1,14 @@
-"""The same homes under several mechanisms: who is better off under which rule. Each rule is a row."""
+"""The same homes under several mechanisms, in words and tables: who is better off under which rule."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from prosumax.experiments import Result
 from prosumax.report import words
-from prosumax.report.figure import Chart, Table
-from prosumax.report.style import INK, LOOKS, Option, base, home_axis, value_axis
+from prosumax.report.figure import Table
+from prosumax.report.rules import Group, listed, most, scale_reach
 
-Results = Mapping[str, Result]
+_NAMED = 5  # rules and
+_NAMED_HOMES = 3  # homes of each that a sentence names
 
 
 class HeatCell(NamedTuple):
@@ -26,194 +26,113 @@ class Heat(NamedTuple):
     rows: list[tuple[str, list[HeatCell]]]
 
 
-def verdict(results: Results) -> str:
-    """The answer first: the cheapest and the dearest rule, and who loses."""
-    first = next(iter(results.values()))
-    currency, homes = first.scenario.tariff.currency, first.households
-    ranked = sorted(results.items(), key=lambda item: item[1].kpis["cost"])
-    (best, cheapest), (worst, dearest) = ranked[0], ranked[-1]
-    who = "the one home" if len(homes) == 1 else f"the {len(homes)} homes"
-    has = "has" if len(homes) == 1 else "have"
-    start = f"In {words.simulated_time(first.scenario.period)} {who} of {first.scenario.name} {has}"
-    cost = cheapest.kpis["cost"]
-    if dearest.kpis["cost"] - cost < words.CENT:
-        answer = f"{start} the same cost under every rule, {words.money(cost, currency)} together."
-    else:
-        change = words.difference(cheapest.kpis["saving"], cheapest.kpis["cost_without_exchange"], cost, currency)
-        answer = (
-            f"{start} the lowest cost together under {words.rule(best)}: {words.money(cost, currency)}, {change}. "
-            f"The highest is {words.money(dearest.kpis['cost'], currency)} under {words.rule(worst)}."
-        )
-    losing = {name: count for name, result in results.items() if (count := _losers(result))}
-    if not losing:
-        return f"{answer} No home pays more than without exchange under any of them."
-    named = [f"{words.rule(name)} ({count})" for name, count in sorted(losing.items(), key=lambda item: -item[1])[:5]]
-    others = f" and {words.plural(len(losing) - 5, 'other')}" if len(losing) > 5 else ""
-    return f"{answer} Some homes pay more than without exchange under {', '.join(named)}{others}."
+def verdict(groups: Sequence[Group]) -> str:
+    """The answer first: who loses under which rule; then the cheapest and the dearest rule, and who pays for it."""
+    return f"{_losers(groups)} {_costs(groups)}"
 
 
-def overview(results: Results) -> Table:
-    """One row per rule."""
-    currency = next(iter(results.values())).scenario.tariff.currency
+def overview(groups: Sequence[Group]) -> Table:
+    """One row per outcome."""
+    currency = groups[0].currency
+    spans = [("", 1), (f"All homes together, {currency}", 2), ("Who gains", 3), ("The exchange", 2), ("", 1)]
     head = [
         "Rule",
-        f"Cost, {currency}",
-        f"Saving, {currency}",
-        "Traded, kWh",
-        "Self-consumption",
+        "cost",
+        "saving",
+        f"lowest saving, {currency}",
+        "homes that lose",
+        "Gini of savings",
+        "efficiency",
+        f"operator, {currency}",
         "Carbon, kg CO\u2082",
-        f"Lowest saving, {currency}",
-        f"Highest saving, {currency}",
-        "Homes that pay more",
     ]
-    rows = [
-        [
-            words.rule(name),
-            *(words.number(result.kpis[key], 2) for key in ("cost", "saving")),
-            words.number(result.kpis["traded_kwh"]),
-            words.percent(result.kpis["self_consumption"]),
-            words.number(result.kpis["emissions_kg"]),
-            *(words.number(end(home["saving"] for home in result.households), 2) for end in (min, max)),
-            f"{_losers(result)} of {len(result.households)}",
-        ]
-        for name, result in results.items()
-    ]
-    return Table("Each rule", head, rows)
-
-
-def charts(results: Results) -> list[Chart]:
-    """Every chart of a comparison, in the order they are shown."""
-    return [savings_chart(results), costs_chart(results)]
-
-
-def savings_chart(results: Results) -> Chart:
-    """A row per rule with a dot per home: how much each saves."""
-    currency = next(iter(results.values())).scenario.tariff.currency
-    dots: list[Option] = []
-    spans = []
-    for row, result in enumerate(results.values()):
-        savings = [round(home["saving"], 2) for home in result.households]
-        spans.append({"coords": [[min(savings), row], [max(savings), row]]})
-        for home, saving in zip(result.households, savings, strict=True):
-            loses = saving <= -words.CENT
-            change = f"{words.money(abs(saving), currency)} {'more' if loses else 'less'} than without exchange"
-            dot = {"value": [saving, row], "name": f"{home['name']}: {words.money(home['bill'], currency)}, {change}"}
-            dots.append(dot | ({"symbol": "triangle", "symbolSize": 14} if loses else {}))
-    option = _row_option(results, zero=True)
-    option["baseOption"]["series"] = [
-        {
-            "type": "lines",
-            "coordinateSystem": "cartesian2d",
-            "data": spans,
-            "silent": True,
-            "lineStyle": {"color": "#7A868E", "width": 3, "opacity": 1},
-        },
-        {
-            "type": "scatter",
-            "name": "saving",
-            "data": dots,
-            "symbolSize": 13,
-            "itemStyle": {"color": LOOKS["use"].colour, "borderColor": "#FFFFFF", "borderWidth": 1, "opacity": 1},
-        },
-    ]
-    losers = any("symbol" in dot for dot in dots)
-    return Chart(
-        id="savings",
-        title=f"What each home saves under each rule ({currency})",
-        summary=_savings_sentence(results, currency),
-        option=option,
-        unit=currency,
-        height_px=70 + 40 * len(results),
-        key=[("after", "a home"), ("loser", "a home that pays more than without exchange")][: 2 if losers else 1],
-        note="Against the same home without exchange. The line joins the lowest and the highest saving.",
-    )
-
-
-def costs_chart(results: Results) -> Chart:
-    """A row per rule: all bills together, without exchange and with the rule."""
-    currency = next(iter(results.values())).scenario.tariff.currency
-    pairs = [(result.kpis["cost_without_exchange"], result.kpis["cost"]) for result in results.values()]
-    names = [
-        f"{words.rule(name)}: {words.money(cost, currency)}, without exchange {words.money(alone, currency)}"
-        for name, (alone, cost) in zip(results, pairs, strict=True)
-    ]
-    values = [([round(alone, 2), row], [round(cost, 2), row]) for row, (alone, cost) in enumerate(pairs)]
-    option = _row_option(results, zero=False)
-    option["baseOption"]["series"] = [
-        {
-            "type": "lines",
-            "coordinateSystem": "cartesian2d",
-            "data": [{"coords": [*pair]} for pair in values],
-            "silent": True,
-            "lineStyle": {"color": "#7A868E", "width": 4, "opacity": 1},
-        },
-        {
-            "type": "scatter",
-            "name": "without exchange",
-            "data": [{"value": alone, "name": name} for (alone, _), name in zip(values, names, strict=True)],
-            "symbolSize": 14,
-            "itemStyle": {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 2, "opacity": 1},
-        },
-        {
-            "type": "scatter",
-            "name": "with the rule",
-            "data": [{"value": cost, "name": name} for (_, cost), name in zip(values, names, strict=True)],
-            "symbolSize": 11,
-            "itemStyle": {"color": LOOKS["use"].colour, "borderColor": "#FFFFFF", "borderWidth": 1, "opacity": 1},
-        },
-    ]
-    ranked = sorted(results, key=lambda name: results[name].kpis["cost"])
-    order = ", ".join(f"{words.rule(name)} {words.money(results[name].kpis['cost'], currency)}" for name in ranked[:5])
-    return Chart(
-        id="costs",
-        title=f"All bills together under each rule ({currency})",
-        summary=f"From the lowest: {order}{' and so on' if len(ranked) > 5 else ''}.",
-        option=option,
-        unit=currency,
-        height_px=70 + 40 * len(results),
-        key=[("before", "without exchange"), ("after", "with the rule")],
-    )
-
-
-def heat(results: Results) -> Heat:
-    """Each home's bill under each rule, shaded by what the home saves or loses."""
-    first = next(iter(results.values()))
-    strongest = max(abs(home["saving"]) for result in results.values() for home in result.households)
     rows = []
-    for name, result in results.items():
+    for group in groups:
+        kpis = group.result.kpis
+        rows.append(
+            [
+                group.label,
+                *(words.number(kpis[name], 2) for name in ("cost", "saving", "lowest_saving")),
+                f"{'▲ ' if group.losers else ''}{len(group.losers)} of {len(group.result.households)}",
+                words.number(kpis["gini"], 2),
+                words.percent(kpis["allocative_efficiency"], 0),
+                _operator(group.outside),
+                words.number(kpis["emissions_kg"]),
+            ]
+        )
+    return Table("Each rule", head, rows, groups=spans)
+
+
+def heat(groups: Sequence[Group]) -> Heat:
+    """Each home's bill under each rule, shaded by what the home saves or loses."""
+    strongest = scale_reach([float(abs(group.savings).max()) for group in groups])
+    rows = []
+    for group in groups:
         cells = [
             HeatCell(
                 words.number(home["bill"], 2),
-                round(abs(home["saving"]) / strongest, 3) if strongest >= words.CENT else 0.0,
+                round(min(abs(home["saving"]) / strongest, 1.0), 3) if strongest >= words.CENT else 0.0,
                 home["saving"] <= -words.CENT,
             )
-            for home in result.households
+            for home in group.result.households
         ]
-        rows.append((words.rule(name), cells))
-    return Heat(["Rule", *(home["name"] for home in first.households)], rows)
+        rows.append((group.label, cells))
+    return Heat(["Rule", *(home["name"] for home in groups[0].result.households)], rows)
 
 
-def _row_option(results: Results, zero: bool) -> Option:
-    """A row per rule; `zero` keeps zero in sight."""
-    option = base("item", narrow={"yAxis": {"axisLabel": {"width": 128, "fontSize": 12}}})
-    option["baseOption"] |= {
-        "xAxis": value_axis(scale=not zero, splitNumber=4, boundaryGap=["0%", "0%"] if zero else ["4%", "4%"]),
-        "yAxis": home_axis([words.rule(name) for name in results], room_px=200),
-    }
-    option["baseOption"]["tooltip"]["formatter"] = "{b}"
-    option["baseOption"]["grid"] |= {"right": 30, "top": 10}
-    return option
+def _losers(groups: Sequence[Group]) -> str:
+    """Which rules make somebody lose, and whom."""
+    currency = groups[0].currency
+    rules = sum(len(group.names) for group in groups)
+    losing = [group for group in groups if group.losers]
+    if not losing:
+        under = "this rule" if rules == 1 else "either rule" if rules == 2 else f"any of the {rules} rules"
+        return f"No home is worse off than without exchange under {under}."
+    losing.sort(key=lambda group: -len(group.losers))
+    named = []
+    for group in losing[:_NAMED]:
+        homes = [f"{home['name']} by {words.money(-home['saving'], currency)}" for home in group.losers[:_NAMED_HOMES]]
+        if more := len(group.losers) - len(homes):
+            homes.append(words.plural(more, "other home"))
+        named.append(f"{listed([group])} ({words.joined(homes)})")
+    count = sum(len(group.names) for group in losing)
+    if others := sum(len(group.names) for group in losing[_NAMED:]):
+        named.append(words.plural(others, "other rule"))
+    under = f"Under {count} of {words.plural(rules, 'rule')}"
+    return f"{under} somebody is worse off than without exchange: {'; '.join(named)}."
 
 
-def _savings_sentence(results: Results, currency: str) -> str:
-    lowest = {name: min(home["saving"] for home in result.households) for name, result in results.items()}
-    best = max(lowest, key=lambda name: lowest[name])
-    if lowest[best] < words.CENT:
-        return "Under each of these rules there is a home that saves nothing or pays more."
-    return (
-        f"The home that saves least is best off under {words.rule(best)}, with {words.money(lowest[best], currency)}."
-    )
+def _costs(groups: Sequence[Group]) -> str:
+    first = groups[0].result
+    currency, homes = first.scenario.tariff.currency, len(first.households)
+    who = "the one home" if homes == 1 else f"the {homes} homes"
+    together = "" if homes == 1 else " together"
+    start = f"In {words.simulated_time(first.scenario.period)} {who} of {first.scenario.name}"
+    start += " has" if homes == 1 else " have"
+    cost, cheapest = _cheapest(groups)
+    highest, dearest = most(groups, lambda group: group.result.kpis["cost"])
+    if highest - cost < words.CENT:
+        under = " under every rule" if sum(len(group.names) for group in groups) > 1 else ""
+        return f"{start} the same cost{under}, {words.money(cost, currency)}{together}."
+    best = cheapest[0]
+    change = words.difference(best.total, best.result.kpis["cost_without_exchange"], cost, currency)
+    said = f"{start} the lowest cost{together} under {listed(cheapest)}: {words.money(cost, currency)}, {change}"
+    inside = [group for group in groups if group.outside < words.CENT]
+    if best.outside >= words.CENT:
+        all_of_it = best.outside > best.total - words.CENT
+        said += f", {'all' if all_of_it else words.money(best.outside, currency)} of it paid from outside the community"
+        if inside:
+            cost, cheapest = _cheapest(inside)
+            said += f". Without money from outside it is {words.money(cost, currency)}, under {listed(cheapest)}"
+    return f"{said}. The highest is {words.money(highest, currency)}, under {listed(dearest)}."
 
 
-def _losers(result: Result) -> int:
-    return sum(home["saving"] <= -words.CENT for home in result.households)
+def _cheapest(groups: Sequence[Group]) -> tuple[float, list[Group]]:
+    less, cheapest = most(groups, lambda group: -group.result.kpis["cost"])
+    return -less, cheapest
+
+
+def _operator(outside: float) -> str:
+    if abs(outside) < words.CENT:
+        return "–"
+    return f"{'adds' if outside > 0 else 'keeps'} {words.number(abs(outside), 2)}"

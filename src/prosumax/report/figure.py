@@ -21,6 +21,22 @@ class Table(NamedTuple):
     groups: Sequence[tuple[str, int]] = ()
 
 
+class Choice(NamedTuple):
+    """Something else that a chart can show.
+
+    Attributes:
+        name: what the reader picks.
+        patch: what changes in the chart's option.
+        summary: what one sees then.
+        table: the numbers then.
+    """
+
+    name: str
+    patch: Option
+    summary: str = ""
+    table: Table | None = None
+
+
 class Chart(NamedTuple):
     """A chart and all that is said about it.
 
@@ -34,8 +50,8 @@ class Chart(NamedTuple):
         wide: takes the whole width of the page.
         key: meaning and label of each series, for the key above the drawing.
         table: the numbers, None where another table of the page has them.
-        choices: what the reader may look at instead: names, and for each the data of every series.
-        bounds: the y axis of each choice, so that charts side by side share a scale.
+        choices: what the reader may look at; the first is what the option shows.
+        choose: what the reader is asked.
         note: small print.
     """
 
@@ -49,6 +65,6 @@ class Chart(NamedTuple):
     wide: bool = False
     key: Sequence[tuple[str, str]] = ()
     table: Table | None = None
-    choices: Sequence[tuple[str, list[list[float]]]] = ()
-    bounds: Sequence[tuple[float, float]] = ()
+    choices: Sequence[Choice] = ()
+    choose: str = "Show"
     note: str = ""

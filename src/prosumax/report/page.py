@@ -11,10 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from prosumax.experiments import Result
 from prosumax.market import mechanisms
-from prosumax.report import comparison, tables, words
+from prosumax.report import comparison, curious, tables, words
 from prosumax.report.charts import run_charts
 from prosumax.report.figure import Chart
-from prosumax.report.style import LOOKS
+from prosumax.report.network import payments_table
+from prosumax.report.rule_charts import comparison_charts
+from prosumax.report.rules import ORDER, grouped
+from prosumax.report.style import CURVES, LOOKS
 
 _LONGEST_LIST = 48  # numbers in the shown YAML; the saved scenario.yaml has all
 
@@ -37,6 +40,8 @@ def write_report(result: Result, path: str | Path) -> None:
         homes=tables.homes_table(result),
         bills=tables.bill_table(result),
         receivers=tables.receivers_table(result),
+        payments=payments_table(result),
+        facts={"The market": curious.market_facts(result), "Who gains": curious.fairness_facts(result)},
         rules={result.scenario.market.mechanism: _rule_summary(result.scenario.market.mechanism)},
         command="prosumax run scenario.yaml",
     )
@@ -56,17 +61,19 @@ def write_comparison(results: Mapping[str, Result], path: str | Path) -> None:
     if not results:
         raise ValueError("there are no results to compare")
     first = next(iter(results.values()))
-    charts = comparison.charts(results)
+    groups = grouped(results)
+    charts = comparison_charts(groups)
     html = _page(
         "comparison.html",
         first,
         charts,
         title=f"{first.scenario.name}: {words.plural(len(results), 'rule')} compared",
-        answer=comparison.verdict(results),
-        overview=comparison.overview(results),
-        heat=comparison.heat(results),
+        answer=comparison.verdict(groups),
+        order=ORDER,
+        overview=comparison.overview(groups),
+        heat=comparison.heat(groups),
         rules={name: _rule_summary(name) for name in results},
-        command=f"prosumax compare scenario.yaml {' '.join(results)}",
+        command=f"prosumax compare scenario.yaml --mechanisms {','.join(results)}",
     )
     Path(path).write_text(html, encoding="utf-8")
 
@@ -91,6 +98,7 @@ def _page(template: str, result: Result, charts: list[Chart], **content: Any) ->
             version=_version(),
             yaml=_shown_yaml(result),
             looks=LOOKS,
+            curves=CURVES,
             echarts=_echarts(),
             charts=charts,
             drawings=[
@@ -99,8 +107,7 @@ def _page(template: str, result: Result, charts: list[Chart], **content: Any) ->
                     "unit": chart.unit,
                     "option": chart.option,
                     # The first choice is what the option already shows.
-                    "choices": [data for _, data in chart.choices] if len(chart.choices) > 1 else [],
-                    "bounds": chart.bounds,
+                    "choices": [choice.patch for choice in chart.choices] if len(chart.choices) > 1 else [],
                 }
                 for chart in charts
             ],

@@ -4,7 +4,7 @@ import numpy as np
 
 from prosumax.experiments import Result
 from prosumax.report import words
-from prosumax.report.figure import Chart, Table
+from prosumax.report.figure import Chart, Choice, Table
 from prosumax.report.series import Values, clock_labels, extreme_weeks, mean_day, plain
 from prosumax.report.style import FAINT, Option, base, category_axis, line, nice_bounds, value_axis
 
@@ -61,8 +61,7 @@ def day_charts(result: Result, power: dict[str, Values]) -> list[Chart]:
                 drawn_as="lines",
                 key=[(meaning, _POWER_NAMES[meaning]) for meaning in reversed(day)],
                 table=table,
-                choices=_choices(result, day, count),
-                bounds=bounds,
+                choices=_choices(result, day, bounds[:count]),
                 note="Each point is the mean of the hour that begins there, local time.",
             )
         )
@@ -98,8 +97,7 @@ def week_charts(result: Result, power: dict[str, Values]) -> list[Chart]:
                 drawn_as="lines",
                 key=[(meaning, _POWER_NAMES[meaning]) for meaning in reversed(week)],
                 table=_daily_table(result, weeks[name], week, f"All homes together, kWh per day, {dates}"),
-                choices=_choices(result, week, count),
-                bounds=bounds,
+                choices=_choices(result, week, bounds[:count]),
             )
         )
     return charts
@@ -168,9 +166,19 @@ def _power_option(labels: list[str], ticks: list[int], power: dict[str, Values],
     return frame
 
 
-def _choices(result: Result, power: dict[str, Values], count: int) -> list[tuple[str, list[list[float]]]]:
+def _choices(result: Result, power: dict[str, Values], bounds: list[tuple[float, float]]) -> list[Choice]:
+    """All homes together and as many homes as there are bounds, each with its own y axis."""
     names = [_ALL_HOMES, *(home["name"] for home in result.households)]
-    return [(name, [plain(values[:, i]) for values in power.values()]) for i, name in enumerate(names[:count])]
+    return [
+        Choice(
+            name,
+            {
+                "yAxis": {"min": low, "max": high},
+                "series": [{"data": plain(values[:, i])} for values in power.values()],
+            },
+        )
+        for i, (name, (low, high)) in enumerate(zip(names, bounds, strict=False))
+    ]
 
 
 def _subjects(homes: int, points: int) -> int:

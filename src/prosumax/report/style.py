@@ -11,7 +11,7 @@ Option = dict[str, Any]
 
 INK, FAINT, LINE = "#1B2730", "#56636D", "#DADFE3"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-_NARROW_PX = 420
+_NARROW_PX = 480
 
 _DIAGONAL: Option = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [2, 4], "rotation": -math.pi / 4}
 _TRIANGLES: Option = {
@@ -51,12 +51,30 @@ LOOKS = {
 }
 
 
-def base(tooltip: str, narrow: Option | None = None) -> Option:
+class Curve(NamedTuple):
+    """How one of several curves of the same kind is drawn: told apart by dash and symbol."""
+
+    colour: str
+    dash: list[int]
+    symbol: str
+
+
+CURVES = (
+    Curve("#005B96", [], "circle"),
+    Curve("#005B96", [8, 4], "rect"),
+    Curve("#005B96", [2, 3], "triangle"),
+    Curve("#B36B00", [9, 3, 2, 3], "diamond"),
+    Curve("#B36B00", [], "emptyCircle"),
+)
+
+
+def base(tooltip: str, narrow: Option | None = None, wide: Option | None = None) -> Option:
     """The frame of every chart.
 
     Arguments:
         tooltip: `axis` or `item`, what the pointer asks about.
         narrow: changes for a phone.
+        wide: what to go back to when a phone is turned; needed only for what is different in kind.
     """
     frame: Option = {
         "animation": False,
@@ -77,7 +95,10 @@ def base(tooltip: str, narrow: Option | None = None) -> Option:
             "textStyle": {"fontFamily": _FONT, "fontSize": 13, "color": INK},
         },
     }
-    return {"baseOption": frame, "media": [{"query": {"maxWidth": _NARROW_PX}, "option": narrow}]} if narrow else frame
+    if narrow is None:
+        return frame
+    media: list[Option] = [{"query": {"maxWidth": _NARROW_PX}, "option": narrow}]
+    return {"baseOption": frame, "media": media if wide is None else [*media, {"option": wide}]}
 
 
 def value_axis(name: str = "", **more: Any) -> Option:
@@ -147,11 +168,41 @@ def bar(meaning: str, name: str, values: list[Any], stack: str) -> Option:
     return {"type": "bar", "name": name, "data": values, "stack": stack, "barMaxWidth": 46, "itemStyle": item}
 
 
+def spans(ends: list[Any], width: int = 3) -> Option:
+    """Bars that join two points each."""
+    return {
+        "type": "lines",
+        "coordinateSystem": "cartesian2d",
+        "data": [{"coords": pair} for pair in ends],
+        "silent": True,
+        "lineStyle": {"color": "#7A868E", "width": width, "opacity": 1},
+    }
+
+
+def dots(name: str, points: list[Any], size: int, look: Look | None) -> Option:
+    """Points of one kind; without a look, hollow ones."""
+    filled: Option = {} if look is None else {"color": look.colour, "borderColor": look.outline, "borderWidth": 1.5}
+    if look is not None and look.colour == look.outline:
+        filled = {"color": look.colour, "borderColor": "#FFFFFF", "borderWidth": 1}
+    hollow: Option = {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 2}
+    item = (filled or hollow) | {"opacity": 1}
+    return {"type": "scatter", "name": name, "data": points, "symbolSize": size, "itemStyle": item}
+
+
 def nice_bounds(low: float, high: float) -> tuple[float, float]:
     """Round numbers around a range that includes zero, for charts that share a scale."""
+    axis = nice_axis(low, high)
+    return axis["min"], axis["max"]
+
+
+def nice_axis(low: float, high: float) -> dict[str, float]:
+    """`min`, `max` and `interval` of an axis: round numbers around a range that includes zero."""
     low, high = min(low, 0.0), max(high, 0.0)
-    span = max(high - low, 1e-6)
-    raw = span / 5
+    if high - low < 1e-6:
+        low, high = 0.0, 1.0
+    raw = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * (1 - 1e-9))
-    return round(math.floor(low / step) * step, 9), round(math.ceil(high / step) * step, 9)
+    # A hair of slack: 0.3 is three steps of 0.1 in spite of binary fractions.
+    ends = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    return {"min": round(ends[0], 9), "max": round(ends[1], 9), "interval": round(step, 9)}

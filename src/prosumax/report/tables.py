@@ -10,7 +10,7 @@ RECEIVERS = {
     "supplier": "supplier",
     "network_operator": "network operator",
     "government": "government",
-    "mechanism": "neighbours",
+    "mechanism": "exchange with neighbours",
 }
 """Who is paid: the name in the key figures, and the name on the page."""
 
@@ -24,8 +24,9 @@ COMPONENTS: dict[str, tuple[str, str, int]] = {
     "vat": ("VAT", "government", 1),
     "bought_locally": ("bought", "mechanism", 1),
     "sold_locally": ("sold", "mechanism", -1),
+    "settlement": ("settled after the period", "mechanism", 1),
 }
-"""Entry of `tariff.Bill` -> its name, who receives it, and its sign on the bill."""
+"""Entry of a home's `bill_items` -> its name, who receives it, and its sign on the bill."""
 
 
 class Tile(NamedTuple):

@@ -53,6 +53,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def joined(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
 def of_hundred(parts: Sequence[float]) -> list[int]:
     """Shares of the whole as whole numbers that add up to 100 (largest remainders)."""
     whole = sum(parts)
