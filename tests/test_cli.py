@@ -273,8 +273,8 @@ def test_tampering_with_a_stored_trade_is_found(command, scenario_file, tmp_path
     assert code == 0 and "Sound: 3 blocks" in out
     ledger = tmp_path / "kept" / "ledger.jsonl"
     lines = ledger.read_text().splitlines(keepends=True)
-    assert '"sunny",1.000000' in lines[2], lines[2]
-    lines[2] = lines[2].replace('"sunny",1.000000', '"sunny",1.000001')
+    assert '"sunny",2.000000,0.17500000' in lines[2], lines[2]
+    lines[2] = lines[2].replace('"sunny",2.000000', '"sunny",2.000001')
     ledger.write_text("".join(lines))
     code, _, err = command("ledger", "verify", "kept")
     assert code == 2 and "block 1" in err and "Traceback" not in err

@@ -107,9 +107,10 @@ class Result:
                 "time": self.profiles.index[step],
                 "buyer": names[buyer],
                 "seller": names[seller],
-                "kwh": kwh,
-                "buyer_price": buyer_price,
-                "seller_price": seller_price,
+                # Beyond the sixth decimal there is only what single precision leaves.
+                "kwh": np.round(np.asarray(kwh, np.float64), 6),
+                "buyer_price": np.round(np.asarray(buyer_price, np.float64), 6),
+                "seller_price": np.round(np.asarray(seller_price, np.float64), 6),
             }
         )
         return table.sort_values("step", kind="stable", ignore_index=True)
