@@ -3,10 +3,12 @@
 Quantities and prices are whole ticks, so nothing is lost to rounding and sorting is on integers. One packed key per
 order gives one sort; the cumulated end points of buyers (ascending) and sellers (descending) already form a bitonic
 sequence, so pairing them needs a merge and no second sort. Under `vmap` the batch becomes the last axis of every array,
-where the compare-exchanges vectorise; the arithmetic is the same.
+where the compare-exchanges vectorise. Batches of 64 books and more are best (`benchmarks/clearing.py` has figures).
 """
 
-from functools import partial
+from collections.abc import Callable
+from functools import wraps
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import jax
@@ -17,10 +19,10 @@ from jaxtyping import Array, Bool, Int
 MAX_TOTAL_TICKS = 2**29
 """The quantities of one book must add up to no more than this."""
 
-_NETWORK_LIMIT = 256  # above this a sorting network compiles slowly and loses to the library sort
 _NOTHING = 2**31 - 1
 _SELLS = 1 << 30  # the bit of a packed key that puts sellers behind buyers
 _PRIORITY_BITS = 5
+_DIGIT_BITS = 15  # half of the bits of a quantity
 
 
 class Match(NamedTuple):
@@ -65,227 +67,231 @@ def match(
 
     Works under jit and vmap; integers carry no gradient.
     """
-    if priority is None:
-        return _match_pro_rata(buys, price, quantity)
-    return _match_by_priority(buys, price, quantity, priority)
+    return _match((buys, price, quantity, priority))
 
 
 @custom_vmap
-def _match_pro_rata(buys: Array, price: Array, quantity: Array) -> Match:
-    return _match_leading(buys, price, quantity, None)
+def _match(orders: tuple[Array, Array, Array, Array | None]) -> Match:
+    """`match` for arrays [home, ...], whatever axes follow the homes."""
+    homes, *batch = orders[0].shape
+    if not batch:
+        return _match_flat(*orders)
+    out = _match_flat(*jax.tree.map(lambda leaf: leaf.reshape(homes, -1), orders))
+    return jax.tree.map(lambda leaf: leaf.reshape(*leaf.shape[:-1], *batch), out)
 
 
-@custom_vmap
-def _match_by_priority(buys: Array, price: Array, quantity: Array, priority: Array) -> Match:
-    return _match_leading(buys, price, quantity, priority)
+@_match.def_vmap
+def _batch_last(size: int, batched: Any, orders: Any) -> tuple[Match, Match]:
+    """Put the batch behind the homes and call again; another vmap adds one more axis there."""
+
+    def behind(leaf: Array, is_batched: bool) -> Array:
+        return jnp.moveaxis(leaf, 0, -1) if is_batched else jnp.broadcast_to(leaf[..., None], (*leaf.shape, size))
+
+    out = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), _match(jax.tree.map(behind, orders, batched[0])))
+    return out, jax.tree.map(lambda _: True, out)
 
 
-def _batch_last(axis_size: int, in_batched: list[bool], *arguments: Array, single: bool) -> tuple[Match, Match]:
-    """Vmap rule: put the batch behind the homes and run the same code once."""
-    moved = [
-        jnp.moveaxis(argument, 0, -1)
-        if batched
-        else jnp.broadcast_to(argument[..., None], (*argument.shape, axis_size))
-        for argument, batched in zip(arguments, in_batched, strict=True)
-    ]
-    shape = moved[0].shape
-    flat = [argument.reshape(shape[0], -1) for argument in moved]  # nested vmaps become one batch
-    out = _match_leading(*flat, *([None] if single else []))
-    out = Match(*(jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], *shape[1:]), -1, 0) for leaf in out))
-    return out, Match(*([True] * len(Match._fields)))
-
-
-_match_pro_rata.def_vmap(partial(_batch_last, single=True))
-_match_by_priority.def_vmap(partial(_batch_last, single=False))
-
-
-def _match_leading(buys: Array, price: Array, quantity: Array, priority: Array | None) -> Match:
+def _match_flat(buys: Array, price: Array, quantity: Array, priority: Array | None) -> Match:
     """`match` for arrays [home] or [home, batch]."""
-    homes = buys.shape[0]
-    highest = price_ticks_available(homes, priority is not None) - 1
-    # Up to a power of two, with sellers of nothing, for the merge.
-    padded = [_pad(argument) for argument in (buys, price, quantity, *([] if priority is None else [priority]))]
-    buys, price, quantity = padded[:3]
-    book = _sorted_book(buys, price, padded[3] if len(padded) > 3 else None, highest)
-    pairs = _pairs(book, quantity)
-    # Bids fall and asks rise along the segments, so those that cross come first.
-    crossing = pairs.exists & (_take(book.price, pairs.buyer) >= _take(book.price, pairs.seller))
-    ticks = jnp.where(crossing, pairs.length, 0)
+    highest = price_ticks_available(len(buys), priority is not None) - 1
+    tie_bits = _index_bits(len(buys)) + (0 if priority is None else _PRIORITY_BITS)
+    key = _keys(buys, highest - price, priority)
+    book = _sort(key)
+    bid, ask, ticks = _trades(tie_bits, book, quantity)
+    volume, worst_bid, worst_ask = _margin(bid, ask, ticks)
     if priority is None:
-        filled = _separate(_ration(buys, price, quantity, book, _separate(pairs), ticks))
-        pairs = _pairs(book, filled)
-        ticks = jnp.where(pairs.exists, pairs.length, 0)
-    buyer, seller = _take(book.home, pairs.buyer), _take(book.home, pairs.seller)
-    if priority is not None:
-        filled = _add_at(_add_at(jnp.zeros_like(quantity), buyer, ticks), seller, ticks)
-    still_open = quantity - filled
+        filled, *claims = _claims(key, worst_bid, worst_ask, tie_bits, buys, quantity, volume)
+        filled += _pro_rata(*claims)
+        bid, ask, ticks = _trades(tie_bits, book, filled)
+    else:  # one order alone is at the margin
+        filled, claim, left, *_ = _claims(key, worst_bid, worst_ask, 0, buys, quantity, volume)
+        filled += jnp.where(claim > 0, left, 0)
+    is_open = filled < quantity
     return Match(
-        filled=filled[:homes],
-        buyer=jnp.minimum(buyer, homes - 1),
-        seller=jnp.minimum(seller, homes - 1),
+        filled=filled,
+        buyer=_home(bid, len(buys)),
+        seller=_home(ask, len(buys)),
         ticks=ticks,
-        last_bid=jnp.min(jnp.where(buys & (filled > 0), price, highest), axis=0),
-        last_ask=jnp.max(jnp.where(~buys & (filled > 0), price, 0), axis=0),
-        next_bid=jnp.max(jnp.where(buys & (still_open > 0), price, 0), axis=0),
-        next_ask=jnp.min(jnp.where(~buys & (still_open > 0), price, highest), axis=0),
+        last_bid=highest - (worst_bid >> tie_bits),
+        last_ask=highest - ((worst_ask & (_SELLS - 1)) >> tie_bits),
+        next_bid=jnp.max(jnp.where(buys & is_open, price, 0), axis=0),
+        next_ask=jnp.min(jnp.where(~buys & is_open, price, highest), axis=0),
     )
 
 
-class _Book(NamedTuple):
-    """The sorted book: buyers, then sellers, each from dear to cheap."""
+def _apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compute a function of a batch where XLA cannot fuse it with its users, each of which would compute it again.
 
-    sells: Array
-    home: Array
-    price: Array
+    On a CPU that halves the time. An optimization barrier is gone by the time XLA fuses; the branch of a conditional
+    stays. The condition always holds, which XLA does not find out.
+    """
+
+    def conditional(*arguments: Any) -> Any:
+        some_number = jax.tree.leaves(arguments)[0].reshape(-1)[0].astype(jnp.int32)
+        nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, *arguments))
+        return jax.lax.cond((some_number | 1) != 0, function, lambda *_: nothing, *arguments)
+
+    @wraps(function)
+    def either(*arguments: Any) -> Any:
+        if max(map(jnp.ndim, jax.tree.leaves(arguments))) < 2:
+            return function(*arguments)
+        return jax.lax.platform_dependent(*arguments, cpu=conditional, default=function)
+
+    return either
 
 
-class _Pairs(NamedTuple):
-    """One entry per segment: positions in the book of its buyer and its seller, and its ticks."""
-
-    buyer: Array
-    seller: Array
-    length: Array
-    exists: Array  # both sides reach this far
-
-
-def _sorted_book(buys: Array, price: Array, priority: Array | None, highest: int) -> _Book:
-    """Sort by one packed key and read everything back out of it.
+@_apart
+def _keys(buys: Array, level: Array, priority: Array | None) -> Array:
+    """One number per order; ascending, they run over the buyers, then the sellers, each from dear to cheap.
 
     Read backwards, sellers go from cheap to dear, so what breaks ties among them is stored the other way round.
     """
-    last, bits = buys.shape[0] - 1, _index_bits(buys.shape[0])
-    index = _positions(buys)
-    key = highest - price
     if priority is not None:
-        top = (1 << _PRIORITY_BITS) - 1
-        key = (key << _PRIORITY_BITS) | jnp.where(buys, top - priority, priority)
-    key = (key << bits) | jnp.where(buys, index, last - index)
-    key = _separate(_sort(_separate(jnp.where(buys, key, key | _SELLS))))
-    sells, tie = key >= _SELLS, key & last
-    levels = (key & (_SELLS - 1)) >> (bits + (_PRIORITY_BITS if priority is not None else 0))
-    return _Book(sells, jnp.where(sells, last - tie, tie), highest - levels)
+        level = (level << _PRIORITY_BITS) | jnp.where(buys, (1 << _PRIORITY_BITS) - 1 - priority, priority)
+    bits, index = _index_bits(len(buys)), _positions(buys)
+    return (level << bits) | jnp.where(buys, index, _SELLS | ((1 << bits) - 1 - index))
 
 
-def _pairs(book: _Book, quantity: Array) -> _Pairs:
-    """Lay the cumulated quantities of both sides over each other; every segment in between is one trade."""
-    last = quantity.shape[0] - 1
-    amount = _take(quantity, book.home)
-    cumulated = _cumsum(amount)
-    # Sellers are counted from the cheap end, which is the far end.
-    end = jnp.where(book.sells, cumulated[-1:] - cumulated + amount, cumulated)
-    # The side travels in the lowest bit. Equal ends give segments of no length, in whatever order.
-    merged = _separate(_merge(_separate((end << 1) | book.sells)))
-    end, is_sell = merged >> 1, merged & 1
-    sellers_with_this = _cumsum(is_sell)
-    sellers_done = sellers_with_this - is_sell
-    buyers_done = _positions(end) - sellers_done
-    sellers = sellers_with_this[-1:]
-    return _Pairs(
-        buyer=jnp.minimum(buyers_done, last),
-        seller=jnp.maximum(last - sellers_done, 0),
-        length=end - jnp.concatenate([jnp.zeros_like(end[:1]), end[:-1]]),
-        exists=(buyers_done <= last - sellers) & (sellers_done < sellers),
-    )
+def _home(key: Array, homes: int) -> Array:
+    """The index that `_keys` stored."""
+    last = (1 << _index_bits(homes)) - 1
+    return jnp.where(key >= _SELLS, last - (key & last), key & last)
 
 
-def _ration(buys: Array, price: Array, quantity: Array, book: _Book, pairs: _Pairs, ticks: Array) -> Array:
-    """What each home trades when orders at the marginal price share pro rata."""
-    volume = jnp.sum(ticks, axis=0)
-    last = jnp.max(jnp.where(ticks > 0, _positions(ticks), 0), axis=0, keepdims=True)
-    worst_bid = jnp.where(volume > 0, _take(book.price, _take(pairs.buyer, last))[0], _NOTHING)
-    worst_ask = jnp.where(volume > 0, _take(book.price, _take(pairs.seller, last))[0], -1)
-    better = jnp.where(buys, price > worst_bid, price < worst_ask)
-    marginal = jnp.where(buys, price == worst_bid, price == worst_ask)
-    filled = jnp.where(better, quantity, 0)
-    left = volume - jnp.sum(jnp.where(buys, filled, 0), axis=0)
-    bids = jnp.sum(jnp.where(buys & marginal, quantity, 0), axis=0)
+def _trades(tie_bits: int, book: Array, amount: Array) -> tuple[Array, Array, Array]:
+    """Lay both sides over each other; every segment in between is one trade: keys of its bid and ask, its ticks."""
+    ends = _ends(book, _take(amount, _home(book, len(book))))
+    buyer, seller, length = _segments(_merge(ends))
+    bid, ask = _take(book, buyer), _take(book, seller)
+    # Does not hold either when one side has come to its end, so that its key is one of the other side.
+    crosses = (bid >> tie_bits) + (_SELLS >> tie_bits) <= ask >> tie_bits
+    return bid, ask, jnp.where(crosses, length, 0)
+
+
+@_apart
+def _ends(book: Array, amount: Array) -> Array:
+    """Twice where each order ends when its side is laid out from the best price on, which is the far end for sellers."""
+    sells, cumulated = book >= _SELLS, _cumsum(amount)
+    return (jnp.where(sells, cumulated[-1:] - cumulated + amount, cumulated) << 1) | sells
+
+
+@_apart
+def _segments(ends: Array) -> tuple[Array, Array, Array]:
+    """Positions in the book of buyer and seller, and length. Equal ends give no length, in whatever order."""
+    sells = ends & 1
+    sellers_done = _cumsum(sells) - sells
+    return _positions(ends) - sellers_done, len(ends) - 1 - sellers_done, jnp.diff(ends >> 1, axis=0, prepend=0)
+
+
+@_apart
+def _margin(bid: Array, ask: Array, ticks: Array) -> tuple[Array, Array, Array]:
+    """How much trades, and the keys of the last bid and ask that do (-1 and all ones without trade)."""
+    bid, ask = jnp.where(ticks > 0, bid, -1), jnp.where(ticks > 0, ask, _NOTHING)
+    return jnp.sum(ticks, axis=0), jnp.max(bid, axis=0), jnp.min(ask, axis=0)
+
+
+@_apart
+def _claims(
+    key: Array, worst_bid: Array, worst_ask: Array, shared_bits: Any, buys: Array, quantity: Array, volume: Array
+) -> tuple[Array, ...]:
+    """What is filled in any case; then what each home claims beyond, how much there is for all, and how many claim."""
+    rank, worst_bid, worst_ask = key >> shared_bits, worst_bid >> shared_bits, worst_ask >> shared_bits
+    filled = jnp.where(jnp.where(buys, rank < worst_bid, rank > worst_ask), quantity, 0)
+    wanted = jnp.where(jnp.where(buys, rank == worst_bid, rank == worst_ask), quantity, 0)
+    (bids_filled, asks_filled), (bids, asks) = _by_side(filled, buys), _by_side(wanted, buys)
     # Had both sides something left at the margin they would trade on, so only one has to share.
-    buyers_share = left < bids
-    left = jnp.where(buyers_share, left, volume - jnp.sum(jnp.where(buys, 0, filled), axis=0))
-    sharing = marginal & (buys == buyers_share)
-    filled = jnp.where(marginal & ~sharing, quantity, filled)
-    return filled + _share_out(jnp.where(sharing, quantity, 0), left)
+    bids_share = volume - bids_filled < bids
+    shares = buys == bids_share
+    left = volume - jnp.where(bids_share, bids_filled, asks_filled)
+    total = jnp.maximum(jnp.where(bids_share, bids, asks), 1)
+    filled, wanted = jnp.where(shares, filled, filled + wanted), jnp.where(shares, wanted, 0)
+    # Divided here, once per book, and not once per home.
+    return filled, wanted, left, total, left / total, (1 << _DIGIT_BITS) / total
 
 
-def _share_out(wanted: Array, available: Array) -> Array:
-    """Whole shares of `available` in proportion to `wanted`, adding up to it exactly (0 <= available <= sum)."""
-    total = jnp.maximum(jnp.sum(wanted, axis=0), 1)
-    # The float quotient is off by at most one; its exact remainder fits although the product may wrap around.
-    share = jnp.floor(wanted * (available / total).astype(jnp.float32)).astype(jnp.int32)
-    for _ in range(2):
-        remainder = wanted * available - share * total
-        share = share + (remainder >= total) - (remainder < 0)
-    has_remainder = wanted * available - share * total > 0
-    spare = available - jnp.sum(share, axis=0)
-    return share + (has_remainder & (_cumsum(has_remainder.astype(jnp.int32)) <= spare))
+def _by_side(values: Array, buys: Array) -> tuple[Array, Array]:
+    return jnp.sum(jnp.where(buys, values, 0), axis=0), jnp.sum(jnp.where(buys, 0, values), axis=0)
 
 
-def _separate(values: Any) -> Any:
-    """Keep XLA from fusing what comes before into what comes after: it would compute the former several times over."""
-    return jax.lax.optimization_barrier(values)
+def _pro_rata(*claims: Array) -> Array:
+    """Whole shares of what there is, the remainder to the lowest indices."""
+    share, has_remainder = _shares(*claims)
+    spare = claims[1] - jnp.sum(share, axis=0)
+    return share + (has_remainder & (_cumsum(has_remainder) <= spare))
+
+
+@_apart
+def _shares(wanted: Array, available: Array, total: Array, ratio: Array, unit: Array) -> tuple[Array, Array]:
+    """Whole part of `wanted * available / total`, and 1 where there is a remainder (0 <= available <= total).
+
+    A float guesses each of two digits to within one; the remainder tells, as it fits although products wrap around.
+    """
+
+    def correct(guess: Array, dividend: Array) -> tuple[Array, Array]:
+        quotient = guess.astype(jnp.int32)
+        remainder = dividend - quotient * total
+        step = (remainder >= total).astype(jnp.int32) - (remainder < 0).astype(jnp.int32)
+        return quotient + step, remainder - step * total
+
+    high, low = wanted >> _DIGIT_BITS, wanted & ((1 << _DIGIT_BITS) - 1)
+    first, carried = correct(high * ratio, high * available)
+    second, remainder = correct(carried * unit + low * ratio, (carried << _DIGIT_BITS) + low * available)
+    return (first << _DIGIT_BITS) + second, (remainder > 0).astype(jnp.int32)
 
 
 def _index_bits(homes: int) -> int:
     return max(homes - 1, 1).bit_length()
 
 
-def _pad(values: Array) -> Array:
-    missing = (1 << _index_bits(values.shape[0])) - values.shape[0]
-    return jnp.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
-
-
 def _positions(like: Array) -> Array:
-    return jnp.arange(like.shape[0], dtype=jnp.int32).reshape(-1, *([1] * (like.ndim - 1)))
+    return jnp.arange(len(like), dtype=jnp.int32).reshape(-1, *([1] * (like.ndim - 1)))
 
 
 def _take(values: Array, index: Array) -> Array:
-    return jnp.take_along_axis(values, index, axis=0, mode="promise_in_bounds")
-
-
-def _add_at(values: Array, index: Array, amount: Array) -> Array:
-    if values.ndim == 1:
-        return values.at[index].add(amount, mode="promise_in_bounds")
-    return jax.vmap(lambda v, i, a: v.at[i].add(a, mode="promise_in_bounds"), in_axes=-1, out_axes=-1)(
-        values, index, amount
-    )
+    """Positions beyond the ends, in segments that do not trade, give whatever order."""
+    return jnp.take_along_axis(values, index, axis=0, mode="clip")
 
 
 def _cumsum(values: Array) -> Array:
+    """Sums of eight rows at a time, which XLA keeps in registers."""
+    size, block = len(values), 8
     if values.ndim == 1:
         return jnp.cumsum(values)
-
-    def advance(total: Array, row: Array) -> tuple[Array, Array]:
-        return total + row, total + row
-
-    return jax.lax.scan(advance, jnp.zeros_like(values[0]), values)[1]
+    if size <= 2 * block:
+        return jnp.stack(list(accumulate(values)))
+    rows = _padded(values, -(-size // block) * block, 0).reshape(-1, block, *values.shape[1:])
+    totals = jnp.sum(rows, axis=1)
+    sums = accumulate((rows[:, position] for position in range(block)), initial=_cumsum(totals) - totals)
+    return jnp.stack(list(sums)[1:], axis=1).reshape(-1, *values.shape[1:])[:size]
 
 
 def _sort(values: Array) -> Array:
     if values.ndim == 1:
         return jax.lax.sort(values, is_stable=False)
-    if values.shape[0] > _NETWORK_LIMIT:
-        return jax.lax.sort(values.T, dimension=1, is_stable=False).T
-    size = 2
-    while size <= values.shape[0]:
-        # Each pair of sorted runs becomes one: the second reversed makes them bitonic.
-        runs = values.reshape(-1, size, *values.shape[1:])
-        runs = jnp.concatenate([runs[:, : size // 2], runs[:, : size // 2 - 1 : -1]], axis=1)
-        values = _compare_exchange(runs, size // 2).reshape(values.shape)
-        size *= 2
-    return values
+    runs = _padded(values, 1 << _index_bits(len(values)), _NOTHING)[:, None]
+    while len(runs) > 1:
+        pairs = runs.reshape(-1, 2, *runs.shape[1:])
+        runs = _sort_bitonic(pairs[:, 0], pairs[:, 1, ::-1])  # one read backwards makes the pair rise, then fall
+    return runs[0, : len(values)]
 
 
 def _merge(values: Array) -> Array:
     """Sort a sequence that rises and then falls."""
-    return _compare_exchange(values[None], values.shape[0] // 2).reshape(values.shape)
+    half = 1 << (_index_bits(len(values)) - 1)
+    runs = _padded(values, 2 * half, -1)[None]
+    return _sort_bitonic(runs[:, :half], runs[:, half:])[0, 2 * half - len(values) :]
 
 
-def _compare_exchange(runs: Array, distance: int) -> Array:
-    """Sort bitonic runs [run, position, ...] by compare-exchanges over `distance`, half of it, ..., 1."""
-    shape = runs.shape
-    while distance >= 1:
-        blocks = runs.reshape(-1, 2, distance, *shape[2:])
-        low, high = blocks[:, 0], blocks[:, 1]
-        runs = jnp.stack([jnp.minimum(low, high), jnp.maximum(low, high)], axis=1)
-        distance //= 2
-    return runs.reshape(shape)
+def _sort_bitonic(first: Array, second: Array) -> Array:
+    """Sort runs [run, position, ...], given in halves, by compare-exchanges over half their length, ..., 1."""
+    whole = (len(first), -1, *first.shape[2:])
+    parts = [jnp.minimum(first, second), jnp.maximum(first, second)]
+    while (half := parts[0].shape[1] // 2) > 0:
+        if len(parts) == 4:  # two rounds at a time: what is between them fits the registers
+            parts = [jnp.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:])]
+        parts = [choose(part[:, :half], part[:, half:]) for part in parts for choose in (jnp.minimum, jnp.maximum)]
+    return jnp.stack(parts, axis=1).reshape(whole)
+
+
+def _padded(values: Array, size: int, value: int) -> Array:
+    return jnp.pad(values, [(0, size - len(values))] + [(0, 0)] * (values.ndim - 1), constant_values=value)

@@ -1,0 +1,226 @@
+"""Settled clearings per second: the matching core, a plain-Python matcher and the JAX version one writes first.
+
+Run: `python benchmarks/clearing.py`. A settled clearing is the list of trades plus what each home traded and paid.
+All three serve equal prices by priority, then index, see the same random books (with ties) and agree; the versions
+alternate in one process, so compare ratios: absolute times depend on the machine and on who else uses it.
+"""
+
+import os
+import statistics
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from prosumax.market.matching import match
+
+BATCH = {7: (2048, 8192), 100: (256, 1024), 1000: (64, 128), 10_000: (32, 64)}
+# Least ratios to the Python matcher and to the naive JAX version, and the most microseconds.
+TARGETS = {7: (40, 5, None), 100: (12, 2.5, 5), 1000: (8, 2, 80), 10_000: (5, None, None)}
+ROUNDS = 9
+
+
+def random_books(homes, books, seed=0):
+    random = np.random.default_rng(seed)
+    shape = (homes, books)
+    return (
+        random.random(shape) < 0.5,
+        random.integers(0, 500, shape, dtype=np.int32),
+        random.integers(1, 3000, shape, dtype=np.int32),
+        random.integers(0, 32, shape, dtype=np.int32),
+    )
+
+
+def settle(buys, price, quantity, priority, uniform):
+    """One book with the matching core; money is in energy ticks times price ticks, positive when paid."""
+    result = match(buys, price, quantity, priority)
+    if uniform:
+        paid = (result.last_bid + result.last_ask) / 2 * result.filled
+        return result.buyer, result.seller, result.ticks, result.filled, jnp.where(buys, paid, -paid)
+    paid = (price[result.buyer] + price[result.seller]) / 2 * result.ticks
+    money = jnp.zeros(len(price)).at[result.buyer].add(paid).at[result.seller].add(-paid)
+    return result.buyer, result.seller, result.ticks, result.filled, money
+
+
+def naive(buys, price, quantity, priority, uniform):
+    """One book as one writes it first: sort the orders by float price and priority, cumulate, sort the end points."""
+    homes, index = len(price), jnp.arange(len(price))
+    price, size = price.astype(jnp.float32), quantity.astype(jnp.float32)
+    # Buyers from dear to cheap, then sellers from cheap to dear.
+    key = jnp.where(buys, -price, 1e6 + price)
+    _, _, home, size = jax.lax.sort((key, -priority.astype(jnp.float32), index, size), num_keys=2)
+    sells = ~buys[home]
+    buyers = homes - sells.sum()
+    end = jnp.where(sells, jnp.cumsum(jnp.where(sells, size, 0.0)), jnp.cumsum(jnp.where(sells, 0.0, size)))
+    end, is_sell = jax.lax.sort((end, sells.astype(jnp.int32)), num_keys=1)
+    sellers_done = jnp.cumsum(is_sell) - is_sell
+    at_buyer, at_seller = index - sellers_done, buyers + sellers_done
+    exists = (at_buyer < buyers) & (at_seller < homes)
+    buyer, seller = home[jnp.minimum(at_buyer, homes - 1)], home[jnp.minimum(at_seller, homes - 1)]
+    length = jnp.diff(end, prepend=0.0)
+    trades = exists & (length > 0) & (price[buyer] >= price[seller])
+    ticks = jnp.where(trades, length, 0.0)
+    filled = jnp.zeros(homes).at[buyer].add(ticks).at[seller].add(ticks)
+    if uniform:
+        last_bid = jnp.min(jnp.where(trades, price[buyer], jnp.inf))
+        last_ask = jnp.max(jnp.where(trades, price[seller], -jnp.inf))
+        paid = jnp.where(filled > 0, (last_bid + last_ask) / 2 * filled, 0.0)
+        return buyer, seller, ticks, filled, jnp.where(buys, paid, -paid)
+    paid = (price[buyer] + price[seller]) / 2 * ticks
+    return buyer, seller, ticks, filled, jnp.zeros(homes).at[buyer].add(paid).at[seller].add(-paid)
+
+
+def python(buys, price, quantity, priority, uniform):
+    """One book of plain lists: sort both sides, walk along them with two pointers."""
+    buyers = sorted((-price[i], -priority[i], i) for i in range(len(price)) if buys[i])
+    sellers = sorted((price[i], -priority[i], i) for i in range(len(price)) if not buys[i])
+    filled, money, trades = [0] * len(price), [0.0] * len(price), []
+    b = s = 0
+    while b < len(buyers) and s < len(sellers) and -buyers[b][0] >= sellers[s][0]:
+        buyer, seller = buyers[b][2], sellers[s][2]
+        ticks = min(quantity[buyer] - filled[buyer], quantity[seller] - filled[seller])
+        filled[buyer] += ticks
+        filled[seller] += ticks
+        trades.append((buyer, seller, ticks))
+        if not uniform:
+            paid = (price[buyer] + price[seller]) / 2 * ticks
+            money[buyer] += paid
+            money[seller] -= paid
+        b += filled[buyer] == quantity[buyer]
+        s += filled[seller] == quantity[seller]
+    if uniform and trades:
+        level = (price[trades[-1][0]] + price[trades[-1][1]]) / 2
+        money = [level * amount if side else -level * amount for side, amount in zip(buys, filled, strict=True)]
+    return trades, filled, money
+
+
+def pro_rata(buys, price, quantity, priority, uniform):
+    """The other rule for ties; it lays the books over each other twice."""
+    del priority
+    return settle(buys, price, quantity, None, uniform)
+
+
+def compiled(function, books, batch_axis=None):
+    """The program, and the seconds it took to compile."""
+    start = time.perf_counter()
+    if batch_axis is not None:
+        function = jax.vmap(function, in_axes=batch_axis, out_axes=batch_axis)
+    program = jax.jit(function).lower(*books).compile()
+    return partial(program, *books), time.perf_counter() - start
+
+
+def alternate(runs):
+    """Best and median seconds of each run, taken in turns."""
+    times = {name: [] for name in runs}
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            result = run()
+            if not isinstance(result, list):
+                jax.block_until_ready(result)
+            times[name].append(time.perf_counter() - start)
+    return {name: (min(taken), statistics.median(taken)) for name, taken in times.items()}
+
+
+def as_lists(books):
+    """Every book of a batch as plain lists."""
+    return [[part[:, k].tolist() for part in books] for k in range(books[0].shape[1])]
+
+
+def check_agreement(homes, uniform):
+    """All versions settle alike (sums of floats aside)."""
+    books = random_books(homes, 8)
+    for function in (settle, naive):
+        over_batch = jax.vmap(partial(function, uniform=uniform), in_axes=-1)
+        *_, filled, money = map(np.asarray, jax.jit(over_batch)(*books))
+        for k, book in enumerate(as_lists(books)):
+            _, want_filled, want_money = python(*book, uniform)
+            np.testing.assert_allclose(filled[k], want_filled, err_msg=function.__name__)
+            np.testing.assert_allclose(money[k], want_money, rtol=1e-4, err_msg=function.__name__)
+
+
+def batched(homes, uniform):
+    """Microseconds per clearing of each version at its best batch: {name: (best, median, batch, compile seconds)}."""
+    found = {}
+    for batch in BATCH[homes]:
+        books = random_books(homes, batch)
+        lists = as_lists([part[:, : max(2, 10_000 // homes)] for part in books])
+        behind, leading = [jnp.asarray(part) for part in books], [jnp.asarray(part.T) for part in books]
+        runs = {"python": (lambda lists=lists: [python(*book, uniform) for book in lists], 0.0)}
+        runs["prosumax"] = compiled(partial(settle, uniform=uniform), behind, -1)
+        runs["pro rata"] = compiled(partial(pro_rata, uniform=uniform), behind, -1)
+        runs["naive jax"] = compiled(partial(naive, uniform=uniform), leading, 0)
+        for name, (best, median) in alternate({name: run for name, (run, _) in runs.items()}).items():
+            size = len(lists) if name == "python" else batch
+            entry = (best / size * 1e6, median / size * 1e6, size, runs[name][1])
+            found[name] = min(found.get(name, entry), entry)
+    return found
+
+
+def report_batched(uniform):
+    print(f"\nbatched, {'uniform price' if uniform else 'each pair at its midpoint'}; best batch size of two")
+    print(
+        f"{'homes':>6} {'version':>10} {'batch':>6} {'us best':>9} {'median':>9} {'per second':>12} {'compile s':>10}"
+        "   prosumax is faster by: best, median (target)"
+    )
+    for homes, (to_python, to_naive, limit) in TARGETS.items():
+        found = batched(homes, uniform)
+        for name, (best, median, batch, seconds) in found.items():
+            ratio = best / found["prosumax"][0]
+            note = ""
+            if name in ("python", "naive jax"):
+                target = to_python if name == "python" else to_naive
+                note = f"{ratio:6.1f}x {median / found['prosumax'][1]:6.1f}x" + verdict(
+                    target, target and ratio >= target
+                )
+            elif name == "prosumax" and limit:
+                note = " " * 15 + verdict(f"< {limit} us", best < limit)
+            print(
+                f"{homes:>6} {name:>10} {batch:>6} {best:>9.3f} {median:>9.3f} {1e6 / best:>12,.0f} {seconds:>10.1f}   {note}"
+            )
+
+
+def verdict(target, met):
+    return f" ({target}: {'met' if met else 'MISSED'})" if target else ""
+
+
+def report_single():
+    print("\none book at a time, each pair at its midpoint: one call of a jitted clearing; one step of a scan; Python")
+    print(f"{'homes':>6} {'call us':>9} {'median':>9} {'scan us':>9} {'python us':>10} {'compile s':>10}")
+    for homes in TARGETS:
+        steps = max(4, 2000 // homes)
+        books = random_books(homes, steps)
+        one = partial(settle, uniform=False)
+        call, seconds = compiled(one, [part[:, 0] for part in books])
+
+        def episode(*books, one=one):
+            return jax.lax.map(lambda book: one(*book), books)
+
+        scan, _ = compiled(episode, [jnp.asarray(part.T) for part in books])
+        lists = as_lists(books)
+        taken = alternate(
+            {
+                "call": call,
+                "scan": scan,
+                "python": lambda lists=lists: [python(*book, False) for book in lists],
+            }
+        )
+        scan_us, python_us = (taken[name][0] / steps * 1e6 for name in ("scan", "python"))
+        best, median = (seconds * 1e6 for seconds in taken["call"])
+        print(f"{homes:>6} {best:>9.1f} {median:>9.1f} {scan_us:>9.1f} {python_us:>10.1f} {seconds:>10.1f}")
+
+
+def main() -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {cores} cores, load {os.getloadavg()[0]:.1f}")
+    for uniform in (False, True):
+        for homes in (7, 100):
+            check_agreement(homes, uniform)
+        report_batched(uniform)
+    report_single()
+
+
+if __name__ == "__main__":
+    main()
