@@ -178,7 +178,8 @@ def report_batched(uniform):
             elif name == "prosumax" and limit:
                 note = " " * 15 + verdict(f"< {limit} us", best < limit)
             print(
-                f"{homes:>6} {name:>10} {batch:>6} {best:>9.3f} {median:>9.3f} {1e6 / best:>12,.0f} {seconds:>10.1f}   {note}"
+                f"{homes:>6} {name:>10} {batch:>6} {best:>9.3f} {median:>9.3f}"
+                f" {1e6 / best:>12,.0f} {seconds:>10.1f}   {note}"
             )
 
 

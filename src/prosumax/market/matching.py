@@ -170,7 +170,7 @@ def _trades(tie_bits: int, book: Array, amount: Array) -> tuple[Array, Array, Ar
 
 @_apart
 def _ends(book: Array, amount: Array) -> Array:
-    """Twice where each order ends when its side is laid out from the best price on, which is the far end for sellers."""
+    """Twice where each order ends when its side is laid out from the best price on (for sellers: from the far end)."""
     sells, cumulated = book >= _SELLS, _cumsum(amount)
     return (jnp.where(sells, cumulated[-1:] - cumulated + amount, cumulated) << 1) | sells
 
