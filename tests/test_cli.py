@@ -258,8 +258,43 @@ def test_a_folder_with_other_things_is_not_overwritten(command, scenario_file, t
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.txt").write_text("miaow")
     code, _, err = command("run", scenario_file(), "--out", "photos")
-    assert code == 2 and "is not empty" in err
+    assert code == 2 and "cat.txt" in err
     assert (tmp_path / "photos" / "cat.txt").read_text() == "miaow"
+
+
+def test_foreign_files_beside_a_result_are_kept(command, scenario_file, tmp_path):
+    """A result is replaced as a whole, so nothing of somebody else's may stand in its folder."""
+    assert command("run", scenario_file(), "--out", "kept")[0] == 0
+    (tmp_path / "kept" / "thesis.txt").write_text("years of work")
+    code, _, err = command("run", scenario_file(), "--out", "kept")
+    assert code == 2 and "thesis.txt" in err
+    assert (tmp_path / "kept" / "thesis.txt").read_text() == "years of work"
+    (tmp_path / "kept" / "thesis.txt").unlink()
+    assert command("run", scenario_file(), "--out", "kept")[0] == 0
+    code, _, err = command("compare", scenario_file(), "--mechanisms", "none", "--out", "kept")
+    assert code == 2 and (tmp_path / "kept" / "timeseries.nc").is_file()
+
+
+@pytest.mark.parametrize("out", ["/proc/x", "/dev/null/x", "/dev/null"])
+def test_places_that_cannot_be_written(command, scenario_file, out):
+    code, _, err = command("run", scenario_file(), "--out", out)
+    assert code == 2 and err.count("\n") == 1 and "--out" in err
+
+
+def test_impossible_dates_and_huge_periods(command, scenario_file):
+    for override in ("period.start=2023-02-30", "period.start=2023-13-01", "period.steps=2000000000"):
+        code, _, err = command("run", scenario_file(), "--set", override)
+        assert code == 2 and override.split("=")[0] in err and err.count("\n") == 1, err
+
+
+def test_what_is_not_known_is_not_zero_and_idle_batteries_are_named(command, tiny, scenario_file):
+    tariff = {name: value for name, value in tiny["tariff"].items() if name != "carbon_kg_per_kwh"}
+    code, out, err = command("run", scenario_file(tariff=tariff))
+    assert code == 0 and "unknown" in out and "stay idle" in err
+    code, out, _ = command("run", scenario_file(tariff=tariff), "--json")
+    assert json.loads(out)["kpis"]["emissions_kg"] is None
+    code, out, _ = command("--version")
+    assert code == 0 and out.startswith("prosumax ")
 
 
 def test_the_installed_command_starts():

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,6 @@ from prosumax.market import mechanisms as known_mechanisms
 from prosumax.scenario import Scenario, presets
 
 app = typer.Typer(
-    help="Simulate energy communities: who pays what, under which rule for sharing electricity.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -55,10 +55,23 @@ Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A preset, a YAML
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="a.b=VALUE", help="Change one field; may be given again.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Result folder; results/NAME when absent.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Result folder; when absent results/NAME, or the next free NAME-2, .."),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the scenario's seed.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with data sets, looked at before the cache.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    """Simulate energy communities: who pays what, under which rule for sharing electricity."""
+    if version:
+        _out.print(f"prosumax {metadata.version('prosumax')}", highlight=False)
+        raise typer.Exit
 
 
 @app.command()
@@ -71,8 +84,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Simulate one community: key figures, everybody's bill, and a report."""
-    if out is not None:
-        experiments.check_folder(out)
+    if out is not None or not as_json:
+        experiments.check_folder(out or Path("results") / "new")
     with _progress() as on_stage:
         result = experiments.run(scenario, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
         folder = _folder(out, result.scenario.name, as_json)
@@ -102,8 +115,8 @@ def compare(
     names = list(known_mechanisms) if mechanisms == "all" else [n.strip() for n in mechanisms.split(",") if n.strip()]
     if not names:
         raise InputError("--mechanisms", "is empty", f"Name some of: {', '.join(known_mechanisms)}.")
-    if out is not None:
-        experiments.check_folder(out)
+    if out is not None or not as_json:
+        experiments.check_folder(out or Path("results") / "new", comparison=True)
     with _progress() as on_stage:
         results = experiments.compare(scenario, names, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
         folder = _folder(out, f"{next(iter(results.values())).scenario.name}-compare", as_json)
@@ -235,7 +248,7 @@ def _print_result(result: Result) -> None:
         ("Self-consumption", _share(kpis["self_consumption"]), "of the solar energy"),
         ("Self-sufficiency", _share(kpis["self_sufficiency"]), "of the use"),
         ("Highest import", f"{kpis['peak_kw']:,.1f} kW", ""),
-        ("Emissions", f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
+        ("Emissions", "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
     ]
     for row in rows:
         summary.add_row(*row)
@@ -247,8 +260,9 @@ def _print_result(result: Result) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("Home", no_wrap=True)
     table.add_column("Has", no_wrap=True)
-    for title in ("Bill", "Saving", "Import", "Export", "Self-cons."):
-        table.add_column(title, justify="right", no_wrap=True)
+    # A name may be cut, a number never.
+    for title, width in (("Bill", 11), ("Saving", 9), ("Import", 8), ("Export", 8), ("Self-cons.", 10)):
+        table.add_column(title, justify="right", no_wrap=True, min_width=width)
     for home, spec in zip(result.households, scenario.homes, strict=True):
         table.add_row(
             escape(home["name"]),
@@ -338,9 +352,8 @@ def _losers(result: Result) -> list[str]:
 
 def _print_title(scenario: Scenario) -> None:
     # User text goes through markup=False: a name may hold brackets.
-    _out.print(
-        f"\n{scenario.name}: {scenario.description}", style="bold", markup=False, highlight=False, soft_wrap=True
-    )
+    title = f"{scenario.name}: {scenario.description}" if scenario.description else scenario.name
+    _out.print(f"\n{title}", style="bold", markup=False, highlight=False, soft_wrap=True)
 
 
 def _money(amount: float) -> str:
@@ -352,7 +365,7 @@ def _share(value: float | None) -> str:
 
 
 def _percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole > 0 else ""
+    return f"{round(100 * part / whole, 1) + 0.0:.1f} %" if whole > 0 else ""
 
 
 if __name__ == "__main__":

@@ -120,7 +120,12 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
         "feed_in": reader.price(tariff.feed_in, "tariff.feed_in"),
         "carbon_kg": reader.price(tariff.carbon_kg_per_kwh, "tariff.carbon_kg_per_kwh"),
     }
-    return Profiles(reader.index, reader.local, load, solar, prices, reader.notes)
+    idle = [home.name for home in scenario.homes if home.battery and (home.policy or scenario.policy) == "none"]
+    if idle:
+        reader.notes.append(
+            f"batteries of {', '.join(idle)} stay idle under policy none; `prosumax policies` lists others"
+        )
+    return Profiles(reader.index, reader.local, load, solar, prices, list(dict.fromkeys(reader.notes)))
 
 
 def assemble(scenario: Scenario, series: Profiles) -> Community:
@@ -227,7 +232,7 @@ class _Reader:
             case Values() as source:
                 return self._values(source, where)
 
-    def price(self, price: Price, field_name: str) -> NDArray[np.float64]:
+    def price(self, price: Price | None, field_name: str) -> NDArray[np.float64]:
         where = f"{self.scenario.name}: {field_name}"
         match price:
             case TimeOfUse() as source:
@@ -239,6 +244,8 @@ class _Reader:
                 return self._table(source, where, quantity="rate")
             case Values() as source:
                 return self._values(source, where, signed=True)
+            case None:
+                return np.full(len(self.index), np.nan)
             case number:
                 return np.full(len(self.index), float(number))
 

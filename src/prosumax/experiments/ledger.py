@@ -135,7 +135,8 @@ def verify_ledger(path: Path) -> LedgerCheck:
                 raise InputError(place, f"was added: the header counts {header['blocks']} blocks", _CURE)
             last, last_time, blocks = block["hash"], block["time"], index + 1
             trades += len(block["trades"])
-            kwh += sum(trade[2] for trade in block["trades"])
+            # A pool is the buyer of what homes put in and the seller of what they take out: count it once.
+            kwh += sum(trade[2] for trade in block["trades"] if trade[0] != "pool")
     place = f"{file}, line {blocks + 2}, block {blocks}"
     if blocks < header["blocks"]:
         after = f" after the block of {last_time}" if blocks else ""

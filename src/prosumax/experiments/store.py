@@ -1,6 +1,7 @@
 """Results on disk: a folder appears whole or not at all, so that an earlier result survives whatever goes wrong."""
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,10 @@ from prosumax.experiments.ledger import write_ledger
 from prosumax.experiments.result import Result
 from prosumax.scenario import dump_scenario
 
-_MARKER = "kpis.json"  # a folder with this file is one of ours, and may be replaced by a newer result
+_COMPARISON_FILES = {"scenario.yaml", "kpis.json", "report.html"}
+_RUN_FILES = _COMPARISON_FILES | {"timeseries.nc", "timeseries.parquet", "ledger.jsonl"}
+
+_ELSEWHERE = "Name a folder that you may write to with --out."
 
 Extras = Mapping[str, Callable[[Path], None]]
 """Further files of a result by name, each with the function that writes it (the report)."""
@@ -23,12 +27,22 @@ def to_json(result: Result) -> dict[str, Any]:
     return {"kpis": result.kpis, "households": result.households, "timing": result.timing, "notes": result.notes}
 
 
-def check_folder(folder: Path) -> None:
-    """Raise `InputError` unless a result may be written there: it is new, empty, or holds an earlier result."""
-    if folder.is_file():
+def check_folder(folder: Path, comparison: bool = False) -> None:
+    """Raise `InputError` unless a result may be written there.
+
+    The place must be writable, and new, empty, or an earlier result of the same kind with nothing else in it: a result
+    is replaced as a whole, and nobody's own files may go with it.
+    """
+    if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}", "is a file", "Name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
-        raise InputError(f"--out {folder}", "is not empty and holds no result of prosumax", "Name a new folder.")
+    ground = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    if not os.access(ground, os.W_OK | os.X_OK):
+        raise InputError(f"--out {folder}", f"cannot be written: no permission in {ground.absolute()}", _ELSEWHERE)
+    found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    foreign = sorted(found - (_COMPARISON_FILES if comparison else _RUN_FILES))
+    if foreign or (found and "kpis.json" not in found):
+        what = f"holds {foreign[0]!r}, which is no part of such a result" if foreign else "holds no complete result"
+        raise InputError(f"--out {folder}", what, "It was left alone; name a new folder.")
 
 
 def free_folder(name: str, parent: Path) -> Path:
@@ -52,7 +66,7 @@ def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
     """
     with _whole_folder(folder) as fresh:
         (fresh / "scenario.yaml").write_text(dump_scenario(result.scenario), encoding="utf-8")
-        (fresh / _MARKER).write_text(json.dumps(to_json(result), indent=1), encoding="utf-8")
+        (fresh / "kpis.json").write_text(json.dumps(to_json(result), indent=1), encoding="utf-8")
         result.timeseries.to_netcdf(fresh / "timeseries.nc", engine="scipy")
         result.to_frame().to_parquet(fresh / "timeseries.parquet", index=False)
         if result.kpis["traded_kwh"] > 0:
@@ -64,22 +78,26 @@ def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
 
 def save_comparison(results: Mapping[str, Result], folder: Path, extras: Extras | None = None) -> Path:
     """Write `scenario.yaml` (the first one), `kpis.json` with one entry per mechanism, and the extras."""
-    with _whole_folder(folder) as fresh:
+    with _whole_folder(folder, comparison=True) as fresh:
         first = next(iter(results.values()))
         (fresh / "scenario.yaml").write_text(dump_scenario(first.scenario), encoding="utf-8")
         everything = {name: to_json(result) for name, result in results.items()}
-        (fresh / _MARKER).write_text(json.dumps(everything, indent=1), encoding="utf-8")
+        (fresh / "kpis.json").write_text(json.dumps(everything, indent=1), encoding="utf-8")
         for name, write in (extras or {}).items():
             write(fresh / name)
     return folder
 
 
 @contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
+def _whole_folder(folder: Path, comparison: bool = False) -> Iterator[Path]:
     """A scratch folder beside the place, moved there when the block ends well."""
-    check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+    check_folder(folder, comparison)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        place = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-")
+    except OSError as error:
+        raise InputError(f"--out {folder}", f"cannot be written ({error.strerror})", _ELSEWHERE) from error
+    with place as scratch:
         fresh, previous = Path(scratch) / "result", Path(scratch) / "previous"
         fresh.mkdir()
         yield fresh

@@ -52,7 +52,7 @@ def scenario_from_folder(folder: Path) -> dict[str, Any]:
             "currency": "USD",
             "energy": dataset if one.get("pricing") else 0.0,
             "feed_in": 0.0,
-            "carbon_kg_per_kwh": dataset if one.get("carbon_intensity") else 0.0,
+            "carbon_kg_per_kwh": dataset if one.get("carbon_intensity") else None,
         },
     }
 

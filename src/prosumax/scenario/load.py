@@ -15,6 +15,15 @@ from prosumax.scenario import citylearn
 from prosumax.scenario.schema import Scenario
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML that leaves dates as text, so that an impossible one is a mistake in a field like any other."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith("timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def presets() -> dict[str, Path]:
     """Name -> file of the scenarios that ship with the package."""
     folder = resources.files("prosumax.scenario") / "presets"
@@ -73,7 +82,7 @@ def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
             raise InputError(name_or_path, "there is no such file", f"Check the path. {near}".strip())
         raise InputError(name_or_path, "is neither a preset nor a file", did_you_mean(name_or_path, known))
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -106,7 +115,7 @@ def _split_override(text: str) -> tuple[str, Any]:
     if not equals or not path.strip():
         raise InputError(f"--set {text}", "is not of the form a.b=value", "Write for example --set tariff.feed_in=0.")
     try:
-        return path.strip(), yaml.safe_load(value)
+        return path.strip(), yaml.load(value, _Loader)
     except yaml.YAMLError as error:
         raise InputError(f"--set {text}", "the value is not valid YAML", "Quote it if it has special signs.") from error
 
@@ -154,7 +163,8 @@ def _validate(raw: dict[str, Any], source: str) -> Scenario:
         # A misspelt field also shows as a missing one; the spelling is what to mend.
         first, *others = sorted(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
         where, what, cure = _explain(first, raw)
-        more = f" ({len(others)} more after this one.)" if others else ""
+        also = ", ".join(dict.fromkeys(_field_path(mistake["loc"], raw)[0] or "scenario" for mistake in others[:5]))
+        more = f" (Also wrong: {also}.)" if others else ""
         raise InputError(f"{source}: {where}", what, cure + more) from None
 
 

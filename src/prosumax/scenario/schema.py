@@ -23,7 +23,8 @@ class Period(_Model):
 
     start: datetime
     """First moment of the first step, local time in `time_zone`, without offset."""
-    steps: Annotated[int, Field(ge=1)]
+    steps: Annotated[int, Field(ge=1, le=5_270_400)]
+    """At most ten years of minutes."""
     step_minutes: Literal[1, 5, 15, 30, 60]
     time_zone: str | None = "Europe/Brussels"
     """IANA name; null for a clock without daylight saving."""
@@ -242,8 +243,8 @@ class Tariff(_Model):
     """Share of the network charge due on energy bought from a neighbour."""
     local_levies: Fraction = 1.0
     """Share of the levies due on energy bought from a neighbour."""
-    carbon_kg_per_kwh: Price = 0.0
-    """Carbon intensity of grid electricity."""
+    carbon_kg_per_kwh: Price | None = None
+    """Carbon intensity of grid electricity; emissions are unknown without it."""
 
 
 class Market(_Model):
