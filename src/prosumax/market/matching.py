@@ -7,7 +7,7 @@ where the compare-exchanges vectorise. Batches of 64 books and more are best (`b
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import reduce, wraps
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -249,6 +249,8 @@ def _positions(like: Array) -> Array:
 
 def _take(values: Array, index: Array) -> Array:
     """Positions beyond the ends, in segments that do not trade, give whatever order."""
+    if values.ndim == 2 and len(values) <= 8:  # choosing among few rows vectorises, gathering does not
+        return reduce(lambda found, k: jnp.where(index == k, values[k], found), range(1, len(values)), values[0])
     return jnp.take_along_axis(values, index, axis=0, mode="clip")
 
 
