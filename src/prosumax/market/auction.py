@@ -15,7 +15,7 @@ from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int
 
 from prosumax.market.cascade import MarketOptions, Mechanism, Stage, mechanisms, remaining
-from prosumax.market.matching import MAX_TOTAL_TICKS, Match, match, price_ticks_available
+from prosumax.market.matching import MAX_TOTAL_TICKS, Match, add_per_home, match, price_ticks_available
 from prosumax.types import Fills, Orders, Prices, Trades
 
 PairPrice = Callable[..., Float[Array, " slot"]]
@@ -107,9 +107,9 @@ def pairwise_auction(orders: Orders, prices: Prices, *, ticks: Ticks, pair_price
 def settled(orders: Orders, found: Match, trades: Trades, ticks: Ticks) -> Fills:
     """Add the trades up per home."""
     bought, sold = filled_kwh(orders, found, ticks)
-    nothing = jnp.zeros_like(orders.quantity_kwh)
-    paid = nothing.at[trades.buyer].add(trades.kwh * trades.buyer_price)
-    earned = nothing.at[trades.seller].add(trades.kwh * trades.seller_price)
+    homes = orders.quantity_kwh.shape[0]
+    paid = add_per_home(trades.buyer, trades.kwh * trades.buyer_price, homes)
+    earned = add_per_home(trades.seller, trades.kwh * trades.seller_price, homes)
     return Fills(bought, sold, paid, earned, trades)
 
 

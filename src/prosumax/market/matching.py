@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 
 MAX_TOTAL_TICKS = 2**29
 """The quantities of one book must add up to no more than this."""
@@ -68,6 +68,14 @@ def match(
     Works under jit and vmap; integers carry no gradient.
     """
     return _match((buys, price, quantity, priority))
+
+
+def add_per_home(index: Int[Array, " slot"], amount: Float[Array, " slot"], homes: int) -> Float[Array, " home"]:
+    """Sum of the slots of each home. Comparing few slots with few homes vectorises, scattering does not."""
+    if index.shape[0] > 8:
+        return jnp.zeros(homes, amount.dtype).at[index].add(amount)
+    home = jnp.arange(homes)
+    return reduce(jnp.add, [jnp.where(index[slot] == home, amount[slot], 0) for slot in range(index.shape[0])])
 
 
 @custom_vmap
