@@ -92,7 +92,7 @@ def pairwise_auction(orders: Orders, prices: Prices, *, ticks: Ticks, pair_price
     The reference price is the middle of what the grid offers, averaged over homes (MARLEM takes the last clearing
     price, and this middle in the first step).
 
-    Source: MARLEM (seed paper 001) section 3.3.3, equations 5 to 7.
+    Source: the MARLEM paper, section 3.3.3, equations 5 to 7.
     """
     book = to_ticks(orders, ticks)
     found = match(book.buys, book.price, book.quantity)

@@ -17,7 +17,7 @@ def preferred_partners(orders: Orders, prices: Prices, *, distance: Float[Array,
     A home that names nobody gets the partner with the best score of reputation and nearness; one that names the grid
     operator was taken out by the cascade. What is left goes on to the next stage.
 
-    Source: MARLEM (seed paper 001) section 3.3.2, stage 1. Its released code prefers the smallest spread instead, and
+    Source: the MARLEM paper, section 3.3.2, stage 1. Its released code prefers the smallest spread instead, and
     drops what is left of small orders.
     """
     homes = jnp.arange(orders.price.shape[0], dtype=jnp.int32)

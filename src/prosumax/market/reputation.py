@@ -22,7 +22,7 @@ def update(reputation: Float[Array, " home"], orders: Orders, local: Fills) -> F
         orders: of the step, before clearing.
         local: what neighbours traded.
 
-    Source: MARLEM (seed paper 001) equation 8, with exponential decay for "recent behaviour more heavily". (Its
+    Source: the MARLEM paper, equation 8, with exponential decay for "recent behaviour more heavily". (Its
     released code measures reliability after the grid has filled every order, so that it is always one.)
     """
     ordered = jnp.abs(orders.quantity_kwh)
