@@ -68,6 +68,7 @@ def summarise(
         **_market_figures(exact, accounts),
         **_fairness_figures(exact, accounts, alone - total),
     }
+    figures["price_of_fairness"] = metrics.price_of_fairness(figures["max_welfare"], figures["saving"])
     kpis: dict[str, Any] = {name: _number(value) for name, value in figures.items()}
     kpis["citylearn"] = {name: _number(value) for name, value in citylearn.items()}
     return Result(scenario, kpis, households, dict(timing), profiles.notes, trajectory, profiles)
