@@ -1,6 +1,7 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
+from prosumax.scenario.network import GENERATED, Network, Operator
 from prosumax.scenario.schema import (
     Battery,
     CityLearn,
@@ -20,12 +21,15 @@ from prosumax.scenario.schema import (
 )
 
 __all__ = [
+    "GENERATED",
     "Battery",
     "CityLearn",
     "CityLearnSolar",
     "Curve",
     "Home",
     "Market",
+    "Network",
+    "Operator",
     "Period",
     "Price",
     "Scenario",

@@ -5,20 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-PositiveFraction = Annotated[float, Field(gt=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-HourOfDay = Annotated[int, Field(ge=0, le=24)]
+from prosumax.scenario._model import Fraction, HourOfDay, Model, NonNegative, PositiveFraction
+from prosumax.scenario.network import Network
 
 
-class _Model(BaseModel):
-    # NaN and infinity are never what somebody meant by a capacity or a price.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Period(_Model):
+class Period(Model):
     """The steps that are simulated."""
 
     start: datetime
@@ -54,7 +47,7 @@ class Period(_Model):
         return self.step_minutes / 60
 
 
-class Location(_Model):
+class Location(Model):
     """Where the roofs are."""
 
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
@@ -62,7 +55,7 @@ class Location(_Model):
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
 
 
-class Table(_Model):
+class Table(Model):
     """A column of the user's own CSV or Parquet file; see `prosumax.profiles.read_table`."""
 
     source: Literal["table"]
@@ -81,7 +74,7 @@ class Table(_Model):
     """What to do with gaps; by default they are an error that lists them."""
 
 
-class CityLearn(_Model):
+class CityLearn(Model):
     """A series of a CityLearn data set."""
 
     source: Literal["citylearn"]
@@ -92,7 +85,7 @@ class CityLearn(_Model):
     """Rows of the data set before the first step of the period."""
 
 
-class Values(_Model):
+class Values(Model):
     """The numbers themselves: for small examples and tests."""
 
     source: Literal["values"]
@@ -100,7 +93,7 @@ class Values(_Model):
     """One per step (kWh per step for a load or a roof, a price otherwise), or fewer, then repeated."""
 
 
-class SyntheticLoad(_Model):
+class SyntheticLoad(Model):
     """A generated household, see `prosumax.profiles.synthetic_load_kwh`."""
 
     source: Literal["synthetic"]
@@ -109,7 +102,7 @@ class SyntheticLoad(_Model):
     """Scales the year; without it the lifestyle's mean, spread between homes."""
 
 
-class _Roof(_Model):
+class _Roof(Model):
     peak_kw: Annotated[float, Field(gt=0)]
     """Installed power at standard test conditions, kWp."""
 
@@ -127,7 +120,7 @@ class CityLearnSolar(CityLearn, _Roof):
     """The roof of a CityLearn building: its generation per installed kW, times `peak_kw`."""
 
 
-class Curve(_Model):
+class Curve(Model):
     """A piecewise-linear curve over a fraction between 0 and 1, constant outside its points."""
 
     at: Annotated[list[Fraction], Field(min_length=2)]
@@ -143,7 +136,7 @@ class Curve(_Model):
         return self
 
 
-class Battery(_Model):
+class Battery(Model):
     """A home battery; physics in `prosumax.household.battery`."""
 
     capacity_kwh: Annotated[float, Field(gt=0)]
@@ -174,7 +167,7 @@ class Battery(_Model):
         return self
 
 
-class Home(_Model):
+class Home(Model):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
@@ -185,7 +178,7 @@ class Home(_Model):
     """How this home decides; the scenario's policy when absent."""
 
 
-class Window(_Model):
+class Window(Model):
     """Hours of the day with their own price, local time; `to_hour` is the first hour that is out again."""
 
     price: float
@@ -194,7 +187,7 @@ class Window(_Model):
     days: Literal["all", "weekdays", "weekend"] = "all"
 
 
-class TimeOfUse(_Model):
+class TimeOfUse(Model):
     """A price that depends on the clock; of two windows that overlap the later one counts."""
 
     source: Literal["time_of_use"]
@@ -219,7 +212,7 @@ Price = Annotated[
 """A number, or a table with a `source`: time_of_use, table, citylearn or values."""
 
 
-class Tariff(_Model):
+class Tariff(Model):
     """What the grid side charges and pays, in `currency` per kWh before VAT.
 
     A kWh from the supplier costs (energy + network + levies) * (1 + vat).
@@ -247,7 +240,7 @@ class Tariff(_Model):
     """Carbon intensity of grid electricity; emissions are unknown without it."""
 
 
-class Market(_Model):
+class Market(Model):
     """The rule for exchanging electricity inside the community."""
 
     mechanism: str = "none"
@@ -284,7 +277,7 @@ class Market(_Model):
         return self
 
 
-class Scenario(_Model):
+class Scenario(Model):
     """A community as a person writes it; `prosumax.build` makes it runnable."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -298,6 +291,7 @@ class Scenario(_Model):
     homes: Annotated[list[Home], Field(min_length=1)]
     tariff: Tariff
     market: Market = Market()
+    network: Network = Network()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
 
