@@ -11,11 +11,12 @@ from jax.tree_util import Partial
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
-from prosumax import profiles
+from prosumax import feeders, market, network, profiles
 from prosumax.errors import InputError
 from prosumax.household import HomeParams
 from prosumax.household.battery import BatteryParams
 from prosumax.market import MarketOptions, grid, mechanisms
+from prosumax.network import Network
 from prosumax.scenario import (
     Battery,
     CityLearn,
@@ -65,6 +66,7 @@ class Community(NamedTuple):
         rates: constants of the tariff.
         step_hours: length of a step.
         stages: the market's cascade; functions are static, their parameters are arrays.
+        network: the wires; None for a copper plate.
     """
 
     homes: HomeParams
@@ -72,11 +74,12 @@ class Community(NamedTuple):
     rates: TariffRates
     step_hours: Float[Array, ""]
     stages: tuple[Partial, ...]
+    network: Network | None
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """The time series of a scenario on the host, double precision.
+    """What a scenario's files hold: time series and the network, on the host, double precision.
 
     Attributes:
         index: step starts, UTC.
@@ -84,6 +87,8 @@ class Profiles:
         load_kwh, solar_kwh: [step, home].
         prices: the tariff's five series, each [step].
         notes: what a user should know about the data (gaps filled, values spread).
+        feeder: the network; None for a copper plate.
+        home_bus: position in it of each home.
     """
 
     index: pd.DatetimeIndex
@@ -92,6 +97,8 @@ class Profiles:
     solar_kwh: NDArray[np.float64]
     prices: dict[str, NDArray[np.float64]]
     notes: list[str] = field(default_factory=list)
+    feeder: network.Feeder | None = None
+    home_bus: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def build(scenario: Scenario, data_dir: Path | str | None = None) -> Community:
@@ -125,14 +132,33 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
         reader.notes.append(
             f"batteries of {', '.join(idle)} stay idle under policy none; `prosumax policies` lists others"
         )
-    return Profiles(reader.index, reader.local, load, solar, prices, list(dict.fromkeys(reader.notes)))
+    feeder, home_bus = _feeder(scenario)
+    notes = [*reader.notes, *(() if feeder is None else feeder.notes)]
+    return Profiles(reader.index, reader.local, load, solar, prices, list(dict.fromkeys(notes)), feeder, home_bus)
+
+
+def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64]]:
+    """The network of a scenario and where its homes are."""
+    spec, names = scenario.network, [home.name for home in scenario.homes]
+    if spec.kind is None or spec.flow == "copper_plate":
+        return None, np.zeros(0, np.int64)
+    where = f"{scenario.name}: network"
+    feeder = feeders.load_feeder(spec, len(names), scenario.seed, where)
+    return feeder, feeders.place_homes(feeder, names, spec.placement, scenario.seed, where)
 
 
 def assemble(scenario: Scenario, series: Profiles) -> Community:
     """The community of a scenario whose time series have been read."""
     hours = scenario.period.step_hours
     mechanism = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
-    stages = (*mechanism.build(market_options(scenario)), grid)
+    local = tuple(
+        stage if isinstance(stage, Partial) else Partial(stage) for stage in mechanism.build(market_options(scenario))
+    )
+    wires = None
+    if series.feeder is not None:
+        wires = feeders.wire(scenario.network, series.feeder, series.home_bus)
+        if scenario.network.trade_limit != "none" and local:
+            local = (_limited(local, feeders.trade_limits(scenario.network, series.feeder, series.home_bus), scenario),)
     return Community(
         homes=HomeParams(_batteries([home.battery for home in scenario.homes], hours)),
         series=Series(
@@ -143,7 +169,24 @@ def assemble(scenario: Scenario, series: Profiles) -> Community:
         ),
         rates=_rates(scenario.tariff, hours),
         step_hours=jnp.float32(hours),
-        stages=tuple(stage if isinstance(stage, Partial) else Partial(stage) for stage in stages),
+        stages=(*local, Partial(grid)),
+        network=wires,
+    )
+
+
+def _limited(stages: tuple[Partial, ...], limits: network.Limits, scenario: Scenario) -> Partial:
+    """The same stages, trading no more than the lines can carry."""
+    fit = {
+        "limits": limits,
+        "threshold": jnp.float32(scenario.network.operator.congestion_threshold),
+        "step_hours": jnp.float32(scenario.period.step_hours),
+    }
+    trades = network.trades_by_worth if scenario.network.trade_limit == "price" else network.trades_pro_rata
+    return Partial(
+        market.within_limits,
+        stages=stages,
+        trade_shares=Partial(trades, **fit),
+        pool_share=Partial(network.pools_pro_rata, **fit),
     )
 
 

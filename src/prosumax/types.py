@@ -88,10 +88,25 @@ class Prices(NamedTuple):
         return self.retail - self.local_charges
 
 
+class Action(NamedTuple):
+    """What every home decides in a step.
+
+    Attributes:
+        battery_kw: power asked of the battery, positive charges; limited to what it can do.
+        price: limit price per kWh of the order that results, whichever side it is on; NaN tells the truth.
+        partner: index of the neighbour it would rather trade with, or `ANYONE`, or `GRID`.
+    """
+
+    battery_kw: Float[Array, " home"]
+    price: Float[Array, " home"]
+    partner: Int[Array, " home"]
+
+
 class Flows(NamedTuple):
     """Energy through one home in one step, kWh at the home's AC bus, all >= 0.
 
-    `load + charge + export = solar + discharge + import` holds by construction of the meter;
+    `load + charge + export + curtailed = solar + discharge + import` holds by construction of the meter;
+    `curtailed` is solar energy that the network operator did not let out;
     `stored` is inside the battery, so `stored_after = stored_before + charge - discharge - loss`.
     """
 
@@ -103,6 +118,7 @@ class Flows(NamedTuple):
     stored_kwh: Float[Array, " home"]
     import_kwh: Float[Array, " home"]
     export_kwh: Float[Array, " home"]
+    curtailed_kwh: Float[Array, " home"]
 
     @property
     def net_kwh(self) -> Float[Array, " home"]:

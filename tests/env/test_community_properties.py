@@ -99,7 +99,7 @@ play = jax.jit(rollout)
 def test_energy_and_money(mechanism, seed):
     community = community_of(seed, mechanism)
     trajectory = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), play(community, POLICY, jax.random.key(seed)))
-    flows, local, bill, reputation = trajectory.record
+    flows, local, bill, reputation, _ = trajectory.record
     atol = 2e-5  # single precision on some 10 kWh or euros per step
     energy_in = flows.solar_kwh + flows.discharge_kwh + flows.import_kwh
     np.testing.assert_allclose(energy_in, flows.load_kwh + flows.charge_kwh + flows.export_kwh, atol=atol)

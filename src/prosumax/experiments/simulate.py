@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from prosumax import env, market, tariff
+from prosumax import env, market, network, tariff
 from prosumax.agents import Policy, View
 from prosumax.community import Community, Series
 from prosumax.profiles.datasets import cache_folder
@@ -34,7 +34,8 @@ def rollout(community: Community, policy: Policy, key: PRNGKeyArray) -> Trajecto
 
     def advance(state: env.State, step: tuple[Array, Series]) -> tuple[env.State, env.Record]:
         number, now = step
-        view = View(now.load_kwh, now.solar_kwh, now.hour, community.step_hours, community.homes, state.homes)
+        prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
+        view = View(now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
         return env.step(community, state, now, policy(view, policy_key), market_key)
 
@@ -49,7 +50,8 @@ def _bill_alone(community: Community, record: env.Record) -> Float[Array, "step 
     def one(now: tariff.TariffSeries, net_kwh: Float[Array, " home"]) -> Float[Array, " home"]:
         prices = tariff.offered_prices(now, community.rates, net_kwh.shape[-1])
         local, grid = market.clear((market.grid,), market.truthful_orders(net_kwh, prices), prices)
-        return jnp.asarray(tariff.settle(now, community.rates, local, grid).total)
+        fees = None if community.network is None else network.fees_alone(community.network, grid)
+        return jnp.asarray(tariff.settle(now, community.rates, local, grid, fees).total)
 
     return jax.vmap(one)(community.series.tariff, record.flows.net_kwh)
 

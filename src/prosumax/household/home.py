@@ -56,6 +56,7 @@ def step(
         stored_kwh=battery_state.stored_kwh,
         import_kwh=jnp.maximum(net, 0.0),
         export_kwh=jnp.maximum(-net, 0.0),
+        curtailed_kwh=jnp.zeros_like(net),
     )
     return HomeState(battery_state), flows
 
