@@ -144,7 +144,7 @@ def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64
         return None, np.zeros(0, np.int64)
     where = f"{scenario.name}: network"
     feeder = feeders.load_feeder(spec, len(names), scenario.seed, where)
-    return feeder, feeders.place_homes(feeder, names, spec.placement, scenario.seed, where)
+    return feeder, feeders.place_homes(feeder, names, spec.placement, scenario.seed, f"{where}.placement")
 
 
 def assemble(scenario: Scenario, series: Profiles) -> Community:

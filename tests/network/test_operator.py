@@ -138,7 +138,7 @@ def test_no_loss_exceeds_what_is_carried():
     """A line of 60 km would lose 180 % by equation 14."""
     feeder, wires = wired(2, "path")
     far = dataclasses.replace(feeder.branches, length_km=np.full(11, 60.0))
-    homes = np.asarray(wires.home_bus)
+    homes = np.asarray(wires.home_bus, np.int64)
     wires = wires._replace(paths=paths_of(dataclasses.replace(feeder, branches=far), homes))
     flows, local, grid = random_step(4, pools=False)
     decision = network.Decision(jnp.array(False), jnp.float32(0.8), jnp.zeros(5))

@@ -78,9 +78,9 @@ class Result:
 
     def to_frame(self) -> "pd.DataFrame":
         """The per-home time series as one long pandas table with `time`, `local_time` and `home` columns."""
-        per_home = self.timeseries.drop_vars(
-            [name for name in self.timeseries if "home" not in self.timeseries[name].dims]
-        )
+        # Without buses and branches, or the table would have a row for every combination.
+        series = self.timeseries.drop_dims([dim for dim in ("bus", "branch") if dim in self.timeseries.dims])
+        per_home = series.drop_vars([name for name in series if "home" not in series[name].dims])
         return per_home.to_dataframe().reset_index()
 
     @cached_property
