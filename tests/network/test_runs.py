@@ -115,5 +115,9 @@ def test_homes_on_buses_that_do_not_exist(wired):
 def test_fields_that_do_not_fit(tiny):
     with pytest.raises(InputError, match="kind edges needs `file`"):
         prosumax.load_scenario(tiny | {"network": {"kind": "edges"}})
+    with pytest.raises(InputError, match="set network.kind"):
+        prosumax.load_scenario(tiny | {"network": {"trade_limit": "price"}})
+    with pytest.raises(InputError, match="needs `fees: true`"):
+        prosumax.load_scenario(tiny | {"network": {"kind": "tree", "operator": {"intervention": "penalise"}}})
     with pytest.raises(InputError, match="cigre_lv"):
         prosumax.load_scenario(tiny | {"network": {"kind": "cigre-lv"}})

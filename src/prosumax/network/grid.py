@@ -186,10 +186,10 @@ def record(
         loading, voltage, residual = found.loading, magnitude(found.voltage), found.residual
         loss = (found.loss_kw.sum() + found.bus_loss_kw.sum()) * step_hours
         source = found.source_kw * step_hours
-    congestion = network.paths.worst(moved.payer, moved.other, loading)
     balance = -flows.net_kwh.sum()
-    paid, terms = jnp.zeros(homes, loss.dtype), jnp.zeros(len(dso.TERMS), loss.dtype)
+    paid, terms, over = jnp.zeros(homes, loss.dtype), jnp.zeros(len(dso.TERMS), loss.dtype), moved.kwh < 0
     if network.operator.rates is not None:
+        congestion = network.paths.worst(moved.payer, moved.other, loading)
         same_zone = network.zone[moved.payer] == network.zone[moved.other]
         by_term = dso.fees(
             network.operator.rates,
@@ -203,8 +203,8 @@ def record(
             decision.intervenes,
         )
         paid, terms = shared_out(by_term.sum(0), moved, homes), by_term.sum(1)
-    punished = decision.intervenes & (network.operator.punishes > 0)
-    over = moved.is_local & (moved.kwh > 0) & (congestion > decision.threshold) & punished
+        punished = decision.intervenes & (network.operator.punishes > 0)
+        over = moved.is_local & (moved.kwh > 0) & (congestion > decision.threshold) & punished
     return GridRecord(
         voltage=voltage,
         loading=loading,
