@@ -88,8 +88,8 @@ class Prices(NamedTuple):
         return self.retail - self.local_charges
 
 
-class Action(NamedTuple):
-    """What every home decides in a step.
+class Dispatch(NamedTuple):
+    """What every home decides in a step when it steers its battery and trades what is left over.
 
     Attributes:
         battery_kw: power asked of the battery, positive charges; limited to what it can do.
@@ -100,6 +100,24 @@ class Action(NamedTuple):
     battery_kw: Float[Array, " home"]
     price: Float[Array, " home"]
     partner: Int[Array, " home"]
+
+
+class Bid(NamedTuple):
+    """What every home decides in a step when it names what it trades, and its battery covers the difference.
+
+    Attributes:
+        quantity_kwh: what it orders; positive buys, negative sells; limited to what it can deliver or take.
+        price: limit price per kWh; NaN tells the truth.
+        partner: as in `Dispatch`.
+    """
+
+    quantity_kwh: Float[Array, " home"]
+    price: Float[Array, " home"]
+    partner: Int[Array, " home"]
+
+
+Action = Dispatch | Bid
+"""The two control styles of an environment."""
 
 
 class Flows(NamedTuple):

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from prosumax.household import HomeParams, HomeState
 from prosumax.registry import Registry
-from prosumax.types import ANYONE, GRID, Action, Prices
+from prosumax.types import ANYONE, GRID, Dispatch, Prices
 
 
 class View(NamedTuple):
@@ -32,31 +32,31 @@ class View(NamedTuple):
     state: HomeState
 
 
-Rule = Callable[[View, PRNGKeyArray], Action]
+Rule = Callable[[View, PRNGKeyArray], Dispatch]
 """What a home sees and a key -> what it does. All homes at once."""
 
 policies: Registry[Rule] = Registry("policy")
 
 
-def dispatch(battery_kw: Float[Array, " home"]) -> Action:
+def dispatch(battery_kw: Float[Array, " home"]) -> Dispatch:
     """The action of a home that moves its battery and trades what is left over without bargaining."""
-    return Action(battery_kw, jnp.full(battery_kw.shape, jnp.nan), jnp.full(battery_kw.shape, ANYONE, jnp.int32))
+    return Dispatch(battery_kw, jnp.full(battery_kw.shape, jnp.nan), jnp.full(battery_kw.shape, ANYONE, jnp.int32))
 
 
 @policies.register("none", "Leaves the battery alone.")
-def do_nothing(view: View, key: PRNGKeyArray) -> Action:
+def do_nothing(view: View, key: PRNGKeyArray) -> Dispatch:
     """Zero power."""
     return dispatch(jnp.zeros_like(view.load_kwh))
 
 
 @policies.register("self-consumption", "Charges with the home's own solar surplus, discharges to cover its own need.")
-def self_consumption(view: View, key: PRNGKeyArray) -> Action:
+def self_consumption(view: View, key: PRNGKeyArray) -> Dispatch:
     """As much power as would bring the home's meter to zero."""
     return dispatch((view.solar_kwh - view.load_kwh) / view.step_hours)
 
 
 @policies.register("zero-intelligence", "Random battery power and random price between feed-in and retail, each home.")
-def zero_intelligence(view: View, key: PRNGKeyArray) -> Action:
+def zero_intelligence(view: View, key: PRNGKeyArray) -> Dispatch:
     """Uniform between the battery's two limits; a limit price at which the home cannot lose against the grid.
 
     Source: Gode and Sunder 1993, Journal of Political Economy 101(1): traders with a budget constraint (ZI-C).
@@ -69,7 +69,7 @@ def zero_intelligence(view: View, key: PRNGKeyArray) -> Action:
 
 
 @policies.register("marlem-zero-intelligence", "The same with a random partner: another home, the grid, or anyone.")
-def marlem_zero_intelligence(view: View, key: PRNGKeyArray) -> Action:
+def marlem_zero_intelligence(view: View, key: PRNGKeyArray) -> Dispatch:
     """MARLEM's baseline: every part of the action is drawn, within what the home can physically do.
 
     Source: the MARLEM paper, section 4.2. Its released code samples quantity and side apart from what the home has.
@@ -91,7 +91,7 @@ def _hour_map(levels: Sequence[tuple[int, int, float]]) -> Rule:
     for first, last, fraction in levels:
         fractions[first - 1 : last] = [fraction] * (last - first + 1)
 
-    def rule(view: View, key: PRNGKeyArray) -> Action:
+    def rule(view: View, key: PRNGKeyArray) -> Dispatch:
         fraction = jnp.asarray(fractions, view.load_kwh.dtype)[view.hour]
         battery = view.params.battery
         return dispatch(fraction * jnp.where(fraction >= 0, battery.charge_kw, battery.discharge_kw))
@@ -117,11 +117,11 @@ class Policy(NamedTuple):
     rules: tuple[jax.tree_util.Partial, ...]
     masks: Bool[Array, "rule home"]
 
-    def __call__(self, view: View, key: PRNGKeyArray) -> Action:
+    def __call__(self, view: View, key: PRNGKeyArray) -> Dispatch:
         """What every home does; absent batteries are asked for nothing."""
         action = dispatch(jnp.zeros_like(view.load_kwh))
         for rule, mask in zip(self.rules, self.masks, strict=True):
-            action = Action(*(jnp.where(mask, new, old) for new, old in zip(rule(view, key), action, strict=True)))
+            action = Dispatch(*(jnp.where(mask, new, old) for new, old in zip(rule(view, key), action, strict=True)))
         has_battery = view.params.battery.capacity_kwh > 0
         return action._replace(battery_kw=jnp.where(has_battery, action.battery_kw, 0.0))
 

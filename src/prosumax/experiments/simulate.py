@@ -37,7 +37,8 @@ def rollout(community: Community, policy: Policy, key: PRNGKeyArray) -> Trajecto
         prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
         view = View(now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
-        return env.step(community, state, now, policy(view, policy_key), market_key)
+        after, outcome = env.step(community, state, now, policy(view, policy_key), market_key)
+        return after, outcome.record
 
     steps = jnp.arange(community.series.hour.shape[0])
     _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series))
@@ -62,7 +63,7 @@ def simulate(community: Community, policy: Policy, seed: int) -> tuple[Trajector
     Returns:
         The trajectory as NumPy arrays, seconds spent compiling, seconds spent simulating.
     """
-    _use_compilation_cache()
+    use_compilation_cache()
     key = jax.random.key(seed)
     arguments = (community, policy, key)
     before = time.perf_counter()
@@ -80,7 +81,7 @@ def _compile(structure: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> jax.st
     return jax.jit(rollout).lower(*jax.tree.unflatten(structure, shapes)).compile()
 
 
-def _use_compilation_cache() -> None:
+def use_compilation_cache() -> None:
     """Keep compiled programs between runs, unless the user has said where (or that none) already."""
     if getattr(jax.config, "jax_compilation_cache_dir", None) is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))

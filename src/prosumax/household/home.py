@@ -61,6 +61,22 @@ def step(
     return HomeState(battery_state), flows
 
 
+def feasible(
+    params: HomeParams,
+    state: HomeState,
+    load_kwh: Float[Array, " home"],
+    solar_kwh: Float[Array, " home"],
+    step_hours: Float[Array, ""],
+) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """The most each home can sell and buy in one step, kWh, >= 0 (MARLEM equations 11a, 11b).
+
+    Its surplus plus what the battery can give; its need plus what the battery can take.
+    """
+    charge, discharge = _battery.reach(params.battery, state.battery, step_hours)
+    need = load_kwh - solar_kwh
+    return jnp.maximum(-need, 0.0) + discharge, jnp.maximum(need, 0.0) + charge
+
+
 def kind(has_solar: bool, has_battery: bool) -> str:
     """MAHTM's name for a home with these devices (Table 1 of the paper)."""
     return f"{'active' if has_battery else 'passive'} {'prosumer' if has_solar else 'consumer'}"
