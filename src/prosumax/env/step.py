@@ -48,12 +48,18 @@ class Outcome(NamedTuple):
         orders: as they entered the market.
         prices: what the grid side offered.
         limited_kwh: how much of what each home asked for was not possible.
+        unmet_kwh: need that a home neither ordered nor covered, and bought from the supplier all the same.
+        available_kwh: the most each home could have sold, plus the most it could have bought.
+        carbon_kg: of a kWh from the grid; 0 when unknown.
     """
 
     record: Record
     orders: Orders
     prices: Prices
     limited_kwh: Float[Array, " home"]
+    unmet_kwh: Float[Array, " home"]
+    available_kwh: Float[Array, " home"]
+    carbon_kg: Float[Array, ""]
 
 
 def initial_state(community: Community) -> State:
@@ -80,8 +86,8 @@ def step(community: Community, state: State, now: Series, action: Action, key: P
     hours, params = community.step_hours, community.homes
     prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
     need = now.load_kwh - now.solar_kwh
+    most_sold, most_bought = household.feasible(params, state.homes, now.load_kwh, now.solar_kwh, hours)
     if isinstance(action, Bid):
-        most_sold, most_bought = household.feasible(params, state.homes, now.load_kwh, now.solar_kwh, hours)
         wish = jnp.clip(action.quantity_kwh, -most_sold, most_bought)
         limited = jnp.abs(action.quantity_kwh - wish)
         battery_kw = (wish - need) / hours
@@ -109,7 +115,10 @@ def step(community: Community, state: State, now: Series, action: Action, key: P
     bill = tariff.settle(now.tariff, community.rates, local, grid, fees)
     reputation = market.reputation.update(state.reputation, orders, local)
     record = Record(flows, local, bill, reputation, grid_record)
-    return State(homes, reputation, stress), Outcome(record, orders, prices, limited)
+    unmet = jnp.maximum(flows.net_kwh - jnp.maximum(wish, 0.0), 0.0)
+    carbon_kg = jnp.nan_to_num(now.tariff.carbon_kg)
+    outcome = Outcome(record, orders, prices, limited, unmet, most_sold + most_bought, carbon_kg)
+    return State(homes, reputation, stress), outcome
 
 
 def _orders(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prosumax import metrics
-from prosumax.community import Profiles
 from prosumax.experiments.simulate import Trajectory
+from prosumax.inputs import Profiles
 from prosumax.scenario import Scenario
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from prosumax.agents import assemble_policy, policies
-from prosumax.community import Profiles, assemble, read_profiles
+from prosumax.community import assemble
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import simulate
 from prosumax.experiments.summary import summarise
+from prosumax.inputs import Profiles, read_profiles
 from prosumax.market import mechanisms as known_mechanisms
 from prosumax.scenario import Scenario, check_names, load_scenario
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax import metrics, network, tariff
-from prosumax.community import Community, Profiles, market_options
+from prosumax.community import Community, market_options
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import Trajectory
 from prosumax.household import kind
+from prosumax.inputs import Profiles
 from prosumax.market import Accounts, mechanisms, shapley_savings
 from prosumax.market.settlement import EXACT_SHAPLEY_HOMES
 from prosumax.scenario import Scenario

@@ -39,7 +39,19 @@ def wire(spec: Network, feeder: Feeder, home_bus: NDArray[np.int64]) -> network.
 def trade_limits(spec: Network, feeder: Feeder, home_bus: NDArray[np.int64]) -> network.Limits:
     """The limits that trades or exports are held to."""
     own = spec.background * feeder.load_kw, spec.background * feeder.load_kvar
-    return network.limits_of(feeder, home_bus, capacity_kw(spec, feeder), *own)
+    return network.limits_of(feeder, home_bus, capacity_kw(spec, feeder), *own, knows_voltages=spec.flow != "path")
+
+
+def distances(feeder: Feeder, home_bus: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Length of the shortest path between homes over the longest one, 0 to 1 [home, home]."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import dijkstra
+
+    b, buses = feeder.branches, len(feeder.buses)
+    length = np.maximum(b.length_km, 1e-9)  # a sparse matrix does not keep zeros
+    graph = coo_array((length, (b.from_bus, b.to_bus)), shape=(buses, buses)).tocsr()
+    between = dijkstra(graph, directed=False, indices=home_bus)[:, home_bus]
+    return np.asarray(between / max(between.max(), 1e-12))
 
 
 def capacity_kw(spec: Network, feeder: Feeder) -> NDArray[np.float64]:

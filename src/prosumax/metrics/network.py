@@ -46,7 +46,7 @@ def network_kpis(
     figures: dict[str, Any] = {
         "loss_kwh": loss.sum(),
         "loss_share": loss.sum() / fed_in if fed_in > 0 else np.nan,
-        "loss_cost": (record.loss_kwh * energy_price).sum(),
+        "loss_cost": (loss * energy_price[solved]).sum(),
         "highest_line_loading": _highest(loading[:, ~is_transformer]),
         "highest_transformer_loading": _highest(loading[:, is_transformer]),
         "overload_hours": (fullest > 1).sum() * step_hours,

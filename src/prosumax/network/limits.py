@@ -43,6 +43,7 @@ def limits_of(
     capacity_kw: NDArray[np.float64],
     background_kw: NDArray[np.float64],
     background_kvar: NDArray[np.float64],
+    knows_voltages: bool = True,
 ) -> Limits:
     """Sensitivities around the unloaded network (LinDistFlow, and its branch flows).
 
@@ -51,6 +52,7 @@ def limits_of(
         home_bus: bus of each home.
         capacity_kw: of each branch.
         background_kw, background_kvar: what the network's own loads draw [bus].
+        knows_voltages: whether voltages limit exports too; not under flow `path`.
 
     Raises:
         InputError: the network is too large for a matrix.
@@ -73,7 +75,7 @@ def limits_of(
     kept = {
         "use": np.concatenate([lines[:, home_bus], -lines[:, home_bus], drop.real[np.ix_(buses, home_bus)] / BASE_KVA]),
         "fixed": np.concatenate([line_fixed, -line_fixed, voltage_fixed[buses]]),
-        "most": np.concatenate([capacity, capacity, np.full(len(buses), HIGHEST_PU)]),
+        "most": np.concatenate([capacity, capacity, np.full(len(buses), HIGHEST_PU if knows_voltages else np.inf)]),
         "is_line": np.concatenate([np.ones(2 * len(capacity)), np.zeros(len(buses))]),
     }
     return Limits(**{name: jnp.asarray(part, jnp.float32) for name, part in kept.items()})

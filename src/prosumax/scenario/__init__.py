@@ -1,5 +1,6 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
+from prosumax.scenario.environment import Environment
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
 from prosumax.scenario.network import GENERATED, Network, Operator
 from prosumax.scenario.schema import (
@@ -26,6 +27,7 @@ __all__ = [
     "CityLearn",
     "CityLearnSolar",
     "Curve",
+    "Environment",
     "Home",
     "Market",
     "Network",
