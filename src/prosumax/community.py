@@ -156,9 +156,10 @@ def _batteries(batteries: list[Battery | None], hours: float) -> BatteryParams:
     absent = Battery(capacity_kwh=1.0, charge_kw=1.0)
     efficiency_curves = [b.efficiency_curve for b in batteries if b and b.efficiency_curve]
     power_curves = [b.power_curve for b in batteries if b and b.power_curve]
+    # Without any curve one point says it all, and the physics of a step costs a third.
     points = (
-        max([_CURVE_POINTS, *(len(curve.at) for curve in efficiency_curves)]),
-        max([_SOC_POINTS, *(len(curve.at) for curve in power_curves)]),
+        max([_CURVE_POINTS if efficiency_curves else 1, *(len(curve.at) for curve in efficiency_curves)]),
+        max([_SOC_POINTS if power_curves else 1, *(len(curve.at) for curve in power_curves)]),
     )
     rows = [_battery(battery or absent, battery is not None, hours, *points) for battery in batteries]
     return BatteryParams(**{name: jnp.asarray(np.stack([row[name] for row in rows]), jnp.float32) for name in rows[0]})

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float, Int
 
 from prosumax.market.auction import average, pairwise_auction, ticks_of
 from prosumax.market.cascade import MarketOptions, Mechanism, mechanisms, remaining
+from prosumax.market.matching import add_per_home
 from prosumax.types import ANYONE, Fills, Orders, Prices, Trades
 
 _REPUTATION_WEIGHT = 0.5  # the paper gives no weights; reputation and nearness count the same
@@ -32,8 +33,7 @@ def preferred_partners(
     is_pair = mutual & buys & sells & (orders.price >= orders.price[other])
     kwh = jnp.where(is_pair, jnp.minimum(orders.buy_kwh, orders.sell_kwh[other]), 0.0)
     price = jnp.where(is_pair, average(orders.price, orders.price[other], orders.price), 0.0)
-    sold = jnp.zeros_like(kwh).at[other].add(kwh)
-    earned = jnp.zeros_like(kwh).at[other].add(kwh * price)
+    sold, earned = (add_per_home(other, amount, len(homes)) for amount in (kwh, kwh * price))
     fills = Fills(kwh, sold, kwh * price, earned, Trades(homes, other, kwh, price, price))
     return fills, remaining(orders, fills)
 
