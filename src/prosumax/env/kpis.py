@@ -58,7 +58,7 @@ class Window(NamedTuple):
 
 def empty_window(steps: int) -> Window:
     """Before the first step."""
-    nothing = jnp.full(steps, jnp.nan)
+    nothing = jnp.full(steps, jnp.nan, jnp.float32)
     return Window(nothing, nothing)
 
 

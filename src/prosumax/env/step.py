@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
 def initial_state(community: Community) -> State:
     """The community before the first step."""
     homes = community.homes.battery.capacity_kwh.shape
-    reputation = jnp.full(homes, market.reputation.INITIAL)
+    reputation = jnp.full(homes, market.reputation.INITIAL, jnp.float32)
     return State(household.initial_state(community.homes), reputation, jnp.zeros(homes[:-1]))
 
 

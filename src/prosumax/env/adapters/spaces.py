@@ -1,0 +1,45 @@
+"""Bounds of what agents see and do, for any library's spaces."""
+
+import numpy as np
+
+from prosumax.env.core import CommunityEnv
+from prosumax.env.observe import columns_of
+from prosumax.errors import InputError
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "hour": (-1.0, 1.0),
+    **dict.fromkeys(("progress", "soc", "unmet", "reputation", "reputations", "mean_reputation"), (0.0, 1.0)),
+    **dict.fromkeys(("imbalance", "congestion", "self_consumption", "flexibility"), (0.0, 1.0)),
+    **dict.fromkeys(("coordination", "convergence"), (0.0, 1.0)),
+}
+"""Lowest and highest value of the observation terms that have them; the rest, and terms of one's own, have none.
+
+Nothing is clipped to fit a space: what is not in this table may take any value and is called unbounded.
+"""
+
+
+def observation_bounds(env: CommunityEnv) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest value of every column of a home's observation, each [feature]."""
+    low, high = [], []
+    for term in env.config.observations:
+        lowest, highest = BOUNDS.get(term, (-np.inf, np.inf))
+        width = len(columns_of([term], env.num_agents, env.config.forecast_steps))
+        low += [lowest] * width
+        high += [highest] * width
+    return np.asarray(low, np.float32), np.asarray(high, np.float32)
+
+
+def action_bounds(env: CommunityEnv) -> tuple[float, float]:
+    """Lowest and highest number of a continuous action."""
+    return (0.0, 1.0) if env.config.control == "bid" else (-1.0, 1.0)
+
+
+def agent_names(env: CommunityEnv) -> list[str]:
+    """Names of the homes as keys of dictionaries.
+
+    Raises:
+        InputError: a home has the name by which JaxMARL and RLlib mean all of them.
+    """
+    if "__all__" in env.agents:
+        raise InputError("homes", "one is named '__all__', which means all agents elsewhere", "Give it another name.")
+    return env.agents
