@@ -46,6 +46,7 @@ _COMPARISON_EXPLAINED = (
     " Operator: what the rule keeps (+) or somebody outside adds (-)."
 )
 
+_INTERRUPTED = 130
 _MOST_COLUMNS = 5  # of a table with one column per mechanism
 
 _out = Console()
@@ -187,9 +188,10 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Nothing was written; earlier results are as they were.", err=True)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:  # typer turns Ctrl-C into an exit without a word
+            typer.echo("Interrupted. Nothing was written; earlier results are as they were.", err=True)
+        raise
 
 
 @contextmanager
