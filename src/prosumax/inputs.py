@@ -1,6 +1,8 @@
 """What a scenario names, read: time series of every home, prices, and the network; all on the host."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,15 @@ from numpy.typing import NDArray
 
 from prosumax import feeders, network, profiles
 from prosumax.errors import InputError
+from prosumax.profiles import marlem
 from prosumax.scenario import (
     CityLearn,
     CityLearnSolar,
     Home,
+    Hours,
+    MarlemLoad,
+    MarlemPrice,
+    MarlemSolar,
     Period,
     Price,
     Scenario,
@@ -23,6 +30,8 @@ from prosumax.scenario import (
     TimeOfUse,
     Values,
 )
+
+_DRAWN_DAYS = 64  # days of a home drawn at a time
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,11 @@ class _Reader:
                 seed = self._seed(number, "load")
                 zone = self.scenario.period.time_zone or "UTC"
                 return profiles.synthetic_load_kwh(self.index, source.lifestyle, source.annual_kwh, seed, zone)
+            case MarlemLoad() as source:
+                share = np.full(_DRAWN_DAYS, source.factor)
+                return source.capacity_kw * self._drawn_days(
+                    number, source.hours, where, lambda seed: marlem.demand_kwh(np.ones(_DRAWN_DAYS), share, seed)
+                )
             case CityLearn() as source:
                 load, notes = profiles.read_load(
                     source.dataset, source.building, source.skip_rows, self.index, where, self.data_dir
@@ -129,6 +143,11 @@ class _Reader:
                 return np.zeros(len(self.index))
             case SyntheticSolar() as roof:
                 return self._roof(roof)
+            case MarlemSolar() as source:
+                share = np.full(_DRAWN_DAYS, source.factor)
+                return source.peak_kw * self._drawn_days(
+                    number, source.hours, where, lambda seed: marlem.generation_kwh(share, seed)
+                )
             case CityLearnSolar() as source:
                 return profiles.read_solar(
                     source.dataset, source.building, source.peak_kw, source.skip_rows, self.index, where, self.data_dir
@@ -143,6 +162,12 @@ class _Reader:
         match price:
             case TimeOfUse() as source:
                 return self._time_of_use(source)
+            case MarlemPrice() as source:
+                self._needs_hours(where)
+                day, clock = self._days
+                seeds = [self._seed(number, "prices") for number in range(day[-1] + 1)]
+                drawn = [marlem.grid_prices(source.lowest, source.highest, seed) for seed in seeds]
+                return np.stack([getattr(prices, source.series) for prices in drawn])[day, clock]
             case CityLearn() as source:
                 series = "carbon_kg_per_kwh" if "carbon" in field_name else "price"
                 return profiles.read_series(source.dataset, series, source.skip_rows, self.index, where, self.data_dir)
@@ -157,8 +182,31 @@ class _Reader:
 
     def _seed(self, number: int, what: str) -> int:
         """A seed of its own for every home and purpose, stable when homes are added behind it."""
-        purpose = {"load": 1, "sky": 2}[what]
+        purpose = {"load": 1, "sky": 2, "days": 3, "prices": 4}[what]
         return int(np.random.SeedSequence((self.scenario.seed, number, purpose)).generate_state(1)[0])
+
+    @cached_property
+    def _days(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Number of the day and hour of the day of every step."""
+        return pd.factorize(self.local.date)[0], self.local.hour.to_numpy(np.int64)
+
+    def _needs_hours(self, where: str) -> None:
+        minutes = self.scenario.period.step_minutes
+        if minutes != 60:
+            raise InputError(where, f"draws hours, but a step has {minutes} minutes", "Set period.step_minutes to 60.")
+
+    def _drawn_days(
+        self, number: int, hours: list[Hours], where: str, draw: Callable[[int], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """A new day of a home for every day of the period; `draw` gives many at once from a seed [hour, day]."""
+        self._needs_hours(where)
+        day, clock = self._days
+        seed, count = self._seed(number, "days"), day[-1] // _DRAWN_DAYS + 1
+        seeds = np.random.SeedSequence(seed).generate_state(count)  # the first days stay when the period gets longer
+        kwh = np.concatenate([draw(int(one)) for one in seeds], axis=1)
+        for window in hours:
+            kwh[window.from_hour : window.to_hour] *= window.factor
+        return kwh[clock, day]
 
     def _roof(self, roof: SyntheticSolar) -> NDArray[np.float64]:
         place = self.scenario.location

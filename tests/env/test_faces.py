@@ -47,8 +47,14 @@ def styled(request, tiny):
     return _env(tiny, request.param)
 
 
-def _env(tiny, style, **more):
-    return prosumax.make(tiny, SPEC | STYLES[style] | {f"environment.{name}": value for name, value in more.items()})
+_made = {}
+
+
+def _env(tiny, style):
+    """One environment of each style for all tests, so that they share what is compiled."""
+    if style not in _made:
+        _made[style] = prosumax.make(tiny, SPEC | STYLES[style])
+    return _made[style]
 
 
 def _keys(seed):
@@ -61,11 +67,11 @@ def _keys(seed):
 
 def _core(env, seed, actions):
     """Observations and rewards of the core alone: one episode."""
-    keys = _keys(seed)
-    obs, state = env.reset(next(keys))
+    keys, advance = _keys(seed), jax.jit(env.step)
+    obs, state = jax.jit(env.reset)(next(keys))
     out = [(np.asarray(obs), None)]
     for action in actions:
-        ts = jax.jit(env.step)(next(keys), state, action)
+        ts = advance(next(keys), state, action)
         state = ts.state
         out.append((np.asarray(ts.obs), np.asarray(ts.reward)))
     return out
@@ -122,9 +128,7 @@ def test_pettingzoo_spaces_contain_what_comes_out(tiny, style, parts):
             for agent in face.agents:
                 assert face.observation_space(agent).contains(obs[agent]), agent
                 assert obs[agent].dtype == np.float32
-            actions = {
-                agent: face.action_space(agent).sample(infos[agent].get("action_mask")) for agent in face.agents
-            }
+            actions = {agent: face.action_space(agent).sample(infos[agent].get("action_mask")) for agent in face.agents}
             obs, reward, terminated, truncated, infos = face.step(actions)
             lengths += 1
             assert not any(terminated.values())
@@ -208,11 +212,9 @@ def test_gymnasium_walks_as_the_core(styled):
 def test_vector_is_gymnasiums_own_vector_of_single_ones(styled):
     from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-    copies = 3
+    copies = 2
     ours = adapters.to_gymnasium_vector(styled, copies)
-    theirs = SyncVectorEnv(
-        [lambda: adapters.to_gymnasium(styled)] * copies, autoreset_mode=AutoresetMode.SAME_STEP
-    )
+    theirs = SyncVectorEnv([lambda: adapters.to_gymnasium(styled)] * copies, autoreset_mode=AutoresetMode.SAME_STEP)
     assert ours.observation_space == theirs.observation_space
     assert ours.action_space == theirs.action_space
     assert ours.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP

@@ -8,7 +8,7 @@ from prosumax.experiments.store import check_folder, free_folder, save, save_com
 from prosumax.experiments.study import StudyResult, run_study, studies
 from prosumax.experiments.study_table import grids, legend, study_to_json
 
-from prosumax.experiments import marlem_studies  # isort: skip (importing it registers its studies)
+from prosumax.experiments import marlem_bids, marlem_studies  # isort: skip (importing them registers their studies)
 
 __all__ = [
     "Properties",
@@ -19,6 +19,7 @@ __all__ = [
     "free_folder",
     "grids",
     "legend",
+    "marlem_bids",
     "marlem_studies",
     "measure_mechanisms",
     "run",

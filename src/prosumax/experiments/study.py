@@ -59,12 +59,12 @@ class Figure(NamedTuple):
 
     Attributes:
         title: with its unit.
-        read: takes it from a run; NaN where it means nothing.
+        read: takes it from a run (a `Result`, or what the study's `batch` gives); NaN where it means nothing.
         digits: behind the point.
     """
 
     title: str
-    read: Callable[[Result], float]
+    read: Callable[[Any], float]
     digits: int = 1
 
 
@@ -74,15 +74,17 @@ class Study(NamedTuple):
     Attributes:
         variants: in the order of the tables. Each is compared with the first of its group, and the first of each group
             with the first of all.
-        draw: settings and seed -> community; shapes may not depend on the seed.
+        draw: settings and seed -> community; shapes may not depend on the seed. None where there is a `batch`.
         figures: what is reported, by a short name.
         notes: what a reader must know about the set-up.
+        batch: runs a variant by itself: settings and seeds -> one run per seed, for `figures` to read.
     """
 
     variants: tuple[Variant, ...]
-    draw: Callable[[Mapping[str, Any], int], Drawn]
+    draw: Callable[[Mapping[str, Any], int], Drawn] | None
     figures: Mapping[str, Figure]
     notes: tuple[str, ...] = ()
+    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Any]] | None = None
 
 
 studies: Registry[Study] = Registry("study")
@@ -156,9 +158,16 @@ def run_study(
     values = []
     for position, variant in enumerate(study.variants):
         on_stage(f"{variant.group}: {variant.name}, {seeds} seeds", position / len(study.variants))
-        runs = run_seeds([study.draw(variant.settings, seed) for seed in numbers])
+        runs = _runs(study, variant, numbers)
         values.append([[float(figure.read(run)) for run in runs] for figure in study.figures.values()])
     return StudyResult(name, study, numbers, np.array(values))
+
+
+def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Any]:
+    if study.batch is not None:
+        return study.batch(variant.settings, seeds)
+    assert study.draw is not None
+    return run_seeds([study.draw(variant.settings, seed) for seed in seeds])
 
 
 def run_seeds(drawn: Sequence[Drawn]) -> list[Result]:

@@ -2,6 +2,7 @@
 
 from prosumax.scenario.environment import Environment
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
+from prosumax.scenario.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import GENERATED, Network, Operator
 from prosumax.scenario.schema import (
     Battery,
@@ -29,7 +30,11 @@ __all__ = [
     "Curve",
     "Environment",
     "Home",
+    "Hours",
     "Market",
+    "MarlemLoad",
+    "MarlemPrice",
+    "MarlemSolar",
     "Network",
     "Operator",
     "Period",

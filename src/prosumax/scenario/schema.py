@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from prosumax.scenario._model import Fraction, HourOfDay, Model, NonNegative, PositiveFraction
 from prosumax.scenario.environment import Environment
+from prosumax.scenario.marlem import MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import Network
 
 
@@ -172,8 +173,10 @@ class Home(Model):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    load: Annotated[SyntheticLoad | Table | CityLearn | Values, Discriminator("source")]
-    solar: Annotated[SyntheticSolar | Table | CityLearnSolar | Values, Discriminator("source")] | None = None
+    load: Annotated[SyntheticLoad | MarlemLoad | Table | CityLearn | Values, Discriminator("source")]
+    solar: Annotated[SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values, Discriminator("source")] | None = (
+        None
+    )
     battery: Battery | None = None
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
@@ -207,12 +210,13 @@ def _price_kind(raw: Any) -> str | None:
 Price = Annotated[
     Annotated[float, Tag("number")]
     | Annotated[TimeOfUse, Tag("time_of_use")]
+    | Annotated[MarlemPrice, Tag("marlem")]
     | Annotated[Table, Tag("table")]
     | Annotated[CityLearn, Tag("citylearn")]
     | Annotated[Values, Tag("values")],
     Discriminator(_price_kind),
 ]
-"""A number, or a table with a `source`: time_of_use, table, citylearn or values."""
+"""A number, or a table with a `source`: time_of_use, marlem, table, citylearn or values."""
 
 
 class Tariff(Model):

@@ -118,16 +118,16 @@ class JointVectorEnv(VectorEnv):
         """
         copies = self.num_envs
         turn = self._host.step(_split(self._host.env, actions, copies))
-        obs, info = turn.obs.reshape(copies, -1), _masked(turn.info, copies)
+        obs, info = turn.obs.reshape(copies, -1), turn.info
         if turn.mask is not None:
-            info |= _masked({"action_mask": turn.mask}, copies)
+            info = {**info, "action_mask": turn.mask}
         if turn.truncated:
             last = np.empty(copies, object)
             last[:] = list(obs)
-            # The mask after an episode's end masks nothing any more: only the new episode's is given.
-            info = _masked({"final_obs": last, "final_info": turn.info}, copies)
             obs, fresh = self._began(None)
-            info |= fresh
+            info = _masked({"final_obs": last, "final_info": info}, copies) | fresh
+        else:
+            info = _masked(info, copies)
         reward = getattr(turn.reward, self._reward)(1).astype(np.float64)
         return obs, reward, np.zeros(copies, bool), np.full(copies, turn.truncated), info
 

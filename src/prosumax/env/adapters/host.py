@@ -1,5 +1,6 @@
 """A community stepped from Python: compiled once, keys and state kept, NumPy out. What the non-JAX faces share."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -63,30 +64,13 @@ class Host:
         shapes = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(self._params)} if own_params else {(copies,)}
         if shapes != {(copies,)}:
             what = f"have leading axes {sorted(shapes)} for {copies} copies"
-            raise InputError("params", what, "Stack one set for each copy: jax.tree.map(lambda *x: jnp.stack(x), *sets).")
+            raise InputError(
+                "params", what, "Stack one set for each copy: jax.tree.map(lambda *x: jnp.stack(x), *sets)."
+            )
         self.env, self.copies = env, copies
+        self._static = {"env": env, "masks": masks, "own_params": own_params}
         self._chains: Any = None
         self._state: Any = None
-
-        def begin(chain: Any, params: EnvParams) -> Any:
-            chain, key = jax.random.split(chain)
-            obs, state = env.reset(key, params)
-            return chain, state, obs, env.action_mask(state, params) if masks else None
-
-        def advance(chain: Any, state: Any, action: Any, params: EnvParams) -> Any:
-            chain, key = jax.random.split(chain)
-            ts = env.step(key, state, action, params)
-            info = {
-                "reward_terms": dict(zip(env.reward_names, ts.info["reward_terms"], strict=True)),
-                "limited_kwh": ts.info["limited_kwh"],
-                "kpis": ts.info["kpis"]._asdict(),
-            }
-            mask = env.action_mask(ts.state, params) if masks else None
-            return chain, ts.state, Turn(ts.obs, ts.reward, ts.truncated, mask, info)
-
-        axis = 0 if own_params else None
-        self._begin = jax.jit(jax.vmap(begin, in_axes=(0, axis)))
-        self._advance = jax.jit(jax.vmap(advance, in_axes=(0, 0, 0, axis)))
 
     def reset(self, seed: int | list[int] | None = None) -> tuple[np.ndarray, Any]:
         """Begin an episode in every copy.
@@ -104,11 +88,11 @@ class Host:
         if seed is None and self._chains is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         if seed is not None:
-            seeds = [int(seed) + copy for copy in range(self.copies)] if np.ndim(seed) == 0 else list(seed)  # type: ignore[call-overload]
+            seeds = list(seed) if isinstance(seed, list | tuple) else [int(seed) + copy for copy in range(self.copies)]
             if len(seeds) != self.copies:
                 raise InputError("seed", f"has {len(seeds)} entries for {self.copies} copies", "Give one each, or one.")
             self._chains = jnp.stack([jax.random.key(each % 2**32) for each in seeds])
-        self._chains, self._state, obs, mask = self._begin(self._chains, self._params)
+        self._chains, self._state, obs, mask = _begin(self._chains, self._params, **self._static)
         return np.asarray(obs), jax.device_get(mask)
 
     def step(self, action: Any) -> Turn:
@@ -122,9 +106,44 @@ class Host:
         """
         if self._state is None:
             raise InputError("step", "no episode is under way", "Call reset first.")
-        self._chains, self._state, out = self._advance(self._chains, self._state, action, self._params)
+        self._chains, self._state, out = _advance(self._chains, self._state, action, self._params, **self._static)
         turn: Turn = jax.device_get(out)
         over = bool(turn.truncated.any())
         if over:
             self._state = None
         return turn._replace(truncated=over)
+
+
+# The environment is static, so that all faces of one environment share what is compiled.
+
+
+@partial(jax.jit, static_argnames=("env", "masks", "own_params"))
+def _begin(chains: Any, params: EnvParams, *, env: CommunityEnv, masks: bool, own_params: bool) -> Any:
+    """New chains, states, observations and masks of all copies."""
+
+    def one(chain: Any, params: EnvParams) -> Any:
+        chain, key = jax.random.split(chain)
+        obs, state = env.reset(key, params)
+        return chain, state, obs, env.action_mask(state, params) if masks else None
+
+    return jax.vmap(one, in_axes=(0, 0 if own_params else None))(chains, params)
+
+
+@partial(jax.jit, static_argnames=("env", "masks", "own_params"))
+def _advance(
+    chains: Any, state: Any, action: Any, params: EnvParams, *, env: CommunityEnv, masks: bool, own_params: bool
+) -> Any:
+    """New chains and states, and the `Turn` of all copies."""
+
+    def one(chain: Any, state: Any, action: Any, params: EnvParams) -> Any:
+        chain, key = jax.random.split(chain)
+        ts = env.step(key, state, action, params)
+        info = {
+            "reward_terms": dict(zip(env.reward_names, ts.info["reward_terms"], strict=True)),
+            "limited_kwh": ts.info["limited_kwh"],
+            "kpis": ts.info["kpis"]._asdict(),
+        }
+        mask = env.action_mask(ts.state, params) if masks else None
+        return chain, ts.state, Turn(ts.obs, ts.reward, ts.truncated, mask, info)
+
+    return jax.vmap(one, in_axes=(0, 0, 0, 0 if own_params else None))(chains, state, action, params)
