@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -61,6 +61,13 @@ Out = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the scenario's seed.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with data sets, looked at before the cache.")]
+Optimum = Annotated[
+    bool | None,
+    typer.Option(
+        "--optimum/--no-optimum",
+        help="Measure by the optimum; when absent only if that takes seconds or a policy needs it.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")]
 
 
@@ -78,16 +85,21 @@ def root(
 def run(
     scenario: Name,
     overrides: Overrides = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How homes decide that name no policy of their own.")
+    ] = None,
     out: Out = None,
     seed: Seed = None,
     data_dir: DataDir = None,
+    optimum: Optimum = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate one community: key figures, everybody's bill, and a report."""
     if out is not None or not as_json:
         experiments.check_folder(out or Path("results") / "new")
     with _progress() as on_stage:
-        result = experiments.run(scenario, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
+        changes = [*(overrides or ()), *([] if policy is None else [f"policy={policy}"])]
+        result = experiments.run(scenario, changes, seed=seed, data_dir=data_dir, optimum=optimum, on_stage=on_stage)
         folder = _folder(out, result.scenario.name, as_json)
         if folder is not None:
             on_stage("Writing the report", 0.8)
@@ -105,20 +117,36 @@ def run(
 def compare(
     scenario: Name,
     mechanisms: Annotated[str, typer.Option(metavar="A,B,..", help="Mechanisms to compare, or `all`.")] = "all",
+    policies: Annotated[
+        str | None, typer.Option(metavar="A,B,..", help="Run each mechanism with each of these policies.")
+    ] = None,
     overrides: Overrides = None,
     out: Out = None,
     seed: Seed = None,
     data_dir: DataDir = None,
+    optimum: Optimum = None,
     as_json: AsJson = False,
 ) -> None:
     """Put mechanisms side by side on the same homes, data and seed."""
     names = list(known_mechanisms) if mechanisms == "all" else [n.strip() for n in mechanisms.split(",") if n.strip()]
     if not names:
         raise InputError("--mechanisms", "is empty", f"Name some of: {', '.join(known_mechanisms)}.")
+    deciding = None if policies is None else [name.strip() for name in policies.split(",") if name.strip()]
+    if deciding is not None and not deciding:
+        raise InputError("--policies", "is empty", f"Name some of: {', '.join(known_policies)}.")
     if out is not None or not as_json:
         experiments.check_folder(out or Path("results") / "new", comparison=True)
     with _progress() as on_stage:
-        results = experiments.compare(scenario, names, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
+        results = experiments.compare(
+            scenario,
+            names,
+            overrides or (),
+            policies=deciding,
+            seed=seed,
+            data_dir=data_dir,
+            optimum=optimum,
+            on_stage=on_stage,
+        )
         folder = _folder(out, f"{next(iter(results.values())).scenario.name}-compare", as_json)
         if folder is not None:
             on_stage("Writing the report", 0.95)
@@ -248,6 +276,7 @@ def _print_result(result: Result) -> None:
         ("Self-consumption", _share(kpis["self_consumption"]), "of the solar energy"),
         ("Self-sufficiency", _share(kpis["self_sufficiency"]), "of the use"),
         ("Highest import", f"{kpis['peak_kw']:,.1f} kW", ""),
+        *_optimum_rows(kpis, money),
         ("Emissions", "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
     ]
     for row in rows:
@@ -316,7 +345,9 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
     _out.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Mechanism", no_wrap=True)
-    for title in ("Losers", "Lowest", "Saving", "Gini", "All bills", "Operator"):
+    measured = any(result.kpis["share_of_gain"] is not None for result in results.values())
+    titles = ("Losers", "Lowest", "Saving", "Gini", "All bills", "Operator")
+    for title in (*titles, *(("kg CO2", "Own gain", "Gain") if measured else ())):
         table.add_column(title, justify="right", no_wrap=True)
     for name, result in results.items():
         kpis = result.kpis
@@ -328,9 +359,12 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
             "-" if kpis["gini"] is None else f"{kpis['gini']:.3f}",
             _money(kpis["cost"]),
             _money(kpis["mechanism_receives"]),
+            *(_optimum_cells(kpis) if measured else ()),
         )
     _out.print(table)
     _out.print(_COMPARISON_EXPLAINED.format(money=money), style="dim", highlight=False)
+    if measured:
+        _out.print(_optimum_line(first.kpis, money), style="dim", highlight=False)
     if len(results) > _MOST_COLUMNS:
         return
     _out.print(f"\nBill of each home, {money}", highlight=False)
@@ -341,6 +375,28 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
     for number, home in enumerate(first.households):
         bills.add_row(escape(home["name"]), *(_money(r.households[number]["bill"]) for r in results.values()))
     _out.print(bills)
+
+
+def _optimum_rows(kpis: Mapping[str, Any], money: str) -> list[tuple[str, str, str]]:
+    if kpis["community_optimum"] is None:
+        return []
+    best = f"{_money(kpis['community_optimum'])} {money}"
+    return [("Share of the possible gain", _share(kpis["share_of_gain"]), f"idle is 0 %, the best possible is {best}")]
+
+
+def _optimum_cells(kpis: Mapping[str, Any]) -> tuple[str, str, str]:
+    carbon = "-" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.1f}"
+    return carbon, _share(kpis["share_of_own_gain"]), _share(kpis["share_of_gain"])
+
+
+def _optimum_line(kpis: Mapping[str, Any], money: str) -> str:
+    anarchy = kpis["price_of_anarchy"]
+    return (
+        f"0 % of the gain: idle batteries, no exchange, {_money(kpis['idle_objective'])} {money}. Own gain, of the same"
+        f" meters without exchange: 100 % is each home's own optimum, {_money(kpis['own_optimum'])}. Gain: 100 % is the"
+        f" community as one, {_money(kpis['community_optimum'])}."
+        + ("" if anarchy is None else f" Price of anarchy: {anarchy:.3f}.")
+    )
 
 
 def _losers(result: Result) -> list[str]:

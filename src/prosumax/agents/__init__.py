@@ -1,5 +1,17 @@
 """Agents that do not learn: baselines that every learner is compared with."""
 
+from prosumax.agents.planned import Planner, Task, make_plan, planned, planners
 from prosumax.agents.rules import Policy, Rule, View, assemble_policy, policies
 
-__all__ = ["Policy", "Rule", "View", "assemble_policy", "policies"]
+__all__ = [
+    "Planner",
+    "Policy",
+    "Rule",
+    "Task",
+    "View",
+    "assemble_policy",
+    "make_plan",
+    "planned",
+    "planners",
+    "policies",
+]

@@ -19,6 +19,7 @@ class View(NamedTuple):
         hour: local hour at the start of the step, 0..23.
         step_hours: length of the step.
         params, state: the devices.
+        planned_kw: what a plan made before the run asks of each battery in this step; None without one.
     """
 
     load_kwh: Float[Array, " home"]
@@ -27,6 +28,7 @@ class View(NamedTuple):
     step_hours: Float[Array, ""]
     params: HomeParams
     state: HomeState
+    planned_kw: Float[Array, " home"] | None = None
 
 
 Rule = Callable[[View, PRNGKeyArray], Float[Array, " home"]]

@@ -232,6 +232,10 @@ class Tariff(Model):
     """Fixed fee per home, before VAT."""
     network_fee_per_year: NonNegative = 0.0
     """Fixed fee per home, before VAT."""
+    capacity_per_kw_year: NonNegative = 0.0
+    """For each calendar month's highest mean import of a step, per kW and year, before VAT."""
+    capacity_minimum_kw: NonNegative = 0.0
+    """Highest import that is charged at least (2.5 kW in Flanders)."""
     local_network: Fraction = 1.0
     """Share of the network charge due on energy bought from a neighbour."""
     local_levies: Fraction = 1.0
@@ -277,6 +281,13 @@ class Market(Model):
         return self
 
 
+class Objective(Model):
+    """What optimal policies minimise: all bills, and what is said here."""
+
+    carbon_price_per_kg: NonNegative = 0.0
+    """Weight of a kg of CO2 against money; nobody is billed for it."""
+
+
 class Scenario(Model):
     """A community as a person writes it; `prosumax.build` makes it runnable."""
 
@@ -292,6 +303,7 @@ class Scenario(Model):
     tariff: Tariff
     market: Market = Market()
     network: Network = Network()
+    objective: Objective = Objective()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
 
@@ -313,6 +325,12 @@ class Scenario(Model):
                 raise ValueError(f"market.{field} must name every home once; {odd!r} is missing or unknown")
             if named is not None and len(named) != len(homes):
                 raise ValueError(f"market.{field} names a home twice")
+        return self
+
+    @model_validator(mode="after")
+    def _carbon_is_known(self) -> "Scenario":
+        if self.objective.carbon_price_per_kg and self.tariff.carbon_kg_per_kwh is None:
+            raise ValueError("objective.carbon_price_per_kg needs tariff.carbon_kg_per_kwh")
         return self
 
     @model_validator(mode="after")

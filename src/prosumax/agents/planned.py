@@ -1,0 +1,86 @@
+"""Homes that follow a plan made before the run, by an optimiser that works on the host.
+
+A planner returns the power of every battery in every step; the simulation shows each step's row to the rule
+`follow_plan`, and the battery's physics limit it like any other request.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+from numpy.typing import NDArray
+
+from prosumax.agents.rules import View, policies
+from prosumax.optimum import OnStage, Optima, plan_together
+from prosumax.registry import Registry
+from prosumax.scenario import Scenario
+
+
+class Task(NamedTuple):
+    """What a planner is given.
+
+    Attributes:
+        scenario: with the settings of the controllers.
+        optima: the problem, and its optima once somebody asks for them.
+        homes: the homes that follow this planner.
+        on_stage: progress.
+    """
+
+    scenario: Scenario
+    optima: Optima
+    homes: NDArray[np.int64]
+    on_stage: OnStage
+
+
+Planner = Callable[[Task], NDArray[np.float64]]
+"""A task -> power asked of each battery, kW [step, home]; only the columns of the task's homes are used."""
+
+planners: Registry[Planner] = Registry("planner")
+"""The planner behind each policy that has one, by the policy's name."""
+
+
+def follow_plan(view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
+    """This step of the plan; nothing where nobody planned."""
+    return jnp.zeros_like(view.load_kwh) if view.planned_kw is None else view.planned_kw
+
+
+def planned(name: str, summary: str) -> Callable[[Planner], Planner]:
+    """Decorator that makes a planner available as a policy."""
+    policies.register(name, summary)(follow_plan)
+    return planners.register(name, summary)
+
+
+@planned("optimal", "Perfect foresight: the cheapest plan of each home for itself, without exchange (linear program).")
+def optimal(task: Task) -> NDArray[np.float64]:
+    """Each home's own optimum."""
+    return task.optima.alone.power_kw
+
+
+@planned("community-optimal", "Perfect foresight: the cheapest plan of all homes as one, surplus shared first.")
+def community_optimal(task: Task) -> NDArray[np.float64]:
+    """The optimum of the homes that follow it, as one; the others are left as they are."""
+    problem = task.optima.problem
+    if np.isin(problem.storing, task.homes).all():
+        return task.optima.together.power_kw
+    power = np.zeros_like(problem.net_kwh)
+    power[:, task.homes] = plan_together(problem.of(task.homes), task.on_stage).power_kw
+    return power
+
+
+def make_plan(
+    names: Sequence[str], scenario: Scenario, optima: Optima, on_stage: OnStage
+) -> Float[NDArray[np.float64], "step home"]:
+    """The powers of all homes whose policy plans, zero elsewhere [step, home].
+
+    Arguments:
+        names: each home's policy.
+        scenario, optima, on_stage: for the planners.
+    """
+    plan = np.zeros_like(optima.problem.net_kwh)
+    for name in dict.fromkeys(names):
+        if name in planners:
+            homes = np.flatnonzero([own == name for own in names])
+            plan[:, homes] = planners.get(name, "policy")(Task(scenario, optima, homes, on_stage))[:, homes]
+    return plan

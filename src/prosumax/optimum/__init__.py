@@ -1,0 +1,29 @@
+"""The optimum of any scenario: perfect-foresight linear programs, and the controllers built on them.
+
+The yardstick for every policy: what a home could reach alone, and what the community could reach as one.
+"""
+
+from prosumax.optimum.optima import Optima
+from prosumax.optimum.problem import Problem, capacity_fees, cost_alone, cost_together, pose
+from prosumax.optimum.program import build, solve
+from prosumax.optimum.search import OnStage, Plan, plan_alone, plan_together, replay, silent
+from prosumax.optimum.storage import Physics, best_physics
+
+__all__ = [
+    "OnStage",
+    "Optima",
+    "Physics",
+    "Plan",
+    "Problem",
+    "best_physics",
+    "build",
+    "capacity_fees",
+    "cost_alone",
+    "cost_together",
+    "plan_alone",
+    "plan_together",
+    "pose",
+    "replay",
+    "silent",
+    "solve",
+]
