@@ -82,7 +82,7 @@ def summarise(
         **{f"{party}_receives": amount for party, amount in receipts.items()},
         **_market_figures(exact, accounts),
         **_fairness_figures(exact, accounts, alone - total),
-        **scores(problem, carbon, total, np.asarray(per_home["emissions_kg"])),
+        **scores(problem, carbon, total, np.asarray(per_home["emissions_kg"], np.float64)),
     }
     weight = problem.carbon_price
     carbon_cost = weight * figures["emissions_kg"] if weight else 0.0

@@ -1,5 +1,6 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
+from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
 from prosumax.scenario.network import GENERATED, Network, Operator
 from prosumax.scenario.schema import (
@@ -25,8 +26,13 @@ __all__ = [
     "Battery",
     "CityLearn",
     "CityLearnSolar",
+    "Control",
     "Curve",
+    "FromGeneration",
+    "Generation",
     "Home",
+    "MahtmLoad",
+    "MahtmSolar",
     "Market",
     "Network",
     "Operator",

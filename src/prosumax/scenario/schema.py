@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from prosumax.scenario._model import Fraction, HourOfDay, Model, NonNegative, PositiveFraction
+from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
 from prosumax.scenario.network import Network
 
 
@@ -171,8 +172,10 @@ class Home(Model):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    load: Annotated[SyntheticLoad | Table | CityLearn | Values, Discriminator("source")]
-    solar: Annotated[SyntheticSolar | Table | CityLearnSolar | Values, Discriminator("source")] | None = None
+    load: Annotated[SyntheticLoad | Table | CityLearn | Values | MahtmLoad, Discriminator("source")]
+    solar: Annotated[SyntheticSolar | Table | CityLearnSolar | Values | MahtmSolar, Discriminator("source")] | None = (
+        None
+    )
     battery: Battery | None = None
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
@@ -206,10 +209,11 @@ Price = Annotated[
     | Annotated[TimeOfUse, Tag("time_of_use")]
     | Annotated[Table, Tag("table")]
     | Annotated[CityLearn, Tag("citylearn")]
-    | Annotated[Values, Tag("values")],
+    | Annotated[Values, Tag("values")]
+    | Annotated[FromGeneration, Tag("generation")],
     Discriminator(_price_kind),
 ]
-"""A number, or a table with a `source`: time_of_use, table, citylearn or values."""
+"""A number, or a table with a `source`: time_of_use, table, citylearn, values or generation."""
 
 
 class Tariff(Model):
@@ -304,6 +308,10 @@ class Scenario(Model):
     market: Market = Market()
     network: Network = Network()
     objective: Objective = Objective()
+    generation: Generation | None = None
+    """Where the grid's electricity comes from, for tariff entries with `source: generation`."""
+    mahtm: MahtmWorld = MahtmWorld()
+    control: Control = Control()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
 
@@ -325,6 +333,18 @@ class Scenario(Model):
                 raise ValueError(f"market.{field} must name every home once; {odd!r} is missing or unknown")
             if named is not None and len(named) != len(homes):
                 raise ValueError(f"market.{field} names a home twice")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_are_there(self) -> "Scenario":
+        tariff, homes = self.tariff, self.homes
+        prices = (tariff.energy, tariff.network, tariff.levies, tariff.feed_in, tariff.carbon_kg_per_kwh)
+        if self.generation is None and any(isinstance(price, FromGeneration) for price in prices):
+            raise ValueError("a tariff entry with source generation needs the section `generation`")
+        if self.period.step_minutes != 60 and any(
+            isinstance(part, MahtmLoad | MahtmSolar) for home in homes for part in (home.load, home.solar)
+        ):
+            raise ValueError("homes with source mahtm are hourly; set period.step_minutes to 60")
         return self
 
     @model_validator(mode="after")
