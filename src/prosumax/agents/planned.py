@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
 
 from prosumax.agents.rules import View, policies
-from prosumax.optimum import OnStage, Optima, plan_together
+from prosumax.optimum import OnStage, Optima, forecaster, plan_rolling, plan_together
 from prosumax.registry import Registry
 from prosumax.scenario import Scenario
 
@@ -67,6 +67,27 @@ def community_optimal(task: Task) -> NDArray[np.float64]:
     power = np.zeros_like(problem.net_kwh)
     power[:, task.homes] = plan_together(problem.of(task.homes), task.on_stage).power_kw
     return power
+
+
+def _rolling(task: Task, together: bool) -> NDArray[np.float64]:
+    control, problem = task.scenario.control, task.optima.problem.of(task.homes)
+    horizon = max(1, round(control.horizon_hours / problem.step_hours))
+    forecast = forecaster(problem, control.forecast, horizon, control.forecast_error, task.scenario.seed)
+    power = np.zeros_like(task.optima.problem.net_kwh)
+    power[:, task.homes] = plan_rolling(problem, forecast, horizon, together=together, on_stage=task.on_stage)
+    return power
+
+
+@planned("mpc", "Plans the next hours anew in every step, each home for itself (`control`: horizon, forecast).")
+def mpc(task: Task) -> NDArray[np.float64]:
+    """Rolling horizon for each home; the homes share one program that falls apart into theirs."""
+    return _rolling(task, together=False)
+
+
+@planned("community-mpc", "Plans the next hours anew in every step, all homes as one (`control`: horizon, forecast).")
+def community_mpc(task: Task) -> NDArray[np.float64]:
+    """Rolling horizon for the community."""
+    return _rolling(task, together=True)
 
 
 def make_plan(

@@ -3,6 +3,7 @@
 The yardstick for every policy: what a home could reach alone, and what the community could reach as one.
 """
 
+from prosumax.optimum.mpc import forecaster, plan_rolling
 from prosumax.optimum.optima import Optima
 from prosumax.optimum.problem import Problem, capacity_fees, cost_alone, cost_together, pose
 from prosumax.optimum.program import build, solve
@@ -20,7 +21,9 @@ __all__ = [
     "capacity_fees",
     "cost_alone",
     "cost_together",
+    "forecaster",
     "plan_alone",
+    "plan_rolling",
     "plan_together",
     "pose",
     "replay",

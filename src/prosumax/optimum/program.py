@@ -69,7 +69,7 @@ def solve(
     storing = problem.storing
     model, constant = build(problem, physics, together=together)
     matrices = model.matrices
-    solver = _solver(matrices, {"primal_feasibility_tolerance": _TOLERANCE, "mip_rel_gap": 1e-7, **(options or {})})
+    solver = make_solver(matrices, {"primal_feasibility_tolerance": _TOLERANCE, "mip_rel_gap": 1e-7, **(options or {})})
     if start is not None:
         solver.setBasis(start)
     columns, rows, nonzeros = len(matrices.c), len(matrices.b), int(matrices.A.nnz)
@@ -107,7 +107,7 @@ def solve(
     )
 
 
-def _solver(matrices: Any, options: dict[str, Any]) -> Any:
+def make_solver(matrices: Any, options: dict[str, Any]) -> Any:
     """HiGHS with the program in it; linopy would fill it as well, but HiGHS would write to the terminal meanwhile."""
     import highspy
 

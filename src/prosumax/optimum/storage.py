@@ -52,6 +52,26 @@ def best_physics(battery: BatteryParams, steps: int, step_hours: float, negative
     )
 
 
+def usual_physics(battery: BatteryParams, steps: int, step_hours: float, usual_kw: Float[Array, " home"]) -> Physics:
+    """The battery at one power: its efficiency at `usual_kw`, `soc_min` and `soc_max` as they are; no binaries."""
+    share = usual_kw / battery.charge_kw, usual_kw / battery.discharge_kw
+    charge, discharge = (
+        np.sqrt([np.interp(power, points, curve) for power, points, curve in zip(*rows, strict=True)])
+        for rows in (
+            (share[0], battery.efficiency_power, battery.charge_curve),
+            (share[1], battery.efficiency_power, battery.discharge_curve),
+        )
+    )
+    shape = (steps, len(battery.capacity_kwh))
+    return Physics(
+        np.broadcast_to(charge, shape),
+        np.broadcast_to(discharge, shape),
+        _floor(battery._replace(initial_soc=battery.soc_min), steps, charge * battery.charge_kw * step_hours),
+        np.broadcast_to(battery.soc_max * battery.capacity_kwh, shape),
+        np.zeros(shape, bool),
+    )
+
+
 def _floor(battery: BatteryParams, steps: int, reach_kwh: Float[Array, " home"]) -> Float[Array, "step home"]:
     """`soc_min`, or what a battery can be kept at that starts lower or is too weak for its own standing loss."""
     keep: Any = 1 - battery.standing_loss
