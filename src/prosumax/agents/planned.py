@@ -13,9 +13,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
 
 from prosumax.agents.rules import View, policies
-from prosumax.optimum import OnStage, Optima, forecaster, plan_rolling, plan_together
+from prosumax.community import assemble, read_profiles
+from prosumax.optimum import OnStage, Optima, forecaster, plan_like_the_paper, plan_rolling, plan_together, pose
 from prosumax.registry import Registry
 from prosumax.scenario import Scenario
+
+_OTHER_DRAW = 1_000_003  # distance between the seed of the homes and that of the plan
 
 
 class Task(NamedTuple):
@@ -88,6 +91,17 @@ def mpc(task: Task) -> NDArray[np.float64]:
 def community_mpc(task: Task) -> NDArray[np.float64]:
     """Rolling horizon for the community."""
     return _rolling(task, together=True)
+
+
+@planned("mahtm-paper-solver", "Legacy: the solver run of the MAHTM paper with its defects, to reproduce table 2.")
+def mahtm_paper_solver(task: Task) -> NDArray[np.float64]:
+    """See `plan_like_the_paper`. Where temperatures or noise are drawn, the plan is made on other draws."""
+    played, planned_for, world = task.optima.problem, task.optima.problem, task.scenario.mahtm
+    if world.noise or world.temperature_c is None:
+        other = task.scenario.model_copy(update={"seed": (task.scenario.seed + _OTHER_DRAW) % 2**31})
+        profiles = read_profiles(other)
+        planned_for = pose(other, profiles, assemble(other, profiles))
+    return plan_like_the_paper(planned_for, played)
 
 
 def make_plan(

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from prosumax.agents import assemble_policy, make_plan, planners
+import jax.numpy as jnp
+
+from prosumax.agents import Levelled, Policy, assemble_policy, make_plan, planners, power_levels
 from prosumax.agents import policies as known_policies
 from prosumax.community import Profiles, assemble, read_profiles
 from prosumax.experiments.result import Result
@@ -153,8 +155,14 @@ def _part(on_stage: OnStage, start: float, share: float) -> OnStage:
 
 def _run_one(scenario: Scenario, profiles: Profiles, plan_kw: Any, optima: Optima | None, build_s: float) -> Result:
     community = assemble(scenario, profiles)
+    control = scenario.control
+    decide = assemble_policy(_policies(scenario))
+    policy: Policy | Levelled = decide
+    if control.power_levels is not None:
+        levels = power_levels(control.power_levels, control.power_reach, control.zero_level)
+        policy = Levelled(decide, jnp.asarray(levels, jnp.float32))
     trajectory, compile_s, simulate_s = simulate(
-        community, assemble_policy(_policies(scenario)), scenario.seed, plan_kw if _plans(scenario) else None
+        community, policy, scenario.seed, plan_kw if _plans(scenario) else None
     )
     timing = {"build_s": build_s, "compile_s": compile_s, "simulate_s": simulate_s, "steps": scenario.period.steps}
     if optima is not None:

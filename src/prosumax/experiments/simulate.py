@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax import env, market, tariff
-from prosumax.agents import Policy, View
+from prosumax.agents import Levelled, Policy, View
 from prosumax.community import Community, Series
 from prosumax.profiles.datasets import cache_folder
 
@@ -24,7 +24,7 @@ class Trajectory(NamedTuple):
 
 
 def rollout(
-    community: Community, policy: Policy, key: PRNGKeyArray, plan_kw: Float[Array, "step home"] | None = None
+    community: Community, policy: Policy | Levelled, key: PRNGKeyArray, plan_kw: Float[Array, "step home"] | None = None
 ) -> Trajectory:
     """Run a community under a policy over all its steps; pure, so it may be jitted and batched.
 
@@ -58,7 +58,7 @@ def _bill_alone(community: Community, record: env.Record) -> Float[Array, "step 
 
 
 def simulate(
-    community: Community, policy: Policy, seed: int, plan_kw: np.ndarray | None = None
+    community: Community, policy: Policy | Levelled, seed: int, plan_kw: np.ndarray | None = None
 ) -> tuple[Trajectory, float, float]:
     """Compile once per shape, run, and bring the result to the host.
 

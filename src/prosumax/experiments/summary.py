@@ -74,6 +74,7 @@ def summarise(
     receipts["government"] += float((capacity_fee - capacity_net).sum())
     baseline = record.flows.load_kwh - record.flows.solar_kwh
     citylearn = metrics.citylearn_kpis(record.flows.net_kwh, baseline, accounts.retail, carbon, hours)
+    emissions: Any = per_home["emissions_kg"]
     figures = {
         "cost": total.sum(),
         "cost_without_exchange": alone.sum(),
@@ -82,7 +83,7 @@ def summarise(
         **{f"{party}_receives": amount for party, amount in receipts.items()},
         **_market_figures(exact, accounts),
         **_fairness_figures(exact, accounts, alone - total),
-        **scores(problem, carbon, total, np.asarray(per_home["emissions_kg"], np.float64)),
+        **scores(problem, np.asarray(carbon, np.float64), np.asarray(total, np.float64), emissions),
     }
     weight = problem.carbon_price
     carbon_cost = weight * figures["emissions_kg"] if weight else 0.0

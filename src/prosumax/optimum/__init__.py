@@ -5,6 +5,7 @@ The yardstick for every policy: what a home could reach alone, and what the comm
 
 from prosumax.optimum.mpc import forecaster, plan_rolling
 from prosumax.optimum.optima import Optima
+from prosumax.optimum.paper import plan_like_the_paper
 from prosumax.optimum.problem import Problem, capacity_fees, cost_alone, cost_together, pose
 from prosumax.optimum.program import build, solve
 from prosumax.optimum.search import OnStage, Plan, plan_alone, plan_together, replay, silent
@@ -23,6 +24,7 @@ __all__ = [
     "cost_together",
     "forecaster",
     "plan_alone",
+    "plan_like_the_paper",
     "plan_rolling",
     "plan_together",
     "pose",

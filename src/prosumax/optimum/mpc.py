@@ -124,7 +124,9 @@ class _Window:
             net_kwh=np.zeros((horizon, problem.net_kwh.shape[1])),
             month=np.zeros(horizon, np.int64),
             capacity_price=problem.capacity_price[:1],
-            **{name: np.full(horizon, 1.0) for name in ("buy", "sell", "local")},
+            buy=np.ones(horizon),
+            sell=np.ones(horizon),
+            local=np.ones(horizon),
         )
         usual_kw = np.abs(problem.net_kwh[:, self.storing]).mean(0) / problem.step_hours
         self.physics: Physics = usual_physics(self.battery, horizon, problem.step_hours, usual_kw)
@@ -162,7 +164,8 @@ class _Window:
     def _set_prices(self, now: int) -> None:
         problem, homes = self.problem, len(self.storing)
         ahead = slice(now, now + self.horizon)
-        buy, sell, local = (_filled(series[ahead], self.horizon) for series in (problem.buy, problem.sell, problem.local))
+        offers = (problem.buy, problem.sell, problem.local)
+        buy, sell, local = (_filled(series[ahead], self.horizon) for series in offers)
         costs = {"import": buy - sell, "charge": sell, "discharge": -sell}
         for name, cost in costs.items():
             self._price(name, np.repeat(cost, homes))

@@ -82,12 +82,7 @@ def solve(
             on_stage(f"Optimum of {problem.name}: {size}, {int(line[0]):,} steps of the solver", 0.5)
 
     solver.cbLogging += report
-    solver.run()
-    status = solver.modelStatusToString(solver.getModelStatus())
-    if status != "Optimal":
-        raise _no_optimum(problem, status)
-    found = np.full(int(matrices.vlabels.max()) + 1, np.nan)
-    found[matrices.vlabels] = solver.getSolution().col_value
+    found = run_solver(solver, matrices, problem.name)
 
     def read(name: str) -> NDArray[np.float64]:
         values = np.zeros((steps, homes))
@@ -105,6 +100,21 @@ def solve(
         time.perf_counter() - before,
         solver.getBasis(),
     )
+
+
+def run_solver(solver: Any, matrices: Any, name: str) -> NDArray[np.float64]:
+    """The value of every variable by its linopy label.
+
+    Raises:
+        InputError: there is no optimum; `name` says of what.
+    """
+    solver.run()
+    status = solver.modelStatusToString(solver.getModelStatus())
+    if status != "Optimal":
+        raise _no_optimum(name, status)
+    found = np.full(int(matrices.vlabels.max()) + 1, np.nan)
+    found[matrices.vlabels] = solver.getSolution().col_value
+    return found
 
 
 def make_solver(matrices: Any, options: dict[str, Any]) -> Any:
@@ -134,7 +144,7 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
     that the money of a step is `(buy - sell) i + sell (net + battery)`; as buying costs at least what selling pays, no
     optimum does both at once.
     """
-    linopy, xr = _libraries()
+    linopy, xr = libraries()
     storing = problem.storing
     own = problem.of(storing)
     steps, homes = own.net_kwh.shape
@@ -176,7 +186,12 @@ def _idle_cost(problem: Problem) -> float:
     return float(cost_alone(problem, problem.net_kwh).sum())
 
 
-def _libraries() -> tuple[Any, Any]:
+def libraries() -> tuple[Any, Any]:
+    """Linopy and xarray.
+
+    Raises:
+        InputError: linopy or HiGHS is not installed.
+    """
     try:
         import highspy  # noqa: F401 (linopy needs it and does not say so)
         import linopy
@@ -190,14 +205,14 @@ def _libraries() -> tuple[Any, Any]:
     return linopy, xarray
 
 
-def _no_optimum(problem: Problem, status: str) -> InputError:
+def _no_optimum(name: str, status: str) -> InputError:
     causes = {
         "Infeasible": "no plan keeps all batteries within their limits",
         "Unbounded": "a plan can earn without end",
         "Primal infeasible or unbounded": "no plan keeps all limits, or one can earn without end",
     }
     return InputError(
-        f"{problem.name}: optimum",
+        f"{name}: optimum",
         f"{causes.get(status, 'the solver stopped without one')} (HiGHS says: {status.lower()})",
         "Check the batteries' limits and starting states, and that feed-in prices stay below the prices of buying.",
     )

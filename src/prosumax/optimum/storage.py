@@ -162,7 +162,8 @@ def add_storage(model: Any, battery: BatteryParams, physics: Physics, step_hours
             )
     if physics.both_ways.any():
         which = table(physics.both_ways)
-        charging = model.add_variables(binary=True, coords=which.coords, dims=_DIMS, mask=which, name="charging")
+        places = [np.arange(steps), np.arange(homes)]
+        charging = model.add_variables(binary=True, coords=places, dims=_DIMS, mask=which, name="charging").fillna(0)
         model.add_constraints(charge - table(charge_kwh) * charging <= 0, name="only_charge", mask=which)
         model.add_constraints(
             discharge + table(discharge_kwh) * charging <= table(discharge_kwh), name="only_discharge", mask=which

@@ -75,8 +75,8 @@ class Control(Model):
     forecast: Literal["perfect", "persistence", "noisy"] = "perfect"
     """What `mpc` believes about load and sun: the truth, the same hour of the day before, or the truth with errors."""
     forecast_error: NonNegative = 0.2
-    """Standard deviation of the noisy forecast's error at the end of the horizon, as a share of the home's mean absolute
-    net energy; it grows with the root of the distance."""
+    """Standard deviation of the noisy forecast at the end of the horizon, as a share of the home's mean absolute net
+    energy; it grows with the root of the distance."""
     power_levels: Annotated[int, Field(ge=2, le=1001)] | None = None
     """Batteries can only be asked for this many powers, evenly spread; any power when absent. MAHTM has 40."""
     power_reach: Annotated[float, Field(gt=0, le=10)] = 0.9
