@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
@@ -63,10 +63,7 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the sc
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with data sets, looked at before the cache.")]
 Optimum = Annotated[
     bool | None,
-    typer.Option(
-        "--optimum/--no-optimum",
-        help="Measure by the optimum; when absent only if that takes seconds or a policy needs it.",
-    ),
+    typer.Option("--optimum/--no-optimum", help="Measure by the optimum; when absent if that takes seconds."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")]
 
@@ -155,7 +152,7 @@ def compare(
     if as_json:
         _print_json({name: experiments.to_json(result) for name, result in results.items()})
         return
-    _print_comparison(results)
+    _print_comparison(results, policies=deciding is not None)
     if folder is not None:
         _out.print(f"Report: {folder.resolve() / 'report.html'}", soft_wrap=True, highlight=False)
 
@@ -276,7 +273,7 @@ def _print_result(result: Result) -> None:
         ("Self-consumption", _share(kpis["self_consumption"]), "of the solar energy"),
         ("Self-sufficiency", _share(kpis["self_sufficiency"]), "of the use"),
         ("Highest import", f"{kpis['peak_kw']:,.1f} kW", ""),
-        *_optimum_rows(kpis, money),
+        *([("Share of the possible gain", _share(kpis["share_of_gain"]), "")] if kpis["share_of_gain"] else []),
         ("Emissions", "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
     ]
     for row in rows:
@@ -332,10 +329,13 @@ def _print_properties(measured: Mapping[str, experiments.Properties]) -> None:
     _out.print(_PROPERTIES_EXPLAINED, style="dim", highlight=False)
 
 
-def _print_comparison(results: Mapping[str, Result]) -> None:
+def _print_comparison(results: Mapping[str, Result], policies: bool) -> None:
     first = next(iter(results.values()))
     money = first.scenario.tariff.currency
     _print_title(first.scenario)
+    if policies:
+        _print_gains(results)
+        return
     losing = {name: _losers(result) for name, result in results.items()}
     for name, losers in losing.items():
         if losers:
@@ -345,9 +345,7 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
     _out.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Mechanism", no_wrap=True)
-    measured = any(result.kpis["share_of_gain"] is not None for result in results.values())
-    titles = ("Losers", "Lowest", "Saving", "Gini", "All bills", "Operator")
-    for title in (*titles, *(("kg CO2", "Own gain", "Gain") if measured else ())):
+    for title in ("Losers", "Lowest", "Saving", "Gini", "All bills", "Operator"):
         table.add_column(title, justify="right", no_wrap=True)
     for name, result in results.items():
         kpis = result.kpis
@@ -359,12 +357,12 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
             "-" if kpis["gini"] is None else f"{kpis['gini']:.3f}",
             _money(kpis["cost"]),
             _money(kpis["mechanism_receives"]),
-            *(_optimum_cells(kpis) if measured else ()),
         )
     _out.print(table)
     _out.print(_COMPARISON_EXPLAINED.format(money=money), style="dim", highlight=False)
-    if measured:
-        _out.print(_optimum_line(first.kpis, money), style="dim", highlight=False)
+    if any(result.kpis["share_of_gain"] is not None for result in results.values()):
+        _out.print()
+        _print_gains(results)
     if len(results) > _MOST_COLUMNS:
         return
     _out.print(f"\nBill of each home, {money}", highlight=False)
@@ -377,26 +375,15 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
     _out.print(bills)
 
 
-def _optimum_rows(kpis: Mapping[str, Any], money: str) -> list[tuple[str, str, str]]:
-    if kpis["community_optimum"] is None:
-        return []
-    best = f"{_money(kpis['community_optimum'])} {money}"
-    return [("Share of the possible gain", _share(kpis["share_of_gain"]), f"idle is 0 %, the best possible is {best}")]
-
-
-def _optimum_cells(kpis: Mapping[str, Any]) -> tuple[str, str, str]:
-    carbon = "-" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.1f}"
-    return carbon, _share(kpis["share_of_own_gain"]), _share(kpis["share_of_gain"])
-
-
-def _optimum_line(kpis: Mapping[str, Any], money: str) -> str:
-    anarchy = kpis["price_of_anarchy"]
-    return (
-        f"0 % of the gain: idle batteries, no exchange, {_money(kpis['idle_objective'])} {money}. Own gain, of the same"
-        f" meters without exchange: 100 % is each home's own optimum, {_money(kpis['own_optimum'])}. Gain: 100 % is the"
-        f" community as one, {_money(kpis['community_optimum'])}."
-        + ("" if anarchy is None else f" Price of anarchy: {anarchy:.3f}.")
-    )
+def _print_gains(results: Mapping[str, Result]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Outcome", no_wrap=True)
+    for title in report.GAIN_COLUMNS:
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in report.gain_rows(results):
+        table.add_row(*row)
+    _out.print(table)
+    _out.print(f"\n{report.gain_note(next(iter(results.values())))}", style="dim", highlight=False)
 
 
 def _losers(result: Result) -> list[str]:
