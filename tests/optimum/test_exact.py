@@ -219,6 +219,44 @@ def test_the_simulation_bills_what_the_program_says(seed, policy, mechanism):
     assert (kpis["price_of_anarchy"] or 1) > 1 - 1e-6  # None where the community earns
 
 
+@settings(max_examples=8)
+@given(st.integers(0, 10_000), st.sampled_from(["optimal", "community-optimal", "mpc", "community-mpc"]))
+def test_planned_homes_keep_energy_and_money(seed, policy):
+    """Per home and step energy in is energy out; what homes pay is what others receive, capacity charge included."""
+    source = random_scenario(seed, capacity_per_kw_year=300) | {"policy": policy}
+    result = prosumax.run(source | {"market": {"mechanism": "mid_market_rate"}}, optimum=False)
+    flows = result.trajectory.record.flows
+    energy_in = flows.solar_kwh + flows.discharge_kwh + flows.import_kwh
+    np.testing.assert_allclose(energy_in, flows.load_kwh + flows.charge_kwh + flows.export_kwh, atol=1e-5)
+    for home, spec in zip(result.households, result.scenario.homes, strict=True):
+        number = result.households.index(home)
+        stored = flows.stored_kwh[:, number]
+        capacity = spec.battery.capacity_kwh
+        assert stored.max() <= 0.9 * capacity + 1e-5
+        assert stored.min() >= min(0.1, spec.battery.initial_soc) * capacity * 0.98 - 1e-5  # standing loss only
+        items = home["bill_items"]
+        lowering = items["sold_locally"] + items["feed_in"]
+        added = sum(value for name, value in items.items() if name not in ("sold_locally", "feed_in"))
+        assert home["bill"] == pytest.approx(added - lowering, abs=1e-5)
+    paid = sum(result.kpis[f"{who}_receives"] for who in ("supplier", "network_operator", "government", "mechanism"))
+    assert paid == pytest.approx(result.kpis["cost"], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("policy", "optimum"), [("optimal", "own_optimum"), ("community-optimal", "community_optimum")]
+)
+@pytest.mark.parametrize("name", ["street", "citylearn-2022"])
+def test_a_year_bills_what_the_program_says(name, policy, optimum, request):
+    changes = {"policy": policy, "market.mechanism": "mid_market_rate" if policy != "optimal" else "none"}
+    if name == "citylearn-2022":
+        request.getfixturevalue("citylearn_data")
+        changes |= {"homes.*.battery.efficiency_curve": None, "homes.*.battery.power_curve": None}
+    kpis = prosumax.run(name, changes).kpis
+    assert kpis["objective"] == pytest.approx(kpis[optimum], rel=1e-5)
+    assert kpis[f"{optimum}_bound"] == pytest.approx(kpis[optimum], rel=1e-3)  # fade and standing loss
+
+
 def test_idle_is_zero_percent():
     kpis = prosumax.run(random_scenario(4) | {"policy": "none"}).kpis
     assert kpis["share_of_gain"] == pytest.approx(0, abs=1e-5) == kpis["share_of_own_gain"]

@@ -82,8 +82,22 @@ def test_forty_levels_cost_a_little():
     best = kpis("train", policy="optimal")
     levelled = kpis("train", policy="optimal", **{"control.power_levels": 40})
     with_zero = kpis("train", policy="optimal", **{"control.power_levels": 40, "control.zero_level": True})
-    # A dynamic program over the forty levels reaches -0.8897; rounding the plan cannot do better.
+    # The optimum over the forty levels is -0.8897; rounding the plan cannot do better.
     assert levelled["reward"] < -0.8896 and levelled["reward"] < with_zero["reward"] < best["reward"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("train", [-0.1248, -0.2257, -0.8897]), ("eval", [-0.1225, -0.2197, -0.7837])]
+)
+def test_the_optimum_over_forty_levels(name, expected):
+    """Expected: a dynamic program in other code on a fine grid of states of charge."""
+    found = kpis(name, policy="optimal-levels", **{"control.power_levels": 40})
+    assert scores(found) == pytest.approx(expected, abs=1e-4)
+
+
+def test_many_levels_approach_the_linear_program():
+    lossy = {**LOSSY, "policy": "optimal-levels", "control.power_levels": 401, "control.power_reach": 0.8}
+    assert kpis("train", **lossy)["share_of_own_gain"] == pytest.approx(1, abs=2e-3)
 
 
 def test_levels_are_the_papers():

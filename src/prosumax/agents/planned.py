@@ -12,9 +12,19 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
 
+from prosumax.agents.levels import power_levels
 from prosumax.agents.rules import View, policies
 from prosumax.community import assemble, read_profiles
-from prosumax.optimum import OnStage, Optima, forecaster, plan_like_the_paper, plan_rolling, plan_together, pose
+from prosumax.optimum import (
+    OnStage,
+    Optima,
+    forecaster,
+    plan_levels,
+    plan_like_the_paper,
+    plan_rolling,
+    plan_together,
+    pose,
+)
 from prosumax.registry import Registry
 from prosumax.scenario import Scenario
 
@@ -91,6 +101,16 @@ def mpc(task: Task) -> NDArray[np.float64]:
 def community_mpc(task: Task) -> NDArray[np.float64]:
     """Rolling horizon for the community."""
     return _rolling(task, together=True)
+
+
+@planned("optimal-levels", "The optimum of each home that can only ask for `control.power_levels` powers.")
+def optimal_levels(task: Task) -> NDArray[np.float64]:
+    """Dynamic program over the levels; MAHTM's forty where the scenario names none."""
+    control, problem = task.scenario.control, task.optima.problem
+    levels = power_levels(control.power_levels or 40, control.power_reach, control.zero_level)
+    power = np.zeros_like(problem.net_kwh)
+    power[:, task.homes] = plan_levels(problem.of(task.homes), levels, task.on_stage)
+    return power
 
 
 @planned("mahtm-paper-solver", "Legacy: the solver run of the MAHTM paper with its defects, to reproduce table 2.")

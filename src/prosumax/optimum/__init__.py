@@ -3,6 +3,7 @@
 The yardstick for every policy: what a home could reach alone, and what the community could reach as one.
 """
 
+from prosumax.optimum.discrete import plan_levels
 from prosumax.optimum.mpc import forecaster, plan_rolling
 from prosumax.optimum.optima import Optima
 from prosumax.optimum.paper import plan_like_the_paper
@@ -24,6 +25,7 @@ __all__ = [
     "cost_together",
     "forecaster",
     "plan_alone",
+    "plan_levels",
     "plan_like_the_paper",
     "plan_rolling",
     "plan_together",
