@@ -22,6 +22,7 @@ from prosumax.optimum import (
     plan_alone,
     plan_together,
     pose,
+    program,
     replay,
     solve,
 )
@@ -274,9 +275,34 @@ def test_burning_energy_at_negative_prices_is_not_planned_where_the_battery_cann
     assert kpis["objective"] == pytest.approx(kpis["own_optimum_bound"], abs=1e-4)
 
 
-def test_feed_in_above_retail_gets_a_message():
+@pytest.mark.parametrize("together", [False, True])
+def test_feed_in_above_retail_cannot_be_cheated(together):
+    """One lossless step-wise battery, six steps: the best of 5^6 plans lies on a grid of its powers."""
+    source = random_scenario(2, homes=1, steps=6)
+    source["tariff"] = {"energy": 0.2, "feed_in": {"source": "values", "values": [0.3, 0.1, 0.5]}}
+    source["objective"] = {"carbon_price_per_kg": 0}
+    source["homes"][0]["load"]["values"] = [1.0, 0.0, 2.0, 1.0, 1.0, 0.0]
+    source["homes"][0]["solar"]["values"] = [0.0, 2.0, 1.0, 3.0, 0.0, 0.0]
+    source["homes"][0]["battery"] = {
+        "capacity_kwh": 4, "charge_kw": 2, "charge_efficiency": 1, "discharge_efficiency": 1
+    }  # fmt: skip
+    problem = posed(source)
+    best = np.inf
+    for powers in itertools.product(range(-2, 3), repeat=6):
+        stored = np.cumsum(powers)
+        if stored.min() >= 0 and stored.max() <= 4:
+            best = min(best, cost_alone(problem, problem.net_kwh + np.array(powers, float)[:, None]).sum())
+    plan = (plan_together if together else plan_alone)(problem)
+    assert plan.objective == pytest.approx(best, abs=1e-5) == plan.bound
+
+
+def test_what_is_not_solved_gets_a_message(monkeypatch):
+    dear = {"tariff.feed_in": 0.9}
     with pytest.raises(InputError, match=r"tariff.feed_in.*in step 0, where a kWh.*unbounded"):
-        plan_alone(posed(random_scenario(1), {"tariff.feed_in": 0.9}))
+        prosumax.run(random_scenario(1), {**dear, "policy": "mpc"}, optimum=False)
+    monkeypatch.setattr(program, "MOST_BINARIES", 35)
+    with pytest.raises(InputError, match="has 36 batteries times steps with negative prices or a feed-in price above"):
+        plan_alone(posed(random_scenario(1), dear))
 
 
 def test_an_infeasible_program_gets_a_message():

@@ -6,19 +6,19 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from prosumax.optimum import Optima, Problem, cost_alone, cost_together
+from prosumax.optimum import Optima, Problem, binaries, cost_alone, cost_together
 
 Array = NDArray[np.float64]
 
 AUTOMATIC_SIZE = 20_000
-"""Batteries times steps up to which every run is measured unasked: seconds of work."""
+"""Batteries times steps up to which every run is measured unasked: seconds of work, if no binaries are needed."""
 
 
 def worth_measuring(problem: Problem) -> bool:
     """Whether the optimum is a matter of seconds and the solver is there."""
     from importlib.util import find_spec
 
-    small = len(problem.net_kwh) * len(problem.storing) <= AUTOMATIC_SIZE
+    small = len(problem.net_kwh) * len(problem.storing) <= AUTOMATIC_SIZE and not binaries(problem)
     installed = find_spec("linopy") is not None and find_spec("highspy") is not None
     return small and (installed or not len(problem.storing))
 

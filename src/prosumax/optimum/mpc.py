@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.household import battery as _battery
-from prosumax.optimum.problem import Array, Problem
+from prosumax.optimum.problem import Array, Problem, check_bounded
 from prosumax.optimum.program import OnStage, build, make_solver
 from prosumax.optimum.search import silent
 from prosumax.optimum.storage import Physics, power_limits, usual_physics
@@ -86,6 +86,7 @@ def plan_rolling(
     Raises:
         InputError: linopy or HiGHS is not installed, or a step has no plan.
     """
+    check_bounded(problem)
     storing = problem.storing
     power = np.zeros_like(problem.net_kwh)
     if not len(storing):

@@ -103,7 +103,7 @@ def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Proble
 
 
 def check_bounded(problem: Problem) -> None:
-    """A meter nets within a step, so nobody can earn by buying and selling at once; a linear program would.
+    """For programs without binaries, in which one could earn by buying and selling at once (a meter nets them).
 
     Raises:
         InputError: selling to the grid pays more than buying from it costs, so that the cheapest plan is unbounded.
@@ -114,8 +114,8 @@ def check_bounded(problem: Problem) -> None:
         raise InputError(
             f"{problem.name}: tariff.feed_in",
             f"is {problem.sell[step]:g} in step {step}, where a kWh from the grid costs {problem.buy[step]:g} "
-            f"({int(wrong.sum())} such steps): the optimum is unbounded",
-            "The optimum needs feed-in prices that are at most the all-in price of buying.",
+            f"({int(wrong.sum())} such steps): the plan is unbounded",
+            "Use policy optimal, which takes such steps into account, or lower the feed-in price.",
         )
 
 

@@ -9,11 +9,16 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
-from prosumax.optimum.problem import Array, Problem, check_bounded, cost_alone
+from prosumax.optimum.problem import Array, Problem, cost_alone
 from prosumax.optimum.storage import Physics, add_storage
 
 OnStage = Callable[[str, float], None]
 
+MOST_BINARIES = 20_000
+"""Beyond that a mixed-integer program may take hours."""
+
+_TIME_LIMIT_S = 60.0  # of a program with binaries, whose gap is then reported
+_GAP = 1e-6
 _TOLERANCE = 1e-9  # of feasibility; HiGHS's own 1e-7 kWh adds up over a year of minutes
 
 
@@ -24,6 +29,7 @@ class Solution(NamedTuple):
         charge_kwh, discharge_kwh: at the AC side [step, home], zero for homes without a battery.
         stored_kwh: after each step [step, home].
         objective: money, fees and constants included.
+        bound: no plan of this program costs less; below the objective only where binaries ran out of time.
         columns, rows, nonzeros: size of the program.
         seconds: building and solving.
         basis: of the solver, to start the next program from.
@@ -33,6 +39,7 @@ class Solution(NamedTuple):
     discharge_kwh: Float[Array, "step home"]
     stored_kwh: Float[Array, "step home"]
     objective: float
+    bound: float
     columns: int
     rows: int
     nonzeros: int
@@ -63,13 +70,21 @@ def solve(
     Raises:
         InputError: linopy or HiGHS is not installed, or there is no optimum.
     """
-    check_bounded(problem)
+    _check_size(problem)
     before = time.perf_counter()
     steps, homes = problem.net_kwh.shape
     storing = problem.storing
     model, constant = build(problem, physics, together=together)
     matrices = model.matrices
-    solver = make_solver(matrices, {"primal_feasibility_tolerance": _TOLERANCE, "mip_rel_gap": 1e-7, **(options or {})})
+    solver = make_solver(
+        matrices,
+        {
+            "primal_feasibility_tolerance": _TOLERANCE,
+            "mip_rel_gap": _GAP,
+            "time_limit": _TIME_LIMIT_S if binaries(problem) else np.inf,
+            **(options or {}),
+        },
+    )
     if start is not None:
         solver.setBasis(start)
     columns, rows, nonzeros = len(matrices.c), len(matrices.b), int(matrices.A.nnz)
@@ -94,12 +109,29 @@ def solve(
         read("discharge"),
         read("stored"),
         float(solver.getInfo().objective_function_value) + constant,
+        float(solver.getInfo().mip_dual_bound if binaries(problem) else solver.getInfo().objective_function_value)
+        + constant,
         columns,
         rows,
         nonzeros,
         time.perf_counter() - before,
         solver.getBasis(),
     )
+
+
+def binaries(problem: Problem) -> int:
+    """How many yes-or-no decisions the program has: steps in which one way of cheating must be ruled out."""
+    negative = int(((problem.buy < 0) | (problem.sell < 0)).sum())
+    return (negative + int((problem.sell > problem.buy).sum())) * len(problem.storing)
+
+
+def _check_size(problem: Problem) -> None:
+    if (count := binaries(problem)) > MOST_BINARIES:
+        raise InputError(
+            f"{problem.name}: optimum",
+            f"has {count:,} batteries times steps with negative prices or a feed-in price above the price of buying",
+            f"The solver decides at most {MOST_BINARIES:,} of them; shorten the period or change the tariff.",
+        )
 
 
 def run_solver(solver: Any, matrices: Any, name: str) -> NDArray[np.float64]:
@@ -110,7 +142,8 @@ def run_solver(solver: Any, matrices: Any, name: str) -> NDArray[np.float64]:
     """
     solver.run()
     status = solver.modelStatusToString(solver.getModelStatus())
-    if status != "Optimal":
+    out_of_time = status == "Time limit reached" and solver.getInfo().primal_solution_status == 2  # a feasible plan
+    if status != "Optimal" and not out_of_time:
         raise _no_optimum(name, status)
     found = np.full(int(matrices.vlabels.max()) + 1, np.nan)
     found[matrices.vlabels] = solver.getSolution().col_value
@@ -141,8 +174,8 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
     """The linopy model of a problem, and what its objective leaves out because no plan changes it.
 
     Arguments as in `solve`. A home's import `i` is a variable and its export `e = i - net - battery` an expression, so
-    that the money of a step is `(buy - sell) i + sell (net + battery)`; as buying costs at least what selling pays, no
-    optimum does both at once.
+    that the money of a step is `(buy - sell) i + sell (net + battery)`. Where buying costs at least what selling pays,
+    no optimum does both at once; elsewhere a binary decides.
     """
     linopy, xr = libraries()
     storing = problem.storing
@@ -159,6 +192,17 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
     model.add_constraints(imported - battery >= net, name="meter")
     cost = (series(problem.buy - problem.sell) * imported).sum() + (series(problem.sell) * battery).sum()
     constant = float(problem.sell @ own.net_kwh.sum(1)) + problem.fees * homes
+    paid_to_import = problem.sell > problem.buy
+    if paid_to_import.any():
+        # Buying to sell would earn in these steps; a meter does one or the other.
+        which = xr.DataArray(np.broadcast_to(paid_to_import[:, None], net.shape), dims=("step", "home"))
+        places = [np.arange(steps), np.arange(homes)]
+        buying = model.add_variables(binary=True, coords=places, dims=("step", "home"), mask=which, name="buying")
+        buying = buying.fillna(0)
+        most_in = np.maximum(net, 0) + own.battery.charge_kw * problem.step_hours
+        most_out = np.maximum(-net, 0) + own.battery.discharge_kw * problem.step_hours
+        model.add_constraints(imported - most_in * buying <= 0, name="only_import", mask=which)
+        model.add_constraints(imported - battery + most_out * buying <= most_out + net, name="only_export", mask=which)
     if problem.capacity_price.any():
         months = len(problem.capacity_price)
         least = xr.DataArray(np.full((months, homes), problem.capacity_minimum_kw), dims=("month", "home"))

@@ -100,7 +100,7 @@ def _search(problem: Problem, together: bool, on_stage: OnStage) -> Plan:
         solution = solve(problem, physics, together=together, on_stage=step, start=basis)
         seconds, basis = seconds + solution.seconds, solution.basis
         if number == 0:
-            bound = solution.objective - _topping_up(problem, battery, physics)
+            bound = solution.bound - _topping_up(problem, battery, physics)
         asked = (solution.charge_kwh - solution.discharge_kwh) / problem.step_hours
         played = replay(battery, asked[:, storing], problem.step_hours)
         meters = problem.net_kwh.copy()
