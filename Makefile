@@ -7,10 +7,10 @@ BIN := .venv/bin
 run: $(BIN)/prosumax
 	$(BIN)/prosumax run street
 
-test: $(BIN)/prosumax lint
+test: $(BIN)/prosumax .venv/simbench lint
 	$(BIN)/pytest -q -m "not slow"
 
-test-all: $(BIN)/prosumax lint
+test-all: $(BIN)/prosumax .venv/simbench lint
 	$(BIN)/pytest -q
 
 lint: $(BIN)/prosumax
@@ -26,6 +26,7 @@ format: $(BIN)/prosumax
 bench: $(BIN)/prosumax
 	$(BIN)/python benchmarks/community.py
 	$(BIN)/python benchmarks/clearing.py
+	$(BIN)/python benchmarks/network.py
 
 # The report as a browser shows it, for the README. Needs Chromium.
 picture: $(BIN)/prosumax
@@ -41,6 +42,11 @@ $(BIN)/prosumax: pyproject.toml constraints.txt
 	  { echo "prosumax needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+# One of the networks that power flows are checked on; apart from the rest because it is a download of 91 MB.
+.venv/simbench: $(BIN)/prosumax
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt simbench
 	@touch $@
 
 clean:

@@ -6,6 +6,7 @@ import os
 from jaxtyping import install_import_hook
 
 _CHECKED = ["prosumax.household", "prosumax.market", "prosumax.tariff", "prosumax.env", "prosumax.agents"]
+_CHECKED += ["prosumax.network"]
 
 with install_import_hook(_CHECKED, "beartype.beartype"):
     import prosumax  # noqa: F401

@@ -8,8 +8,20 @@ Homes with load, solar and batteries trade electricity under a choice of rules a
 """
 
 from prosumax.community import Community, build
+from prosumax.env import CommunityEnv, make
 from prosumax.errors import InputError
 from prosumax.experiments import Result, compare, run
 from prosumax.scenario import Scenario, load_scenario
 
-__all__ = ["Community", "InputError", "Result", "Scenario", "build", "compare", "load_scenario", "run"]
+__all__ = [
+    "Community",
+    "CommunityEnv",
+    "InputError",
+    "Result",
+    "Scenario",
+    "build",
+    "compare",
+    "load_scenario",
+    "make",
+    "run",
+]

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from prosumax import experiments, profiles, report
+from prosumax import cli_study, experiments, profiles, report
 from prosumax.agents import policies as known_policies
 from prosumax.errors import InputError
 from prosumax.experiments import Result
@@ -132,7 +132,7 @@ def compare(
     if deciding is not None and not deciding:
         raise InputError("--policies", "is empty", f"Name some of: {', '.join(known_policies)}.")
     if out is not None or not as_json:
-        experiments.check_folder(out or Path("results") / "new", comparison=True)
+        experiments.check_folder(out or Path("results") / "new", "comparison")
     with _progress() as on_stage:
         results = experiments.compare(
             scenario,
@@ -232,6 +232,9 @@ def _progress() -> Iterator[OnStage]:
         yield on_stage
 
 
+app.command("study")(cli_study.command(_progress))
+
+
 def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:
     if out is None and as_json:
         return None
@@ -276,15 +279,15 @@ def _print_result(result: Result) -> None:
         *([("Share of the possible gain", _share(kpis["share_of_gain"]), "")] if kpis["share_of_gain"] else []),
         ("Emissions", "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
     ]
-    for row in rows:
+    for row in (*rows, *_network_rows(result)):
         summary.add_row(*row)
     _out.print(summary)
     _out.print()
     _out.print(
         f"Each home: bill and saving in {money}, its meter in kWh, self-consumption", style="dim", highlight=False
     )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Home", no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Home", no_wrap=True, max_width=14)
     table.add_column("Has", no_wrap=True)
     # A name may be cut, a number never.
     for title, width in (("Bill", 11), ("Saving", 9), ("Import", 8), ("Export", 8), ("Self-cons.", 10)):
@@ -310,6 +313,30 @@ def _print_result(result: Result) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _network_rows(result: Result) -> list[tuple[str, str, str]]:
+    """What the wires have to say, if there are any."""
+    wires, spec = result.kpis["network"], result.scenario.network
+    if wires is None:
+        return []
+    money = result.scenario.tariff.currency
+    rows = [
+        ("Lost on the wires", f"{wires['loss_kwh']:,.0f} kWh", f"{_share(wires['loss_share'])}, network {spec.kind}"),
+        ("Fullest line", _share(wires["highest_line_loading"]), f"over 100 % in {wires['overload_hours']:,.0f} h"),
+    ]
+    if wires["highest_transformer_loading"] is not None:
+        rows.append(("Fullest transformer", _share(wires["highest_transformer_loading"]), ""))
+    if wires.get("lowest_voltage") is not None:
+        band = f"{wires['lowest_voltage']:.3f} .. {wires['highest_voltage']:.3f}"
+        rows.append(("Voltage", f"{band} pu", f"outside +-10 % in {wires['voltage_violation_hours']:,.0f} h"))
+    if spec.operator.fees:
+        rows.append(("Fees to the network operator", f"{_money(wires['fees'])} {money}", "on trades"))
+    if spec.operator.intervention == "curtail":
+        rows.append(("Curtailed", f"{wires['curtailed_kwh']:,.0f} kWh", f"in {wires['interventions']:,} steps"))
+    if spec.operator.intervention == "penalise":
+        rows.append(("Penalised trade", f"{wires['penalised_kwh']:,.0f} kWh", f"in {wires['interventions']:,} steps"))
+    return rows
 
 
 def _print_properties(measured: Mapping[str, experiments.Properties]) -> None:

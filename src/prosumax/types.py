@@ -88,10 +88,43 @@ class Prices(NamedTuple):
         return self.retail - self.local_charges
 
 
+class Dispatch(NamedTuple):
+    """What every home decides in a step when it steers its battery and trades what is left over.
+
+    Attributes:
+        battery_kw: power asked of the battery, positive charges; limited to what it can do.
+        price: limit price per kWh of the order that results, whichever side it is on; NaN tells the truth.
+        partner: index of the neighbour it would rather trade with, or `ANYONE`, or `GRID`.
+    """
+
+    battery_kw: Float[Array, " home"]
+    price: Float[Array, " home"]
+    partner: Int[Array, " home"]
+
+
+class Bid(NamedTuple):
+    """What every home decides in a step when it names what it trades, and its battery covers the difference.
+
+    Attributes:
+        quantity_kwh: what it orders; positive buys, negative sells; limited to what it can deliver or take.
+        price: limit price per kWh; NaN tells the truth.
+        partner: as in `Dispatch`.
+    """
+
+    quantity_kwh: Float[Array, " home"]
+    price: Float[Array, " home"]
+    partner: Int[Array, " home"]
+
+
+Action = Dispatch | Bid
+"""The two control styles of an environment."""
+
+
 class Flows(NamedTuple):
     """Energy through one home in one step, kWh at the home's AC bus, all >= 0.
 
-    `load + charge + export = solar + discharge + import` holds by construction of the meter;
+    `load + charge + export + curtailed = solar + discharge + import` holds by construction of the meter;
+    `curtailed` is solar energy that the network operator did not let out;
     `stored` is inside the battery, so `stored_after = stored_before + charge - discharge - loss`.
     """
 
@@ -103,6 +136,7 @@ class Flows(NamedTuple):
     stored_kwh: Float[Array, " home"]
     import_kwh: Float[Array, " home"]
     export_kwh: Float[Array, " home"]
+    curtailed_kwh: Float[Array, " home"]
 
     @property
     def net_kwh(self) -> Float[Array, " home"]:

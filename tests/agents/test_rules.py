@@ -9,6 +9,7 @@ import prosumax
 from prosumax.agents import View, assemble_policy, policies
 from prosumax.env import initial_state
 from prosumax.errors import InputError
+from prosumax.types import ANYONE, GRID, Prices
 
 
 @pytest.fixture
@@ -18,22 +19,22 @@ def view_at(tiny):
     def view(hour=12, step=1):
         series = community.series
         homes = initial_state(community).homes
-        return View(
-            series.load_kwh[step], series.solar_kwh[step], jnp.int32(hour), jnp.float32(0.5), community.homes, homes
-        )
+        load, solar, prices = series.load_kwh[step], series.solar_kwh[step], Prices(*jnp.float32([OFFERS] * 2).T)
+        return View(load, solar, jnp.int32(hour), jnp.float32(0.5), prices, community.homes, homes)
 
     return view
 
 
 KEY = jax.random.key(0)
+OFFERS = (0.35, 0.05, 0.10)  # retail, feed-in, charges on local trade
 
 
 def test_nothing_and_self_consumption(view_at):
-    np.testing.assert_array_equal(policies.get("none", "")(view_at(), KEY), [0, 0])
+    np.testing.assert_array_equal(policies.get("none", "")(view_at(), KEY).battery_kw, [0, 0])
     # Home 0 has 3 - 0.5 kWh of surplus in half an hour: 5 kW; home 1 needs 2 kWh: 4 kW.
-    np.testing.assert_allclose(policies.get("self-consumption", "")(view_at(), KEY), [5, -4])
+    np.testing.assert_allclose(policies.get("self-consumption", "")(view_at(), KEY).battery_kw, [5, -4])
     # A home without battery is never asked.
-    np.testing.assert_allclose(assemble_policy(["self-consumption"] * 2)(view_at(), KEY), [5, 0])
+    np.testing.assert_allclose(assemble_policy(["self-consumption"] * 2)(view_at(), KEY).battery_kw, [5, 0])
 
 
 # Hour in CityLearn's count (1 is 00:00-01:00) -> fraction of nominal power, read off its three controllers.
@@ -56,19 +57,35 @@ HOURS = {
 @pytest.mark.parametrize("name", HOURS)
 def test_hour_maps(view_at, name):
     for hour, fraction in HOURS[name].items():
-        power = policies.get(name, "")(view_at(hour - 1), KEY)
+        power = policies.get(name, "")(view_at(hour - 1), KEY).battery_kw
         assert float(power[0]) == pytest.approx(5 * fraction, rel=1e-6)
 
 
 def test_zero_intelligence_stays_within_the_limits(view_at):
-    draws = jax.vmap(lambda key: policies.get("zero-intelligence", "")(view_at(), key))(jax.random.split(KEY, 500))
+    actions = jax.vmap(lambda key: policies.get("zero-intelligence", "")(view_at(), key))(jax.random.split(KEY, 500))
+    draws = actions.battery_kw
     assert (jnp.abs(draws[:, 0]) <= 5).all() and float(jnp.abs(draws[:, 0].mean())) < 0.5
     assert float(draws[:, 0].std()) == pytest.approx(10 / 12**0.5, rel=0.1)  # uniform over 10 kW
     assert (draws[:, 1] == 0).all()
+    # Between what the grid pays and what a neighbour's kWh saves: nobody can lose against the grid.
+    assert float(actions.price.min()) >= 0.05 and float(actions.price.max()) <= 0.25
+    assert float(actions.price.std()) == pytest.approx(0.2 / 12**0.5, rel=0.1)
+    assert (actions.partner == ANYONE).all()
+
+
+def test_marlems_zero_intelligence_draws_a_partner(view_at):
+    rule = policies.get("marlem-zero-intelligence", "")
+    partner = np.asarray(jax.vmap(lambda key: rule(view_at(), key).partner)(jax.random.split(KEY, 900)))
+    # Two homes: each draws one of itself (no preference), the other, and the grid.
+    for home, other in ((0, 1), (1, 0)):
+        values, counts = np.unique(partner[:, home], return_counts=True)
+        assert values.tolist() == sorted([GRID, ANYONE, other])
+        assert counts.min() > 230  # of 300 expected; five standard deviations
 
 
 def test_homes_may_differ(view_at):
     mixed = assemble_policy(["citylearn-basic-rbc", "none"])(view_at(0), KEY)
-    np.testing.assert_allclose(mixed, [5 * 0.091, 0])
+    np.testing.assert_allclose(mixed.battery_kw, [5 * 0.091, 0])
+    assert np.isnan(mixed.price).all()
     with pytest.raises(InputError, match="Did you mean 'self-consumption'"):
         assemble_policy(["self-consumtion"])

@@ -18,7 +18,20 @@ HOMES, STEPS = 4, 24
 RULES = [name for name in policies if name != "citylearn-basic-rbc"][:HOMES]
 
 
-def random_scenario(seed: int, mechanism: str = "mid_market_rate") -> dict:
+NETWORKS = {
+    "path": {"kind": "mesh", "flow": "path", "capacity_kw": 40, "operator": {"fees": True, "intervention": "penalise"}},
+    "linear": {"kind": "tree", "flow": "linear", "operator": {"fees": True, "frequency": 0.5, "adaptive": True}},
+    "ac": {
+        "kind": "line",
+        "section_km": 0.5,
+        "capacity_kw": 60,
+        "trade_limit": "price",
+        "operator": {"fees": True, "intervention": "curtail", "cross_zone": 0.1},
+    },
+}
+
+
+def random_scenario(seed: int, mechanism: str = "mid_market_rate", wires: str | None = None) -> dict:
     """A scenario anybody could have written: every field drawn within what is allowed."""
     rng = np.random.default_rng(seed)
 
@@ -70,11 +83,12 @@ def random_scenario(seed: int, mechanism: str = "mid_market_rate") -> dict:
         "homes": homes,
         "tariff": tariff,
         "market": {"mechanism": mechanism},
+        "network": {} if wires is None else NETWORKS[wires],
     }
 
 
-def community_of(seed: int, mechanism: str = "mid_market_rate") -> Community:
-    return prosumax.build(prosumax.load_scenario(random_scenario(seed, mechanism)))
+def community_of(seed: int, mechanism: str = "mid_market_rate", wires: str | None = None) -> Community:
+    return prosumax.build(prosumax.load_scenario(random_scenario(seed, mechanism, wires)))
 
 
 POLICY = assemble_policy(RULES)
@@ -83,26 +97,31 @@ play = jax.jit(rollout)
 
 # One mechanism of each make; what holds for the others is tested stage by stage in tests/market.
 @pytest.mark.parametrize(
-    "mechanism",
+    ("mechanism", "wires"),
     [
-        "none",
-        "mid_market_rate",
-        "key_static",
-        "double_auction",
-        "preferred_partners",
-        "continuous_double_auction",
-        "vcg",
+        ("none", None),
+        ("mid_market_rate", None),
+        ("key_static", None),
+        ("double_auction", None),
+        ("preferred_partners", None),
+        ("continuous_double_auction", None),
+        ("vcg", None),
+        ("preferred_partners", "path"),
+        ("mid_market_rate", "linear"),
+        ("double_auction", "ac"),
+        ("mid_market_rate", "ac"),
     ],
 )
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**31))
-def test_energy_and_money(mechanism, seed):
-    community = community_of(seed, mechanism)
+def test_energy_and_money(mechanism, wires, seed):
+    community = community_of(seed, mechanism, wires)
     trajectory = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), play(community, POLICY, jax.random.key(seed)))
-    flows, local, bill, reputation = trajectory.record
+    flows, local, bill, reputation, grid = trajectory.record
     atol = 2e-5  # single precision on some 10 kWh or euros per step
     energy_in = flows.solar_kwh + flows.discharge_kwh + flows.import_kwh
-    np.testing.assert_allclose(energy_in, flows.load_kwh + flows.charge_kwh + flows.export_kwh, atol=atol)
+    energy_out = flows.load_kwh + flows.charge_kwh + flows.export_kwh + flows.curtailed_kwh
+    np.testing.assert_allclose(energy_in, energy_out, atol=atol)
     assert (flows.import_kwh * flows.export_kwh == 0).all()
     stored = np.concatenate(
         [[np.asarray(community.homes.battery.initial_soc * community.homes.battery.capacity_kwh)], flows.stored_kwh]
@@ -118,12 +137,18 @@ def test_energy_and_money(mechanism, seed):
     charges = grid_kwh * (series.energy + series.network + series.levies) + rates.supplier_fee + rates.network_fee
     charges += local.bought_kwh * (rates.local_network * series.network + rates.local_levies * series.levies)
     outside = charges * (1 + rates.vat) - (flows.export_kwh - local.sold_kwh) * series.feed_in
-    np.testing.assert_allclose(bill.total, outside + local.paid - local.earned, atol=2e-5)
+    np.testing.assert_allclose(bill.total, outside + local.paid - local.earned + bill.network_fees, atol=2e-5)
     received = receipts(bill)
     np.testing.assert_allclose(sum(received.values()), bill.total.sum(1), atol=1e-9)
     if mechanisms.get(mechanism, "").balance == "balanced":
         np.testing.assert_allclose(received["mechanism"], 0, atol=atol)
     assert (reputation >= 0).all() and (reputation <= 1).all()
+    if grid is not None:
+        np.testing.assert_allclose(bill.network_fees.sum(1), grid.fee_terms.sum(1), atol=atol)
+        assert (flows.curtailed_kwh <= flows.solar_kwh + atol).all() and (flows.curtailed_kwh >= 0).all()
+        through = (flows.import_kwh + flows.export_kwh).sum(1) + 1e-3
+        gap = grid.source_kwh - flows.net_kwh.sum(1) - grid.loss_kwh
+        assert (abs(gap) < 1e-4 * through)[grid.residual < 1e-4].all()
 
 
 @settings(max_examples=10)

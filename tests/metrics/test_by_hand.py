@@ -19,7 +19,7 @@ CARBON = np.array([0.1, 0.2, 0.3, 0.4])
 
 def example(xp=np):
     zeros = np.zeros_like(NET)
-    parts = (LOAD, SOLAR, CHARGE, DISCHARGE, zeros, zeros, np.maximum(NET, 0), np.maximum(-NET, 0))
+    parts = (LOAD, SOLAR, CHARGE, DISCHARGE, zeros, zeros, np.maximum(NET, 0), np.maximum(-NET, 0), zeros)
     flows = Flows(*(xp.asarray(part) for part in parts))
     bought, sold = np.stack([zeros[:, 0], SHARED], 1), np.stack([SHARED, zeros[:, 0]], 1)
     return flows, Fills(*(xp.asarray(part) for part in (bought, sold, zeros, zeros)))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import prosumax
-from prosumax.community import assemble, read_profiles
+from prosumax.community import assemble
 from prosumax.errors import InputError
+from prosumax.inputs import read_profiles
 from prosumax.optimum import (
     best_physics,
     build,
@@ -228,7 +229,9 @@ def test_planned_homes_keep_energy_and_money(seed, policy):
     result = prosumax.run(source | {"market": {"mechanism": "mid_market_rate"}}, optimum=False)
     flows = result.trajectory.record.flows
     energy_in = flows.solar_kwh + flows.discharge_kwh + flows.import_kwh
-    np.testing.assert_allclose(energy_in, flows.load_kwh + flows.charge_kwh + flows.export_kwh, atol=1e-5)
+    np.testing.assert_allclose(
+        energy_in, flows.load_kwh + flows.charge_kwh + flows.export_kwh + flows.curtailed_kwh, atol=1e-5
+    )
     for home, spec in zip(result.households, result.scenario.homes, strict=True):
         number = result.households.index(home)
         stored = flows.stored_kwh[:, number]

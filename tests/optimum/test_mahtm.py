@@ -10,7 +10,7 @@ import pytest
 import prosumax
 from prosumax import profiles
 from prosumax.agents import power_levels
-from prosumax.community import read_profiles
+from prosumax.inputs import read_profiles
 
 pytest.importorskip("linopy")
 SCORES = ("price_score", "emission_score", "reward")

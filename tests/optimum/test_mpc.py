@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import prosumax
-from prosumax.community import assemble, read_profiles
+from prosumax.community import assemble
+from prosumax.inputs import read_profiles
 from prosumax.optimum import forecaster, pose
 
 pytest.importorskip("linopy")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prosumax.errors import InputError
-from prosumax.profiles import _table_file
+from prosumax.profiles import table_file
 from prosumax.profiles.tables import read_table
 
 Writer = Callable[..., Path]
@@ -628,13 +628,13 @@ def test_unknown_options(write: Writer) -> None:
 
 def test_a_hundred_homes_parse_one_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    parse_text = _table_file._parse_text
+    parse_text = table_file._parse_text
 
     def counted(file_name: str, raw: bytes) -> tuple[pd.DataFrame, str]:
         calls.append(1)
         return parse_text(file_name, raw)
 
-    monkeypatch.setattr(_table_file, "_parse_text", counted)
+    monkeypatch.setattr(table_file, "_parse_text", counted)
     stamps = pd.date_range("2023-01-02", periods=96, freq="15min")
     load = np.round(np.random.default_rng(0).random((96, 100)), 4)
     frame = pd.DataFrame(load, columns=[f"home_{home}_kwh" for home in range(100)])

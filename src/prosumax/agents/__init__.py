@@ -2,7 +2,7 @@
 
 from prosumax.agents.levels import Levelled, power_levels
 from prosumax.agents.planned import Planner, Task, make_plan, planned, planners
-from prosumax.agents.rules import Policy, Rule, View, assemble_policy, policies
+from prosumax.agents.rules import Policy, Rule, View, assemble_policy, dispatch, policies
 
 __all__ = [
     "Levelled",
@@ -12,6 +12,7 @@ __all__ = [
     "Task",
     "View",
     "assemble_policy",
+    "dispatch",
     "make_plan",
     "planned",
     "planners",

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax.agents.rules import Policy, View
+from prosumax.types import Dispatch
 
 
 def power_levels(count: int, reach: float = 0.9, zero: bool = False) -> Float[np.ndarray, " level"]:
@@ -34,9 +35,10 @@ class Levelled(NamedTuple):
     policy: Policy
     levels: Float[Array, " level"]
 
-    def __call__(self, view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
-        """Power asked of every home's battery, kW; of two levels as near, the lower."""
+    def __call__(self, view: View, key: PRNGKeyArray) -> Dispatch:
+        """What the policy does, its power moved to the nearest level; of two as near, the lower."""
         capacity = view.params.battery.capacity_kwh
-        asked = self.policy(view, key) / jnp.where(capacity > 0, capacity, 1.0)
+        action = self.policy(view, key)
+        asked = action.battery_kw / jnp.where(capacity > 0, capacity, 1.0)
         nearest = jnp.argmin(jnp.abs(asked[:, None] - self.levels), axis=1)
-        return self.levels[nearest] * capacity
+        return action._replace(battery_kw=self.levels[nearest] * capacity)

@@ -7,14 +7,15 @@ A planner returns the power of every battery in every step; the simulation shows
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 from numpy.typing import NDArray
 
 from prosumax.agents.levels import power_levels
-from prosumax.agents.rules import View, policies
-from prosumax.community import assemble, read_profiles
+from prosumax.agents.rules import View, dispatch, policies
+from prosumax.community import assemble
+from prosumax.errors import InputError
+from prosumax.inputs import read_profiles
 from prosumax.optimum import (
     OnStage,
     Optima,
@@ -27,6 +28,7 @@ from prosumax.optimum import (
 )
 from prosumax.registry import Registry
 from prosumax.scenario import Scenario
+from prosumax.types import Dispatch
 
 _OTHER_DRAW = 1_000_003  # distance between the seed of the homes and that of the plan
 
@@ -54,9 +56,17 @@ planners: Registry[Planner] = Registry("planner")
 """The planner behind each policy that has one, by the policy's name."""
 
 
-def follow_plan(view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
-    """This step of the plan; nothing where nobody planned."""
-    return jnp.zeros_like(view.load_kwh) if view.planned_kw is None else view.planned_kw
+def follow_plan(view: View, key: PRNGKeyArray) -> Dispatch:
+    """This step of the plan.
+
+    Raises:
+        InputError: nobody planned; better than batteries that stand still and call it optimal.
+    """
+    if view.planned_kw is None:
+        raise InputError(
+            "policy", "plans before the run, and no plan was made", "Use prosumax.run or prosumax.compare."
+        )
+    return dispatch(view.planned_kw)
 
 
 def planned(name: str, summary: str) -> Callable[[Planner], Planner]:

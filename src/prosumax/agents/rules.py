@@ -1,4 +1,4 @@
-"""Rule-based homes: each decides the power of its battery from what it sees in this step."""
+"""Rule-based homes: each decides, from what it sees in this step, what its battery does and what it bids."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from prosumax.household import HomeParams, HomeState
 from prosumax.registry import Registry
+from prosumax.types import ANYONE, GRID, Dispatch, Prices
 
 
 class View(NamedTuple):
@@ -18,6 +19,7 @@ class View(NamedTuple):
         load_kwh, solar_kwh: in this step.
         hour: local hour at the start of the step, 0..23.
         step_hours: length of the step.
+        prices: what the grid side offers in this step.
         params, state: the devices.
         planned_kw: what a plan made before the run asks of each battery in this step; None without one.
     """
@@ -26,37 +28,59 @@ class View(NamedTuple):
     solar_kwh: Float[Array, " home"]
     hour: Int[Array, ""]
     step_hours: Float[Array, ""]
+    prices: Prices
     params: HomeParams
     state: HomeState
     planned_kw: Float[Array, " home"] | None = None
 
 
-Rule = Callable[[View, PRNGKeyArray], Float[Array, " home"]]
-"""What a home sees and a key -> power asked of its battery, kW, positive charges. All homes at once."""
+Rule = Callable[[View, PRNGKeyArray], Dispatch]
+"""What a home sees and a key -> what it does. All homes at once."""
 
 policies: Registry[Rule] = Registry("policy")
 
 
+def dispatch(battery_kw: Float[Array, " home"]) -> Dispatch:
+    """The action of a home that moves its battery and trades what is left over without bargaining."""
+    return Dispatch(battery_kw, jnp.full(battery_kw.shape, jnp.nan), jnp.full(battery_kw.shape, ANYONE, jnp.int32))
+
+
 @policies.register("none", "Leaves the battery alone.")
-def do_nothing(view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
+def do_nothing(view: View, key: PRNGKeyArray) -> Dispatch:
     """Zero power."""
-    return jnp.zeros_like(view.load_kwh)
+    return dispatch(jnp.zeros_like(view.load_kwh))
 
 
 @policies.register("self-consumption", "Charges with the home's own solar surplus, discharges to cover its own need.")
-def self_consumption(view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
+def self_consumption(view: View, key: PRNGKeyArray) -> Dispatch:
     """As much power as would bring the home's meter to zero."""
-    return (view.solar_kwh - view.load_kwh) / view.step_hours
+    return dispatch((view.solar_kwh - view.load_kwh) / view.step_hours)
 
 
-@policies.register("zero-intelligence", "Random power between full discharge and full charge, each home its own draw.")
-def zero_intelligence(view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
-    """Uniform between the battery's two limits.
+@policies.register("zero-intelligence", "Random battery power and random price between feed-in and retail, each home.")
+def zero_intelligence(view: View, key: PRNGKeyArray) -> Dispatch:
+    """Uniform between the battery's two limits; a limit price at which the home cannot lose against the grid.
 
-    Source: Gode and Sunder 1993, "Allocative efficiency of markets with zero-intelligence traders", for the idea.
+    Source: Gode and Sunder 1993, Journal of Political Economy 101(1): traders with a budget constraint (ZI-C).
     """
-    battery = view.params.battery
-    return jax.random.uniform(key, view.load_kwh.shape, minval=-battery.discharge_kw, maxval=battery.charge_kw)
+    battery, shape = view.params.battery, view.load_kwh.shape
+    power_key, price_key = jax.random.split(key)
+    power = jax.random.uniform(power_key, shape, minval=-battery.discharge_kw, maxval=battery.charge_kw)
+    lowest, highest = view.prices.feed_in, view.prices.worth_buying
+    return dispatch(power)._replace(price=lowest + jax.random.uniform(price_key, shape) * (highest - lowest))
+
+
+@policies.register("marlem-zero-intelligence", "The same with a random partner: another home, the grid, or anyone.")
+def marlem_zero_intelligence(view: View, key: PRNGKeyArray) -> Dispatch:
+    """MARLEM's baseline: every part of the action is drawn, within what the home can physically do.
+
+    Source: the MARLEM paper, section 4.2. Its released code samples quantity and side apart from what the home has.
+    """
+    action, homes = zero_intelligence(view, key), view.load_kwh.shape[0]
+    drawn = jax.random.randint(jax.random.fold_in(key, 2), (homes,), 0, homes + 1)
+    # 0 .. N-1 are homes, itself standing for no preference; N is the grid.
+    partner = jnp.where(drawn == jnp.arange(homes), ANYONE, jnp.where(drawn == homes, GRID, drawn))
+    return action._replace(partner=partner)
 
 
 def _hour_map(levels: Sequence[tuple[int, int, float]]) -> Rule:
@@ -69,10 +93,10 @@ def _hour_map(levels: Sequence[tuple[int, int, float]]) -> Rule:
     for first, last, fraction in levels:
         fractions[first - 1 : last] = [fraction] * (last - first + 1)
 
-    def rule(view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
+    def rule(view: View, key: PRNGKeyArray) -> Dispatch:
         fraction = jnp.asarray(fractions, view.load_kwh.dtype)[view.hour]
         battery = view.params.battery
-        return fraction * jnp.where(fraction >= 0, battery.charge_kw, battery.discharge_kw)
+        return dispatch(fraction * jnp.where(fraction >= 0, battery.charge_kw, battery.discharge_kw))
 
     return rule
 
@@ -95,12 +119,13 @@ class Policy(NamedTuple):
     rules: tuple[jax.tree_util.Partial, ...]
     masks: Bool[Array, "rule home"]
 
-    def __call__(self, view: View, key: PRNGKeyArray) -> Float[Array, " home"]:
-        """Power asked of every home's battery, kW; absent batteries are asked for nothing."""
-        power = jnp.zeros_like(view.load_kwh)
+    def __call__(self, view: View, key: PRNGKeyArray) -> Dispatch:
+        """What every home does; absent batteries are asked for nothing."""
+        action = dispatch(jnp.zeros_like(view.load_kwh))
         for rule, mask in zip(self.rules, self.masks, strict=True):
-            power = jnp.where(mask, rule(view, key), power)
-        return jnp.where(view.params.battery.capacity_kwh > 0, power, 0.0)
+            action = Dispatch(*(jnp.where(mask, new, old) for new, old in zip(rule(view, key), action, strict=True)))
+        has_battery = view.params.battery.capacity_kwh > 0
+        return action._replace(battery_kw=jnp.where(has_battery, action.battery_kw, 0.0))
 
 
 def assemble_policy(names: Sequence[str], where: str = "policy") -> Policy:

@@ -1,4 +1,4 @@
-"""One step of a community: limit, store, order, clear, settle.
+"""One step of a community: limit, store, order, clear, settle, flow.
 
 State goes in and comes out; the same code serves one community, many (`vmap`), and a period (`scan`).
 """
@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from prosumax import household, market, tariff
+from prosumax import household, market, network, tariff
 from prosumax.community import Community, Series
-from prosumax.types import Fills, Flows
+from prosumax.types import Action, Bid, Fills, Flows, Orders, Prices
 
 
 class State(NamedTuple):
@@ -19,42 +19,117 @@ class State(NamedTuple):
 
     homes: household.HomeState
     reputation: Float[Array, " home"]
+    grid_stress: Float[Array, ""]
 
 
 class Record(NamedTuple):
-    """What happened in one step, per home: energy, trades between neighbours, the bill, and reputation afterwards."""
+    """What happened in one step.
+
+    Attributes:
+        flows: energy of each home.
+        local: trades between neighbours.
+        bill: of each home.
+        reputation: afterwards.
+        grid: what happened in the network; None on a copper plate.
+    """
 
     flows: Flows
     local: Fills
     bill: tariff.Bill
     reputation: Float[Array, " home"]
+    grid: network.GridRecord | None
+
+
+class Outcome(NamedTuple):
+    """A record, and what only an environment looks at.
+
+    Attributes:
+        record: of the step.
+        orders: as they entered the market.
+        prices: what the grid side offered.
+        limited_kwh: how much of what each home asked for was not possible.
+        unmet_kwh: need that a home neither ordered nor covered, and bought from the supplier all the same.
+        available_kwh: the most each home could have sold, plus the most it could have bought.
+        carbon_kg: of a kWh from the grid; 0 when unknown.
+    """
+
+    record: Record
+    orders: Orders
+    prices: Prices
+    limited_kwh: Float[Array, " home"]
+    unmet_kwh: Float[Array, " home"]
+    available_kwh: Float[Array, " home"]
+    carbon_kg: Float[Array, ""]
 
 
 def initial_state(community: Community) -> State:
     """The community before the first step."""
     homes = community.homes.battery.capacity_kwh.shape
-    return State(household.initial_state(community.homes), jnp.full(homes, market.reputation.INITIAL))
+    reputation = jnp.full(homes, market.reputation.INITIAL)
+    return State(household.initial_state(community.homes), reputation, jnp.zeros(homes[:-1]))
 
 
-def step(
-    community: Community, state: State, now: Series, battery_kw: Float[Array, " home"], key: PRNGKeyArray
-) -> tuple[State, Record]:
-    """Move the batteries, trade what is left over, and bill it (dispatch style: AAMAS 2025, MAHTM, CityLearn).
+def step(community: Community, state: State, now: Series, action: Action, key: PRNGKeyArray) -> tuple[State, Outcome]:
+    """Let every home do what it decided, as far as it can; trade, bill, and see what the wires make of it.
+
+    With a `Dispatch` the batteries move first and what is left over is the order (AAMAS 2025, MAHTM, CityLearn). With a
+    `Bid` the order comes first, limited to what the home can deliver or take (MARLEM equation 11), and the battery
+    covers what it leaves open; a need that was neither ordered nor covered is bought from the supplier.
 
     Arguments:
         community: its devices, tariff constants and market.
         state: before the step.
         now: this step's row of `community.series`.
-        battery_kw: power each home asks of its battery, positive charges; limited to what it can do.
-        key: of the order in which orders arrive, for rules in which that matters.
+        action: what each home decides.
+        key: of the order in which orders arrive, for rules in which that matters, and of the operator's looks.
     """
-    homes, flows = household.step(
-        community.homes, state.homes, now.load_kwh, now.solar_kwh, battery_kw, community.step_hours
-    )
-    prices = tariff.offered_prices(now.tariff, community.rates, flows.load_kwh.shape[-1])
-    arrival = jax.random.uniform(key, flows.net_kwh.shape)
-    orders = market.truthful_orders(flows.net_kwh, prices, state.reputation, arrival)
-    local, grid = market.clear(community.stages, orders, prices)
-    bill = tariff.settle(now.tariff, community.rates, local, grid)
+    hours, params = community.step_hours, community.homes
+    prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
+    need = now.load_kwh - now.solar_kwh
+    most_sold, most_bought = household.feasible(params, state.homes, now.load_kwh, now.solar_kwh, hours)
+    if isinstance(action, Bid):
+        wish = jnp.clip(action.quantity_kwh, -most_sold, most_bought)
+        limited = jnp.abs(action.quantity_kwh - wish)
+        battery_kw = (wish - need) / hours
+    else:
+        battery_kw = action.battery_kw
+    homes, flows = household.step(params, state.homes, now.load_kwh, now.solar_kwh, battery_kw, hours)
+    if not isinstance(action, Bid):
+        wish = flows.net_kwh
+        limited = jnp.abs(battery_kw * hours - flows.charge_kwh + flows.discharge_kwh)
+    orders = _orders(wish, prices, action, state.reputation, key)
+    wires, grid_record, fees, stress = community.network, None, None, state.grid_stress
+    if wires is not None:
+        decision = network.decide(wires, flows, orders.price, stress, hours, jax.random.fold_in(key, 1))
+        cut = decision.curtailed_kwh
+        flows = flows._replace(export_kwh=flows.export_kwh - cut, curtailed_kwh=cut)
+        orders = orders._replace(quantity_kwh=jnp.where(wish < 0, jnp.minimum(wish + cut, 0.0), wish))
+    local, _ = market.clear(community.stages, orders, prices)
+    # Whatever the meters show beyond local trade is the grid side's.
+    rest = orders._replace(quantity_kwh=flows.net_kwh - local.bought_kwh + local.sold_kwh)
+    grid, _ = market.grid(rest, prices)
+    if wires is not None:
+        grid_record = network.record(wires, flows, local, grid, decision, hours)
+        fees = grid_record.fees
+        stress = network.remembered(stress, grid_record.loading.max() > wires.operator.threshold)
+    bill = tariff.settle(now.tariff, community.rates, local, grid, fees)
     reputation = market.reputation.update(state.reputation, orders, local)
-    return State(homes, reputation), Record(flows, local, bill, reputation)
+    record = Record(flows, local, bill, reputation, grid_record)
+    unmet = jnp.maximum(flows.net_kwh - jnp.maximum(wish, 0.0), 0.0)
+    carbon_kg = jnp.nan_to_num(now.tariff.carbon_kg)
+    outcome = Outcome(record, orders, prices, limited, unmet, most_sold + most_bought, carbon_kg)
+    return State(homes, reputation, stress), outcome
+
+
+def _orders(
+    wish_kwh: Float[Array, " home"],
+    prices: Prices,
+    action: Action,
+    reputation: Float[Array, " home"],
+    key: PRNGKeyArray,
+) -> Orders:
+    """What the homes want to trade, at the price and with the partner of their choice."""
+    arrival = jax.random.uniform(key, wish_kwh.shape)
+    orders = market.truthful_orders(wish_kwh, prices, reputation, arrival)
+    price = jnp.where(jnp.isnan(action.price), orders.price, action.price)
+    return orders._replace(price=price, partner=action.partner)

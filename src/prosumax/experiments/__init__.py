@@ -4,18 +4,30 @@ from prosumax.experiments.ledger import verify_ledger
 from prosumax.experiments.properties import Properties, measure_mechanisms
 from prosumax.experiments.result import Result
 from prosumax.experiments.run import compare, run
-from prosumax.experiments.store import check_folder, free_folder, save, save_comparison, to_json
+from prosumax.experiments.store import check_folder, free_folder, save, save_comparison, save_study, to_json
+from prosumax.experiments.study import StudyResult, run_study, studies
+from prosumax.experiments.study_table import grids, legend, study_to_json
+
+from prosumax.experiments import marlem_studies  # isort: skip (importing it registers its studies)
 
 __all__ = [
     "Properties",
     "Result",
+    "StudyResult",
     "check_folder",
     "compare",
     "free_folder",
+    "grids",
+    "legend",
+    "marlem_studies",
     "measure_mechanisms",
     "run",
+    "run_study",
     "save",
     "save_comparison",
+    "save_study",
+    "studies",
+    "study_to_json",
     "to_json",
     "verify_ledger",
 ]

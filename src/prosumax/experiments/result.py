@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prosumax import metrics
-from prosumax.community import Profiles
 from prosumax.experiments.simulate import Trajectory
+from prosumax.inputs import Profiles
 from prosumax.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -62,19 +62,25 @@ class Result:
         for name, price in self.profiles.prices.items():
             units = "kg/kWh" if name == "carbon_kg" else f"{currency}/kWh"
             series[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
+        coordinates: dict[str, Any] = {}
+        if record.grid is not None and self.profiles.feeder is not None:
+            series |= _network_series(record.grid)
+            feeder = self.profiles.feeder
+            coordinates = {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
         clock = {
             "time": self.profiles.index.tz_localize(None).to_numpy(),
             "local_time": (("time",), self.profiles.local.tz_localize(None).to_numpy()),
             "home": [home.name for home in self.scenario.homes],
+            **coordinates,
         }
         zone = self.scenario.period.time_zone or "none (fixed clock)"
         return xr.Dataset(series, clock, {"scenario": self.scenario.name, "time_zone": zone})
 
     def to_frame(self) -> "pd.DataFrame":
         """The per-home time series as one long pandas table with `time`, `local_time` and `home` columns."""
-        per_home = self.timeseries.drop_vars(
-            [name for name in self.timeseries if "home" not in self.timeseries[name].dims]
-        )
+        # Without buses and branches, or the table would have a row for every combination.
+        series = self.timeseries.drop_dims([dim for dim in ("bus", "branch") if dim in self.timeseries.dims])
+        per_home = series.drop_vars([name for name in series if "home" not in series[name].dims])
         return per_home.to_dataframe().reset_index()
 
     @cached_property
@@ -138,3 +144,18 @@ class Result:
             pooled_kwh = totals[0] > _POOL_DUST_KWH, totals[1] > _POOL_DUST_KWH
             totals = [np.where(pooled_kwh[side % 2], total, 0.0) for side, total in enumerate(totals)]
         return totals[0], totals[1], totals[2], totals[3]
+
+
+def _network_series(grid: Any) -> dict[str, Any]:
+    """Series of the network, each with its dimensions and unit."""
+    described = {
+        "voltage": (("time", "bus"), "pu"),
+        "loading": (("time", "branch"), "1"),
+        "loss_kwh": (("time",), "kWh"),
+        "source_kwh": (("time",), "kWh"),
+        "residual": (("time",), "pu"),
+    }
+    return {
+        f"network_{name}": (dims, np.asarray(getattr(grid, name), np.float32), {"units": units})
+        for name, (dims, units) in described.items()
+    }

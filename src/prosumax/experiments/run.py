@@ -9,11 +9,12 @@ import jax.numpy as jnp
 
 from prosumax.agents import Levelled, Policy, assemble_policy, make_plan, planners, power_levels
 from prosumax.agents import policies as known_policies
-from prosumax.community import Profiles, assemble, read_profiles
+from prosumax.community import assemble
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import simulate
 from prosumax.experiments.summary import summarise
 from prosumax.experiments.yardstick import worth_measuring
+from prosumax.inputs import Profiles, read_profiles
 from prosumax.market import mechanisms as known_mechanisms
 from prosumax.optimum import Optima, pose
 from prosumax.scenario import Scenario, check_names, load_scenario

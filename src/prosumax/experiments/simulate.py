@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from prosumax import env, market, tariff
+from prosumax import env, market, network, tariff
 from prosumax.agents import Levelled, Policy, View
 from prosumax.community import Community, Series
 from prosumax.profiles.datasets import cache_folder
@@ -37,9 +37,12 @@ def rollout(
 
     def advance(state: env.State, step: tuple[Array, Series, Array | None]) -> tuple[env.State, env.Record]:
         number, now, planned = step
-        view = View(now.load_kwh, now.solar_kwh, now.hour, community.step_hours, community.homes, state.homes, planned)
+        prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
+        seen = (now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
+        view = View(*seen, planned)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
-        return env.step(community, state, now, policy(view, policy_key), market_key)
+        after, outcome = env.step(community, state, now, policy(view, policy_key), market_key)
+        return after, outcome.record
 
     steps = jnp.arange(community.series.hour.shape[0])
     _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series, plan_kw))
@@ -52,7 +55,8 @@ def _bill_alone(community: Community, record: env.Record) -> Float[Array, "step 
     def one(now: tariff.TariffSeries, net_kwh: Float[Array, " home"]) -> Float[Array, " home"]:
         prices = tariff.offered_prices(now, community.rates, net_kwh.shape[-1])
         local, grid = market.clear((market.grid,), market.truthful_orders(net_kwh, prices), prices)
-        return jnp.asarray(tariff.settle(now, community.rates, local, grid).total)
+        fees = None if community.network is None else network.fees_alone(community.network, grid)
+        return jnp.asarray(tariff.settle(now, community.rates, local, grid, fees).total)
 
     return jax.vmap(one)(community.series.tariff, record.flows.net_kwh)
 
@@ -65,7 +69,7 @@ def simulate(
     Returns:
         The trajectory as NumPy arrays, seconds spent compiling, seconds spent simulating.
     """
-    _use_compilation_cache()
+    use_compilation_cache()
     key = jax.random.key(seed)
     arguments = (community, policy, key, None if plan_kw is None else jnp.asarray(plan_kw, jnp.float32))
     before = time.perf_counter()
@@ -83,7 +87,7 @@ def _compile(structure: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> jax.st
     return jax.jit(rollout).lower(*jax.tree.unflatten(structure, shapes)).compile()
 
 
-def _use_compilation_cache() -> None:
+def use_compilation_cache() -> None:
     """Keep compiled programs between runs, unless the user has said where (or that none) already."""
     if getattr(jax.config, "jax_compilation_cache_dir", None) is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))

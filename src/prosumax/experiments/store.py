@@ -6,15 +6,24 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prosumax.errors import InputError
 from prosumax.experiments.ledger import write_ledger
 from prosumax.experiments.result import Result
+from prosumax.experiments.study import StudyResult
+from prosumax.experiments.study_table import csv_text, markdown, study_to_json
 from prosumax.scenario import dump_scenario
 
-_COMPARISON_FILES = {"scenario.yaml", "kpis.json", "report.html"}
-_RUN_FILES = _COMPARISON_FILES | {"timeseries.nc", "timeseries.parquet", "ledger.jsonl"}
+Kind = Literal["run", "comparison", "study"]
+
+_COMPARISON_FILES = ("kpis.json", "scenario.yaml", "report.html")
+_FILES: dict[Kind, tuple[str, ...]] = {
+    "run": (*_COMPARISON_FILES, "timeseries.nc", "timeseries.parquet", "ledger.jsonl"),
+    "comparison": _COMPARISON_FILES,
+    "study": ("study.json", "table.csv", "table.md"),
+}
+"""What a result of each kind may consist of; without the first file it is not complete."""
 
 _ELSEWHERE = "Name a folder that you may write to with --out."
 
@@ -27,7 +36,7 @@ def to_json(result: Result) -> dict[str, Any]:
     return {"kpis": result.kpis, "households": result.households, "timing": result.timing, "notes": result.notes}
 
 
-def check_folder(folder: Path, comparison: bool = False) -> None:
+def check_folder(folder: Path, kind: Kind = "run") -> None:
     """Raise `InputError` unless a result may be written there.
 
     The place must be writable, and new, empty, or an earlier result of the same kind with nothing else in it: a result
@@ -39,8 +48,8 @@ def check_folder(folder: Path, comparison: bool = False) -> None:
     if not os.access(ground, os.W_OK | os.X_OK):
         raise InputError(f"--out {folder}", f"cannot be written: no permission in {ground.absolute()}", _ELSEWHERE)
     found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    foreign = sorted(found - (_COMPARISON_FILES if comparison else _RUN_FILES))
-    if foreign or (found and "kpis.json" not in found):
+    foreign = sorted(found - set(_FILES[kind]))
+    if foreign or (found and _FILES[kind][0] not in found):
         what = f"holds {foreign[0]!r}, which is no part of such a result" if foreign else "holds no complete result"
         raise InputError(f"--out {folder}", what, "It was left alone; name a new folder.")
 
@@ -78,7 +87,7 @@ def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
 
 def save_comparison(results: Mapping[str, Result], folder: Path, extras: Extras | None = None) -> Path:
     """Write `scenario.yaml` (the first one), `kpis.json` with one entry per mechanism, and the extras."""
-    with _whole_folder(folder, comparison=True) as fresh:
+    with _whole_folder(folder, "comparison") as fresh:
         first = next(iter(results.values()))
         (fresh / "scenario.yaml").write_text(dump_scenario(first.scenario), encoding="utf-8")
         everything = {name: to_json(result) for name, result in results.items()}
@@ -88,10 +97,19 @@ def save_comparison(results: Mapping[str, Result], folder: Path, extras: Extras 
     return folder
 
 
+def save_study(result: StudyResult, folder: Path) -> Path:
+    """Write `study.json` (single seeds included), `table.csv` (one row per variant and figure) and `table.md`."""
+    with _whole_folder(folder, "study") as fresh:
+        (fresh / "study.json").write_text(json.dumps(study_to_json(result), indent=1), encoding="utf-8")
+        (fresh / "table.csv").write_text(csv_text(result), encoding="utf-8")
+        (fresh / "table.md").write_text(markdown(result), encoding="utf-8")
+    return folder
+
+
 @contextmanager
-def _whole_folder(folder: Path, comparison: bool = False) -> Iterator[Path]:
+def _whole_folder(folder: Path, kind: Kind = "run") -> Iterator[Path]:
     """A scratch folder beside the place, moved there when the block ends well."""
-    check_folder(folder, comparison)
+    check_folder(folder, kind)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         place = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-")

@@ -8,12 +8,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax import metrics, tariff
-from prosumax.community import Community, Profiles, market_options
+from prosumax import metrics, network, tariff
+from prosumax.community import Community, market_options
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import Trajectory
 from prosumax.experiments.yardstick import scores, yardstick
 from prosumax.household import kind
+from prosumax.inputs import Profiles
 from prosumax.market import Accounts, mechanisms, shapley_savings
 from prosumax.market.settlement import EXACT_SHAPLEY_HOMES
 from prosumax.optimum import Optima, capacity_fees, pose
@@ -72,6 +73,10 @@ def summarise(
     receipts["mechanism"] += float(settlement.sum())
     receipts["network_operator"] += float(capacity_net.sum())
     receipts["government"] += float((capacity_fee - capacity_net).sum())
+    wires = _network_figures(scenario, profiles, record.grid)
+    if wires is not None:  # the operator buys what is lost on the way
+        receipts["network_operator"] -= float(wires["loss_cost"])
+        receipts["supplier"] += float(wires["loss_cost"])
     baseline = record.flows.load_kwh - record.flows.solar_kwh
     citylearn = metrics.citylearn_kpis(record.flows.net_kwh, baseline, accounts.retail, carbon, hours)
     emissions: Any = per_home["emissions_kg"]
@@ -92,7 +97,27 @@ def summarise(
     figures["price_of_fairness"] = metrics.price_of_fairness(figures["max_welfare"], figures["saving"])
     kpis: dict[str, Any] = {name: _number(value) for name, value in figures.items()}
     kpis["citylearn"] = {name: _number(value) for name, value in citylearn.items()}
-    return Result(scenario, kpis, households, dict(timing), profiles.notes, trajectory, profiles)
+    kpis["network"] = None if wires is None else {name: _number(value) for name, value in wires.items()}
+    notes = [*profiles.notes, *_network_notes(scenario, kpis["network"])]
+    return Result(scenario, kpis, households, dict(timing), notes, trajectory, profiles)
+
+
+def _network_figures(scenario: Scenario, profiles: Profiles, record: Any) -> dict[str, Any] | None:
+    if record is None or profiles.feeder is None:
+        return None
+    is_transformer, price = profiles.feeder.branches.is_transformer, profiles.prices["energy"]
+    hours, flow = scenario.period.step_hours, scenario.network.flow
+    return metrics.network_kpis(record, network.TERMS, is_transformer, price, flow, hours)
+
+
+def _network_notes(scenario: Scenario, wires: Mapping[str, Any] | None) -> list[str]:
+    """What a reader of the network's figures must know."""
+    if wires is None or not wires["not_converged_steps"]:
+        return []
+    return [
+        f"in {wires['not_converged_steps']:,.0f} of {scenario.period.steps:,} steps the network cannot carry what is"
+        " drawn (the power flow did not converge); the figures of the network leave these steps out"
+    ]
 
 
 def _accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> Accounts:

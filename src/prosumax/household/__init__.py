@@ -5,6 +5,6 @@ Passive homes have no storage, consumers have no solar.
 """
 
 from prosumax.household import battery
-from prosumax.household.home import HomeParams, HomeState, initial_state, kind, step
+from prosumax.household.home import HomeParams, HomeState, feasible, initial_state, kind, step
 
-__all__ = ["HomeParams", "HomeState", "battery", "initial_state", "kind", "step"]
+__all__ = ["HomeParams", "HomeState", "battery", "feasible", "initial_state", "kind", "step"]

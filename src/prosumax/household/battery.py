@@ -118,6 +118,17 @@ def step(
     return new_state, BatteryFlow(charge, discharge, jnp.maximum(loss, 0.0))
 
 
+def reach(
+    params: BatteryParams, state: BatteryState, step_hours: Float[Array, ""]
+) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """The most that can be charged and discharged in one step, kWh at the AC side (MARLEM equations 11c, 11d).
+
+    Unlike in those equations, power limits and efficiency count.
+    """
+    most = [step(params, state, request, step_hours)[1] for request in (params.charge_kw, -params.discharge_kw)]
+    return most[0].charge_kwh, most[1].discharge_kwh
+
+
 def _interpolate(
     x: Float[Array, " home"], points: Float[Array, "home point"], values: Float[Array, "home point"]
 ) -> Float[Array, " home"]:

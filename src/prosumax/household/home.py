@@ -56,8 +56,25 @@ def step(
         stored_kwh=battery_state.stored_kwh,
         import_kwh=jnp.maximum(net, 0.0),
         export_kwh=jnp.maximum(-net, 0.0),
+        curtailed_kwh=jnp.zeros_like(net),
     )
     return HomeState(battery_state), flows
+
+
+def feasible(
+    params: HomeParams,
+    state: HomeState,
+    load_kwh: Float[Array, " home"],
+    solar_kwh: Float[Array, " home"],
+    step_hours: Float[Array, ""],
+) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """The most each home can sell and buy in one step, kWh, >= 0 (MARLEM equations 11a, 11b).
+
+    Its surplus plus what the battery can give; its need plus what the battery can take.
+    """
+    charge, discharge = _battery.reach(params.battery, state.battery, step_hours)
+    need = load_kwh - solar_kwh
+    return jnp.maximum(-need, 0.0) + discharge, jnp.maximum(need, 0.0) + charge
 
 
 def kind(has_solar: bool, has_battery: bool) -> str:

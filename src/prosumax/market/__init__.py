@@ -27,6 +27,7 @@ from prosumax.market.auction import Ticks, pairwise_auction, uniform_auction  # 
 from prosumax.market.continuous import continuous_double_auction  # isort: skip
 from prosumax.market.truthful import mcafee, vcg  # isort: skip
 from prosumax.market.partners import preferred_partners  # isort: skip
+from prosumax.market.limited import within_limits  # isort: skip
 from prosumax.market import regional, reputation  # isort: skip
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "truthful_orders",
     "uniform_auction",
     "vcg",
+    "within_limits",
 ]

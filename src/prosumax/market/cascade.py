@@ -97,6 +97,7 @@ class Mechanism(NamedTuple):
         individually_rational: with the same grid offers to all, nobody who tells the truth ever trades at a loss.
         reads_bids: limit prices decide who trades and at what price; pools ignore them.
         redistribute: settlement after the period, if any.
+        reads_distance: `MarketOptions.distance` counts, a matrix that is only worked out where it does.
     """
 
     build: Callable[[MarketOptions], tuple[Stage, ...]]
@@ -104,6 +105,7 @@ class Mechanism(NamedTuple):
     individually_rational: bool = True
     reads_bids: bool = False
     redistribute: Redistribution | None = None
+    reads_distance: bool = False
 
 
 mechanisms: Registry[Mechanism] = Registry("mechanism")

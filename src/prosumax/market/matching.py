@@ -72,7 +72,7 @@ def match(
 
 def add_per_home(index: Int[Array, " slot"], amount: Float[Array, " slot"], homes: int) -> Float[Array, " home"]:
     """Sum of the slots of each home. Comparing few slots with few homes vectorises, scattering does not."""
-    if index.shape[0] > 8:
+    if index.shape[0] > 8 or index.shape[0] == 0:
         return jnp.zeros(homes, amount.dtype).at[index].add(amount)
     home = jnp.arange(homes)
     return reduce(jnp.add, [jnp.where(index[slot] == home, amount[slot], 0) for slot in range(index.shape[0])])

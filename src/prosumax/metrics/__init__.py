@@ -7,6 +7,7 @@ from prosumax.metrics.citylearn import citylearn_kpis
 from prosumax.metrics.energy import community_kpis, home_kpis
 from prosumax.metrics.fairness import distance_to, fairness_kpis, lorenz_curve, price_of_fairness
 from prosumax.metrics.market import market_kpis, payment_matrix, price_series, trade_matrix
+from prosumax.metrics.network import network_kpis
 
 __all__ = [
     "citylearn_kpis",
@@ -16,6 +17,7 @@ __all__ = [
     "home_kpis",
     "lorenz_curve",
     "market_kpis",
+    "network_kpis",
     "payment_matrix",
     "price_of_fairness",
     "price_series",

@@ -21,8 +21,9 @@ def home_kpis(
 
     Returns:
         Name -> [home]. `import_kwh` and `export_kwh` are the home's meter; `grid_import_kwh` and `grid_export_kwh` are
-        what is left of them after exchange with neighbours. `self_consumption` is the share of own solar that did not
-        go to the grid, `self_sufficiency` the share of the load that did not come from it; NaN without solar or load.
+        what is left of them after exchange with neighbours. `self_consumption` is the share of own solar that
+        neither went to the grid nor was curtailed, `self_sufficiency` the share of the load that did not come from the
+        grid; NaN without solar or load.
         `emissions_kg` counts grid purchases only: a neighbour's kWh carries the carbon of the sun.
     """
     xp = flows.load_kwh.__array_namespace__()
@@ -41,12 +42,13 @@ def home_kpis(
         "sold_locally_kwh": sold,
         "grid_import_kwh": imported - bought,
         "grid_export_kwh": exported - sold,
-        "self_consumption": 1 - ratio(exported - sold, solar, xp),
+        "self_consumption": 1 - ratio(exported - sold + flows.curtailed_kwh.sum(0), solar, xp),
         "self_sufficiency": 1 - ratio(imported - bought, load, xp),
         "peak_kw": xp.maximum(net_kw.max(0), 0),
         "peak_export_kw": xp.maximum((-net_kw).max(0), 0),
         "emissions_kg": (grid_purchases * carbon_kg[:, None]).sum(0),
         "battery_loss_kwh": flows.battery_loss_kwh.sum(0),
+        "curtailed_kwh": flows.curtailed_kwh.sum(0),
         "battery_cycles": xp.where(capacity_kwh > 0, throughput / (2 * xp.where(capacity_kwh > 0, capacity_kwh, 1)), 0),
     }
 
@@ -66,7 +68,7 @@ def community_kpis(flows: Flows, local: Fills, carbon_kg: Values, step_hours: fl
     community_import, community_export = xp.maximum(net, 0), xp.maximum(-net, 0)
     load, solar = flows.load_kwh.sum(), flows.solar_kwh.sum()
     home_import, home_export = flows.import_kwh.sum(), flows.export_kwh.sum()
-    traded = local.bought_kwh.sum()
+    traded, lost = local.bought_kwh.sum(), flows.curtailed_kwh.sum()
     net_kw = net / step_hours
     peak, mean = xp.maximum(net_kw.max(), 0), net_kw.mean()
     grid_purchases = (flows.import_kwh - local.bought_kwh).sum(1)
@@ -78,9 +80,9 @@ def community_kpis(flows: Flows, local: Fills, carbon_kg: Values, step_hours: fl
         "home_import_kwh": home_import,
         "home_export_kwh": home_export,
         "traded_kwh": traded,
-        "self_consumption": 1 - ratio(home_export - local.sold_kwh.sum(), solar, xp),
+        "self_consumption": 1 - ratio(home_export - local.sold_kwh.sum() + lost, solar, xp),
         "self_sufficiency": 1 - ratio(home_import - traded, load, xp),
-        "self_consumption_physical": 1 - ratio(community_export.sum(), solar, xp),
+        "self_consumption_physical": 1 - ratio(community_export.sum() + lost, solar, xp),
         "self_sufficiency_physical": 1 - ratio(community_import.sum(), load, xp),
         "peak_kw": peak,
         "peak_export_kw": xp.maximum((-net_kw).max(), 0),

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from prosumax.community import Community, Profiles
+from prosumax.community import Community
 from prosumax.errors import InputError
 from prosumax.household.battery import BatteryParams
+from prosumax.inputs import Profiles
 from prosumax.scenario import Scenario
 from prosumax.tariff import capacity_charge, month_hours
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prosumax.errors import InputError, did_you_mean
-from prosumax.profiles._table_file import STAMP, FileKey, Table, as_text, column_kinds, first_true, parse
+from prosumax.profiles.table_file import STAMP, FileKey, Table, as_text, column_kinds, first_true, parse
 
 _TIME_NAME = re.compile(r"(utc[\W_]?)?(time|timestamp|datetime|date|datum|van|from|start)([\W_]|$)", re.IGNORECASE)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from prosumax.errors import InputError, did_you_mean
-from prosumax.profiles._table_file import Table, choose, file_key, first_true, parse, read_numbers, unit_of
 from prosumax.profiles._table_times import in_utc, read_times
+from prosumax.profiles.table_file import Table, choose, file_key, first_true, parse, read_numbers, unit_of
 
 _DAY_S = 24 * 3600  # the longest gap that is interpolated
 _IMPLAUSIBLE_KW = 200.0

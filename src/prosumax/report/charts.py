@@ -4,6 +4,7 @@ import numpy as np
 
 from prosumax.experiments import Result
 from prosumax.report import words
+from prosumax.report.feeder_charts import feeder_charts
 from prosumax.report.figure import Chart, Table
 from prosumax.report.network import network_chart
 from prosumax.report.power_charts import day_charts, duration_chart, week_charts
@@ -27,6 +28,7 @@ def run_charts(result: Result) -> list[Chart]:
         balance_chart(result, flow),
         sources_chart(result, flow),
         duration_chart(result),
+        *feeder_charts(result),
     ]
 
 

@@ -1,11 +1,11 @@
 """The same homes under several mechanisms, in words and tables: who is better off under which rule."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from prosumax.report import words
 from prosumax.report.figure import Table
-from prosumax.report.rules import Group, listed, most, scale_reach
+from prosumax.report.rules import Group, Results, listed, most, scale_reach
 
 _NAMED = 5  # rules and
 _NAMED_HOMES = 3  # homes of each that a sentence names
@@ -65,6 +65,34 @@ def overview(groups: Sequence[Group]) -> Table:
             ]
         )
     return Table("Each rule", head, rows, groups=spans)
+
+
+def wires(results: Results) -> Table | None:
+    """What each rule does to the network, rules with the same figures in one row; None where there is no network."""
+    figures = [(words.rule(name), result.kpis["network"]) for name, result in results.items()]
+    if any(kpis is None for _, kpis in figures):
+        return None
+    currency = next(iter(results.values())).scenario.tariff.currency
+    columns: dict[str, Callable[[Any], str]] = {
+        "losses, kWh": lambda kpis: words.number(kpis["loss_kwh"], 1),
+        "fullest line": lambda kpis: words.percent(kpis["highest_line_loading"]),
+        "fullest transformer": lambda kpis: words.percent(kpis["highest_transformer_loading"]),
+        "hours over 100 %": lambda kpis: words.number(kpis["overload_hours"], 2),
+        "lowest voltage": lambda kpis: words.percent(kpis.get("lowest_voltage")),
+        "hours off by over 10 %": lambda kpis: words.number(kpis.get("voltage_violation_hours"), 2),
+        f"fees, {currency}": lambda kpis: words.number(kpis["fees"], 2),
+        "punished, kWh": lambda kpis: words.number(kpis["penalised_kwh"], 1),
+        "export cut, kWh": lambda kpis: words.number(kpis["curtailed_kwh"], 1),
+        "▲ steps without solution": lambda kpis: words.number(kpis["not_converged_steps"]),
+    }
+    cells = {head: [say(kpis) for _, kpis in figures] for head, say in columns.items()}
+    # What is nothing under every rule, or not known, takes no room.
+    cells = {head: texts for head, texts in cells.items() if not set(texts) <= {"–", "0", "0.0", "0.00"}}
+    names: dict[tuple[str, ...], list[str]] = {}
+    for number, (name, _) in enumerate(figures):
+        names.setdefault(tuple(texts[number] for texts in cells.values()), []).append(name)
+    rows = [[" = ".join(same), *row] for row, same in names.items()]
+    return Table("The network under each rule", ["Rule", *cells], rows)
 
 
 def heat(groups: Sequence[Group]) -> Heat:

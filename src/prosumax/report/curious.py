@@ -1,4 +1,4 @@
-"""Figures of the market and of fairness, each with a line that says what it tells."""
+"""Figures of the market, of fairness and of the network, each with a line that says what it tells."""
 
 from typing import NamedTuple
 
@@ -83,4 +83,41 @@ def fairness_facts(result: Result) -> list[Fact]:
     if "distance_to_shapley" in kpis:
         meaning = "Mean difference between a home's saving and what it brings to the community."
         facts.append(Fact("Distance to Shapley", f"{say('distance_to_shapley')}\u00a0{currency}", meaning))
+    return facts
+
+
+def network_facts(result: Result) -> list[Fact]:
+    """Figures of the network, beside those of its tiles."""
+    wires, currency = result.kpis["network"], result.scenario.tariff.currency
+
+    def money(name: str) -> str:
+        return f"{words.number(wires[name], 2)}\u00a0{currency}"
+
+    facts = [
+        Fact(
+            "Congestion", words.percent(wires["mean_congestion"]), "Loading of the fullest branch, mean of all steps."
+        ),
+        Fact(
+            "Imbalance",
+            f"{words.number(wires['mean_imbalance_kwh'], 2)}\u00a0kWh",
+            "Mean size of export less import of all homes in a step.",
+        ),
+        Fact("Cost of losses", money("loss_cost"), "What the operator pays the supplier for what is lost."),
+        Fact("Fees", money("fees"), "Paid by the parties of trades."),
+        Fact(
+            "Interventions",
+            words.number(wires["interventions"]),
+            "Steps in which the operator punished a trade or cut an export.",
+        ),
+        Fact("Punished trade", words.energy(wires["penalised_kwh"]), "Traded over the threshold in such steps."),
+        Fact("Cut export", words.energy(wires["curtailed_kwh"]), "Solar power that could not leave the homes."),
+        Fact(
+            "Steps without a solution",
+            words.number(wires["not_converged_steps"]),
+            "Left out of all other figures of the network.",
+        ),
+    ]
+    if "steps_in_voltage_band" in wires:
+        meaning = "Steps with every voltage within ±10 %; EN 50160 asks for 95 % of each week."
+        facts.insert(2, Fact("Steps in the voltage band", words.percent(wires["steps_in_voltage_band"]), meaning))
     return facts

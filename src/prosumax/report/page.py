@@ -14,11 +14,12 @@ from prosumax.experiments import Result
 from prosumax.market import mechanisms
 from prosumax.report import comparison, curious, tables, words
 from prosumax.report.charts import run_charts
+from prosumax.report.feeder_charts import feeder_section
 from prosumax.report.figure import Chart
 from prosumax.report.network import payments_table
 from prosumax.report.rule_charts import comparison_charts
 from prosumax.report.rules import ORDER, grouped
-from prosumax.report.style import CURVES, LOOKS
+from prosumax.report.style import CURVES, LOADS, LOOKS, NOT_RATED, VOLTS
 
 _LONGEST_LIST = 48  # numbers in the shown YAML; the saved scenario.yaml has all
 
@@ -36,12 +37,14 @@ def write_report(result: Result, path: str | Path) -> None:
         result,
         charts,
         title=result.scenario.name,
-        answer=words.verdict(result),
+        answer=f"{words.verdict(result)} {words.trouble(result)}".strip(),
         tiles=tables.tiles(result),
         homes=tables.homes_table(result),
         bills=tables.bill_table(result),
         receivers=tables.receivers_table(result),
         payments=payments_table(result),
+        wires=feeder_section(result),
+        beside=[chart for chart in charts if chart.id.startswith("feeder-")],
         facts={"The market": curious.market_facts(result), "Who gains": curious.fairness_facts(result)},
         rules={result.scenario.market.mechanism: _rule_summary(result.scenario.market.mechanism)},
         command="prosumax run scenario.yaml",
@@ -73,6 +76,7 @@ def write_comparison(results: Mapping[str, Result], path: str | Path) -> None:
         order=ORDER,
         overview=comparison.overview(groups),
         heat=comparison.heat(groups),
+        wires=comparison.wires(results),
         rules={name: _rule_summary(name) for name in results},
         command=f"prosumax compare scenario.yaml --mechanisms {_names(results)}",
     )
@@ -100,6 +104,8 @@ def _page(template: str, result: Result, charts: list[Chart], **content: Any) ->
             yaml=_shown_yaml(result),
             looks=LOOKS,
             curves=CURVES,
+            loads=[*LOADS, NOT_RATED],
+            volts=VOLTS,
             echarts=_echarts(),
             charts=charts,
             drawings=[

@@ -1,12 +1,16 @@
 """What happened, cut and added up for the charts: NumPy on the arrays of a result."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
 
 from prosumax.experiments import Result
+from prosumax.metrics.network import BELIEVED_PU
+from prosumax.network import Feeder
 
 Values = NDArray[np.float64]
 
@@ -140,3 +144,89 @@ def plain(values: Values, digits: int = 3) -> list[float]:
     """A list for JSON, rounded, without minus zero."""
     rounded: list[float] = (np.round(values, digits) + 0.0).tolist()
     return rounded
+
+
+class Wires(NamedTuple):
+    """What the network carried in the steps in which the power flow found a solution.
+
+    Attributes:
+        feeder: its buses and branches.
+        home_bus: position of each home's bus.
+        steps: positions of those steps.
+        local: their local times.
+        step_hours: length of a step.
+        loading: 1 is 100 % [step, branch].
+        voltage: per unit [step, bus]; None under flow `path`, which knows none.
+        rated: branches whose loading is known [branch].
+    """
+
+    feeder: Feeder
+    home_bus: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    local: pd.DatetimeIndex
+    step_hours: float
+    loading: NDArray[Any]
+    voltage: NDArray[Any] | None
+    rated: NDArray[np.bool_]
+
+
+def wires(result: Result) -> Wires | None:
+    """The network of a run; None where there is none."""
+    feeder, home_bus, grid = result.profiles.feeder, result.profiles.home_bus, result.trajectory.record.grid
+    if feeder is None or home_bus is None or grid is None:
+        return None
+    solved = np.asarray(grid.residual) <= BELIEVED_PU
+    voltage, loading = (np.asarray(part) if solved.all() else np.asarray(part)[solved] for part in grid[:2])
+    branches, spec = feeder.branches, result.scenario.network
+    limited = np.isfinite(np.minimum(branches.rating_from_pu, branches.rating_to_pu))
+    if spec.flow == "path" and spec.capacity_kw is not None:  # shared out over what has a length
+        limited = branches.length_km > 0
+    return Wires(
+        feeder=feeder,
+        home_bus=np.asarray(home_bus, dtype=np.int64),
+        steps=np.flatnonzero(solved),
+        local=result.profiles.local[solved],
+        step_hours=result.scenario.period.step_hours,
+        loading=loading,
+        voltage=None if spec.flow == "path" else voltage,
+        rated=limited | (loading > 0).any(0),
+    )
+
+
+def distances_km(wired: Wires) -> Values:
+    """Length of the shortest way between the homes, and from each to the source in the last column."""
+    branches = wired.feeder.branches
+    ends = np.sort(np.column_stack([branches.from_bus, branches.to_bus]), axis=1)
+    order = np.lexsort([branches.length_km, *ends.T[::-1]])
+    ends, km = ends[order], branches.length_km[order]
+    # Of parallel branches only the shortest counts; adding them up is what a sparse matrix would do.
+    first = np.append(True, (np.diff(ends, axis=0) != 0).any(1))
+    buses = len(wired.feeder.buses)
+    graph = coo_array((km[first], tuple(ends[first].T)), shape=(buses, buses)).tocsr()
+    starts, place = np.unique(wired.home_bus, return_inverse=True)
+    found = dijkstra(graph, directed=False, indices=starts)[place]
+    away: Values = found[:, np.append(wired.home_bus, wired.feeder.source)]
+    return away
+
+
+class Extremes(NamedTuple):
+    """Of every branch or bus over the period: highest, when (position in `Wires.local`), mean and lowest."""
+
+    highest: NDArray[np.float64]
+    when: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    lowest: NDArray[np.float64]
+    when_lowest: NDArray[np.int64]
+
+
+def extremes(values: NDArray[np.floating]) -> Extremes:
+    """Of [step, place]; there must be a step."""
+    when, when_lowest = values.argmax(0), values.argmin(0)
+    places = np.arange(values.shape[1])
+    return Extremes(
+        np.asarray(values[when, places], np.float64),
+        when,
+        values.mean(0, dtype=np.float64),
+        np.asarray(values[when_lowest, places], np.float64),
+        when_lowest,
+    )

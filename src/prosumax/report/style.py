@@ -68,6 +68,50 @@ CURVES = (
 )
 
 
+class Load(NamedTuple):
+    """How a line that is full up to `limit` is drawn: the fuller, the darker and wider; dashes over 100 %."""
+
+    limit: float
+    label: str
+    colour: str
+    width: float
+    dash: list[int]
+
+
+LOADS = (
+    Load(0.1, "up to 10 % full", "#A9B8C2", 1.2, []),
+    Load(0.25, "10 to 25 %", "#8DB9D9", 2.2, []),
+    Load(0.5, "25 to 50 %", "#3F8CC4", 3.2, []),
+    Load(0.8, "50 to 80 %", "#005B96", 4.4, []),
+    Load(1.0, "80 to 100 %", "#B36B00", 5.6, []),
+    Load(math.inf, "over 100 %", "#1B2730", 7, [9, 4]),
+)
+NOT_RATED = Load(math.inf, "no rating known", "#7A868E", 1.6, [2, 3])
+
+
+class Volt(NamedTuple):
+    """How a bus with a voltage below `limit` (per unit) is drawn: low points down, high points up."""
+
+    limit: float
+    label: str
+    colour: str
+    outline: str
+    symbol: str
+    turn: int
+    larger: int
+
+
+VOLTS = (
+    Volt(0.90, "below 90 % of nominal voltage", "#762A83", INK, "triangle", 180, 5),
+    Volt(0.95, "90 to 95 %", "#AF8DC3", "#762A83", "triangle", 180, 3),
+    Volt(0.98, "95 to 98 %", "#E7D4E8", "#762A83", "triangle", 180, 1),
+    Volt(1.02, "98 to 102 %", "#FFFFFF", FAINT, "circle", 0, 0),
+    Volt(1.05, "102 to 105 %", "#D9F0D3", "#1B7837", "triangle", 0, 1),
+    Volt(1.10, "105 to 110 %", "#7FBF7B", "#1B7837", "triangle", 0, 3),
+    Volt(math.inf, "above 110 %", "#1B7837", INK, "triangle", 0, 5),
+)
+
+
 def base(tooltip: str, narrow: Option | None = None, wide: Option | None = None) -> Option:
     """The frame of every chart.
 

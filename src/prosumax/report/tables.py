@@ -21,6 +21,7 @@ COMPONENTS: dict[str, tuple[str, str, int]] = {
     "feed_in": ("sent to the grid", "supplier", -1),
     "network": ("network", "network_operator", 1),
     "network_fee": ("fixed fee", "network_operator", 1),
+    "network_fees": ("fees on trades", "network_operator", 1),
     "levies": ("levies", "government", 1),
     "vat": ("VAT", "government", 1),
     "bought_locally": ("bought", "mechanism", 1),
@@ -144,3 +145,47 @@ def receivers_table(result: Result) -> Table:
     rows = [[name.capitalize(), words.number(kpis[f"{party}_receives"], 2)] for party, name in names.items()]
     foot = ["All bills together", words.number(kpis["cost"], 2)]
     return Table("Who receives the money", ["Receiver", currency], rows, foot)
+
+
+def network_tiles(result: Result) -> list[Tile]:
+    """What people ask first about the network; what is unknown is left out."""
+    wires, period = result.kpis["network"], result.scenario.period
+    total = f"of {words.number(period.steps * period.step_hours)} hours"
+    share = f"{words.percent(wires['loss_share'])} of what is fed in" if wires["loss_share"] is not None else ""
+
+    def hours(name: str) -> str:
+        return f"{words.number(wires[name], 0 if wires[name] >= 10 or wires[name] == 0 else 2)}\u00a0h"
+
+    found = [
+        Tile("Losses", words.energy(wires["loss_kwh"]), share),
+        Tile("Fullest line", words.percent(wires["highest_line_loading"]), "of what it may carry, at most"),
+        Tile("Fullest transformer", words.percent(wires["highest_transformer_loading"]), "of its rating, at most"),
+        Tile("Over 100 %", hours("overload_hours"), f"{total}, some line or transformer"),
+    ]
+    if "lowest_voltage" in wires:
+        found += [
+            Tile("Lowest voltage", words.percent(wires["lowest_voltage"]), "of nominal"),
+            Tile("Highest voltage", words.percent(wires["highest_voltage"]), "of nominal"),
+            Tile("Voltage off by over 10 %", hours("voltage_violation_hours"), f"{total}, at some bus"),
+        ]
+    found.append(Tile("Feeding back", hours("reverse_flow_hours"), f"{total}, into the grid above"))
+    found = [tile for tile in found if tile.value != "–"]
+    if wires["not_converged_steps"]:
+        steps = f"of {words.plural(period.steps, 'step')}; left out of all other figures"
+        found = found if wires["not_converged_steps"] < period.steps else []
+        found.insert(0, Tile("\u25b2 No solution", words.number(wires["not_converged_steps"]), steps))
+    return found
+
+
+def operator_table(result: Result) -> Table:
+    """The network operator's money: what it is paid by tariff and by fees, less what losses cost it."""
+    kpis, currency = result.kpis, result.scenario.tariff.currency
+    wires = kpis["network"]
+    tariff = sum(home["bill_items"][name] for home in result.households for name in ("network", "network_fee"))
+    rows = [
+        ["Network charges of the tariff", words.number(tariff, 2)],
+        ["Fees on trades", words.number(wires["fees"], 2)],
+    ]
+    rows.append(["Cost of losses, bought from the supplier", words.number(-wires["loss_cost"], 2)])
+    foot = ["What it has left", words.number(kpis["network_operator_receives"], 2)]
+    return Table("The network operator's money", ["Item", currency], rows, foot)

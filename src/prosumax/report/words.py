@@ -43,6 +43,11 @@ def power(kw: float) -> str:
     return f"{number(kw, 1 if abs(kw) >= 1 else 2)}{_SPACE}kW"
 
 
+def length(km: float) -> str:
+    """In metres up to a kilometre."""
+    return f"{number(1000 * km)}{_SPACE}m" if km < 1 else f"{number(km, 2)}{_SPACE}km"
+
+
 def percent(fraction: float | None, digits: int = 1) -> str:
     """A fraction as a percentage."""
     return "–" if fraction is None else f"{number(100 * fraction, digits)}{_SPACE}%"
@@ -109,6 +114,17 @@ def days(first: pd.Timestamp, last: pd.Timestamp) -> str:
     return f"{start} to {day(last)}"
 
 
+def moment(when: pd.Timestamp) -> str:
+    """`5 June 2023 at 18:15`."""
+    return f"{day(when)} at {when:%H:%M}"
+
+
+def several(names: Sequence[str], most: int = 3) -> str:
+    """`a, b, c and 4 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def verdict(result: Result) -> str:
     """The answer first: what the homes pay together, and who gains or loses by exchanging."""
     scenario, kpis, homes = result.scenario, result.kpis, result.households
@@ -172,3 +188,105 @@ def gains(homes: Sequence[Mapping[str, Any]], currency: str) -> str:
 
 def _verb(count: int) -> str:
     return "pays" if count == 1 else "pay"
+
+
+_FLOWS = {
+    "path": "Each trade loads the shortest way between its two ends; what goes through a pool or to the supplier"
+    " goes by the grid above. This model knows no voltages.",
+    "linear": "Flows and voltages are those of the linear model (LinDistFlow).",
+    "ac": "Flows and voltages are those of an AC power flow.",
+}
+
+
+def hours(count: float) -> str:
+    """`1 hour`, `12.25 hours`."""
+    return f"{number(count, 0 if float(count).is_integer() else 2)} hour{'' if count == 1 else 's'}"
+
+
+def trouble(result: Result) -> str:
+    """What an answer must not leave out: overloads, voltages out of their band, steps without a solution."""
+    wires, period = result.kpis["network"], result.scenario.period
+    if wires is None:
+        return ""
+    found = []
+    if wires["overload_hours"] > 0:
+        found.append(f"some line or transformer carries more than it may in {hours(wires['overload_hours'])}")
+    if wires.get("voltage_violation_hours", 0) > 0:
+        found.append(f"some voltage is more than 10 % off in {hours(wires['voltage_violation_hours'])}")
+    total = f"of {number(period.steps * period.step_hours)}"
+    said = f"In the network {joined(found)} {total}." if found else ""
+    return f"{not_converged(result)} {said}".strip()
+
+
+def not_converged(result: Result) -> str:
+    """A warning; empty where the power flow has a solution in every step."""
+    wires, steps = result.kpis["network"], result.scenario.period.steps
+    failed = 0 if wires is None else int(wires["not_converged_steps"])
+    if not failed:
+        return ""
+    which = "any step" if failed == steps else f"{failed:,} of {plural(steps, 'step')}"
+    said = f"The network cannot carry what is drawn in {which}: the power flow has no solution there."
+    return said + (" So there are no figures about it." if failed == steps else " Its figures leave these steps out.")
+
+
+def network(result: Result) -> str:
+    """Which network it is, how flows are found, and what loads it."""
+    spec, feeder, record = result.scenario.network, result.profiles.feeder, result.trajectory.record
+    if feeder is None or record.grid is None:
+        return ""
+    transformers = int(feeder.branches.is_transformer.sum())
+    parts = [plural(len(feeder.branches.name) - transformers, "line")]
+    parts += [plural(transformers, "transformer")] if transformers else []
+    buses = f"{len(feeder.buses):,} bus{'es' if len(feeder.buses) != 1 else ''}"
+    if buses in feeder.name:  # a generated one is called after its size
+        said = [f"{feeder.name[:1].upper()}{feeder.name[1:]}: {joined(parts)}.", _FLOWS[spec.flow]]
+    else:
+        said = [f"{feeder.name}: {joined([buses, *parts])}.", _FLOWS[spec.flow]]
+    drawn = float(record.grid.background_kwh.sum())
+    if drawn > 0:
+        share = percent(spec.background, 0)
+        said.append(
+            f"Beside these homes the network's own loads draw {energy(drawn)}, {share} of nominal at all times."
+        )
+    elif spec.flow != "path":
+        said.append("Nothing but these homes loads it, so it may be emptier than a real one.")
+    if spec.trade_limit != "none":
+        which = "all by the same share" if spec.trade_limit == "pro_rata" else "those worth least first"
+        said.append(f"Trades that would overload it are cut back, {which}; what is cut goes to the grid.")
+    trades = record.local.trades
+    if result.kpis["traded_kwh"] > 0 and (trades is None or not (trades.kwh > 0).any()):
+        said.append("Local power goes through a pool, which has no pairs, so there is no distance of a trade.")
+    return " ".join(said)
+
+
+def operator(result: Result) -> list[str]:
+    """What the network operator was told to do, and what it did."""
+    rules, wires = result.scenario.network.operator, result.kpis["network"]
+    said = [
+        "It charges fees on trades; half of each is paid by the buyer, half by the seller."
+        if rules.fees
+        else "It charges no fees on trades."
+    ]
+    limit = percent(rules.congestion_threshold, 0 if (100 * rules.congestion_threshold) % 1 < 1e-9 else 1)
+    if rules.intervention == "none":
+        return [*said, "It does not intervene when lines are full."]
+    looks = (
+        "" if rules.frequency >= 1 else f" It looks at {number(100 * rules.frequency)} of every 100 steps, at random."
+    )
+    looks += " It looks more often and is stricter when lines were overloaded lately." if rules.adaptive else ""
+    count = f"{wires['interventions']:,.0f} of {plural(result.scenario.period.steps, 'step')}"
+    if rules.intervention == "penalise":
+        said.append(
+            f"Setting: penalise. Trades on a way with a line or transformer over {limit} full cost more.{looks}"
+        )
+        kwh, traded = wires["penalised_kwh"], result.kpis["traded_kwh"]
+        share = f" of the {energy(traded)} traded between neighbours" if traded > 0 else ""
+        said.append(f"It did so in {count}, for {energy(kwh)}{share}.")
+    else:
+        whose = "dearest offers first" if rules.curtail_by == "price" else "all who cause it by the same share"
+        said.append(
+            f"Setting: curtail. Before trading it cuts export of solar power that would fill a line or transformer over"
+            f" {limit}, {whose}.{looks}"
+        )
+        said.append(f"It did so in {count} and cut {energy(wires['curtailed_kwh'])}.")
+    return said

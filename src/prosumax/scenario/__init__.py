@@ -1,5 +1,6 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
+from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
 from prosumax.scenario.network import GENERATED, Network, Operator
@@ -28,6 +29,7 @@ __all__ = [
     "CityLearnSolar",
     "Control",
     "Curve",
+    "Environment",
     "FromGeneration",
     "Generation",
     "Home",

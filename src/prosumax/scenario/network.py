@@ -49,6 +49,12 @@ class Operator(Model):
     adaptive: bool = False
     """Frequency and threshold follow how often lines were overloaded lately."""
 
+    @model_validator(mode="after")
+    def _penalises_by_fees(self) -> "Operator":
+        if self.intervention == "penalise" and not self.fees:
+            raise ValueError("intervention penalise raises the fees; it needs `fees: true`")
+        return self
+
 
 class Network(Model):
     """The wires between the homes; without a `kind` there are none (copper plate)."""
@@ -104,10 +110,17 @@ class Network(Model):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "Network":
+        changed = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        if self.kind is None and changed:
+            raise ValueError(f"`{changed[0]}` says something about a network, but there is none; set network.kind")
         if self.kind in ("pandapower", "edges") and self.file is None:
             raise ValueError(f"kind {self.kind} needs `file`")
         if self.kind not in ("pandapower", "edges") and self.file is not None:
             raise ValueError(f"`file` belongs to kind pandapower or edges, not {self.kind}")
         if self.buses is not None and self.kind not in GENERATED:
             raise ValueError(f"`buses` belongs to a generated network ({', '.join(GENERATED)}), not {self.kind}")
+        if self.flow == "path" and self.background > 0:
+            raise ValueError("`background` needs flow linear or ac: on paths there is nothing but trades")
+        if self.flow == "copper_plate" and (self.trade_limit != "none" or self.operator != Operator()):
+            raise ValueError("flow copper_plate has no lines that an operator could charge for or limit")
         return self

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from prosumax.scenario._model import Fraction, HourOfDay, Model, NonNegative, PositiveFraction
+from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
 from prosumax.scenario.network import Network
 
@@ -179,6 +180,8 @@ class Home(Model):
     battery: Battery | None = None
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
+    rewards: dict[str, float] | None = None
+    """Its own goal: weight of each reward term; those of the environment when absent."""
 
 
 class Window(Model):
@@ -312,6 +315,7 @@ class Scenario(Model):
     """Where the grid's electricity comes from, for tariff entries with `source: generation`."""
     mahtm: MahtmWorld = MahtmWorld()
     control: Control = Control()
+    environment: Environment = Environment()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
 

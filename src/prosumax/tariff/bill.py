@@ -48,6 +48,7 @@ class Bill(NamedTuple):
         bought_locally: paid to neighbours.
         sold_locally: earned from neighbours (lowers the bill).
         feed_in: earned from the supplier (lowers the bill).
+        network_fees: what the network operator charges for single trades, free of VAT; negative for a bonus.
     """
 
     energy: Float[Array, " home"]
@@ -59,12 +60,13 @@ class Bill(NamedTuple):
     bought_locally: Float[Array, " home"]
     sold_locally: Float[Array, " home"]
     feed_in: Float[Array, " home"]
+    network_fees: Float[Array, " home"]
 
     @property
     def total(self) -> Float[Array | np.ndarray, "*step home"]:
         """What the home pays in the end; negative when it earns. Reports sum it in NumPy's double precision."""
         charges = self.energy + self.network + self.levies + self.supplier_fee + self.network_fee + self.vat
-        return charges + self.bought_locally - self.sold_locally - self.feed_in
+        return charges + self.network_fees + self.bought_locally - self.sold_locally - self.feed_in
 
 
 def offered_prices(series: TariffSeries, rates: TariffRates, homes: int) -> Prices:
@@ -75,13 +77,20 @@ def offered_prices(series: TariffSeries, rates: TariffRates, homes: int) -> Pric
     return Prices(*(jnp.broadcast_to(price, (homes,)) for price in (retail, series.feed_in, local_charges)))
 
 
-def settle(series: TariffSeries, rates: TariffRates, local: Fills, grid: Fills) -> Bill:
+def settle(
+    series: TariffSeries,
+    rates: TariffRates,
+    local: Fills,
+    grid: Fills,
+    network_fees: Float[Array, " home"] | None = None,
+) -> Bill:
     """The bill of one step from what was traded with neighbours and with the grid.
 
     Arguments:
         series: this step's prices, scalar leaves.
         rates: constants of the tariff.
         local, grid: the two results of `market.clear`.
+        network_fees: what the network operator charges each home for its trades; nothing when absent.
     """
     energy = grid.bought_kwh * series.energy
     network = (grid.bought_kwh + rates.local_network * local.bought_kwh) * series.network
@@ -98,6 +107,7 @@ def settle(series: TariffSeries, rates: TariffRates, local: Fills, grid: Fills) 
         bought_locally=local.paid,
         sold_locally=local.earned,
         feed_in=grid.earned,
+        network_fees=jnp.zeros_like(energy) if network_fees is None else network_fees,
     )
 
 
@@ -108,7 +118,7 @@ def receipts(bill: Bill) -> dict[str, Any]:
     """
     return {
         "supplier": (bill.energy + bill.supplier_fee - bill.feed_in).sum(-1),
-        "network_operator": (bill.network + bill.network_fee).sum(-1),
+        "network_operator": (bill.network + bill.network_fee + bill.network_fees).sum(-1),
         "government": (bill.levies + bill.vat).sum(-1),
         "mechanism": (bill.bought_locally - bill.sold_locally).sum(-1),
     }

@@ -1,0 +1,81 @@
+"""`prosumax study`: run a study over many seeds and show its tables."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from prosumax import experiments
+from prosumax.experiments.run import OnStage
+
+_out = Console()
+
+
+def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable[..., None]:
+    """The command as a function for typer.
+
+    Arguments:
+        progress: opens a progress bar.
+    """
+
+    def study(
+        name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which; lists them when absent.")] = None,
+        seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every variant.")] = 20,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                "--out", metavar="DIR", help="Result folder; when absent results/NAME, or the next NAME-2, .."
+            ),
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")] = (
+            False
+        ),
+    ) -> None:
+        """Run variants of a community over many seeds: means, spread, and which differences count."""
+        if name is None:
+            _print_studies()
+            return
+        experiments.studies.check(name, "study")
+        if out is not None or not as_json:
+            experiments.check_folder(out or Path("results") / "new", "study")
+        with progress() as on_stage:
+            result = experiments.run_study(name, seeds, on_stage)
+        folder = None
+        if out is not None or not as_json:
+            folder = experiments.save_study(result, out or experiments.free_folder(name, Path("results")))
+        if as_json:
+            typer.echo(json.dumps(experiments.study_to_json(result)))
+            return
+        _print_result(result)
+        _out.print(f"Written: {(folder or Path()).resolve()}", soft_wrap=True, highlight=False)
+
+    return study
+
+
+def _print_studies() -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Study", no_wrap=True, style="bold")
+    table.add_column("What it compares")
+    for name, line in experiments.studies.summaries().items():
+        table.add_row(name, line)
+    _out.print(table)
+
+
+def _print_result(result: experiments.StudyResult) -> None:
+    for content in experiments.grids(result):
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column(content.title, style="dim")
+        for title in content.header:
+            table.add_column(title, justify="right", no_wrap=True)
+        for row in content.rows:
+            table.add_row(*row)
+        _out.print(table)
+        _out.print()
+    _out.print(experiments.legend(result), style="dim", highlight=False)
+    for note in result.study.notes:
+        _out.print(f"- {note}", style="dim", highlight=False)

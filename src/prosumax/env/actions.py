@@ -1,0 +1,91 @@
+"""From numbers that learners put out to what homes do."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from prosumax import household
+from prosumax.env.types import EnvParams, EnvState
+from prosumax.types import ANYONE, GRID, Bid, Dispatch
+
+SELL, BUY = 0, 1
+"""Values of the side of an order."""
+
+BID_PARTS = ("price", "quantity", "side", "partner")
+"""Parts of a bid, in the order in which one Box has them; each between 0 and 1 there."""
+
+
+class RawBid(NamedTuple):
+    """A bid with its two discrete parts as such.
+
+    Attributes:
+        price: between the bounds, 0 to 1.
+        quantity: of the greatest order, 0 to 1; what the home cannot deliver or take is cut.
+        side: `SELL` or `BUY`.
+        partner: 0 to N-1 a home (itself: nobody), N the grid side, N + 1 no preference.
+    """
+
+    price: Float[Array, " home"]
+    quantity: Float[Array, " home"]
+    side: Int[Array, " home"]
+    partner: Int[Array, " home"]
+
+
+class BidMask(NamedTuple):
+    """Which discrete parts make sense: a side on which there is anything to trade, and partners but oneself."""
+
+    side: Bool[Array, "home 2"]
+    partner: Bool[Array, "home choice"]
+
+
+def decode_bid(raw: Float[Array, "home 4"] | RawBid, params: EnvParams) -> Bid:
+    """A bid in energy and money (MARLEM equation 1, section 3.2.3: clipped to the market's bounds).
+
+    Arguments:
+        raw: with its parts, or as one Box: price, quantity, side (above one half buys), partner (N + 2 equal slices).
+        params: bounds of prices and quantities.
+    """
+    if not isinstance(raw, RawBid):
+        homes = raw.shape[0]
+        slot = jnp.floor(raw[:, 3] * (homes + 2)).astype(jnp.int32)
+        raw = RawBid(raw[:, 0], raw[:, 1], (raw[:, 2] > 0.5).astype(jnp.int32), jnp.clip(slot, 0, homes + 1))
+    homes, scales = raw.price.shape[0], params.scales
+    own = jnp.arange(homes, dtype=raw.partner.dtype)
+    partner = jnp.where(raw.partner == homes, GRID, jnp.where(raw.partner > homes, ANYONE, raw.partner))
+    quantity = jnp.clip(raw.quantity, 0.0, 1.0) * scales.energy_kwh
+    return Bid(
+        quantity_kwh=jnp.where(raw.side == BUY, quantity, -quantity),
+        price=scales.lowest_price + jnp.clip(raw.price, 0.0, 1.0) * (scales.price - scales.lowest_price),
+        partner=jnp.where(partner == own, ANYONE, partner).astype(jnp.int32),
+    )
+
+
+def decode_power(raw: Float[Array, "home 1"], params: EnvParams) -> Dispatch:
+    """A power of every battery from a number between -1 (full discharge) and 1 (full charge), bids truthful."""
+    battery, share = params.community.homes.battery, jnp.clip(raw[:, 0], -1.0, 1.0)
+    power = share * jnp.where(share >= 0, battery.charge_kw, battery.discharge_kw)
+    return Dispatch(power, jnp.full(power.shape, jnp.nan), jnp.full(power.shape, ANYONE, jnp.int32))
+
+
+def decode_level(raw: Int[Array, " home"], levels: int, params: EnvParams) -> Dispatch:
+    """The same from one of `levels` powers, evenly from full discharge to full charge (MAHTM has 40, without a zero).
+
+    An odd number of levels has the true zero in its middle.
+    """
+    share = 2.0 * raw.astype(jnp.float32) / (levels - 1) - 1.0
+    return decode_power(share[:, None], params)
+
+
+def bid_mask(params: EnvParams, state: EnvState) -> BidMask:
+    """What a home can meaningfully choose in the coming step."""
+    community = params.community
+    sold, bought = household.feasible(
+        community.homes, state.community.homes, state.load_kwh, state.solar_kwh, community.step_hours
+    )
+    homes = sold.shape[0]
+    side = jnp.stack([sold > 0, bought > 0], axis=1)
+    # A home with nothing to trade may do either: it will not matter.
+    side = side | ~side.any(1, keepdims=True)
+    others = ~jnp.eye(homes, homes + 2, dtype=bool)
+    return BidMask(side, others)

@@ -1,0 +1,269 @@
+"""The environment: reset, step, and what they take and give; pure, so that one line of `vmap` makes a batch of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from prosumax import tariff
+from prosumax.community import Community
+from prosumax.env import observe as seeing
+from prosumax.env.actions import BidMask, bid_mask, decode_bid, decode_level, decode_power
+from prosumax.env.kpis import empty_window, measure, no_kpis
+from prosumax.env.observe import Seen, observations
+from prosumax.env.rewards import Paid, rewards
+from prosumax.env.step import initial_state, step
+from prosumax.env.types import EnvParams, EnvState, TimeStep
+from prosumax.types import Action
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """What stays the same over a batch: shapes and functions.
+
+    Attributes:
+        agents: names of the homes.
+        control: `dispatch` or `bid`.
+        levels: powers to choose from under dispatch; None for a continuous one.
+        steps: length of an episode.
+        start_every: episodes begin at multiples of it within the period; 0 for always at the first step.
+        observations, rewards: names of the terms.
+        forecast: `perfect`, `persistence` or `noisy`.
+        forecast_steps: how far it looks.
+        noisy: whether load and sun are drawn around their series.
+        random_arrival: whether orders arrive in random order.
+        window: steps of volatility and convergence.
+    """
+
+    agents: tuple[str, ...]
+    control: str
+    levels: int | None
+    steps: int
+    start_every: int
+    observations: tuple[str, ...]
+    rewards: tuple[str, ...]
+    forecast: str
+    forecast_steps: int
+    noisy: bool
+    random_arrival: bool
+    window: int
+
+
+class CommunityEnv:
+    """A community as an environment of many agents (a Dec-POMDP; MARLEM section 3.2).
+
+    `reset` and `step` are pure: jit them, `vmap` them over keys, states and actions, and over `params` to give every
+    copy its own homes, prices or weights. There is no automatic reset; `auto_reset` adds one.
+
+        >>> env = prosumax.make("marlem-battery-strategic")
+        >>> obs, state = env.reset(jax.random.key(0))
+        >>> ts = env.step(jax.random.key(1), state, env.sample_action(jax.random.key(2)))
+    """
+
+    def __init__(self, config: EnvConfig, params: EnvParams) -> None:
+        """An environment with parameters that are used where none are given; `prosumax.make` builds both."""
+        self.config, self.params = config, params
+        self._terms = tuple(observations.get(name, "environment.observations") for name in config.observations)
+        self._rewards = tuple(rewards.get(name, "environment.rewards") for name in config.rewards)
+
+    @property
+    def agents(self) -> list[str]:
+        """Names of the homes, in the order of every array."""
+        return list(self.config.agents)
+
+    @property
+    def num_agents(self) -> int:
+        """Number of homes."""
+        return len(self.config.agents)
+
+    @property
+    def observation_names(self) -> list[str]:
+        """Name of every column of an observation."""
+        return seeing.columns_of(self.config.observations, self.num_agents, self.config.forecast_steps)
+
+    @property
+    def reward_names(self) -> list[str]:
+        """Name of every row of `info["reward_terms"]`."""
+        return list(self.config.rewards)
+
+    @property
+    def action_size(self) -> int:
+        """Numbers per home: 4 for a bid (as one Box), 1 for a power; 0 when one of `levels` is chosen."""
+        return 4 if self.config.control == "bid" else 0 if self.config.levels else 1
+
+    def reset(
+        self, key: PRNGKeyArray, params: EnvParams | None = None
+    ) -> tuple[Float[Array, "home feature"], EnvState]:
+        """Begin an episode.
+
+        Arguments:
+            key: of where it begins and of all noise in its first observation.
+            params: instead of the environment's own.
+
+        Returns:
+            Every home's observation, and the state.
+        """
+        params = self.params if params is None else params
+        start_key, noise_key, forecast_key = jax.random.split(key, 3)
+        community = params.community
+        start = self._start(start_key, community)
+        load, solar = self._coming(noise_key, params, start)
+        nothing = jnp.zeros_like(load)
+        now = seeing.rows(community.series, start, 1)
+        prices = tariff.offered_prices(jax.tree.map(lambda leaf: leaf[0], now.tariff), community.rates, load.shape[0])
+        middle = ((prices.worth_buying + prices.feed_in) / 2).mean()
+        state = EnvState(
+            community=initial_state(community),
+            start=start,
+            time=jnp.int32(0),
+            load_kwh=load,
+            solar_kwh=solar,
+            forecast_key=forecast_key,
+            window=empty_window(self.config.window),
+            kpis=no_kpis(middle),
+            profit=nothing,
+            need_kwh=nothing,
+            unmet_kwh=nothing,
+            net_kwh=nothing,
+            traded_kwh=nothing,
+        )
+        return self.observe(state, params), state
+
+    def step(self, key: PRNGKeyArray, state: EnvState, action: Any, params: EnvParams | None = None) -> TimeStep:
+        """Let all homes act at once.
+
+        Arguments:
+            key: of the order of arrival and of the noise of the step after this one.
+            state: from `reset` or the step before.
+            action: bids as [home, 4] numbers between 0 and 1 or as a `RawBid`; powers as [home, 1] numbers between -1
+                and 1; levels as [home] whole numbers.
+            params: instead of the environment's own.
+
+        Returns:
+            A `TimeStep`; with `truncated` after the last step of the episode.
+        """
+        params = self.params if params is None else params
+        community = params.community
+        market_key, noise_key, forecast_key = jax.random.split(key, 3)
+        if not self.config.random_arrival:
+            market_key = jax.random.key(0)
+        (row,) = (jax.tree.map(lambda leaf: leaf[0], seeing.rows(community.series, state.start + state.time, 1)),)
+        now = row._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
+        after, outcome = step(community, state.community, now, self.decode(action, params), market_key)
+        kpis, window = measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
+        paid = Paid(params, outcome, kpis, window)
+        terms = jnp.stack([term(paid) for term in self._rewards]) * params.weights
+        record, flows, local = outcome.record, outcome.record.flows, outcome.record.local
+        time = state.time + 1
+        load, solar = self._coming(noise_key, params, state.start + time)
+        need = jnp.maximum(flows.load_kwh - flows.solar_kwh, 0.0)
+        new = EnvState(
+            community=after,
+            start=state.start,
+            time=time,
+            load_kwh=load,
+            solar_kwh=solar,
+            forecast_key=forecast_key,
+            window=window,
+            kpis=kpis,
+            profit=state.profit + rewards.get("profit", "reward")(paid),
+            need_kwh=state.need_kwh + need,
+            unmet_kwh=state.unmet_kwh + outcome.unmet_kwh,
+            net_kwh=flows.net_kwh,
+            traded_kwh=local.bought_kwh - local.sold_kwh,
+        )
+        obs = self.observe(new, params)
+        info = {"reward_terms": terms, "kpis": kpis, "limited_kwh": outcome.limited_kwh, "record": record}
+        never = jnp.zeros(self.num_agents, bool)
+        return TimeStep(obs, new, terms.sum(0), never, time >= self.config.steps, obs, info)
+
+    def observe(self, state: EnvState, params: EnvParams | None = None) -> Float[Array, "home feature"]:
+        """What every home sees before it acts."""
+        params = self.params if params is None else params
+        community, at = params.community, state.start + state.time
+        now = jax.tree.map(lambda leaf: leaf[0], seeing.rows(community.series, at, 1))
+        now = now._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
+        prices = tariff.offered_prices(now.tariff, community.rates, self.num_agents)
+        share = state.time / self.config.steps
+        return seeing.observe(self._terms, Seen(params, state, now, self._ahead(state, params), prices, share))
+
+    def decode(self, action: Any, params: EnvParams | None = None) -> Action:
+        """The action of a step in energy and money."""
+        params = self.params if params is None else params
+        if self.config.control == "bid":
+            return decode_bid(action, params)
+        if self.config.levels is not None:
+            return decode_level(action, self.config.levels, params)
+        return decode_power(action, params)
+
+    def action_mask(self, state: EnvState, params: EnvParams | None = None) -> BidMask | Array:
+        """What makes sense in the coming step: sides and partners of a bid, levels [home, level], a battery [home, 1].
+
+        A home without a battery has one level that counts, the one nearest to zero.
+        """
+        params = self.params if params is None else params
+        if self.config.control == "bid":
+            return bid_mask(params, state)
+        has = (params.community.homes.battery.capacity_kwh > 0)[:, None]
+        if self.config.levels is None:
+            return has
+        return has | (jnp.arange(self.config.levels) == (self.config.levels - 1) // 2)[None, :]
+
+    def sample_action(self, key: PRNGKeyArray) -> Any:
+        """An action drawn evenly from all there are (bids as one Box)."""
+        homes = self.num_agents
+        if self.config.control == "bid":
+            return jax.random.uniform(key, (homes, 4))
+        if self.config.levels is not None:
+            return jax.random.randint(key, (homes,), 0, self.config.levels)
+        return jax.random.uniform(key, (homes, 1), minval=-1.0, maxval=1.0)
+
+    def _start(self, key: PRNGKeyArray, community: Community) -> Int[Array, ""]:
+        """A step at which an episode can begin, so that it ends within the period."""
+        every, length = self.config.start_every, community.series.hour.shape[0]
+        if every == 0:
+            return jnp.int32(0)
+        return every * jax.random.randint(key, (), 0, (length - self.config.steps) // every + 1)
+
+    def _coming(
+        self, key: PRNGKeyArray, params: EnvParams, at: Int[Array, ""]
+    ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+        """What a step brings every home: its series, with noise of its own."""
+        row = jax.tree.map(lambda leaf: leaf[0], seeing.rows(params.community.series, at, 1))
+        if not self.config.noisy:
+            return row.load_kwh, row.solar_kwh
+        draw = jax.random.normal(key, (2, self.num_agents))
+        factor = jnp.maximum(1.0 + params.noise * draw, 0.0)
+        return row.load_kwh * factor[0], row.solar_kwh * factor[1]
+
+    def _ahead(self, state: EnvState, params: EnvParams) -> seeing.Series:
+        """Forecasts of the steps after the coming one."""
+        count = self.config.forecast_steps
+        ahead = seeing.rows(params.community.series, state.start + state.time + 1, count)
+        if self.config.forecast == "persistence":
+            flat = (jnp.broadcast_to(part, (count, self.num_agents)) for part in (state.load_kwh, state.solar_kwh))
+            load, solar = flat
+            return ahead._replace(load_kwh=load, solar_kwh=solar)
+        if self.config.forecast == "noisy":
+            draw = jax.random.normal(state.forecast_key, (2, count, self.num_agents))
+            factor = jnp.maximum(1.0 + params.forecast_noise * draw, 0.0)
+            return ahead._replace(load_kwh=ahead.load_kwh * factor[0], solar_kwh=ahead.solar_kwh * factor[1])
+        return ahead
+
+
+def auto_reset(
+    env: CommunityEnv, key: PRNGKeyArray, state: EnvState, action: Any, params: EnvParams | None = None
+) -> TimeStep:
+    """A step that begins a new episode where one is over; `final_obs` keeps the last observation of the old one.
+
+    Arguments:
+        env: the environment.
+        key, state, action, params: as in `CommunityEnv.step`.
+    """
+    step_key, reset_key = jax.random.split(key)
+    done = env.step(step_key, state, action, params)
+    obs, fresh = env.reset(reset_key, params)
+    pick = lambda new, old: jax.tree.map(lambda a, b: jnp.where(done.truncated, a, b), new, old)  # noqa: E731
+    return done._replace(obs=pick(obs, done.obs), state=pick(fresh, done.state))

@@ -1,0 +1,267 @@
+"""Studies: variants of a community, each run over many seeds; means, spread, and which differences are more than noise.
+
+A study is data: its variants, how to draw a community for a variant and a seed, and the figures to report. All seeds
+of a variant run at once (`vmap`). Variants share their seeds, so they are compared pair by pair.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from prosumax.agents import assemble_policy
+from prosumax.community import Community, assemble
+from prosumax.errors import InputError
+from prosumax.experiments.result import Result
+from prosumax.experiments.simulate import Trajectory, rollout, use_compilation_cache
+from prosumax.experiments.summary import summarise
+from prosumax.inputs import Profiles
+from prosumax.network.routes import TablePaths
+from prosumax.registry import Registry
+from prosumax.scenario import Scenario
+
+CONFIDENCE = 0.95
+SIGNIFICANT = 0.05
+"""Highest p-value, corrected for the number of comparisons in a study, of a difference that counts."""
+
+_ROUNDING = 1e-5  # relative: single precision leaves less, a real difference more
+
+
+class Drawn(NamedTuple):
+    """One community of a study: what it is, and its time series and network."""
+
+    scenario: Scenario
+    profiles: Profiles
+
+
+class Variant(NamedTuple):
+    """One column of a study's tables.
+
+    Attributes:
+        group: title of the table it is in.
+        name: title of its column.
+        settings: changes to the study's scenario, path -> value, as in `load_scenario`.
+    """
+
+    group: str
+    name: str
+    settings: Mapping[str, Any]
+
+
+class Figure(NamedTuple):
+    """One row of a study's tables.
+
+    Attributes:
+        title: with its unit.
+        read: takes it from a run; NaN where it means nothing.
+        digits: behind the point.
+    """
+
+    title: str
+    read: Callable[[Result], float]
+    digits: int = 1
+
+
+class Study(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        variants: in the order of the tables. Each is compared with the first of its group, and the first of each group
+            with the first of all.
+        draw: settings and seed -> community; shapes may not depend on the seed.
+        figures: what is reported, by a short name.
+        notes: what a reader must know about the set-up.
+    """
+
+    variants: tuple[Variant, ...]
+    draw: Callable[[Mapping[str, Any], int], Drawn]
+    figures: Mapping[str, Figure]
+    notes: tuple[str, ...] = ()
+
+
+studies: Registry[Study] = Registry("study")
+"""Every study by name; `prosumax study NAME` runs one."""
+
+
+class Estimate(NamedTuple):
+    """A figure of a variant over the seeds.
+
+    Attributes:
+        mean, deviation: over the seeds; the deviation is the sample's.
+        low, high: 95 % interval of the mean (Student's t).
+        difference: mean difference from the variant it is compared with, pair by pair; None for the very first.
+        p: of that difference, Wilcoxon signed-rank test, two-sided; 1 where all pairs are equal.
+        p_corrected: after Holm 1979, for all comparisons of the study.
+    """
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    difference: float | None
+    p: float | None
+    p_corrected: float | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the difference is more than noise."""
+        return self.p_corrected is not None and self.p_corrected < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study found.
+
+    Attributes:
+        name: of the study.
+        study: what was run.
+        seeds: of the communities.
+        values: figure of every variant and seed [variant, figure, seed].
+    """
+
+    name: str
+    study: Study
+    seeds: tuple[int, ...]
+    values: NDArray[np.float64]
+
+    @cached_property
+    def estimates(self) -> list[dict[str, Estimate]]:
+        """For every variant, each figure by name."""
+        return _estimates(self.values, list(self.study.figures), references(self.study.variants))
+
+
+def run_study(
+    name: str, seeds: int = 20, on_stage: Callable[[str, float], None] = lambda stage, done: None
+) -> StudyResult:
+    """Run all variants of a study over the same seeds.
+
+    Arguments:
+        name: as `prosumax study` lists them.
+        seeds: how many, at least 2; the seeds are 0, 1, and so on.
+        on_stage: called with a line and the share done whenever the next variant begins.
+
+    Raises:
+        InputError: there is no such study, or too few seeds.
+    """
+    study = studies.get(name, "study")
+    if seeds < 2:
+        raise InputError("--seeds", f"is {seeds}", "A spread needs at least 2; 20 or more say something.")
+    numbers = tuple(range(seeds))
+    values = []
+    for position, variant in enumerate(study.variants):
+        on_stage(f"{variant.group}: {variant.name}, {seeds} seeds", position / len(study.variants))
+        runs = run_seeds([study.draw(variant.settings, seed) for seed in numbers])
+        values.append([[float(figure.read(run)) for run in runs] for figure in study.figures.values()])
+    return StudyResult(name, study, numbers, np.array(values))
+
+
+def run_seeds(drawn: Sequence[Drawn]) -> list[Result]:
+    """Run communities of one shape at once, each with the seed of its scenario.
+
+    Arguments:
+        drawn: with the same homes, policies and kind of network.
+    """
+    use_compilation_cache()
+    communities = [assemble(*one) for one in drawn]
+    first = drawn[0].scenario
+    policy = assemble_policy([home.policy or first.policy for home in first.homes])
+    keys = jax.vmap(jax.random.key)(jnp.array([one.scenario.seed for one in drawn]))
+    together: Trajectory = jax.tree.map(np.asarray, _rollouts(stacked(communities), policy, keys))
+    return [
+        summarise(*one, community, jax.tree.map(lambda leaf, at=at: leaf[at], together), {})
+        for at, (one, community) in enumerate(zip(drawn, communities, strict=True))
+    ]
+
+
+_rollouts = jax.jit(jax.vmap(rollout, in_axes=(0, None, 0)))
+
+
+def stacked(communities: Sequence[Community]) -> Community:
+    """Communities of one shape as one, with a leading axis."""
+    longest = max((_hops(community) for community in communities), default=0)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(_padded(community, longest) for community in communities))
+
+
+def _hops(community: Community) -> int:
+    wires = community.network
+    return wires.paths.listed.shape[-1] if wires is not None and isinstance(wires.paths, TablePaths) else 0
+
+
+def _padded(community: Community, hops: int) -> Community:
+    """The same paths, listed in tables of the same length: how many lines the longest has depends on the lengths."""
+    wires = community.network
+    if wires is None or not isinstance(wires.paths, TablePaths):
+        return community
+    missing, none = hops - _hops(community), wires.paths.branches.shape[0]
+    listed = jnp.pad(wires.paths.listed, ((0, 0), (0, 0), (0, missing)), constant_values=none)
+    return community._replace(network=wires._replace(paths=wires.paths._replace(listed=listed)))
+
+
+def references(variants: Sequence[Variant]) -> list[int | None]:
+    """Position of the variant that each is compared with: the first of its group, or of all; None for the first."""
+    groups = [variant.group for variant in variants]
+    first = [groups.index(group) for group in groups]
+    return [None if at == 0 else (0 if first[at] == at else first[at]) for at in range(len(variants))]
+
+
+def _estimates(
+    values: NDArray[np.float64], names: Sequence[str], against: Sequence[int | None]
+) -> list[dict[str, Estimate]]:
+    """Means and comparisons; `values` is [variant, figure, seed]."""
+    seeds = values.shape[-1]
+    mean, deviation = values.mean(-1), values.std(-1, ddof=1)
+    half = deviation / np.sqrt(seeds) * stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1)
+    p = np.full(mean.shape, np.nan)
+    for at, reference in enumerate(against):
+        if reference is not None:
+            p[at] = [paired_p(new, old) for new, old in zip(values[at], values[reference], strict=True)]
+    corrected = holm(p)
+
+    def one(at: int, row: int) -> Estimate:
+        reference = against[at]
+        compared: tuple[float | None, float | None, float | None] = (None, None, None)
+        if reference is not None:
+            compared = (float(mean[at, row] - mean[reference, row]), float(p[at, row]), float(corrected[at, row]))
+        centre, reach = float(mean[at, row]), float(half[at, row])
+        return Estimate(centre, float(deviation[at, row]), centre - reach, centre + reach, *compared)
+
+    return [{name: one(at, row) for row, name in enumerate(names)} for at in range(len(values))]
+
+
+def paired_p(new: NDArray[np.float64], old: NDArray[np.float64]) -> float:
+    """How likely differences at least this one-sided are by chance: Wilcoxon signed-rank test, two-sided.
+
+    Differences that single precision explains count as none; without any other the answer is 1. NaN if a figure is.
+
+    Arguments:
+        new, old: a figure of two variants over the same seeds [seed].
+    """
+    if not (np.isfinite(new).all() and np.isfinite(old).all()):
+        return float("nan")
+    difference = new - old
+    size = np.maximum(np.abs(new), np.abs(old)).max()
+    difference = np.where(np.abs(difference) <= _ROUNDING * size, 0.0, difference)
+    if not difference.any():
+        return 1.0
+    return float(stats.wilcoxon(difference).pvalue)
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p-values corrected for how many there are, any shape; NaN stays and is not counted.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6(2):65.
+    """
+    corrected = np.full(p.shape, np.nan)
+    tested = np.isfinite(p)
+    order = np.argsort(p[tested])
+    scaled = np.maximum.accumulate(p[tested][order] * np.arange(len(order), 0, -1))
+    back = np.empty(len(order))
+    back[order] = np.minimum(scaled, 1.0)
+    corrected[tested] = back
+    return corrected

@@ -1,0 +1,239 @@
+"""What a scenario names, read: time series of every home, prices, and the network; all on the host."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from prosumax import feeders, network, profiles
+from prosumax.errors import InputError
+from prosumax.scenario import (
+    CityLearn,
+    CityLearnSolar,
+    FromGeneration,
+    Home,
+    MahtmLoad,
+    MahtmSolar,
+    Period,
+    Price,
+    Scenario,
+    SyntheticLoad,
+    SyntheticSolar,
+    Table,
+    TimeOfUse,
+    Values,
+)
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What a scenario's files hold: time series and the network, on the host, double precision.
+
+    Attributes:
+        index: step starts, UTC.
+        local: the same on the scenario's clock.
+        load_kwh, solar_kwh: [step, home].
+        prices: the tariff's five series, each [step].
+        notes: what a user should know about the data (gaps filled, values spread).
+        feeder: the network; None for a copper plate.
+        home_bus: position in it of each home.
+    """
+
+    index: pd.DatetimeIndex
+    local: pd.DatetimeIndex
+    load_kwh: NDArray[np.float64]
+    solar_kwh: NDArray[np.float64]
+    prices: dict[str, NDArray[np.float64]]
+    notes: list[str] = field(default_factory=list)
+    feeder: network.Feeder | None = None
+    home_bus: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Profiles:
+    """The time series of a scenario; arguments and errors as in `build`."""
+    reader = _Reader(scenario, Path(data_dir).expanduser() if data_dir is not None else None)
+    load = np.stack([reader.load(number, home) for number, home in enumerate(scenario.homes)], axis=1)
+    solar = np.stack([reader.solar(number, home) for number, home in enumerate(scenario.homes)], axis=1)
+    tariff = scenario.tariff
+    prices = {
+        "energy": reader.price(tariff.energy, "tariff.energy"),
+        "network": reader.price(tariff.network, "tariff.network"),
+        "levies": reader.price(tariff.levies, "tariff.levies"),
+        "feed_in": reader.price(tariff.feed_in, "tariff.feed_in"),
+        "carbon_kg": reader.price(tariff.carbon_kg_per_kwh, "tariff.carbon_kg_per_kwh"),
+    }
+    idle = [home.name for home in scenario.homes if home.battery and (home.policy or scenario.policy) == "none"]
+    if idle:
+        reader.notes.append(
+            f"batteries of {', '.join(idle)} stay idle under policy none; `prosumax policies` lists others"
+        )
+    feeder, home_bus = _feeder(scenario)
+    notes = [*reader.notes, *(() if feeder is None else feeder.notes)]
+    return Profiles(reader.index, reader.local, load, solar, prices, list(dict.fromkeys(notes)), feeder, home_bus)
+
+
+def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64]]:
+    """The network of a scenario and where its homes are."""
+    spec, names = scenario.network, [home.name for home in scenario.homes]
+    if spec.kind is None or spec.flow == "copper_plate":
+        return None, np.zeros(0, np.int64)
+    where = f"{scenario.name}: network"
+    feeder = feeders.load_feeder(spec, len(names), scenario.seed, where)
+    return feeder, feeders.place_homes(feeder, names, spec.placement, scenario.seed, f"{where}.placement")
+
+
+def time_index(period: Period) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Step starts in UTC, and on the period's own clock (equal to UTC when it has no zone)."""
+    zone = period.time_zone or "UTC"
+    try:
+        start = pd.Timestamp(period.start).tz_localize(zone, ambiguous=True)
+    except Exception as error:  # pandas passes on pytz or zoneinfo errors, depending on what is installed
+        raise InputError(
+            "period.start", f"{period.start} does not exist in {zone} (clock change)", "Start later."
+        ) from error
+    index = pd.date_range(start.tz_convert("UTC"), periods=period.steps, freq=f"{period.step_minutes}min")
+    return index, index.tz_convert(zone)
+
+
+class _Reader:
+    """Resolves each source of a scenario to an array over its period."""
+
+    def __init__(self, scenario: Scenario, data_dir: Path | None) -> None:
+        self.scenario, self.data_dir = scenario, data_dir
+        self.index, self.local = time_index(scenario.period)
+        self.notes: list[str] = []
+        self._sky: profiles.Sky | None = None
+
+    def load(self, number: int, home: Home) -> NDArray[np.float64]:
+        where = f"{self.scenario.name}: homes[{number}].load"
+        match home.load:
+            case SyntheticLoad() as source:
+                seed = self._seed(number, "load")
+                zone = self.scenario.period.time_zone or "UTC"
+                return profiles.synthetic_load_kwh(self.index, source.lifestyle, source.annual_kwh, seed, zone)
+            case CityLearn() as source:
+                load, notes = profiles.read_load(
+                    source.dataset, source.building, source.skip_rows, self.index, where, self.data_dir
+                )
+                self.notes += notes
+                return load
+            case MahtmLoad() as source:
+                world = self.scenario.mahtm
+                return profiles.mahtm_load(
+                    np.asarray(self.local.hour),
+                    source.profile,
+                    source.peak_kw,
+                    temperature_c=world.temperature_c,
+                    noise=world.noise,
+                    business=world.business,
+                    seed=self._seed(number, "load"),
+                )
+            case Table() as source:
+                return self._table(source, where)
+            case Values() as source:
+                return self._values(source, where)
+
+    def solar(self, number: int, home: Home) -> NDArray[np.float64]:
+        where = f"{self.scenario.name}: homes[{number}].solar"
+        match home.solar:
+            case None:
+                return np.zeros(len(self.index))
+            case SyntheticSolar() as roof:
+                return self._roof(roof)
+            case CityLearnSolar() as source:
+                return profiles.read_solar(
+                    source.dataset, source.building, source.peak_kw, source.skip_rows, self.index, where, self.data_dir
+                )
+            case MahtmSolar() as source:
+                noise, seed = self.scenario.mahtm.noise, self._seed(number, "roof")
+                return profiles.mahtm_solar(np.asarray(self.local.hour), source.peak_kw, noise=noise, seed=seed)
+            case Table() as source:
+                return self._table(source, where)
+            case Values() as source:
+                return self._values(source, where)
+
+    def price(self, price: Price | None, field_name: str) -> NDArray[np.float64]:
+        where = f"{self.scenario.name}: {field_name}"
+        match price:
+            case TimeOfUse() as source:
+                return self._time_of_use(source)
+            case CityLearn() as source:
+                series = "carbon_kg_per_kwh" if "carbon" in field_name else "price"
+                return profiles.read_series(source.dataset, series, source.skip_rows, self.index, where, self.data_dir)
+            case Table() as source:
+                return self._table(source, where, quantity="rate")
+            case Values() as source:
+                return self._values(source, where, signed=True)
+            case FromGeneration() as source:
+                return source.share * self._generated[int("carbon" in field_name)]
+            case None:
+                return np.full(len(self.index), np.nan)
+            case number:
+                return np.full(len(self.index), float(number))
+
+    def _seed(self, number: int, what: str) -> int:
+        """A seed of its own for every home and purpose, stable when homes are added behind it."""
+        purpose = {"load": 1, "sky": 2, "roof": 3}[what]
+        return int(np.random.SeedSequence((self.scenario.seed, number, purpose)).generate_state(1)[0])
+
+    def _roof(self, roof: SyntheticSolar) -> NDArray[np.float64]:
+        place = self.scenario.location
+        assert place is not None  # checked by the scenario
+        where = (place.latitude_deg, place.longitude_deg, place.altitude_m)
+        if self._sky is None:
+            self._sky = profiles.synthetic_sky(self.index, *where, seed=self._seed(0, "sky"))
+        return roof.peak_kw * profiles.solar_kwh_per_kwp(self.index, self._sky, *where, roof.tilt_deg, roof.azimuth_deg)
+
+    def _table(self, source: Table, where: str, quantity: str = "energy") -> NDArray[np.float64]:
+        values, notes = profiles.read_table(
+            source.file,
+            self.index,
+            column=source.column,
+            id_column=source.id_column,
+            value_column=source.value_column,
+            time_column=source.time_column,
+            unit=source.unit,
+            time_zone=source.time_zone or self.scenario.period.time_zone,
+            fill=source.fill,
+            quantity=quantity,
+            where=where,
+        )
+        self.notes += notes
+        return values
+
+    def _values(self, source: Values, where: str, signed: bool = False) -> NDArray[np.float64]:
+        values = np.asarray(source.values, dtype=np.float64)
+        steps = len(self.index)
+        if len(values) > steps:
+            raise InputError(
+                f"{where}.values", f"has {len(values)} values for {steps} steps", "Give at most one per step."
+            )
+        if not signed and (values < 0).any():
+            first = int(np.argmax(values < 0))
+            raise InputError(f"{where}.values[{first}]", f"is {values[first]:g}", "Energy must not be negative.")
+        return np.resize(values, steps)
+
+    @cached_property
+    def _generated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Price and carbon intensity of the scenario's power plants."""
+        mix = self.scenario.generation
+        assert mix is not None  # checked by the scenario
+        where = f"{self.scenario.name}: generation.demand"
+        return profiles.generated_prices(**mix.model_dump(), steps=len(self.index), where=where)
+
+    def _time_of_use(self, source: TimeOfUse) -> NDArray[np.float64]:
+        prices = np.full(len(self.local), source.default)
+        weekend = self.local.dayofweek >= 5
+        days: dict[str, Any] = {"all": np.ones(len(self.local), bool), "weekdays": ~weekend, "weekend": weekend}
+        for window in source.windows:
+            hour = self.local.hour
+            if window.from_hour < window.to_hour:
+                inside = (hour >= window.from_hour) & (hour < window.to_hour)
+            else:  # over midnight
+                inside = (hour >= window.from_hour) | (hour < window.to_hour)
+            prices[inside & days[window.days]] = window.price
+        return prices

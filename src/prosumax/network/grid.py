@@ -1,0 +1,289 @@
+"""A community's network: where the homes are, how flows are computed, and what the operator does in a step."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from prosumax.network import limits as within
+from prosumax.network import operator as dso
+from prosumax.network.flow import magnitude
+from prosumax.network.limits import Limits
+from prosumax.network.operator import FeeRates, Transfers
+from prosumax.network.routes import Paths
+from prosumax.types import Fills, Flows, Trades
+
+_STRESS_SHIFT = 0.5  # how far an adaptive operator's threshold falls, as a share of its surcharge, under full stress
+
+
+class Operator(NamedTuple):
+    """What the network operator does; all arrays, so that a batch may vary them.
+
+    Attributes:
+        rates: of the fees; None when it charges none.
+        limits: for cutting exports; None when it cuts none.
+        threshold: congestion from which it intervenes.
+        frequency: probability that it looks at a step.
+        adaptive: 1 when frequency and threshold follow the overloads of the last steps.
+        by_price: 1 when the dearest exports are cut first, 0 when all alike.
+        punishes: 1 when trades over the threshold cost more in a step with intervention.
+    """
+
+    rates: FeeRates | None
+    limits: Limits | None
+    threshold: Float[Array, ""]
+    frequency: Float[Array, ""]
+    adaptive: Float[Array, ""]
+    by_price: Float[Array, ""]
+    punishes: Float[Array, ""]
+
+
+class Network(NamedTuple):
+    """The wires of a community.
+
+    Attributes:
+        flow: (p_kw, q_kvar) [bus] -> `Flow`; None for flow `path`, where trades load their shortest paths.
+        paths: between the homes.
+        home_bus: bus of each home.
+        zone: of each home, and of the source.
+        reactive: reactive power per active power of what homes use.
+        background_kw, background_kvar: what the network's own loads draw.
+        capacity_kw: of each branch, for flow `path`.
+        loss_per_km: share of a trade lost on a km, for flow `path` and the usage fee.
+        operator: what it charges and does.
+    """
+
+    flow: Partial | None
+    paths: Paths
+    home_bus: Int[Array, " home"]
+    zone: Int[Array, " place"]
+    reactive: Float[Array, ""]
+    background_kw: Float[Array, " bus"]
+    background_kvar: Float[Array, " bus"]
+    capacity_kw: Float[Array, " branch"]
+    loss_per_km: Float[Array, ""]
+    operator: Operator
+
+
+class Decision(NamedTuple):
+    """What the operator has decided for a step before anybody trades.
+
+    Attributes:
+        intervenes: whether it acts.
+        threshold: congestion over which it does.
+        curtailed_kwh: export it forbids each home.
+    """
+
+    intervenes: Bool[Array, ""]
+    threshold: Float[Array, ""]
+    curtailed_kwh: Float[Array, " home"]
+
+
+class GridRecord(NamedTuple):
+    """What happened in the network in a step.
+
+    Attributes:
+        voltage: magnitude, per unit; NaN-free, and 1 everywhere under flow `path`, which knows none [bus].
+        loading: of each branch; 1 is 100 % (congestion, equation 15) [branch].
+        loss_kwh: heat in all branches together.
+        background_kwh: drawn by the network's own loads.
+        source_kwh: through the source, positive into the network.
+        residual: of the power flow, per unit.
+        balance_kwh: exported minus imported by all homes (equation 16).
+        intervened: whether the operator cut an export or punished a trade.
+        curtailed_kwh: export it cut [home].
+        penalised_kwh: local trade over the threshold in a step with intervention.
+        fees: paid by each home, negative for a bonus [home].
+        fee_terms: all fees by term of equation 4, `operator.TERMS` [term].
+    """
+
+    voltage: Float[Array, " bus"]
+    loading: Float[Array, " branch"]
+    loss_kwh: Float[Array, ""]
+    background_kwh: Float[Array, ""]
+    source_kwh: Float[Array, ""]
+    residual: Float[Array, ""]
+    balance_kwh: Float[Array, ""]
+    intervened: Bool[Array, ""]
+    curtailed_kwh: Float[Array, " home"]
+    penalised_kwh: Float[Array, ""]
+    fees: Float[Array, " home"]
+    fee_terms: Float[Array, " term"]
+
+
+def decide(
+    network: Network,
+    flows: Flows,
+    ask: Float[Array, " home"],
+    stress: Float[Array, ""],
+    step_hours: Float[Array, ""],
+    key: PRNGKeyArray,
+) -> Decision:
+    """Whether the operator acts in this step, and which exports it forbids before the market opens.
+
+    Arguments:
+        network: with its operator.
+        flows: what the homes would do.
+        ask: price each home wants for its energy.
+        stress: how often lines were overloaded lately, 0 to 1.
+        step_hours: length of the step.
+        key: of the draw whether the operator looks at all.
+    """
+    rules = network.operator
+    pressure = rules.adaptive * stress
+    frequency = rules.frequency + (1.0 - rules.frequency) * pressure
+    threshold = rules.threshold * (1.0 - _STRESS_SHIFT * pressure)
+    acts = jax.random.bernoulli(key, frequency)
+    nothing = jnp.zeros_like(flows.export_kwh)
+    if rules.limits is None:
+        return Decision(acts, threshold, nothing)
+    # Only panels can be turned down; what a battery gives is its owner's decision.
+    can = jnp.minimum(flows.export_kwh, flows.solar_kwh) / step_hours
+    # The dearest first, or, when all asks count alike, in proportion: the two differ only in who is cut.
+    alike, dearest = (
+        within.curtailed_kw(rules.limits, flows.export_kwh / step_hours, flows.import_kwh / step_hours, by, threshold)
+        for by in (None, ask)
+    )
+    cut = jnp.minimum(jnp.where(rules.by_price > 0, dearest, alike), can) * step_hours
+    return Decision(acts, threshold, jnp.where(acts, cut, nothing))
+
+
+def record(
+    network: Network,
+    flows: Flows,
+    local: Fills,
+    grid: Fills,
+    decision: Decision,
+    step_hours: Float[Array, ""],
+) -> GridRecord:
+    """What the meters and the trades of a step do to the network, and what the operator charges for it.
+
+    Arguments:
+        network: the wires.
+        flows: of the homes, after what the operator cut.
+        local, grid: what was traded between neighbours and with the grid side.
+        decision: of the operator.
+        step_hours: length of the step.
+    """
+    homes = flows.load_kwh.shape[0]
+    moved = transfers(local, grid)
+    distance = network.paths.distance_km(moved.payer, moved.other)
+    lost = jnp.minimum(distance * network.loss_per_km, 1.0)
+    net, drawn = flows.net_kwh / step_hours, flows.load_kwh / step_hours
+    background = network.background_kw.sum() * step_hours
+    if network.flow is None:
+        carried = network.paths.carried(moved.payer, moved.other, moved.kwh)
+        loading = carried / (network.capacity_kw * step_hours)
+        voltage = jnp.ones_like(network.background_kw)
+        loss, residual = (lost * moved.kwh).sum(), jnp.zeros_like(step_hours)
+        source = flows.net_kwh.sum() + background + loss
+    else:
+        p = network.background_kw.at[network.home_bus].add(net)
+        q = network.background_kvar.at[network.home_bus].add(network.reactive * drawn)
+        found = network.flow(p, q)
+        loading, voltage, residual = found.loading, magnitude(found.voltage), found.residual
+        loss = (found.loss_kw.sum() + found.bus_loss_kw.sum()) * step_hours
+        source = found.source_kw * step_hours
+    balance = -flows.net_kwh.sum()
+    paid, terms, over = jnp.zeros(homes, loss.dtype), jnp.zeros(len(dso.TERMS), loss.dtype), moved.kwh < 0
+    if network.operator.rates is not None:
+        congestion = network.paths.worst(moved.payer, moved.other, loading)
+        same_zone = network.zone[moved.payer] == network.zone[moved.other]
+        by_term = dso.fees(
+            network.operator.rates,
+            moved,
+            congestion,
+            lost,
+            distance,
+            same_zone,
+            balance,
+            decision.threshold,
+            decision.intervenes,
+        )
+        paid, terms = shared_out(by_term.sum(0), moved, homes), by_term.sum(1)
+        punished = decision.intervenes & (network.operator.punishes > 0)
+        over = moved.is_local & (moved.kwh > 0) & (congestion > decision.threshold) & punished
+    return GridRecord(
+        voltage=voltage,
+        loading=loading,
+        loss_kwh=loss,
+        background_kwh=background,
+        source_kwh=source,
+        residual=residual,
+        balance_kwh=balance,
+        intervened=(decision.curtailed_kwh.sum() > 0) | over.any(),
+        curtailed_kwh=decision.curtailed_kwh,
+        penalised_kwh=jnp.where(over, moved.kwh, 0.0).sum(),
+        fees=paid,
+        fee_terms=terms,
+    )
+
+
+def transfers(local: Fills, grid: Fills) -> Transfers:
+    """Every movement of energy in a step.
+
+    Energy of a pool has no pairs: it goes by the source, each home paying the fees of its own half of the way.
+    """
+    homes = grid.bought_kwh.shape[0]
+    trades = local.trades if local.trades is not None else Trades(*(jnp.zeros(0, jnp.int32),) * 2, *(jnp.zeros(0),) * 3)
+    everyone, source = jnp.arange(homes), jnp.full(homes, homes)
+    price = (trades.buyer_price + trades.seller_price) / 2
+    pooled_kwh, pooled_value = pooled(local, trades)
+    slots = trades.kwh.shape[0]
+    number = jnp.arange(slots + 2 * homes)
+    return Transfers(
+        payer=jnp.concatenate([trades.buyer, everyone, everyone]),
+        other=jnp.concatenate([trades.seller, source, source]),
+        kwh=jnp.concatenate([trades.kwh, pooled_kwh, grid.bought_kwh + grid.sold_kwh]),
+        value=jnp.concatenate(
+            [
+                trades.kwh * jnp.maximum(price, 0.0),
+                pooled_value,
+                jnp.maximum(grid.paid, 0.0) + jnp.maximum(grid.earned, 0.0),
+            ]
+        ),
+        payer_share=jnp.where(number < slots, 0.5, 1.0),
+        is_local=number < slots + homes,
+        is_bilateral=number < slots,
+    )
+
+
+def pooled(local: Fills, trades: Trades) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """Energy each home moved through pools, and half of its value: local trade less the bilateral trades."""
+    ends = ((trades.buyer, trades.buyer_price), (trades.seller, trades.seller_price))
+    kwh = local.bought_kwh + local.sold_kwh
+    value = jnp.maximum(local.paid, 0.0) + jnp.maximum(local.earned, 0.0)
+    for home, price in ends:
+        kwh = kwh.at[home].add(-trades.kwh)
+        value = value.at[home].add(-trades.kwh * jnp.maximum(price, 0.0))
+    # Single precision leaves a trace where nothing was pooled.
+    real = kwh > 1e-5
+    return jnp.where(real, kwh, 0.0), jnp.where(real, jnp.maximum(value, 0.0) / 2, 0.0)
+
+
+def shared_out(fee: Float[Array, " transfer"], moved: Transfers, homes: int) -> Float[Array, " home"]:
+    """What each home pays of the fees of all transfers."""
+    paid = jnp.zeros(homes + 1, fee.dtype).at[moved.payer].add(fee * moved.payer_share)
+    return paid.at[moved.other].add(fee * (1.0 - moved.payer_share))[:homes]
+
+
+def fees_alone(network: Network, grid: Fills) -> Float[Array, " home"]:
+    """What each home would pay the operator if all traded with the grid side only: the imbalance term.
+
+    Arguments:
+        network: the wires.
+        grid: trades with the grid side.
+    """
+    homes = grid.bought_kwh.shape[0]
+    rates = network.operator.rates
+    if rates is None:
+        return jnp.zeros_like(grid.bought_kwh)
+    nothing = jnp.zeros_like(grid.bought_kwh)
+    moved = transfers(Fills(nothing, nothing, nothing, nothing), grid)
+    none = jnp.zeros_like(moved.kwh)
+    balance = (grid.sold_kwh - grid.bought_kwh).sum()
+    never = jnp.zeros((), bool)
+    by_term = dso.fees(rates, moved, none, none, none, none > 0, balance, rates.congestion_threshold, never)
+    return shared_out(by_term.sum(0), moved, homes)

@@ -1,0 +1,263 @@
+"""Studies: seeds, batches and statistics; and MARLEM's two case studies, in which energy and money must close."""
+
+import csv
+import io
+import json
+import sys
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from prosumax import cli, experiments
+from prosumax.agents import assemble_policy
+from prosumax.community import assemble
+from prosumax.errors import InputError
+from prosumax.experiments import marlem_studies, study, study_table
+from prosumax.experiments.simulate import simulate
+
+SEEDS = 3
+PENALISED = {"network.kind": "ieee34", "network.capacity_kw": 1500, "network.operator.intervention": "penalise"}
+LIMITED = {"network.kind": "ieee34", "network.capacity_kw": 500, "network.trade_limit": "pro_rata"}
+MESH = {"network.kind": "mesh", "network.capacity_kw": 500}
+SETTINGS = {"penalised": PENALISED, "limited": LIMITED, "mesh": MESH}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    case = marlem_studies.OPERATOR_CASE
+    return {name: [marlem_studies.draw(case, s, seed) for seed in range(SEEDS)] for name, s in SETTINGS.items()}
+
+
+@pytest.fixture(scope="module")
+def runs(drawn):
+    return {name: study.run_seeds(communities) for name, communities in drawn.items()}
+
+
+def each(runs):
+    return [run for found in runs.values() for run in found]
+
+
+def test_a_seed_draws_the_same_community_again():
+    one, again, other = (marlem_studies.draw(marlem_studies.TOPOLOGY_CASE, MESH, seed) for seed in (5, 5, 6))
+    assert one.scenario == again.scenario
+    assert np.array_equal(one.profiles.home_bus, again.profiles.home_bus)
+    assert np.array_equal(one.profiles.feeder.branches.length_km, again.profiles.feeder.branches.length_km)
+    for part in ("load_kwh", "solar_kwh"):
+        assert not np.allclose(getattr(one.profiles, part), getattr(other.profiles, part))
+    assert not np.allclose(one.profiles.prices["energy"], other.profiles.prices["energy"])
+    assert not np.allclose(one.profiles.feeder.branches.length_km, other.profiles.feeder.branches.length_km)
+
+
+def test_variants_share_everything_that_is_drawn():
+    case = marlem_studies.OPERATOR_CASE
+    few, many = (marlem_studies.draw(case, PENALISED | {"network.capacity_kw": kw}, 2).profiles for kw in (500, 2000))
+    assert np.array_equal(few.load_kwh, many.load_kwh) and np.array_equal(few.home_bus, many.home_bus)
+    assert np.array_equal(few.feeder.branches.length_km, many.feeder.branches.length_km)
+
+
+def test_lines_have_marlems_lengths(drawn):
+    for communities in drawn.values():
+        for one in communities:
+            branches = one.profiles.feeder.branches
+            length = branches.length_km[~branches.is_transformer]
+            assert (length >= 0.5).all() and (length <= 1.5).all()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_batch_of_seeds_equals_single_runs(name, drawn, runs):
+    for one, batched in zip(drawn[name], runs[name], strict=True):
+        policy = assemble_policy([one.scenario.policy] * len(one.scenario.homes))
+        alone, _, _ = simulate(assemble(*one), policy, one.scenario.seed)
+        # Tables of paths are padded in a batch, the record is not touched by it.
+        for part, single in zip(jax.tree.leaves(batched.trajectory), jax.tree.leaves(alone), strict=True):
+            assert np.allclose(part, single, rtol=1e-4, atol=1e-4)
+
+
+def test_money_closes_the_network_operator_included(runs):
+    for run in each(runs):
+        receipts = sum(run.kpis[f"{who}_receives"] for who in ("supplier", "network_operator", "government"))
+        assert receipts + run.kpis["mechanism_receives"] == pytest.approx(run.kpis["cost"], rel=1e-6)
+        wires = run.kpis["network"]
+        paid = sum(home["bill_items"]["network_fees"] for home in run.households)
+        assert paid == pytest.approx(wires["fees"], rel=1e-5)
+        assert run.kpis["network_operator_receives"] == pytest.approx(wires["fees"] - wires["loss_cost"], rel=1e-4)
+        assert wires["fees"] == pytest.approx(
+            sum(wires[f"fee_{t}"] for t in ("congestion", "usage", "imbalance", "voltage", "thermal", "zone")), rel=1e-4
+        )
+
+
+def test_nobody_sells_what_it_has_not(runs):
+    for run in each(runs):
+        flows, local = run.trajectory.record.flows, run.trajectory.record.local
+        has = flows.solar_kwh + flows.discharge_kwh
+        assert (local.sold_kwh <= flows.export_kwh + 1e-3).all()
+        assert (flows.export_kwh <= has + 1e-3).all()
+        assert (local.bought_kwh <= flows.import_kwh + 1e-3).all()
+        used = flows.load_kwh + flows.charge_kwh + flows.export_kwh + flows.curtailed_kwh
+        assert np.allclose(used, has + flows.import_kwh, atol=1e-3)
+        capacity = np.array([home.battery.capacity_kwh for home in run.scenario.homes])
+        assert (flows.stored_kwh >= -1e-3).all() and (flows.stored_kwh <= capacity + 1e-3).all()
+
+
+def test_energy_on_the_wires_closes(runs):
+    for run in each(runs):
+        grid, flows = run.trajectory.record.grid, run.trajectory.record.flows
+        assert np.allclose(grid.source_kwh, flows.net_kwh.sum(1) + grid.loss_kwh, rtol=1e-4, atol=1e-2)
+        assert (grid.loss_kwh >= 0).all()
+
+
+def test_homes_that_do_not_react_change_nothing_but_money():
+    case = marlem_studies.OPERATOR_CASE
+    stances = [
+        study.run_seeds(
+            [
+                marlem_studies.draw(case, PENALISED | {f"network.operator.{k}": v for k, v in stance.items()}, seed)
+                for seed in range(SEEDS)
+            ]
+        )
+        for stance in marlem_studies.STANCES.values()
+    ]
+    for permissive, *others in zip(*stances, strict=True):
+        for other in others:
+            assert np.array_equal(permissive.trajectory.record.flows.net_kwh, other.trajectory.record.flows.net_kwh)
+            assert permissive.kpis["traded_kwh"] == other.kpis["traded_kwh"]
+            more = other.kpis["cost"] - permissive.kpis["cost"]
+            assert more == pytest.approx(other.kpis["network"]["fees"] - permissive.kpis["network"]["fees"], abs=1e-3)
+
+
+def test_a_trade_limit_keeps_trade_down(runs):
+    for free, limited in zip(runs["penalised"], runs["limited"], strict=True):
+        assert 0 < limited.kpis["traded_kwh"] < 0.9 * free.kpis["traded_kwh"]
+        assert np.allclose(limited.trajectory.record.flows.net_kwh, free.trajectory.record.flows.net_kwh, atol=1e-3)
+
+
+def test_variants_are_held_to_the_first_of_their_group_and_groups_to_the_first_of_all():
+    variants = [study.Variant(group, name, {}) for group in "ab" for name in "xyz"]
+    assert study.references(variants) == [None, 0, 0, 0, 3, 3]
+
+
+def test_paired_p_is_wilcoxons_and_rounding_is_no_difference():
+    rng = np.random.default_rng(0)
+    old = rng.normal(100, 10, 20)
+    assert study.paired_p(old * (1 + 1e-6 * rng.normal(size=20)), old) == 1.0
+    new = old + rng.normal(1, 1, 20)
+    assert study.paired_p(new, old) == pytest.approx(stats.wilcoxon(new - old).pvalue)
+    assert np.isnan(study.paired_p(np.full(20, np.nan), old))
+
+
+def test_holm_by_hand():
+    p = np.array([[0.01, 0.04], [np.nan, 0.03]])
+    # Sorted: 0.01 x 3, 0.03 x 2, then 0.04 x 1, which may not fall below the one before.
+    assert study.holm(p) == pytest.approx(np.array([[0.03, 0.06], [np.nan, 0.06]]), nan_ok=True)
+
+
+def small_result(seeds=6):
+    figures = {"a": study.Figure("A, kWh", lambda run: 0.0), "b": study.Figure("B", lambda run: 0.0, 0)}
+    variants = (study.Variant("one", "x", {}), study.Variant("one", "y", {"policy": "none"}))
+    values = np.random.default_rng(1).normal(10, 1, (2, 2, seeds))
+    values[1, 0] = values[0, 0] + 5
+    values[:, 1] = np.nan
+    made = study.Study(variants, lambda settings, seed: None, figures, ("A note.",))
+    return study.StudyResult("made", made, tuple(range(seeds)), values)
+
+
+def test_estimates_by_hand():
+    result = small_result()
+    first, second = (row["a"] for row in result.estimates)
+    values = result.values[0, 0]
+    assert (first.mean, first.deviation) == (pytest.approx(values.mean()), pytest.approx(values.std(ddof=1)))
+    low, high = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
+    assert (first.low, first.high) == (pytest.approx(low), pytest.approx(high))
+    assert first.difference is None and not first.differs
+    assert second.difference == pytest.approx(5) and second.p == pytest.approx(2 / 2**6) and second.differs
+
+
+def test_tables_say_what_was_found():
+    result = small_result()
+    (table,) = study_table.grids(result)
+    assert table.header == ["x", "y"] and table.rows[0][2].endswith("*") and table.rows[1][1] == "-"
+    assert "| A, kWh |" in study_table.markdown(result) and "- A note." in study_table.markdown(result)
+    rows = list(csv.DictReader(io.StringIO(study_table.csv_text(result))))
+    assert len(rows) == 4 and float(rows[2]["difference"]) == pytest.approx(5) and rows[2]["against"] == "one: x"
+    text = json.dumps(study_table.study_to_json(result), allow_nan=False)
+    assert json.loads(text)["variants"][1]["figures"]["b"]["mean"] is None
+
+
+def test_interrupted_work_leaves_an_earlier_result_alone(tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    experiments.save_study(small_result(), folder)
+    before = (folder / "study.json").read_text()
+    monkeypatch.setattr("prosumax.experiments.store.markdown", lambda result: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        experiments.save_study(replace(small_result(), seeds=(0,)), folder)
+    assert (folder / "study.json").read_text() == before and [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_too_few_seeds_and_unknown_names_are_explained():
+    with pytest.raises(InputError, match="--seeds: is 1"):
+        study.run_study("marlem-dso", 1)
+    with pytest.raises(InputError, match="Did you mean 'marlem-dso'"):
+        study.run_study("marlem-dos", 2)
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Runs `prosumax ARGS` in an empty folder; returns exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["prosumax", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+            raise SystemExit(0)
+        printed = capsys.readouterr()
+        return done.value.code or 0, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def short_study(monkeypatch):
+    """The operator study, its first table only."""
+    whole = experiments.studies.get("marlem-dso", "test")
+    short = whole._replace(variants=whole.variants[:4])
+    entry = experiments.studies._entries["marlem-dso"]
+    monkeypatch.setitem(experiments.studies._entries, "marlem-dso", entry._replace(piece=short))
+
+
+def test_the_command_prints_and_writes(command, tmp_path, short_study):
+    code, out, err = command("study", "marlem-dso", "--seeds", "2", "--out", "found")
+    assert code == 0, err
+    for word in ("permissive", "dynamic", "Fees paid", "±", "2 seeds"):
+        assert word in out
+    assert {file.name for file in (tmp_path / "found").iterdir()} == {"study.json", "table.csv", "table.md"}
+    content = json.loads((tmp_path / "found" / "study.json").read_text())
+    assert len(content["variants"]) == 4 and len(content["variants"][0]["figures"]["cost"]["by_seed"]) == 2
+    code, out, _ = command("study", "marlem-dso", "--seeds", "2", "--json")
+    assert code == 0 and json.loads(out) == content and not (tmp_path / "results").exists()
+
+
+def test_the_command_leaves_foreign_files_alone(command, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    code, _, err = command("study", "marlem-dso", "--seeds", "2", "--out", "mine")
+    assert code == 2 and "thesis.txt" in err
+
+
+def test_the_command_lists_studies_and_knows_a_misspelling(command):
+    code, out, _ = command("study")
+    assert code == 0 and "marlem-dso" in out and "marlem-topology" in out
+    code, _, err = command("study", "marlem-topologie")
+    assert code == 2 and "Did you mean 'marlem-topology'" in err
+
+
+def test_the_studies_are_those_of_the_paper():
+    stances = experiments.studies.get("marlem-dso", "test").variants[:4]
+    assert [variant.name for variant in stances] == ["permissive", "moderate", "strict", "dynamic"]
+    topology = experiments.studies.get("marlem-topology", "test").variants[:12]
+    assert {(v.settings["network.kind"], v.settings["network.capacity_kw"]) for v in topology} == {
+        (kind, kw) for kind in ("mesh", "ring", "line", "ieee34") for kw in (2000, 1000, 500)
+    }
