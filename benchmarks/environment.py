@@ -1,4 +1,4 @@
-"""How fast the environment steps: bid style, partner stage, auction, fees, path flows, reputation, KPIs, 30 observations.
+"""How fast the environment steps: bids, partners, auction, fees, path flows, reputation, KPIs, 30 observations.
 
     python benchmarks/environment.py            # all sizes
     python benchmarks/environment.py 7 100      # some
@@ -10,7 +10,6 @@ import sys
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import prosumax

@@ -62,6 +62,10 @@ Out = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the scenario's seed.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with data sets, looked at before the cache.")]
+Optimum = Annotated[
+    bool | None,
+    typer.Option("--optimum/--no-optimum", help="Measure by the optimum; when absent if that takes seconds."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")]
 
 
@@ -79,16 +83,21 @@ def root(
 def run(
     scenario: Name,
     overrides: Overrides = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How homes decide that name no policy of their own.")
+    ] = None,
     out: Out = None,
     seed: Seed = None,
     data_dir: DataDir = None,
+    optimum: Optimum = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate one community: key figures, everybody's bill, and a report."""
     if out is not None or not as_json:
         experiments.check_folder(out or Path("results") / "new")
     with _progress() as on_stage:
-        result = experiments.run(scenario, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
+        changes = [*(overrides or ()), *([] if policy is None else [f"policy={policy}"])]
+        result = experiments.run(scenario, changes, seed=seed, data_dir=data_dir, optimum=optimum, on_stage=on_stage)
         folder = _folder(out, result.scenario.name, as_json)
         if folder is not None:
             on_stage("Writing the report", 0.8)
@@ -106,20 +115,36 @@ def run(
 def compare(
     scenario: Name,
     mechanisms: Annotated[str, typer.Option(metavar="A,B,..", help="Mechanisms to compare, or `all`.")] = "all",
+    policies: Annotated[
+        str | None, typer.Option(metavar="A,B,..", help="Run each mechanism with each of these policies.")
+    ] = None,
     overrides: Overrides = None,
     out: Out = None,
     seed: Seed = None,
     data_dir: DataDir = None,
+    optimum: Optimum = None,
     as_json: AsJson = False,
 ) -> None:
     """Put mechanisms side by side on the same homes, data and seed."""
     names = list(known_mechanisms) if mechanisms == "all" else [n.strip() for n in mechanisms.split(",") if n.strip()]
     if not names:
         raise InputError("--mechanisms", "is empty", f"Name some of: {', '.join(known_mechanisms)}.")
+    deciding = None if policies is None else [name.strip() for name in policies.split(",") if name.strip()]
+    if deciding is not None and not deciding:
+        raise InputError("--policies", "is empty", f"Name some of: {', '.join(known_policies)}.")
     if out is not None or not as_json:
         experiments.check_folder(out or Path("results") / "new", "comparison")
     with _progress() as on_stage:
-        results = experiments.compare(scenario, names, overrides or (), seed=seed, data_dir=data_dir, on_stage=on_stage)
+        results = experiments.compare(
+            scenario,
+            names,
+            overrides or (),
+            policies=deciding,
+            seed=seed,
+            data_dir=data_dir,
+            optimum=optimum,
+            on_stage=on_stage,
+        )
         folder = _folder(out, f"{next(iter(results.values())).scenario.name}-compare", as_json)
         if folder is not None:
             on_stage("Writing the report", 0.95)
@@ -128,7 +153,7 @@ def compare(
     if as_json:
         _print_json({name: experiments.to_json(result) for name, result in results.items()})
         return
-    _print_comparison(results)
+    _print_comparison(results, policies=deciding is not None)
     if folder is not None:
         _out.print(f"Report: {folder.resolve() / 'report.html'}", soft_wrap=True, highlight=False)
 
@@ -253,6 +278,7 @@ def _print_result(result: Result) -> None:
         ("Self-consumption", _share(kpis["self_consumption"]), "of the solar energy"),
         ("Self-sufficiency", _share(kpis["self_sufficiency"]), "of the use"),
         ("Highest import", f"{kpis['peak_kw']:,.1f} kW", ""),
+        *([("Share of the possible gain", _share(kpis["share_of_gain"]), "")] if kpis["share_of_gain"] else []),
         ("Emissions", "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
     ]
     for row in (*rows, *_network_rows(result)):
@@ -332,10 +358,13 @@ def _print_properties(measured: Mapping[str, experiments.Properties]) -> None:
     _out.print(_PROPERTIES_EXPLAINED, style="dim", highlight=False)
 
 
-def _print_comparison(results: Mapping[str, Result]) -> None:
+def _print_comparison(results: Mapping[str, Result], policies: bool) -> None:
     first = next(iter(results.values()))
     money = first.scenario.tariff.currency
     _print_title(first.scenario)
+    if policies:
+        _print_gains(results)
+        return
     losing = {name: _losers(result) for name, result in results.items()}
     for name, losers in losing.items():
         if losers:
@@ -360,6 +389,9 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
         )
     _out.print(table)
     _out.print(_COMPARISON_EXPLAINED.format(money=money), style="dim", highlight=False)
+    if any(result.kpis["share_of_gain"] is not None for result in results.values()):
+        _out.print()
+        _print_gains(results)
     if len(results) > _MOST_COLUMNS:
         return
     _out.print(f"\nBill of each home, {money}", highlight=False)
@@ -370,6 +402,17 @@ def _print_comparison(results: Mapping[str, Result]) -> None:
     for number, home in enumerate(first.households):
         bills.add_row(escape(home["name"]), *(_money(r.households[number]["bill"]) for r in results.values()))
     _out.print(bills)
+
+
+def _print_gains(results: Mapping[str, Result]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Outcome", no_wrap=True)
+    for title in report.GAIN_COLUMNS:
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in report.gain_rows(results):
+        table.add_row(*row)
+    _out.print(table)
+    _out.print(f"\n{report.gain_note(next(iter(results.values())))}", style="dim", highlight=False)
 
 
 def _losers(result: Result) -> list[str]:

@@ -16,8 +16,11 @@ from prosumax.profiles import marlem
 from prosumax.scenario import (
     CityLearn,
     CityLearnSolar,
+    FromGeneration,
     Home,
     Hours,
+    MahtmLoad,
+    MahtmSolar,
     MarlemLoad,
     MarlemPrice,
     MarlemSolar,
@@ -131,6 +134,17 @@ class _Reader:
                 )
                 self.notes += notes
                 return load
+            case MahtmLoad() as source:
+                world = self.scenario.mahtm
+                return profiles.mahtm_load(
+                    np.asarray(self.local.hour),
+                    source.profile,
+                    source.peak_kw,
+                    temperature_c=world.temperature_c,
+                    noise=world.noise,
+                    business=world.business,
+                    seed=self._seed(number, "load"),
+                )
             case Table() as source:
                 return self._table(source, where)
             case Values() as source:
@@ -152,6 +166,9 @@ class _Reader:
                 return profiles.read_solar(
                     source.dataset, source.building, source.peak_kw, source.skip_rows, self.index, where, self.data_dir
                 )
+            case MahtmSolar() as source:
+                noise, seed = self.scenario.mahtm.noise, self._seed(number, "roof")
+                return profiles.mahtm_solar(np.asarray(self.local.hour), source.peak_kw, noise=noise, seed=seed)
             case Table() as source:
                 return self._table(source, where)
             case Values() as source:
@@ -175,6 +192,8 @@ class _Reader:
                 return self._table(source, where, quantity="rate")
             case Values() as source:
                 return self._values(source, where, signed=True)
+            case FromGeneration() as source:
+                return source.share * self._generated[int("carbon" in field_name)]
             case None:
                 return np.full(len(self.index), np.nan)
             case number:
@@ -182,7 +201,7 @@ class _Reader:
 
     def _seed(self, number: int, what: str) -> int:
         """A seed of its own for every home and purpose, stable when homes are added behind it."""
-        purpose = {"load": 1, "sky": 2, "days": 3, "prices": 4}[what]
+        purpose = {"load": 1, "sky": 2, "days": 3, "prices": 4, "roof": 5}[what]
         return int(np.random.SeedSequence((self.scenario.seed, number, purpose)).generate_state(1)[0])
 
     @cached_property
@@ -244,6 +263,14 @@ class _Reader:
             first = int(np.argmax(values < 0))
             raise InputError(f"{where}.values[{first}]", f"is {values[first]:g}", "Energy must not be negative.")
         return np.resize(values, steps)
+
+    @cached_property
+    def _generated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Price and carbon intensity of the scenario's power plants."""
+        mix = self.scenario.generation
+        assert mix is not None  # checked by the scenario
+        where = f"{self.scenario.name}: generation.demand"
+        return profiles.generated_prices(**mix.model_dump(), steps=len(self.index), where=where)
 
     def _time_of_use(self, source: TimeOfUse) -> NDArray[np.float64]:
         prices = np.full(len(self.local), source.default)

@@ -242,11 +242,10 @@ def _train(face, key, updates=60, copies=16, steps=24, epochs=4):
         (params, memory), _ = jax.lax.scan(learn, (params, memory), None, epochs)
         return (params, memory, obs, state), returns[-1].mean()
 
-    obs, state = jax.vmap(face.reset)(jax.random.split(draws[-1], copies))
+    obs, state = jax.vmap(face.reset)(jax.random.split(reset_key, copies))
     start = (params, optimiser.init(params), obs, state)
-    return jax.jit(lambda start, keys: jax.lax.scan(update, start, keys)[1])(
-        start, jax.random.split(draws[-2], updates)
-    )
+    train = jax.jit(lambda start, keys: jax.lax.scan(update, start, keys)[1])
+    return train(start, jax.random.split(act_key, updates))
 
 
 @pytest.mark.slow

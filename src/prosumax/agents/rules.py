@@ -21,6 +21,7 @@ class View(NamedTuple):
         step_hours: length of the step.
         prices: what the grid side offers in this step.
         params, state: the devices.
+        planned_kw: what a plan made before the run asks of each battery in this step; None without one.
     """
 
     load_kwh: Float[Array, " home"]
@@ -30,6 +31,7 @@ class View(NamedTuple):
     prices: Prices
     params: HomeParams
     state: HomeState
+    planned_kw: Float[Array, " home"] | None = None
 
 
 Rule = Callable[[View, PRNGKeyArray], Dispatch]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax import env, market, network, tariff
-from prosumax.agents import Policy, View
+from prosumax.agents import Levelled, Policy, View
 from prosumax.community import Community, Series
 from prosumax.profiles.datasets import cache_folder
 
@@ -23,25 +23,29 @@ class Trajectory(NamedTuple):
     bill_alone: Float[Array | np.ndarray, "step home"]
 
 
-def rollout(community: Community, policy: Policy, key: PRNGKeyArray) -> Trajectory:
+def rollout(
+    community: Community, policy: Policy | Levelled, key: PRNGKeyArray, plan_kw: Float[Array, "step home"] | None = None
+) -> Trajectory:
     """Run a community under a policy over all its steps; pure, so it may be jitted and batched.
 
     Arguments:
         community: what `build` returned.
         policy: which rule decides for which home.
         key: source of all randomness; step t uses `fold_in(key, t)`.
+        plan_kw: for policies that follow one, from `make_plan`.
     """
 
-    def advance(state: env.State, step: tuple[Array, Series]) -> tuple[env.State, env.Record]:
-        number, now = step
+    def advance(state: env.State, step: tuple[Array, Series, Array | None]) -> tuple[env.State, env.Record]:
+        number, now, planned = step
         prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
-        view = View(now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
+        seen = (now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
+        view = View(*seen, planned)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
         after, outcome = env.step(community, state, now, policy(view, policy_key), market_key)
         return after, outcome.record
 
     steps = jnp.arange(community.series.hour.shape[0])
-    _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series))
+    _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series, plan_kw))
     return Trajectory(record, _bill_alone(community, record))
 
 
@@ -57,7 +61,9 @@ def _bill_alone(community: Community, record: env.Record) -> Float[Array, "step 
     return jax.vmap(one)(community.series.tariff, record.flows.net_kwh)
 
 
-def simulate(community: Community, policy: Policy, seed: int) -> tuple[Trajectory, float, float]:
+def simulate(
+    community: Community, policy: Policy | Levelled, seed: int, plan_kw: np.ndarray | None = None
+) -> tuple[Trajectory, float, float]:
     """Compile once per shape, run, and bring the result to the host.
 
     Returns:
@@ -65,7 +71,7 @@ def simulate(community: Community, policy: Policy, seed: int) -> tuple[Trajector
     """
     use_compilation_cache()
     key = jax.random.key(seed)
-    arguments = (community, policy, key)
+    arguments = (community, policy, key, None if plan_kw is None else jnp.asarray(plan_kw, jnp.float32))
     before = time.perf_counter()
     leaves, structure = jax.tree.flatten(arguments)
     compiled = _compile(structure, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves))

@@ -12,15 +12,22 @@ from prosumax import metrics, network, tariff
 from prosumax.community import Community, market_options
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import Trajectory
+from prosumax.experiments.yardstick import scores, yardstick
 from prosumax.household import kind
 from prosumax.inputs import Profiles
 from prosumax.market import Accounts, mechanisms, shapley_savings
 from prosumax.market.settlement import EXACT_SHAPLEY_HOMES
+from prosumax.optimum import Optima, capacity_fees, pose
 from prosumax.scenario import Scenario
 
 
 def summarise(
-    scenario: Scenario, profiles: Profiles, community: Community, trajectory: Trajectory, timing: Mapping[str, Any]
+    scenario: Scenario,
+    profiles: Profiles,
+    community: Community,
+    trajectory: Trajectory,
+    timing: Mapping[str, Any],
+    optima: Optima | None = None,
 ) -> Result:
     """Settle what the mechanism settles after the period, and work out every figure.
 
@@ -28,6 +35,7 @@ def summarise(
         scenario, profiles, community: what was run.
         trajectory: what came out, NumPy [step, home].
         timing: passed on.
+        optima: what the run is measured by, if anybody asked.
     """
     exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
     hours, record, alone = scenario.period.step_hours, exact.record, exact.bill_alone.sum(0)
@@ -37,7 +45,10 @@ def summarise(
     accounts = _accounts(scenario, profiles, exact)
     rule = mechanisms.get(scenario.market.mechanism, "market.mechanism").redistribute
     settlement = np.zeros(len(scenario.homes)) if rule is None else rule(accounts, market_options(scenario))
-    total = bill.total + settlement
+    problem = pose(scenario, profiles, community) if optima is None else optima.problem
+    capacity_fee = capacity_fees(problem, record.flows.import_kwh)
+    capacity_net = capacity_fee / (1 + scenario.tariff.vat)
+    total, alone = bill.total + settlement + capacity_fee, alone + capacity_fee
     per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
     households = [
         {
@@ -51,6 +62,8 @@ def summarise(
             "reputation": float(record.reputation[-1, number]),
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
+                "vat": float(bill.vat[number] + (capacity_fee - capacity_net)[number]),
+                "capacity_charge": float(capacity_net[number]),
                 "settlement": float(settlement[number]),
             },
         }
@@ -58,12 +71,15 @@ def summarise(
     ]
     receipts = {name: float(amount) for name, amount in tariff.receipts(bill).items()}
     receipts["mechanism"] += float(settlement.sum())
+    receipts["network_operator"] += float(capacity_net.sum())
+    receipts["government"] += float((capacity_fee - capacity_net).sum())
     wires = _network_figures(scenario, profiles, record.grid)
     if wires is not None:  # the operator buys what is lost on the way
         receipts["network_operator"] -= float(wires["loss_cost"])
         receipts["supplier"] += float(wires["loss_cost"])
     baseline = record.flows.load_kwh - record.flows.solar_kwh
     citylearn = metrics.citylearn_kpis(record.flows.net_kwh, baseline, accounts.retail, carbon, hours)
+    emissions: Any = per_home["emissions_kg"]
     figures = {
         "cost": total.sum(),
         "cost_without_exchange": alone.sum(),
@@ -72,7 +88,12 @@ def summarise(
         **{f"{party}_receives": amount for party, amount in receipts.items()},
         **_market_figures(exact, accounts),
         **_fairness_figures(exact, accounts, alone - total),
+        **scores(problem, np.asarray(carbon, np.float64), np.asarray(total, np.float64), emissions),
     }
+    weight = problem.carbon_price
+    carbon_cost = weight * figures["emissions_kg"] if weight else 0.0
+    carbon_cost_alone = weight * (carbon @ record.flows.import_kwh).sum() if weight else 0.0
+    figures |= yardstick(optima, problem, float(total.sum() + carbon_cost), float(alone.sum() + carbon_cost_alone))
     figures["price_of_fairness"] = metrics.price_of_fairness(figures["max_welfare"], figures["saving"])
     kpis: dict[str, Any] = {name: _number(value) for name, value in figures.items()}
     kpis["citylearn"] = {name: _number(value) for name, value in citylearn.items()}

@@ -2,15 +2,24 @@
 
 from prosumax.profiles.citylearn import read_load, read_series, read_solar
 from prosumax.profiles.datasets import DATASETS, fetch
+from prosumax.profiles.generation import CARBON_KG_PER_KWH, generated_prices, merit_order, price_and_carbon
 from prosumax.profiles.load import LIFESTYLES, synthetic_load_kwh
+from prosumax.profiles.mahtm import mahtm_load, mahtm_shape, mahtm_solar
 from prosumax.profiles.solar import Sky, solar_kwh_per_kwp, synthetic_sky
 from prosumax.profiles.tables import read_table
 
 __all__ = [
+    "CARBON_KG_PER_KWH",
     "DATASETS",
     "LIFESTYLES",
     "Sky",
     "fetch",
+    "generated_prices",
+    "mahtm_load",
+    "mahtm_shape",
+    "mahtm_solar",
+    "merit_order",
+    "price_and_carbon",
     "read_load",
     "read_series",
     "read_solar",

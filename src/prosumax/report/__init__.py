@@ -9,6 +9,7 @@ that into ECharts options with a sentence and a table each; `tables`, `compariso
 figures and in plain language; `page` puts it on paper.
 """
 
+from prosumax.report.gains import GAIN_COLUMNS, gain_note, gain_rows
 from prosumax.report.page import write_comparison, write_report
 
-__all__ = ["write_comparison", "write_report"]
+__all__ = ["GAIN_COLUMNS", "gain_note", "gain_rows", "write_comparison", "write_report"]

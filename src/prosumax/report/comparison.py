@@ -46,6 +46,9 @@ def overview(groups: Sequence[Group]) -> Table:
         f"operator, {currency}",
         "Carbon, kg CO\u2082",
     ]
+    measured = any(group.result.kpis["share_of_gain"] is not None for group in groups)
+    if measured:
+        spans, head = [*spans, ("Of the gain of perfect foresight", 2)], [*head, "homes alone", "together"]
     rows = []
     for group in groups:
         kpis = group.result.kpis
@@ -58,6 +61,7 @@ def overview(groups: Sequence[Group]) -> Table:
                 words.percent(kpis["allocative_efficiency"], 0),
                 _operator(group.outside),
                 words.number(kpis["emissions_kg"]),
+                *(words.percent(kpis[name], 0) for name in ("share_of_own_gain", "share_of_gain") if measured),
             ]
         )
     return Table("Each rule", head, rows, groups=spans)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from prosumax.agents import policies
 from prosumax.experiments import Result
 from prosumax.market import mechanisms
 from prosumax.report import comparison, curious, tables, words
@@ -77,7 +78,7 @@ def write_comparison(results: Mapping[str, Result], path: str | Path) -> None:
         heat=comparison.heat(groups),
         wires=comparison.wires(results),
         rules={name: _rule_summary(name) for name in results},
-        command=f"prosumax compare scenario.yaml --mechanisms {','.join(results)}",
+        command=f"prosumax compare scenario.yaml --mechanisms {_names(results)}",
     )
     Path(path).write_text(html, encoding="utf-8")
 
@@ -145,7 +146,17 @@ def _version() -> str:
 
 
 def _rule_summary(mechanism: str) -> str:
-    return mechanisms.summaries().get(mechanism, "")
+    # With several policies a result is called `mechanism, policy`.
+    mechanism, _, policy = mechanism.partition(", ")
+    summary = mechanisms.summaries().get(mechanism, "")
+    return f"{summary} Batteries: {policies.summaries()[policy]}" if policy in policies else summary
+
+
+def _names(results: Mapping[str, Result]) -> str:
+    """The options that name what was compared."""
+    mechanism_names = dict.fromkeys(result.scenario.market.mechanism for result in results.values())
+    policy_names = dict.fromkeys(name.partition(", ")[2] for name in results)
+    return ",".join(mechanism_names) + (f" --policies {','.join(policy_names)}" if any(policy_names) else "")
 
 
 def _shown_yaml(result: Result) -> str:

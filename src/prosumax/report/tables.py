@@ -1,6 +1,7 @@
 """The figures of a run: tiles, a row per home, and each home's bill by who receives the money."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from prosumax.experiments import Result
 from prosumax.report import words
@@ -25,6 +26,7 @@ COMPONENTS: dict[str, tuple[str, str, int]] = {
     "vat": ("VAT", "government", 1),
     "bought_locally": ("bought", "mechanism", 1),
     "sold_locally": ("sold", "mechanism", -1),
+    "capacity_charge": ("highest power", "network_operator", 1),
     "settlement": ("settled after the period", "mechanism", 1),
 }
 """Entry of a home's `bill_items` -> its name, who receives it, and its sign on the bill."""
@@ -39,7 +41,7 @@ class Tile(NamedTuple):
 
 
 def tiles(result: Result) -> list[Tile]:
-    """The nine figures that people ask for first."""
+    """The nine figures that people ask for first, and one more where the optimum is known."""
     kpis, homes, currency = result.kpis, result.households, result.scenario.tariff.currency
     bought = sum(home["grid_import_kwh"] for home in homes)
     sent = sum(home["grid_export_kwh"] for home in homes)
@@ -61,8 +63,20 @@ def tiles(result: Result) -> list[Tile]:
         ),
         Tile("Self-sufficiency", words.percent(kpis["self_sufficiency"]), "of the use is covered by the community"),
         Tile("Highest demand", words.power(kpis["peak_kw"]), "of all homes together, from the grid"),
+        *_optimum_tiles(kpis, currency),
         Tile("Carbon", f"{words.number(kpis['emissions_kg'])}\u00a0kg", "CO\u2082 of the power bought from the grid"),
     ]
+
+
+def _optimum_tiles(kpis: Mapping[str, Any], currency: str) -> list[Tile]:
+    if kpis["share_of_gain"] is None:
+        return []
+    best, own = (words.money(kpis[name], currency) for name in ("community_optimum", "own_optimum"))
+    anarchy = kpis["price_of_anarchy"]
+    meaning = f"of what perfect foresight could gain together ({best}); each home alone: {own}"
+    if anarchy is not None:
+        meaning += f"; price of anarchy {words.number(anarchy, 2)}"
+    return [Tile("Share of the possible gain", words.percent(kpis["share_of_gain"]), meaning)]
 
 
 def homes_table(result: Result) -> Table:

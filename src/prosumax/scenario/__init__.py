@@ -1,6 +1,7 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
 from prosumax.scenario.environment import Environment
+from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
 from prosumax.scenario.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import GENERATED, Network, Operator
@@ -27,10 +28,15 @@ __all__ = [
     "Battery",
     "CityLearn",
     "CityLearnSolar",
+    "Control",
     "Curve",
     "Environment",
+    "FromGeneration",
+    "Generation",
     "Home",
     "Hours",
+    "MahtmLoad",
+    "MahtmSolar",
     "Market",
     "MarlemLoad",
     "MarlemPrice",

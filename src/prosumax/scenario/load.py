@@ -39,7 +39,7 @@ def load_scenario(
         name_or_path: a preset's name, a YAML file, a CityLearn data set folder (with `schema.json`), or the content
             itself as a mapping or a `Scenario`.
         overrides: `"tariff.feed_in=0"` strings as on the command line, or a mapping from such paths to values. A
-            path goes through lists by index or by a home's name: `homes.0.battery.capacity_kwh`.
+            path goes through lists by index, by a home's name, or by `*` for all: `homes.0.battery.capacity_kwh`.
 
     Raises:
         InputError: anything that is not right, with the field, what was given, and what is allowed.
@@ -123,7 +123,12 @@ def _split_override(text: str) -> tuple[str, Any]:
 def _override(raw: dict[str, Any], path: str, value: Any) -> None:
     *parents, last = [key for key in re.split(r"[.\[\]]+", path) if key]
     node: Any = raw
-    for key in parents:
+    for number, key in enumerate(parents):
+        if key == "*" and isinstance(node, list):
+            behind = ".".join([*parents[number + 1 :], last])
+            for entry in node:
+                _override(entry, behind, value)
+            return
         slot = _slot(node, key, path)
         if isinstance(node, dict) and node.get(slot) is None:
             node[slot] = {}

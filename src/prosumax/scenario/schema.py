@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from prosumax.scenario._model import Fraction, HourOfDay, Model, NonNegative, PositiveFraction
 from prosumax.scenario.environment import Environment
+from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
 from prosumax.scenario.marlem import MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import Network
 
@@ -173,10 +174,11 @@ class Home(Model):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    load: Annotated[SyntheticLoad | MarlemLoad | Table | CityLearn | Values, Discriminator("source")]
-    solar: Annotated[SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values, Discriminator("source")] | None = (
-        None
-    )
+    load: Annotated[SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad, Discriminator("source")]
+    solar: (
+        Annotated[SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values | MahtmSolar, Discriminator("source")]
+        | None
+    ) = None
     battery: Battery | None = None
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
@@ -213,10 +215,11 @@ Price = Annotated[
     | Annotated[MarlemPrice, Tag("marlem")]
     | Annotated[Table, Tag("table")]
     | Annotated[CityLearn, Tag("citylearn")]
-    | Annotated[Values, Tag("values")],
+    | Annotated[Values, Tag("values")]
+    | Annotated[FromGeneration, Tag("generation")],
     Discriminator(_price_kind),
 ]
-"""A number, or a table with a `source`: time_of_use, marlem, table, citylearn or values."""
+"""A number, or a table with a `source`: time_of_use, marlem, table, citylearn, values or generation."""
 
 
 class Tariff(Model):
@@ -239,6 +242,10 @@ class Tariff(Model):
     """Fixed fee per home, before VAT."""
     network_fee_per_year: NonNegative = 0.0
     """Fixed fee per home, before VAT."""
+    capacity_per_kw_year: NonNegative = 0.0
+    """For each calendar month's highest mean import of a step, per kW and year, before VAT."""
+    capacity_minimum_kw: NonNegative = 0.0
+    """Highest import that is charged at least (2.5 kW in Flanders)."""
     local_network: Fraction = 1.0
     """Share of the network charge due on energy bought from a neighbour."""
     local_levies: Fraction = 1.0
@@ -284,6 +291,13 @@ class Market(Model):
         return self
 
 
+class Objective(Model):
+    """What optimal policies minimise: all bills, and what is said here."""
+
+    carbon_price_per_kg: NonNegative = 0.0
+    """Weight of a kg of CO2 against money; nobody is billed for it."""
+
+
 class Scenario(Model):
     """A community as a person writes it; `prosumax.build` makes it runnable."""
 
@@ -299,6 +313,11 @@ class Scenario(Model):
     tariff: Tariff
     market: Market = Market()
     network: Network = Network()
+    objective: Objective = Objective()
+    generation: Generation | None = None
+    """Where the grid's electricity comes from, for tariff entries with `source: generation`."""
+    mahtm: MahtmWorld = MahtmWorld()
+    control: Control = Control()
     environment: Environment = Environment()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
@@ -321,6 +340,24 @@ class Scenario(Model):
                 raise ValueError(f"market.{field} must name every home once; {odd!r} is missing or unknown")
             if named is not None and len(named) != len(homes):
                 raise ValueError(f"market.{field} names a home twice")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_are_there(self) -> "Scenario":
+        tariff, homes = self.tariff, self.homes
+        prices = (tariff.energy, tariff.network, tariff.levies, tariff.feed_in, tariff.carbon_kg_per_kwh)
+        if self.generation is None and any(isinstance(price, FromGeneration) for price in prices):
+            raise ValueError("a tariff entry with source generation needs the section `generation`")
+        if self.period.step_minutes != 60 and any(
+            isinstance(part, MahtmLoad | MahtmSolar) for home in homes for part in (home.load, home.solar)
+        ):
+            raise ValueError("homes with source mahtm are hourly; set period.step_minutes to 60")
+        return self
+
+    @model_validator(mode="after")
+    def _carbon_is_known(self) -> "Scenario":
+        if self.objective.carbon_price_per_kg and self.tariff.carbon_kg_per_kwh is None:
+            raise ValueError("objective.carbon_price_per_kg needs tariff.carbon_kg_per_kwh")
         return self
 
     @model_validator(mode="after")

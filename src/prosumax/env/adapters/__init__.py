@@ -48,8 +48,7 @@ def to_jaxmarl(env: CommunityEnv, params: EnvParams | None = None, *, final_obs:
     Raises:
         InputError: JaxMARL is not installed, or a home has a name that it keeps for itself.
     """
-    face = _face("jaxmarl_face", "jaxmarl", "jaxmarl").JaxMarlEnv(env, params, final_obs=final_obs)
-    return face  # type: ignore[no-any-return]
+    return _face("jaxmarl_face", "jaxmarl", "jaxmarl").JaxMarlEnv(env, params, final_obs=final_obs)
 
 
 def to_pettingzoo(env: CommunityEnv, params: EnvParams | None = None, *, parts: bool = False) -> HomesParallelEnv:
@@ -63,8 +62,7 @@ def to_pettingzoo(env: CommunityEnv, params: EnvParams | None = None, *, parts: 
     Raises:
         InputError: PettingZoo is not installed, or `parts` are asked of an environment without bids.
     """
-    face = _face("pettingzoo_face", "pettingzoo", "rl").HomesParallelEnv(env, params, parts=parts)
-    return face  # type: ignore[no-any-return]
+    return _face("pettingzoo_face", "pettingzoo", "rl").HomesParallelEnv(env, params, parts=parts)
 
 
 def to_gymnasium(
@@ -80,8 +78,7 @@ def to_gymnasium(
     Raises:
         InputError: Gymnasium is not installed, or `reward` is neither.
     """
-    face = _face("gymnasium_face", "gymnasium", "rl").JointEnv(env, params, reward=reward)
-    return face  # type: ignore[no-any-return]
+    return _face("gymnasium_face", "gymnasium", "rl").JointEnv(env, params, reward=reward)
 
 
 def to_gymnasium_vector(
@@ -105,8 +102,7 @@ def to_gymnasium_vector(
         InputError: Gymnasium is not installed, or an argument does not fit.
     """
     module = _face("gymnasium_face", "gymnasium", "rl")
-    face = module.JointVectorEnv(env, copies, params, reward=reward, own_params=own_params)
-    return face  # type: ignore[no-any-return]
+    return module.JointVectorEnv(env, copies, params, reward=reward, own_params=own_params)
 
 
 def to_sb3(env: CommunityEnv, copies: int = 1, params: EnvParams | None = None) -> HomesVecEnv:
@@ -120,8 +116,7 @@ def to_sb3(env: CommunityEnv, copies: int = 1, params: EnvParams | None = None) 
     Raises:
         InputError: Stable-Baselines3 is not installed.
     """
-    face = _face("sb3_face", "stable_baselines3", "sb3").HomesVecEnv(env, copies, params)
-    return face  # type: ignore[no-any-return]
+    return _face("sb3_face", "stable_baselines3", "sb3").HomesVecEnv(env, copies, params)
 
 
 def rllib_env(

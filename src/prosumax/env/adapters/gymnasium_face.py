@@ -1,4 +1,4 @@
-"""A community as one Gymnasium agent that sees and does everything (centralised training and execution), or many such."""
+"""A community as one Gymnasium agent that sees and does everything, or many such at once."""
 
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from prosumax.errors import InputError
 
 
 class JointEnv(gymnasium.Env):
-    """One agent for all homes.
+    """One agent for all homes: centralised training and centralised execution.
 
     The observation is all homes' side by side, float32 [home * feature]. The action is a Box [home * numbers] of
     bids or powers, or MultiDiscrete [home] of levels. The reward is the sum or the mean of the homes'. An episode is

@@ -76,8 +76,8 @@ class Host:
         """Begin an episode in every copy.
 
         Arguments:
-            seed: of the chains of keys, one each; copy i gets `seed + i` when there is one. Without any the chains go on;
-                the first time they begin at random.
+            seed: of the chains of keys: one for each copy, or one for all, of which copy i gets `seed + i`. Without any
+                the chains go on; the first time they begin at random.
 
         Returns:
             Observations [copy, home, feature], and masks or None.
@@ -107,11 +107,11 @@ class Host:
         if self._state is None:
             raise InputError("step", "no episode is under way", "Call reset first.")
         self._chains, self._state, out = _advance(self._chains, self._state, action, self._params, **self._static)
-        turn: Turn = jax.device_get(out)
-        over = bool(turn.truncated.any())
+        obs, reward, truncated, mask, info = jax.device_get(out)
+        over = bool(truncated.any())
         if over:
             self._state = None
-        return turn._replace(truncated=over)
+        return Turn(obs, reward, over, mask, info)
 
 
 # The environment is static, so that all faces of one environment share what is compiled.
@@ -133,7 +133,7 @@ def _begin(chains: Any, params: EnvParams, *, env: CommunityEnv, masks: bool, ow
 def _advance(
     chains: Any, state: Any, action: Any, params: EnvParams, *, env: CommunityEnv, masks: bool, own_params: bool
 ) -> Any:
-    """New chains and states, and the `Turn` of all copies."""
+    """New chains and states, and what makes a `Turn`, of all copies."""
 
     def one(chain: Any, state: Any, action: Any, params: EnvParams) -> Any:
         chain, key = jax.random.split(chain)
@@ -144,6 +144,6 @@ def _advance(
             "kpis": ts.info["kpis"]._asdict(),
         }
         mask = env.action_mask(ts.state, params) if masks else None
-        return chain, ts.state, Turn(ts.obs, ts.reward, ts.truncated, mask, info)
+        return chain, ts.state, (ts.obs, ts.reward, ts.truncated, mask, info)
 
     return jax.vmap(one, in_axes=(0, 0, 0, 0 if own_params else None))(chains, state, action, params)

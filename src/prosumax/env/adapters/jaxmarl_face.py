@@ -68,7 +68,7 @@ class JaxMarlEnv(MultiAgentEnv):
         infos |= {f"reward_{name}": term for name, term in terms}
         if self._final_obs:
             infos["final_obs"] = self._by_name(ts.final_obs)
-        dones = {agent: ts.truncated for agent in [*self.agents, "__all__"]}
+        dones = dict.fromkeys([*self.agents, "__all__"], ts.truncated)
         after = JaxMarlState(done=ts.truncated, step=ts.state.time, core=ts.state)
         return self._by_name(ts.obs), after, self._by_name(ts.reward), dones, infos
 

@@ -31,7 +31,7 @@ class HomesVecEnv(VecEnv):
         obs, _ = self._host.reset(self._seeds[0])
         self._reset_seeds()
         self._reset_options()
-        self.reset_infos = [{} for _ in range(self.num_envs)]
+        self.reset_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         return obs.reshape(self.num_envs, -1)
 
     def step_async(self, actions: np.ndarray) -> None:

@@ -1,0 +1,89 @@
+"""How good a run is: between doing nothing (0 %) and the optimum (100 %), and MAHTM's scores."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from prosumax.optimum import Optima, Problem, binaries, cost_alone, cost_together
+
+Array = NDArray[np.float64]
+
+AUTOMATIC_SIZE = 20_000
+"""Batteries times steps up to which every run is measured unasked: seconds of work, if no binaries are needed."""
+
+
+def worth_measuring(problem: Problem) -> bool:
+    """Whether the optimum is a matter of seconds and the solver is there."""
+    from importlib.util import find_spec
+
+    small = len(problem.net_kwh) * len(problem.storing) <= AUTOMATIC_SIZE and not binaries(problem)
+    installed = find_spec("linopy") is not None and find_spec("highspy") is not None
+    return small and (installed or not len(problem.storing))
+
+
+def scores(
+    problem: Problem, carbon_kg: Float[Array, " step"], cost: Float[Array, " home"], emissions_kg: Float[Array, " home"]
+) -> dict[str, float]:
+    """MAHTM's three figures for any run: means over homes, against idle batteries and no exchange.
+
+    Arguments:
+        problem: of the scenario.
+        carbon_kg: intensity of grid electricity.
+        cost: each home's bill.
+        emissions_kg: of what each home bought from the grid.
+
+    `price_score` and `emission_score` are the changes of bill and emissions (lower is better), `reward` is minus what
+    optimal policies minimise, `idle_reward` the same for idle batteries without exchange. With carbon price `w`,
+    price_score + w * emission_score = idle_reward - reward.
+
+    Source: the MAHTM paper, section 3.2 and table 2; there w is 1.
+    """
+    weight = problem.carbon_price
+    idle = cost_alone(problem, problem.net_kwh).mean()
+    idle_emissions = (carbon_kg @ np.maximum(problem.net_kwh, 0)).mean()
+    paid = cost.mean() + (weight * emissions_kg.mean() if weight else 0.0)
+    return {
+        "price_score": cost.mean() - (idle - (weight * idle_emissions if weight else 0.0)),
+        "emission_score": emissions_kg.mean() - idle_emissions,
+        "reward": -paid,
+        "idle_reward": -idle,
+    }
+
+
+def yardstick(optima: Optima | None, problem: Problem, objective: float, objective_alone: float) -> dict[str, Any]:
+    """Key figures of a run against the optimum.
+
+    Arguments:
+        optima: None when nobody asked for the optimum; its figures are then null.
+        problem: of the scenario.
+        objective: bills of all homes and priced carbon of the run.
+        objective_alone: the same for the same meters without exchange.
+
+    Returns:
+        `objective`; `idle_objective` (batteries idle, no exchange); `own_optimum` (each home alone) and
+        `community_optimum` (all as one) with the bounds below which no plan can be; `share_of_own_gain` (of the meters
+        without exchange, towards `own_optimum`) and `share_of_gain` (of the run, towards `community_optimum`);
+        `price_of_anarchy`: cost when each home follows its own optimum and surplus is then shared, as a ratio to the
+        community's optimum.
+    """
+    idle = float(cost_alone(problem, problem.net_kwh).sum())
+    figures: dict[str, Any] = {"objective": objective, "idle_objective": idle}
+    names = ("own_optimum", "own_optimum_bound", "community_optimum", "community_optimum_bound")
+    if optima is None:
+        shares = ("share_of_own_gain", "share_of_gain", "price_of_anarchy")
+        return figures | dict.fromkeys((*names, *shares), float("nan"))
+    own, all_as_one = optima.alone, optima.together
+    best = all_as_one.objective
+    selfish = cost_together(problem, own.net_kwh)
+    figures |= dict(zip(names, (own.objective, own.bound, best, all_as_one.bound), strict=True))
+    figures["share_of_own_gain"] = _share(idle - objective_alone, idle - own.objective)
+    figures["share_of_gain"] = _share(idle - objective, idle - best)
+    figures["price_of_anarchy"] = selfish / best if best > 0 else float("nan")
+    return figures
+
+
+def _share(gained: float, possible: float) -> float:
+    """NaN where there is nothing to gain."""
+    return gained / possible if possible > 1e-9 else float("nan")

@@ -1,0 +1,38 @@
+"""The optimum of any scenario: perfect-foresight linear programs, and the controllers built on them.
+
+The yardstick for every policy: what a home could reach alone, and what the community could reach as one.
+"""
+
+from prosumax.optimum.discrete import plan_levels
+from prosumax.optimum.mpc import forecaster, plan_rolling
+from prosumax.optimum.optima import Optima
+from prosumax.optimum.paper import plan_like_the_paper
+from prosumax.optimum.problem import Problem, capacity_fees, cost_alone, cost_together, pose
+from prosumax.optimum.program import MOST_BINARIES, binaries, build, solve
+from prosumax.optimum.search import OnStage, Plan, plan_alone, plan_together, replay, silent
+from prosumax.optimum.storage import Physics, best_physics
+
+__all__ = [
+    "MOST_BINARIES",
+    "binaries",
+    "OnStage",
+    "Optima",
+    "Physics",
+    "Plan",
+    "Problem",
+    "best_physics",
+    "build",
+    "capacity_fees",
+    "cost_alone",
+    "cost_together",
+    "forecaster",
+    "plan_alone",
+    "plan_levels",
+    "plan_like_the_paper",
+    "plan_rolling",
+    "plan_together",
+    "pose",
+    "replay",
+    "silent",
+    "solve",
+]
