@@ -120,17 +120,27 @@ def _local_prices(day: Day) -> Any:
     return day.kpis.price[day.kpis.liquidity > 0]
 
 
+def _with_grid(day: Day, sign: int) -> Any:
+    """What homes buy from (1) or sell to (-1) the grid side, kWh [step].
+
+    A home may do so beside a local trade on the other side: who sells what it then lacks buys it from the grid.
+    """
+    flows, local = day.record.flows, day.record.local
+    rest = flows.import_kwh - flows.export_kwh - local.bought_kwh + local.sold_kwh
+    return np.maximum(sign * rest, 0.0).sum(-1)
+
+
 def _step_prices(day: Day) -> Any:
     """Mean price of an hour over all trades, those with the grid side included."""
-    bill, kpis = day.record.bill, day.kpis
-    money = kpis.turnover + (bill.energy + bill.feed_in).sum(-1)
-    volume = kpis.liquidity + kpis.grid_bought_kwh + kpis.grid_sold_kwh
+    bill = day.record.bill
+    money = day.kpis.turnover + (bill.energy + bill.feed_in).sum(-1)
+    volume = day.kpis.liquidity + _with_grid(day, 1) + _with_grid(day, -1)
     return money[volume > 0] / volume[volume > 0]
 
 
 def _local_share(day: Day) -> float:
-    local, kpis = day.kpis.liquidity.sum(), day.kpis
-    return 100 * float(local / (local + kpis.grid_bought_kwh.sum() + kpis.grid_sold_kwh.sum()))
+    local = day.kpis.liquidity.sum()
+    return 100 * float(local / (local + _with_grid(day, 1).sum() + _with_grid(day, -1).sum()))
 
 
 def _sellers_gain(day: Day) -> float:
@@ -167,8 +177,8 @@ PRICES = {
 VOLUMES = {
     "traded_kwh": Figure("Traded locally, kWh", lambda day: float(day.kpis.liquidity.sum()), 0),
     "p2p_ratio": Figure("P2P ratio, %", _local_share),
-    "grid_sold": Figure("Bought from the grid, kWh", lambda day: float(day.kpis.grid_bought_kwh.sum()), 0),
-    "grid_bought": Figure("Sold to the grid, kWh", lambda day: float(day.kpis.grid_sold_kwh.sum()), 0),
+    "grid_sold": Figure("Bought from the grid, kWh", lambda day: float(_with_grid(day, 1).sum()), 0),
+    "grid_bought": Figure("Sold to the grid, kWh", lambda day: float(_with_grid(day, -1).sum()), 0),
     "balance": Figure("Imbalance of the meters, kWh", lambda day: float(np.abs(day.kpis.balance_kwh).mean())),
     "losses": Figure("Losses, kWh", _losses, 0),
     "coordination": Figure("Coordination score, %", lambda day: 100 * float(day.kpis.coordination.mean())),

@@ -113,13 +113,16 @@ studies.register("marlem-cooperation", "MARLEM's case study 6: what baselines re
     )
 )
 
+_ALONE = {"market.mechanism": "none"}  # an auction needs two
+
 studies.register("marlem-scale", "MARLEM's case study 7: 1 to 1000 homes, time and key figures.")(
     Study(
         variants=tuple(
             Variant(
                 "zero-intelligence homes",
                 f"{homes}",
-                {"preset": "marlem-scale", "bidder": ZERO, "homes": homes, "timed": True},
+                {"preset": "marlem-scale", "bidder": ZERO, "homes": homes, "timed": True}
+                | (_ALONE if homes == 1 else {}),
             )
             for homes in (1, 5, 10, 20, 50, 100, 1000)
         ),

@@ -1,38 +1,14 @@
-"""The `prosumax` command."""
+"""What the commands print: tables of names, one run, a comparison, properties of mechanisms."""
 
-import json
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib import metadata
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping
 
-import typer
-import yaml
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from prosumax import cli_study, experiments, profiles, report
-from prosumax.agents import policies as known_policies
-from prosumax.errors import InputError
+from prosumax import experiments, report
 from prosumax.experiments import Result
-from prosumax.experiments.run import OnStage
-from prosumax.market import mechanisms as known_mechanisms
-from prosumax.scenario import Scenario, presets
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-data = typer.Typer(help="Public data sets.", no_args_is_help=True)
-app.add_typer(data, name="data")
-ledger = typer.Typer(help="The chain of trades that a run leaves behind.", no_args_is_help=True)
-app.add_typer(ledger, name="ledger")
+from prosumax.scenario import Scenario
 
 _PROPERTIES_EXPLAINED = (
     "\nRandom books of 6 homes. Where homes bid, a kWh is worth something else to each of them; elsewhere it is worth"
@@ -46,208 +22,14 @@ _COMPARISON_EXPLAINED = (
     " Operator: what the rule keeps (+) or somebody outside adds (-)."
 )
 
-_INTERRUPTED = 130
 _MOST_COLUMNS = 5  # of a table with one column per mechanism
 
 _out = Console()
 _err = Console(stderr=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A preset, a YAML file, or a CityLearn folder.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="a.b=VALUE", help="Change one field; may be given again.")
-]
-Out = Annotated[
-    Path | None,
-    typer.Option("--out", metavar="DIR", help="Result folder; when absent results/NAME, or the next free NAME-2, .."),
-]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replaces the scenario's seed.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with data sets, looked at before the cache.")]
-Optimum = Annotated[
-    bool | None,
-    typer.Option("--optimum/--no-optimum", help="Measure by the optimum; when absent if that takes seconds."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")]
 
-
-@app.callback(invoke_without_command=True)
-def root(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and stop.")] = False,
-) -> None:
-    """Simulate energy communities: who pays what, under which rule for sharing electricity."""
-    if version:
-        _out.print(f"prosumax {metadata.version('prosumax')}", highlight=False)
-        raise typer.Exit
-
-
-@app.command()
-def run(
-    scenario: Name,
-    overrides: Overrides = None,
-    policy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="How homes decide that name no policy of their own.")
-    ] = None,
-    out: Out = None,
-    seed: Seed = None,
-    data_dir: DataDir = None,
-    optimum: Optimum = None,
-    as_json: AsJson = False,
-) -> None:
-    """Simulate one community: key figures, everybody's bill, and a report."""
-    if out is not None or not as_json:
-        experiments.check_folder(out or Path("results") / "new")
-    with _progress() as on_stage:
-        changes = [*(overrides or ()), *([] if policy is None else [f"policy={policy}"])]
-        result = experiments.run(scenario, changes, seed=seed, data_dir=data_dir, optimum=optimum, on_stage=on_stage)
-        folder = _folder(out, result.scenario.name, as_json)
-        if folder is not None:
-            on_stage("Writing the report", 0.8)
-            extras = {"report.html": lambda path: report.write_report(result, path)}
-            experiments.save(result, folder, extras)
-    if as_json:
-        _print_json(experiments.to_json(result))
-        return
-    _print_result(result)
-    if folder is not None:
-        _out.print(f"Report: {folder.resolve() / 'report.html'}", soft_wrap=True, highlight=False)
-
-
-@app.command()
-def compare(
-    scenario: Name,
-    mechanisms: Annotated[str, typer.Option(metavar="A,B,..", help="Mechanisms to compare, or `all`.")] = "all",
-    policies: Annotated[
-        str | None, typer.Option(metavar="A,B,..", help="Run each mechanism with each of these policies.")
-    ] = None,
-    overrides: Overrides = None,
-    out: Out = None,
-    seed: Seed = None,
-    data_dir: DataDir = None,
-    optimum: Optimum = None,
-    as_json: AsJson = False,
-) -> None:
-    """Put mechanisms side by side on the same homes, data and seed."""
-    names = list(known_mechanisms) if mechanisms == "all" else [n.strip() for n in mechanisms.split(",") if n.strip()]
-    if not names:
-        raise InputError("--mechanisms", "is empty", f"Name some of: {', '.join(known_mechanisms)}.")
-    deciding = None if policies is None else [name.strip() for name in policies.split(",") if name.strip()]
-    if deciding is not None and not deciding:
-        raise InputError("--policies", "is empty", f"Name some of: {', '.join(known_policies)}.")
-    if out is not None or not as_json:
-        experiments.check_folder(out or Path("results") / "new", "comparison")
-    with _progress() as on_stage:
-        results = experiments.compare(
-            scenario,
-            names,
-            overrides or (),
-            policies=deciding,
-            seed=seed,
-            data_dir=data_dir,
-            optimum=optimum,
-            on_stage=on_stage,
-        )
-        folder = _folder(out, f"{next(iter(results.values())).scenario.name}-compare", as_json)
-        if folder is not None:
-            on_stage("Writing the report", 0.95)
-            extras = {"report.html": lambda path: report.write_comparison(results, path)}
-            experiments.save_comparison(results, folder, extras)
-    if as_json:
-        _print_json({name: experiments.to_json(result) for name, result in results.items()})
-        return
-    _print_comparison(results, policies=deciding is not None)
-    if folder is not None:
-        _out.print(f"Report: {folder.resolve() / 'report.html'}", soft_wrap=True, highlight=False)
-
-
-@app.command()
-def scenarios() -> None:
-    """List the scenarios that ship with prosumax."""
-    described = {
-        name: yaml.safe_load(path.read_text(encoding="utf-8"))["description"] for name, path in presets().items()
-    }
-    _print_names("Scenario", described)
-
-
-@app.command()
-def mechanisms(
-    table: Annotated[bool, typer.Option("--table", help="Measure the properties of each on random books.")] = False,
-) -> None:
-    """List the rules for sharing electricity (`market.mechanism`)."""
-    if not table:
-        _print_names("Mechanism", known_mechanisms.summaries())
-        return
-    with _progress() as on_stage:
-        measured = experiments.measure_mechanisms(on_stage=on_stage)
-    _print_properties(measured)
-
-
-@app.command()
-def policies() -> None:
-    """List the ways a home can decide (`policy`)."""
-    _print_names("Policy", known_policies.summaries())
-
-
-@ledger.command("verify")
-def verify(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A result folder, or its ledger.")]) -> None:
-    """Check that no trade of a stored run was edited, removed or reordered."""
-    check = experiments.verify_ledger(run_folder)
-    _out.print(
-        f"Sound: {check.blocks:,} blocks, {check.trades:,} trades, {check.kwh:,.1f} kWh.\nLast hash {check.last_hash}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-@data.command("fetch")
-def fetch(
-    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(profiles.DATASETS)}.")],
-    force: Annotated[bool, typer.Option("--force", help="Fetch again although it is there.")] = False,
-) -> None:
-    """Download a public data set into the user's cache."""
-    _out.print(f"{name}: {profiles.fetch(name, force=force)}", soft_wrap=True, highlight=False)
-
-
-def main() -> None:
-    """Entry point: a mistake of the user's is one paragraph and exit code 2, never a traceback."""
-    try:
-        app()
-    except InputError as error:
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(2)
-    except SystemExit as stop:
-        if stop.code == _INTERRUPTED:  # typer turns Ctrl-C into an exit without a word
-            typer.echo("Interrupted. Nothing was written; earlier results are as they were.", err=True)
-        raise
-
-
-@contextmanager
-def _progress() -> Iterator[OnStage]:
-    """A bar with the current stage and the time it takes, on stderr, gone when the work is done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
-    began = time.perf_counter()
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
-        task = progress.add_task("Starting", total=1.0)
-
-        def on_stage(stage: str, done: float) -> None:
-            left = (time.perf_counter() - began) * (1 - done) / done if done > 0 else None
-            progress.update(task, description=stage + (f", about {left:.0f} s left" if left else ""), completed=done)
-
-        yield on_stage
-
-
-app.command("study")(cli_study.command(_progress))
-
-
-def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:
-    if out is None and as_json:
-        return None
-    return out if out is not None else experiments.free_folder(name, Path("results"))
-
-
-def _print_json(content: Mapping[str, object]) -> None:
-    typer.echo(json.dumps(content))
-
-
-def _print_names(title: str, described: Mapping[str, str]) -> None:
+def print_names(title: str, described: Mapping[str, str]) -> None:
+    """A table of names with a line about each."""
     table = Table(box=None, pad_edge=False)
     table.add_column(title, no_wrap=True, style="bold")
     table.add_column("What it is")
@@ -256,7 +38,8 @@ def _print_names(title: str, described: Mapping[str, str]) -> None:
     _out.print(table)
 
 
-def _print_result(result: Result) -> None:
+def print_result(result: Result) -> None:
+    """The key figures of a run and a row per home."""
     scenario, kpis, timing = result.scenario, result.kpis, result.timing
     _print_title(scenario)
     _out.print(f"mechanism {scenario.market.mechanism}, policy {scenario.policy}\n", highlight=False)
@@ -341,7 +124,8 @@ def _network_rows(result: Result) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _print_properties(measured: Mapping[str, experiments.Properties]) -> None:
+def print_properties(measured: Mapping[str, experiments.Properties]) -> None:
+    """What can be promised of every mechanism."""
     table = Table(box=None, pad_edge=False)
     table.add_column("Mechanism", no_wrap=True)
     for title in ("Operator", "Worse off", "Efficiency", "Gain by lying"):
@@ -358,7 +142,8 @@ def _print_properties(measured: Mapping[str, experiments.Properties]) -> None:
     _out.print(_PROPERTIES_EXPLAINED, style="dim", highlight=False)
 
 
-def _print_comparison(results: Mapping[str, Result], policies: bool) -> None:
+def print_comparison(results: Mapping[str, Result], policies: bool) -> None:
+    """Runs side by side, losers first."""
     first = next(iter(results.values()))
     money = first.scenario.tariff.currency
     _print_title(first.scenario)
@@ -438,7 +223,3 @@ def _share(value: float | None) -> str:
 
 def _percent(part: float, whole: float) -> str:
     return f"{round(100 * part / whole, 1) + 0.0:.1f} %" if whole > 0 else ""
-
-
-if __name__ == "__main__":
-    main()
