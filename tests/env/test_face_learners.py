@@ -14,13 +14,22 @@ SPEC = {"environment.control": "bid", "environment.observations": "marlem", "mar
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def sb3():
+    """With one thread for torch: networks this small only lose by more."""
+    library = pytest.importorskip("stable_baselines3")
+    import torch
+
+    torch.set_num_threads(1)
+    return library
+
+
 def _params(policy):
     return [value.detach().clone() for value in policy.parameters()]
 
 
 @pytest.mark.parametrize("style", ["bid", "dispatch", "levels"])
-def test_sb3_accepts_the_rows_of_homes(style):
-    pytest.importorskip("stable_baselines3")
+def test_sb3_accepts_the_rows_of_homes(style, sb3):
     over = {"bid": {}, "dispatch": {"environment.control": "dispatch"}}
     over["levels"] = over["dispatch"] | {"environment.levels": 5}
     env = prosumax.make("street", SPEC | over[style])
@@ -41,8 +50,7 @@ def test_sb3_accepts_the_rows_of_homes(style):
     np.testing.assert_array_equal(face.reset(), first)
 
 
-def test_sb3_trains_one_policy_for_all_homes():
-    sb3 = pytest.importorskip("stable_baselines3")
+def test_sb3_trains_one_policy_for_all_homes(sb3):
     face = adapters.to_sb3(prosumax.make("street", SPEC), copies=4)
     model = sb3.PPO("MlpPolicy", face, n_steps=24, batch_size=96, device="cpu", seed=0, verbose=1)
     before = _params(model.policy)
@@ -51,8 +59,7 @@ def test_sb3_trains_one_policy_for_all_homes():
     assert any((a != b).any() for a, b in zip(before, model.policy.parameters(), strict=True))
 
 
-def test_sb3_trains_the_joint_agent():
-    sb3 = pytest.importorskip("stable_baselines3")
+def test_sb3_trains_the_joint_agent(sb3):
     from stable_baselines3.common.env_checker import check_env
 
     face = adapters.to_gymnasium(prosumax.make("street", SPEC))

@@ -240,6 +240,13 @@ def _same(got, want):
         np.testing.assert_allclose(np.asarray(got, float), np.asarray(want, float), rtol=1e-5, atol=1e-6)
 
 
+def test_learners_may_write_into_what_they_get(env):
+    face = adapters.to_gymnasium_vector(env, 2)
+    first, _ = face.reset(seed=0)
+    later, reward, *_ = face.step(face.action_space.sample())
+    assert first.flags.writeable and later.flags.writeable and reward.flags.writeable
+
+
 def test_vector_works_with_a_wrapper_of_gymnasium(env):
     from gymnasium.wrappers.vector import RecordEpisodeStatistics
 

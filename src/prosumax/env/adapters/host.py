@@ -93,7 +93,7 @@ class Host:
                 raise InputError("seed", f"has {len(seeds)} entries for {self.copies} copies", "Give one each, or one.")
             self._chains = jnp.stack([jax.random.key(each % 2**32) for each in seeds])
         self._chains, self._state, obs, mask = _begin(self._chains, self._params, **self._static)
-        return np.asarray(obs), jax.device_get(mask)
+        return np.array(obs), jax.device_get(mask)
 
     def step(self, action: Any) -> Turn:
         """Let all homes of all copies act; `reset` begins a new episode, nothing else does.
@@ -111,7 +111,8 @@ class Host:
         over = bool(truncated.any())
         if over:
             self._state = None
-        return Turn(obs, reward, over, mask, info)
+        # Learners write into these two, and JAX's own buffers are read-only.
+        return Turn(np.array(obs), np.array(reward), over, mask, info)
 
 
 # The environment is static, so that all faces of one environment share what is compiled.
