@@ -7,26 +7,27 @@ BIN := .venv/bin
 run: $(BIN)/prosumax
 	$(BIN)/prosumax run street
 
-test: $(BIN)/prosumax .venv/simbench lint
+test: .venv/for-tests lint
 	$(BIN)/pytest -q -m "not slow"
 
-test-all: $(BIN)/prosumax .venv/simbench lint
+test-all: .venv/for-tests lint
 	$(BIN)/pytest -q
 
-lint: $(BIN)/prosumax
+lint: .venv/for-tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-format: $(BIN)/prosumax
+format: .venv/for-tests
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(BIN)/prosumax
+bench: .venv/for-tests
 	$(BIN)/python benchmarks/community.py
 	$(BIN)/python benchmarks/clearing.py
 	$(BIN)/python benchmarks/network.py
+	$(BIN)/python benchmarks/environment.py
 
 # The report as a browser shows it, for the README. Needs Chromium.
 picture: $(BIN)/prosumax
@@ -41,12 +42,12 @@ $(BIN)/prosumax: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "prosumax needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-# One of the networks that power flows are checked on; apart from the rest because it is a download of 91 MB.
-.venv/simbench: $(BIN)/prosumax
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt simbench
+# What only tests need: other simulators and solvers to be held against, other libraries' checkers, SimBench (91 MB).
+.venv/for-tests: $(BIN)/prosumax
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' simbench
 	@touch $@
 
 clean:
