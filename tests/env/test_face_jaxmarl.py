@@ -192,10 +192,8 @@ def _train(face, key, updates=60, copies=16, steps=24, epochs=4):
         face.action_space(face.agents[0]).n,
     )
     names = {"in": (width, 32), "bias": (32,), "actor": (32, choices), "critic": (32, 1)}
-    draws = jax.random.split(key, len(names) + 2)
-    params = {
-        name: 0.1 * jax.random.normal(each, shape) for each, (name, shape) in zip(draws, names.items(), strict=False)
-    }
+    *draws, act_key, reset_key = jax.random.split(key, len(names) + 2)
+    params = {name: 0.1 * jax.random.normal(draw, names[name]) for name, draw in zip(names, draws, strict=True)}
     optimiser = optax.chain(optax.clip_by_global_norm(0.5), optax.adam(5e-3))
     together = lambda values: jnp.stack([values[agent] for agent in agents], axis=1)  # noqa: E731
 

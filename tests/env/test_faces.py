@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -65,10 +66,15 @@ def _keys(seed):
         yield key
 
 
+@cache
+def _compiled(env):
+    return jax.jit(env.reset), jax.jit(env.step)
+
+
 def _core(env, seed, actions):
     """Observations and rewards of the core alone: one episode."""
-    keys, advance = _keys(seed), jax.jit(env.step)
-    obs, state = jax.jit(env.reset)(next(keys))
+    keys, (begin, advance) = _keys(seed), _compiled(env)
+    obs, state = begin(next(keys))
     out = [(np.asarray(obs), None)]
     for action in actions:
         ts = advance(next(keys), state, action)

@@ -85,8 +85,9 @@ def measure(
     both = bids.any() & asks.any()
     spread = jnp.where(both, _mean_of(orders.price, asks) - _mean_of(orders.price, bids), 0.0)
     imbalance = jnp.minimum(jnp.abs(orders.quantity_kwh.sum()) / capacity_kwh, 1.0)
-    grid_bought = jnp.maximum(flows.import_kwh - local.bought_kwh, 0.0).sum()
-    grid_sold = jnp.maximum(flows.export_kwh - local.sold_kwh, 0.0).sum()
+    # A home may sell to a neighbour and buy its own need from the grid in the same step.
+    rest = flows.net_kwh - local.bought_kwh + local.sold_kwh
+    grid_bought, grid_sold = jnp.maximum(rest, 0.0).sum(), jnp.maximum(-rest, 0.0).sum()
     moved = bought + sold + grid_bought + grid_sold
     available = outcome.available_kwh.sum()
     volume, scatter = _moments(window.volume_kwh)

@@ -71,7 +71,8 @@ def self_consumption(paid: Paid) -> Float[Array, " home"]:
 def carbon(paid: Paid) -> Float[Array, " home"]:
     """Zero where the carbon intensity is unknown."""
     record = paid.outcome.record
-    return -jnp.maximum(record.flows.import_kwh - record.local.bought_kwh, 0.0) * paid.outcome.carbon_kg
+    rest = record.flows.net_kwh - record.local.bought_kwh + record.local.sold_kwh
+    return -jnp.maximum(rest, 0.0) * paid.outcome.carbon_kg
 
 
 @rewards.register("peak", "The negative of the community's import in kW, divided by its homes.")
@@ -186,11 +187,10 @@ def marlem_cooperation(paid: Paid) -> Float[Array, " home"]:
 )
 def marlem_grid_penalty(paid: Paid) -> Float[Array, " home"]:
     """Linear in the share, as the paper says; between -1 and 0."""
-    record = paid.outcome.record
-    moved = record.flows.import_kwh + record.flows.export_kwh
-    local = record.local.bought_kwh + record.local.sold_kwh
-    share = jnp.clip(1.0 - local / jnp.maximum(moved, 1e-9), 0.0, 1.0)
-    return -_PENALTY * jnp.where(moved > 1e-9, share, 0.0)
+    flows, local = paid.outcome.record.flows, paid.outcome.record.local
+    with_grid = jnp.abs(flows.net_kwh - local.bought_kwh + local.sold_kwh)
+    moved = with_grid + local.bought_kwh + local.sold_kwh
+    return -_PENALTY * jnp.where(moved > 1e-6, with_grid / jnp.maximum(moved, 1e-6), 0.0)
 
 
 @rewards.register("marlem_unmet_penalty", "MARLEM equation 2: the negative share of the home's need that was not met.")
