@@ -1,6 +1,8 @@
 # Two commands for a newcomer: `make run` and `make test`. Each creates .venv when it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
+# Most of the time goes to compiling, on one core per process; a file's tests share what they compile.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: setup run test test-all lint format bench picture clean
 
@@ -8,10 +10,10 @@ run: $(BIN)/prosumax
 	$(BIN)/prosumax run street
 
 test: .venv/for-tests lint
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -m "not slow" $(PARALLEL)
 
 test-all: .venv/for-tests lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(PARALLEL)
 
 lint: .venv/for-tests
 	$(BIN)/ruff check

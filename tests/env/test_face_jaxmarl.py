@@ -186,11 +186,8 @@ def _log_prob(logits, action):
 
 def _train(face, key, updates=60, copies=16, steps=24, epochs=4):
     """Mean return of an episode, by update."""
-    agents, width, choices = (
-        face.agents,
-        face.observation_space(face.agents[0]).shape[0],
-        face.action_space(face.agents[0]).n,
-    )
+    agents = face.agents
+    width, choices = face.observation_space(agents[0]).shape[0], face.action_space(agents[0]).n
     names = {"in": (width, 32), "bias": (32,), "actor": (32, choices), "critic": (32, 1)}
     *draws, act_key, reset_key = jax.random.split(key, len(names) + 2)
     params = {name: 0.1 * jax.random.normal(draw, names[name]) for name, draw in zip(names, draws, strict=True)}
