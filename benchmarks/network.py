@@ -15,8 +15,8 @@ from prosumax.experiments.simulate import simulate
 from prosumax.network import BASE_KVA, Branches, Feeder, ac_flow, dense, linear_flow, tree
 from prosumax.scenario import load_scenario
 
-REPEATS = 7
-FEEDERS = {34: 1024, 100: 512, 256: 128, 1000: 64}  # buses: networks solved at once
+REPEATS = 25
+FEEDERS = {34: 1024, 100: 1024, 256: 256, 1000: 64}  # buses: networks solved at once
 
 
 def random_feeder(buses: int) -> Feeder:

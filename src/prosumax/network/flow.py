@@ -106,7 +106,7 @@ def _dense_sweep(
         real, imag = jnp.split(voltage, 2)
         size = jnp.maximum(real**2 + imag**2, _LOWEST_PU**2)
         current = jnp.concatenate([(p * real + q * imag) / size, (p * imag - q * real) / size])
-        before, voltage = voltage, flat - wires.impedance @ current
+        before, voltage = voltage, flat - current @ wires.impedance.T
     real, imag = jnp.split(voltage, 2)
     return real + 1j * imag, _largest(*jnp.split(voltage - before, 2))
 
@@ -156,7 +156,7 @@ def _source(wires: Wires, current: Complex[Array, " bus"], voltage: Complex[Arra
 
 def _squared_drop(wires: Wires, p: Float[Array, " bus"], q: Float[Array, " bus"]) -> Float[Array, " bus"]:
     if isinstance(wires, Dense):
-        return wires.squared @ jnp.concatenate([p, q])
+        return jnp.concatenate([p, q]) @ wires.squared.T
     weighted = wires.series.real * _behind(wires, p[wires.order]) + wires.series.imag * _behind(wires, q[wires.order])
     return (2.0 * _from_source(wires, weighted) / wires.scale**2)[wires.rank]
 
@@ -208,7 +208,7 @@ def _running_sum(values: Array) -> Array:
 
 def _product(matrix: Float[Array, "twor twoc"], vector: Complex[Array, " c"]) -> Complex[Array, " r"]:
     """A complex product from stacked real parts."""
-    found = matrix @ jnp.concatenate([vector.real, vector.imag])
+    found = jnp.concatenate([vector.real, vector.imag]) @ matrix.T
     rows = found.shape[0] // 2
     return found[:rows] + 1j * found[rows:]
 
