@@ -2,6 +2,7 @@
 """Shared fixtures. Array shapes of the physics are checked at run time in every test."""
 
 import os
+import sys
 
 from jaxtyping import install_import_hook
 
@@ -10,7 +11,7 @@ _CHECKED += ["prosumax.network"]
 
 with install_import_hook(_CHECKED, "beartype.beartype"):
     import prosumax  # noqa: F401
-    from prosumax import profiles
+    from prosumax import cli, profiles
 
 import hypothesis
 import pytest
@@ -50,3 +51,19 @@ def tiny():
         ],
         "tariff": {"energy": 0.30, "feed_in": 0.05, "carbon_kg_per_kwh": 0.2},
     }
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Runs `prosumax ARGS` in an empty folder; returns exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["prosumax", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+            raise SystemExit(0)
+        printed = capsys.readouterr()
+        return done.value.code or 0, printed.out, printed.err
+
+    return call

@@ -12,28 +12,11 @@ import pytest
 import xarray as xr
 import yaml
 
-from prosumax import cli
 from prosumax.profiles import datasets
 
 KPIS = (
     "import_kwh export_kwh home_import_kwh home_export_kwh cost emissions_kg self_consumption self_sufficiency peak_kw"
 )
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Runs `prosumax ARGS` in an empty folder; returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["prosumax", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-            raise SystemExit(0)
-        printed = capsys.readouterr()
-        return done.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -219,12 +219,11 @@ def test_energy_and_money_under_random_actions(market, control):
 
 
 def test_factors_stay_in_their_ranges(env, first_step):
-    state, ts = first_step
+    state, _ = first_step
     assert all((np.abs(np.asarray(part)) <= 1).all() for part in _parts(env, state).values())
     paid = _paid(env, state)
     assert 0 <= float(cooperation(paid)) <= 1
     assert (np.asarray(contribution(paid)) >= 0).all() and (np.asarray(contribution(paid)) <= 1).all()
-    assert ts is not None
 
 
 def _paid(env, state):

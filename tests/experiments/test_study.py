@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sys
 from dataclasses import replace
 
 import jax
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prosumax import cli, experiments
+from prosumax import experiments
 from prosumax.agents import assemble_policy
 from prosumax.community import assemble
 from prosumax.errors import InputError
@@ -201,22 +200,6 @@ def test_too_few_seeds_and_unknown_names_are_explained():
         study.run_study("marlem-dso", 1)
     with pytest.raises(InputError, match="Did you mean 'marlem-dso'"):
         study.run_study("marlem-dos", 2)
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Runs `prosumax ARGS` in an empty folder; returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["prosumax", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-            raise SystemExit(0)
-        printed = capsys.readouterr()
-        return done.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

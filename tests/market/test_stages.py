@@ -153,3 +153,20 @@ def test_a_home_that_wants_the_grid_gets_the_grid(name, books):
     local, grid = books.clear(name, orders, books.prices(4))
     assert float(local.bought_kwh[0]) == 0 and float(grid.bought_kwh[0]) == pytest.approx(1)
     assert float(local.sold_kwh[3]) == 0 and float(grid.sold_kwh[3]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_home_by_itself_trades_with_the_grid(name, books):
+    """Also in a batch, where a book without pairs has arrays of length zero."""
+    prices = books.prices(1)
+    stages = books.stages(name, 1)
+
+    def clear(net):
+        return market.clear(stages, market.truthful_orders(net, prices), prices)
+
+    net = jnp.float32([[2.0], [-3.0]])
+    alone, together = [clear(one) for one in net], jax.vmap(clear)(net)
+    for number, (local, grid) in enumerate(alone):
+        assert not np.asarray(local.bought_kwh + local.sold_kwh).any()
+        np.testing.assert_allclose(grid.bought_kwh - grid.sold_kwh, net[number])
+        np.testing.assert_allclose(together.grid.bought_kwh[number], grid.bought_kwh)

@@ -109,7 +109,7 @@ def wired(seed, flow, loops=0, rates=PAPER, homes=5, buses=12, capacity=20.0):
         background_kvar=jnp.zeros(buses),
         capacity_kw=jnp.full(len(feeder.branches.name), capacity),
         loss_per_km=jnp.float32(0.03),
-        operator=network.Operator(rates, None, jnp.float32(0.8), one, 0 * one, 0 * one, one),
+        operator=network.Operator(rates, None, jnp.float32(0.8), one, 0 * one, one),
     )
 
 
@@ -208,8 +208,9 @@ def test_cut_exports_leave_lines_and_voltages_within_their_limits(by):
     nothing = np.zeros(15)
     bounds = limits.limits_of(feeder, home_bus, np.full(14, 30.0), nothing, nothing)
     export = jnp.float32(np.linspace(5, 40, 8))
-    ask = jnp.float32(np.linspace(0.1, 0.2, 8)) if by == "price" else None
-    cut = limits.curtailed_kw(bounds, export, jnp.zeros(8), ask, jnp.float32(1.0))
+    ask = jnp.float32(np.linspace(0.1, 0.2, 8))
+    rule = limits.cut_dearest if by == "price" else limits.cut_pro_rata
+    cut = rule(export, jnp.zeros(8), ask, jnp.float32(1.0), limits=bounds)
     assert float(cut.sum()) > 0 and (np.asarray(cut) <= np.asarray(export) + 1e-5).all()
     p = jnp.zeros(15).at[home_bus].add(-(export - cut))
     before = network.ac_flow(network.wires_of(feeder), jnp.zeros(15).at[home_bus].add(-export), jnp.zeros(15))

@@ -32,7 +32,8 @@ def test_a_network_of_ones_own(wired, flow):
     wires = result.kpis["network"]
     assert wires["loss_kwh"] > 0 and wires["highest_line_loading"] > 0
     assert ("lowest_voltage" in wires) == (flow != "path")
-    assert {"bus", "branch"} <= set(result.timeseries.sizes)
+    assert ("network_voltage" in result.timeseries) == (flow != "path")
+    assert "network_loading" in result.timeseries
     assert len(result.to_frame()) == result.timeseries.sizes["time"] * 2  # no row per bus
     received = sum(result.kpis[f"{party}_receives"] for party in PARTIES)
     assert received == pytest.approx(result.kpis["cost"], abs=1e-6)
@@ -87,6 +88,8 @@ def test_a_run_without_any_solution(wired):
     result = prosumax.run(edited(wired | {"homes": [home]}, placement={"sunny": "b"}))
     assert result.kpis["network"]["not_converged_steps"] == 4
     assert result.kpis["network"]["lowest_voltage"] is None and np.isfinite(result.kpis["cost"])
+    # Nobody can say what is lost without a solution, so nobody is charged for it.
+    assert result.kpis["network"]["loss_kwh"] == result.kpis["network"]["loss_cost"] == 0
 
 
 HEAD = "from,to,length_km,r_ohm_per_km,x_ohm_per_km\n"

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from prosumax import household, tariff
 from prosumax.env import BUY, SELL, CommunityEnv, EnvConfig, EnvParams, EnvState, RawBid, TimeStep
-from prosumax.env.observe import rows
+from prosumax.env.observe import row
 from prosumax.household import battery
 from prosumax.registry import Registry
 from prosumax.types import Prices
@@ -66,7 +66,7 @@ class Outlook(NamedTuple):
 def outlook(params: EnvParams, state: EnvState) -> Outlook:
     """The outlook of every home on the coming step."""
     community, homes = params.community, state.community.homes
-    now = jax.tree.map(lambda leaf: leaf[0], rows(community.series, state.start + state.time, 1))
+    now = row(community.series, state.start + state.time)
     prices = tariff.offered_prices(now.tariff, community.rates, state.load_kwh.shape[0])
     sold, bought = household.feasible(community.homes, homes, state.load_kwh, state.solar_kwh, community.step_hours)
     charge, discharge = battery.reach(community.homes.battery, homes.battery, community.step_hours)

@@ -12,9 +12,6 @@ from prosumax.types import ANYONE, GRID, Bid, Dispatch
 SELL, BUY = 0, 1
 """Values of the side of an order."""
 
-BID_PARTS = ("price", "quantity", "side", "partner")
-"""Parts of a bid, in the order in which one Box has them; each between 0 and 1 there."""
-
 
 class RawBid(NamedTuple):
     """A bid with its two discrete parts as such.

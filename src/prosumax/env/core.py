@@ -111,8 +111,8 @@ class CommunityEnv:
         start = self._start(start_key, community)
         load, solar = self._coming(noise_key, params, start)
         nothing = jnp.zeros_like(load)
-        now = seeing.rows(community.series, start, 1)
-        prices = tariff.offered_prices(jax.tree.map(lambda leaf: leaf[0], now.tariff), community.rates, load.shape[0])
+        now = seeing.row(community.series, start)
+        prices = tariff.offered_prices(now.tariff, community.rates, load.shape[0])
         middle = ((prices.worth_buying + prices.feed_in) / 2).mean()
         state = EnvState(
             community=initial_state(community),
@@ -149,8 +149,7 @@ class CommunityEnv:
         market_key, noise_key, forecast_key = jax.random.split(key, 3)
         if not self.config.random_arrival:
             market_key = jax.random.key(0)
-        (row,) = (jax.tree.map(lambda leaf: leaf[0], seeing.rows(community.series, state.start + state.time, 1)),)
-        now = row._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
+        now = self._now(state, params)
         after, outcome = step(community, state.community, now, self.decode(action, params), market_key)
         kpis, window = measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
         paid = Paid(params, outcome, kpis, window)
@@ -182,10 +181,8 @@ class CommunityEnv:
     def observe(self, state: EnvState, params: EnvParams | None = None) -> Float[Array, "home feature"]:
         """What every home sees before it acts."""
         params = self.params if params is None else params
-        community, at = params.community, state.start + state.time
-        now = jax.tree.map(lambda leaf: leaf[0], seeing.rows(community.series, at, 1))
-        now = now._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
-        prices = tariff.offered_prices(now.tariff, community.rates, self.num_agents)
+        now = self._now(state, params)
+        prices = tariff.offered_prices(now.tariff, params.community.rates, self.num_agents)
         share = state.time / self.config.steps
         return seeing.observe(self._terms, Seen(params, state, now, self._ahead(state, params), prices, share))
 
@@ -227,11 +224,16 @@ class CommunityEnv:
             return jnp.int32(0)
         return every * jax.random.randint(key, (), 0, (length - self.config.steps) // every + 1)
 
+    def _now(self, state: EnvState, params: EnvParams) -> seeing.Series:
+        """The coming step's row of the series, with the load and sun that it brings."""
+        now = seeing.row(params.community.series, state.start + state.time)
+        return now._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
+
     def _coming(
         self, key: PRNGKeyArray, params: EnvParams, at: Int[Array, ""]
     ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
         """What a step brings every home: its series, with noise of its own."""
-        row = jax.tree.map(lambda leaf: leaf[0], seeing.rows(params.community.series, at, 1))
+        row = seeing.row(params.community.series, at)
         if not self.config.noisy:
             return row.load_kwh, row.solar_kwh
         draw = jax.random.normal(key, (2, self.num_agents))

@@ -263,6 +263,11 @@ def rows(series: Series, first: Int[Array, ""], count: int) -> Series:
     return jax.tree.map(lambda leaf: leaf[index], series)
 
 
+def row(series: Series, at: Int[Array, ""]) -> Series:
+    """One step of the series."""
+    return jax.tree.map(lambda leaf: leaf[0], rows(series, at, 1))
+
+
 def _feasible(seen: Seen) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
     community = seen.params.community
     return household.feasible(

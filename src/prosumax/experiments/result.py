@@ -64,7 +64,7 @@ class Result:
             series[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
         coordinates: dict[str, Any] = {}
         if record.grid is not None and self.profiles.feeder is not None:
-            series |= _network_series(record.grid)
+            series |= _network_series(record.grid, self.scenario.network.flow)
             feeder = self.profiles.feeder
             coordinates = {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
         clock = {
@@ -146,8 +146,8 @@ class Result:
         return totals[0], totals[1], totals[2], totals[3]
 
 
-def _network_series(grid: Any) -> dict[str, Any]:
-    """Series of the network, each with its dimensions and unit."""
+def _network_series(grid: Any, flow: str) -> dict[str, Any]:
+    """Series of the network, each with its dimensions and unit; flow `path` knows no voltages."""
     described = {
         "voltage": (("time", "bus"), "pu"),
         "loading": (("time", "branch"), "1"),
@@ -158,4 +158,5 @@ def _network_series(grid: Any) -> dict[str, Any]:
     return {
         f"network_{name}": (dims, np.asarray(getattr(grid, name), np.float32), {"units": units})
         for name, (dims, units) in described.items()
+        if flow != "path" or name != "voltage"
     }

@@ -44,13 +44,7 @@ def trade_limits(spec: Network, feeder: Feeder, home_bus: NDArray[np.int64]) -> 
 
 def distances(feeder: Feeder, home_bus: NDArray[np.int64]) -> NDArray[np.float64]:
     """Length of the shortest path between homes over the longest one, 0 to 1 [home, home]."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import dijkstra
-
-    b, buses = feeder.branches, len(feeder.buses)
-    length = np.maximum(b.length_km, 1e-9)  # a sparse matrix does not keep zeros
-    graph = coo_array((length, (b.from_bus, b.to_bus)), shape=(buses, buses)).tocsr()
-    between = dijkstra(graph, directed=False, indices=home_bus)[:, home_bus]
+    between = network.shortest(feeder, home_bus).km[:, home_bus]
     return np.asarray(between / max(between.max(), 1e-12))
 
 
@@ -70,14 +64,14 @@ def capacity_kw(spec: Network, feeder: Feeder) -> NDArray[np.float64]:
 
 def _operator(spec: Network, feeder: Feeder, home_bus: NDArray[np.int64]) -> network.Operator:
     rules = spec.operator
+    cut = network.cut_dearest if rules.curtail_by == "price" else network.cut_pro_rata
     curtails = rules.intervention == "curtail"
     return network.Operator(
         rates=_rates(rules) if rules.fees else None,
-        limits=trade_limits(spec, feeder, home_bus) if curtails else None,
+        curtail=Partial(cut, limits=trade_limits(spec, feeder, home_bus)) if curtails else None,
         threshold=jnp.float32(rules.congestion_threshold),
         frequency=jnp.float32(0.0 if rules.intervention == "none" else rules.frequency),
         adaptive=jnp.float32(rules.adaptive and rules.intervention != "none"),
-        by_price=jnp.float32(rules.curtail_by == "price"),
         punishes=jnp.float32(rules.intervention == "penalise"),
     )
 

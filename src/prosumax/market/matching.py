@@ -101,6 +101,10 @@ def _batch_last(size: int, batched: Any, orders: Any) -> tuple[Match, Match]:
 
 def _match_flat(buys: Array, price: Array, quantity: Array, priority: Array | None) -> Match:
     """`match` for arrays [home] or [home, batch]."""
+    if len(buys) == 1:  # nobody to trade with: beside a second home that wants nothing the same code holds
+        own = (buys, price, quantity, priority)
+        found = _match_flat(*jax.tree.map(lambda part: jnp.concatenate([part, jnp.zeros_like(part)]), own))
+        return found._replace(filled=found.filled[:1], buyer=found.buyer * 0, seller=found.seller * 0)
     highest = price_ticks_available(len(buys), priority is not None) - 1
     tie_bits = _index_bits(len(buys)) + (0 if priority is None else _PRIORITY_BITS)
     key = _keys(buys, highest - price, priority)

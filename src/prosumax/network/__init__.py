@@ -6,13 +6,15 @@ from prosumax.network.grid import Decision, GridRecord, Network, Operator, decid
 from prosumax.network.limits import (
     HIGHEST_PU,
     Limits,
+    cut_dearest,
+    cut_pro_rata,
     limits_of,
     pools_pro_rata,
     trades_by_worth,
     trades_pro_rata,
 )
 from prosumax.network.operator import TERMS, FeeRates, remembered
-from prosumax.network.routes import Paths, paths_of
+from prosumax.network.routes import Paths, paths_of, shortest
 from prosumax.network.wires import Wires, dense, tree, wires_of
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "Paths",
     "Wires",
     "ac_flow",
+    "cut_dearest",
+    "cut_pro_rata",
     "decide",
     "dense",
     "fees_alone",
@@ -40,6 +44,7 @@ __all__ = [
     "pools_pro_rata",
     "record",
     "remembered",
+    "shortest",
     "trades_by_worth",
     "trades_pro_rata",
     "tree",

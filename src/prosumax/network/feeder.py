@@ -1,5 +1,6 @@
 """A distribution feeder as engineers describe it: buses, branches, ratings; NumPy, double precision, host side."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,11 +80,7 @@ class Feeder:
             InputError: a bus is named twice, a branch is degenerate, or part of the network is cut off.
         """
         branches = self.branches
-        twice = (
-            sorted({bus for bus in self.buses if self.buses.count(bus) > 1})
-            if len(set(self.buses)) < len(self.buses)
-            else []
-        )
+        twice = [bus for bus, count in Counter(self.buses).items() if count > 1]
         if twice:
             raise InputError(f"network {self.name}", f"has two buses called {twice[0]!r}", "Name every bus once.")
         for number, name in enumerate(branches.name):

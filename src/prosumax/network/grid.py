@@ -7,15 +7,13 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from prosumax.network import limits as within
 from prosumax.network import operator as dso
 from prosumax.network.flow import magnitude
-from prosumax.network.limits import Limits
 from prosumax.network.operator import FeeRates, Transfers
 from prosumax.network.routes import Paths
 from prosumax.types import Fills, Flows, Trades
 
-_STRESS_SHIFT = 0.5  # how far an adaptive operator's threshold falls, as a share of its surcharge, under full stress
+_STRESS_SHIFT = 0.5  # share of its threshold by which an adaptive operator lowers it when lines are always overloaded
 
 
 class Operator(NamedTuple):
@@ -23,20 +21,18 @@ class Operator(NamedTuple):
 
     Attributes:
         rates: of the fees; None when it charges none.
-        limits: for cutting exports; None when it cuts none.
+        curtail: what it cuts, `limits.cut_pro_rata` or `cut_dearest` with their limits bound; None when it cuts none.
         threshold: congestion from which it intervenes.
         frequency: probability that it looks at a step.
         adaptive: 1 when frequency and threshold follow the overloads of the last steps.
-        by_price: 1 when the dearest exports are cut first, 0 when all alike.
         punishes: 1 when trades over the threshold cost more in a step with intervention.
     """
 
     rates: FeeRates | None
-    limits: Limits | None
+    curtail: Partial | None
     threshold: Float[Array, ""]
     frequency: Float[Array, ""]
     adaptive: Float[Array, ""]
-    by_price: Float[Array, ""]
     punishes: Float[Array, ""]
 
 
@@ -137,16 +133,12 @@ def decide(
     threshold = rules.threshold * (1.0 - _STRESS_SHIFT * pressure)
     acts = jax.random.bernoulli(key, frequency)
     nothing = jnp.zeros_like(flows.export_kwh)
-    if rules.limits is None:
+    if rules.curtail is None:
         return Decision(acts, threshold, nothing)
     # Only panels can be turned down; what a battery gives is its owner's decision.
     can = jnp.minimum(flows.export_kwh, flows.solar_kwh) / step_hours
-    # The dearest first, or, when all asks count alike, in proportion: the two differ only in who is cut.
-    alike, dearest = (
-        within.curtailed_kw(rules.limits, flows.export_kwh / step_hours, flows.import_kwh / step_hours, by, threshold)
-        for by in (None, ask)
-    )
-    cut = jnp.minimum(jnp.where(rules.by_price > 0, dearest, alike), can) * step_hours
+    cut_kw = rules.curtail(flows.export_kwh / step_hours, flows.import_kwh / step_hours, ask, threshold)
+    cut = jnp.minimum(cut_kw, can) * step_hours
     return Decision(acts, threshold, jnp.where(acts, cut, nothing))
 
 

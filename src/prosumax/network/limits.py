@@ -81,27 +81,50 @@ def limits_of(
     return Limits(**{name: jnp.asarray(part, jnp.float32) for name, part in kept.items()})
 
 
-def curtailed_kw(
-    limits: Limits,
+def cut_pro_rata(
     export_kw: Float[Array, " home"],
     import_kw: Float[Array, " home"],
-    ask: Float[Array, " home"] | None,
+    ask: Float[Array, " home"],
     threshold: Float[Array, ""],
+    *,
+    limits: Limits,
 ) -> Float[Array, " home"]:
     """Export that must not happen so that no branch is loaded over a share of its rating and no voltage is too high.
 
     Arguments:
-        limits: of the network.
         export_kw, import_kw: of each home's meter, >= 0.
-        ask: what each home wants for its energy; the dearest is cut first. None cuts all who contribute alike.
+        ask: what each home wants for its energy; does not count here.
         threshold: share of the branches' ratings.
+        limits: of the network.
 
     Returns:
         kW between 0 and `export_kw`. What loads alone overload stays overloaded: no home is switched off.
     """
+    return _cut(limits, export_kw, import_kw, None, threshold)
+
+
+def cut_dearest(
+    export_kw: Float[Array, " home"],
+    import_kw: Float[Array, " home"],
+    ask: Float[Array, " home"],
+    threshold: Float[Array, ""],
+    *,
+    limits: Limits,
+) -> Float[Array, " home"]:
+    """The same, with the exports of those who ask most cut first."""
+    return _cut(limits, export_kw, import_kw, -ask, threshold)
+
+
+def _cut(
+    limits: Limits,
+    export_kw: Float[Array, " home"],
+    import_kw: Float[Array, " home"],
+    worth: Float[Array, " home"] | None,
+    threshold: Float[Array, ""],
+) -> Float[Array, " home"]:
     most = limits.most * jnp.where(limits.is_line > 0, threshold, 1.0)
     margin = most - limits.fixed + limits.use @ import_kw
-    kept = scale_back(limits.use * export_kw, margin, None if ask is None else -ask)
+    kept = scale_back(limits.use * export_kw, margin, worth)
     return export_kw * (1.0 - kept)
 
 

@@ -164,13 +164,26 @@ def tree_paths(feeder: Feeder, home_bus: NDArray[np.int64]) -> TreePaths:
     )
 
 
-def table_paths(feeder: Feeder, home_bus: NDArray[np.int64]) -> TablePaths:
-    """Paths of any network, as a table between places."""
+class Shortest(NamedTuple):
+    """Shortest ways from some buses to all, by length.
+
+    Attributes:
+        km: length [start, bus].
+        before: last bus before each on the way to it [start, bus].
+        feeding: the branch between two neighbouring buses, either way round; of parallel ones the shortest.
+    """
+
+    km: NDArray[np.float64]
+    before: NDArray[np.int64]
+    feeding: dict[tuple[int, int], int]
+
+
+def shortest(feeder: Feeder, starts: NDArray[np.int64]) -> Shortest:
+    """Search from every start (Dijkstra 1959)."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 
     b, buses = feeder.branches, len(feeder.buses)
-    places = np.append(home_bus, feeder.source)
     # Transformers have no length; a micrometre keeps them from vanishing in the sparse matrix.
     length = np.maximum(b.length_km, 1e-9)
     feeding: dict[tuple[int, int], int] = {}
@@ -180,7 +193,14 @@ def table_paths(feeder: Feeder, home_bus: NDArray[np.int64]) -> TablePaths:
                 feeding[pair] = number
     pairs = np.array(list(feeding))
     graph = coo_array((length[list(feeding.values())], (pairs[:, 0], pairs[:, 1])), shape=(buses, buses)).tocsr()
-    distance, before = dijkstra(graph, indices=places, return_predecessors=True)
+    km, before = dijkstra(graph, indices=starts, return_predecessors=True)
+    return Shortest(km, before, feeding)
+
+
+def table_paths(feeder: Feeder, home_bus: NDArray[np.int64]) -> TablePaths:
+    """Paths of any network, as a table between places."""
+    places, branches = np.append(home_bus, feeder.source), len(feeder.branches.name)
+    distance, before, feeding = shortest(feeder, places)
     ways: dict[tuple[int, int], list[int]] = {}
     for a in range(len(places)):
         for z, bus in enumerate(places.tolist()):
@@ -196,11 +216,11 @@ def table_paths(feeder: Feeder, home_bus: NDArray[np.int64]) -> TablePaths:
         raise InputError(
             f"network {feeder.name}", what, "Use fewer homes, a radial network, or flow linear without fees."
         )
-    listed = np.full((len(places), len(places), longest), len(length))
+    listed = np.full((len(places), len(places), longest), branches)
     for (a, z), way in ways.items():
         listed[a, z, : len(way)] = way
     return TablePaths(
         jnp.asarray(distance[:, places], jnp.float32),
         jnp.asarray(listed, jnp.int32),
-        jnp.zeros(len(length), jnp.float32),
+        jnp.zeros(branches, jnp.float32),
     )

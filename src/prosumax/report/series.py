@@ -5,12 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import dijkstra
 
 from prosumax.experiments import Result
 from prosumax.metrics.network import BELIEVED_PU
-from prosumax.network import Feeder
+from prosumax.network import Feeder, shortest
 
 Values = NDArray[np.float64]
 
@@ -195,17 +193,8 @@ def wires(result: Result) -> Wires | None:
 
 def distances_km(wired: Wires) -> Values:
     """Length of the shortest way between the homes, and from each to the source in the last column."""
-    branches = wired.feeder.branches
-    ends = np.sort(np.column_stack([branches.from_bus, branches.to_bus]), axis=1)
-    order = np.lexsort([branches.length_km, *ends.T[::-1]])
-    ends, km = ends[order], branches.length_km[order]
-    # Of parallel branches only the shortest counts; adding them up is what a sparse matrix would do.
-    first = np.append(True, (np.diff(ends, axis=0) != 0).any(1))
-    buses = len(wired.feeder.buses)
-    graph = coo_array((km[first], tuple(ends[first].T)), shape=(buses, buses)).tocsr()
     starts, place = np.unique(wired.home_bus, return_inverse=True)
-    found = dijkstra(graph, directed=False, indices=starts)[place]
-    away: Values = found[:, np.append(wired.home_bus, wired.feeder.source)]
+    away: Values = shortest(wired.feeder, starts).km[place][:, np.append(wired.home_bus, wired.feeder.source)]
     return away
 
 
