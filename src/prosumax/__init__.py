@@ -7,6 +7,7 @@ Homes with load, solar and batteries trade electricity under a choice of rules a
     >>> result.kpis["cost"], result.households[0]["saving"]
 """
 
+from prosumax.batching import vmap
 from prosumax.community import Community, build
 from prosumax.env import CommunityEnv, make
 from prosumax.errors import InputError
@@ -24,4 +25,5 @@ __all__ = [
     "load_scenario",
     "make",
     "run",
+    "vmap",
 ]

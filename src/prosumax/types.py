@@ -53,6 +53,13 @@ class Trades(NamedTuple):
     seller_price: Float[Array, " slot"]
 
 
+class Pooled(NamedTuple):
+    """What each home moved through common pools: energy, and half of the money for it, both >= 0."""
+
+    kwh: Float[Array, " home"]
+    value: Float[Array, " home"]
+
+
 class Fills(NamedTuple):
     """What a stage traded for each home.
 
@@ -60,6 +67,7 @@ class Fills(NamedTuple):
         bought_kwh, sold_kwh: energy, >= 0.
         paid, earned: money for that energy; >= 0 unless a price is negative.
         trades: the bilateral trades behind it; None where energy went through a common pool.
+        pooled: the part that went through pools, after a cascade; None where there is no pool.
     """
 
     bought_kwh: Float[Array, " home"]
@@ -67,6 +75,7 @@ class Fills(NamedTuple):
     paid: Float[Array, " home"]
     earned: Float[Array, " home"]
     trades: Trades | None = None
+    pooled: Pooled | None = None
 
 
 class Prices(NamedTuple):

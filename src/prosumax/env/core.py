@@ -151,9 +151,11 @@ class CommunityEnv:
             market_key = jax.random.key(0)
         now = self._now(state, params)
         after, outcome = step(community, state.community, now, self.decode(action, params), market_key)
-        kpis, window = measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
+        kpis, window = jax.lax.optimization_barrier(
+            measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
+        )
         paid = Paid(params, outcome, kpis, window)
-        terms = jnp.stack([term(paid) for term in self._rewards]) * params.weights
+        terms = jax.lax.optimization_barrier(jnp.stack([term(paid) for term in self._rewards]) * params.weights)
         record, flows, local = outcome.record, outcome.record.flows, outcome.record.local
         time = state.time + 1
         load, solar = self._coming(noise_key, params, state.start + time)
