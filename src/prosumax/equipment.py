@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from prosumax import profiles
-from prosumax.household import ageing
+from prosumax.household import ageing, devices
 from prosumax.household.ageing import AgeingParams
 from prosumax.household.appliances import ApplianceParams, ApplianceSeries
 from prosumax.household.car import CarParams, CarSeries
@@ -25,8 +25,8 @@ _HOURS_PER_YEAR = 8760.0
 
 def ageing_params(scenario: Scenario) -> AgeingParams | None:
     """How the batteries age; None where none does."""
-    specs = [home.battery.ageing if home.battery else None for home in scenario.homes]
-    if not any(specs):
+    specs = [(home.battery.ageing if home.battery else None, home.battery) for home in scenario.homes]
+    if not any(spec for spec, _ in specs):
         return None
     rows = [
         {
@@ -34,9 +34,9 @@ def ageing_params(scenario: Scenario) -> AgeingParams | None:
             "heat": 0.0 if spec is None else ageing.heat_stress(spec.temperature_c),
             "loss_per_cycle": 0.0 if spec is None else ageing.END_OF_LIFE / spec.cycle_life,
             "loss_per_hour": 0.0 if spec is None else spec.calendar_per_year / _HOURS_PER_YEAR,
-            "cost_per_kwh": 0.0 if spec is None else spec.replacement_cost_per_kwh / ageing.END_OF_LIFE,
+            "price": 0.0 if spec is None or battery is None else spec.replacement_cost_per_kwh * battery.capacity_kwh,
         }
-        for spec in specs
+        for spec, battery in specs
     ]
     return AgeingParams(**_columns(rows))
 
@@ -53,6 +53,13 @@ def device_params(scenario: Scenario) -> DeviceParams | None:
         HeatPumpParams(**_columns([_heat_pump(pump) for pump in pumps])) if any(pumps) else None,
         _appliances([home.appliances for home in homes], slots, scenario.period.step_hours) if slots else None,
     )
+
+
+def slot_names(scenario: Scenario) -> list[str]:
+    """Names of what agents steer beside the battery, in the order of an action's slots."""
+    homes = scenario.homes
+    slots = max(len(home.appliances) for home in homes)
+    return devices.slot_names(any(home.car for home in homes), any(home.heat_pump for home in homes), slots)
 
 
 def device_series(

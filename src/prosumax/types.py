@@ -226,7 +226,8 @@ class Flows(NamedTuple):
     meter; `load` is all that the home uses, its flexible devices included, charging of the car as well;
     `curtailed` is solar energy that the network operator did not let out;
     `stored` is inside the battery, so `stored_after = stored_before + charge - discharge - loss`.
-    `devices` is None where no home has any, `worn` (battery capacity lost in the step) where no battery ages.
+    `devices` is None where no home has any, `worn` (battery capacity lost in the step) and `life_used` (share of the
+    battery's life that the step took) where no battery ages.
     """
 
     load_kwh: Float[Array, " home"]
@@ -240,6 +241,7 @@ class Flows(NamedTuple):
     curtailed_kwh: Float[Array, " home"]
     devices: DeviceFlows | None = None
     worn_kwh: Float[Array, " home"] | None = None
+    life_used: Float[Array, " home"] | None = None
 
     @property
     def net_kwh(self) -> Float[Array, " home"]:

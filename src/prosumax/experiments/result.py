@@ -54,7 +54,7 @@ class Result:
         local = {"bought_locally_kwh": record.local.bought_kwh, "sold_locally_kwh": record.local.sold_kwh}
         for name, values in {**flows, **local}.items():
             text = name.removesuffix("_kwh").replace("_", " ")
-            units = {"kh": "K h", "c": "degC"}.get(name.rsplit("_", 1)[-1], "kWh")
+            units = {"kh": "K h", "c": "degC", "used": "1", "waiting": "1"}.get(name.rsplit("_", 1)[-1], "kWh")
             series[name] = (("time", "home"), values.astype(np.float32), {"units": units, "long_name": text})
         currency = self.scenario.tariff.currency
         money = {"bill": record.bill.total, "bill_without_exchange": self.trajectory.bill_alone}

@@ -21,6 +21,8 @@ _HEAT_SLOPE, _REFERENCE_K = 0.0693, 298.15
 _TIME_PER_HOUR = 4.14e-10 * 3600
 END_OF_LIFE = 0.2
 """Share of the capacity that is lost when a battery is replaced."""
+LAST_STRESS = math.log((1 - SEI_SHARE) / (1 - END_OF_LIFE))
+"""Stress at which so much is gone; the film has long stopped growing then."""
 _SWING = 1e-6  # rounding is no turn
 
 
@@ -32,14 +34,14 @@ class AgeingParams(NamedTuple):
         heat: stress of the cell temperature, 1 at 25 C.
         loss_per_cycle: capacity lost per full equivalent cycle, fraction; linear model.
         loss_per_hour: capacity lost by time, fraction; linear model.
-        cost_per_kwh: money for a kWh of capacity that is lost: a battery is replaced when `END_OF_LIFE` of it is gone.
+        price: of a new battery, which is due when `END_OF_LIFE` of the capacity is gone.
     """
 
     nonlinear: Float[Array, " home"]
     heat: Float[Array, " home"]
     loss_per_cycle: Float[Array, " home"]
     loss_per_hour: Float[Array, " home"]
-    cost_per_kwh: Float[Array, " home"]
+    price: Float[Array, " home"]
 
 
 class AgeingState(NamedTuple):
@@ -74,8 +76,8 @@ def initial_state(initial_soc: Float[Array, " home"]) -> AgeingState:
 
 def step(
     params: AgeingParams, state: AgeingState, soc: Float[Array, " home"], step_hours: Float[Array, ""]
-) -> tuple[AgeingState, Float[Array, " home"]]:
-    """Age by one step.
+) -> tuple[AgeingState, Float[Array, " home"], Float[Array, " home"]]:
+    """Age by one step, under Xu's model fast at first, while the film grows.
 
     Arguments:
         params, state: the batteries.
@@ -83,7 +85,8 @@ def step(
         step_hours: length of the step.
 
     Returns:
-        The state, and the share of the nominal capacity lost in the step, >= 0.
+        The state, the share of the nominal capacity lost in the step, and the share of the battery's life used up, both
+        >= 0. Life goes by stress, not by capacity: a cycle costs the same whether the battery is new or old.
     """
     moved = soc - state.last
     turned = (moved * (state.last - state.turn) < 0) & (jnp.abs(moved) > _SWING)
@@ -96,7 +99,9 @@ def step(
     film = -SEI_SHARE * jnp.expm1(-SEI_RATE * stress) - (1 - SEI_SHARE) * jnp.expm1(-stress)
     linear = state.lost + params.loss_per_cycle * jnp.abs(moved) / 2 + params.loss_per_hour * step_hours
     lost = jnp.where(params.nonlinear > 0, film, linear)
-    return AgeingState(turn, soc, done, stress, lost), jnp.maximum(lost - state.lost, 0.0)
+    loss = jnp.maximum(lost - state.lost, 0.0)
+    life = jnp.where(params.nonlinear > 0, (stress - state.stress) / LAST_STRESS, loss / END_OF_LIFE)
+    return AgeingState(turn, soc, done, stress, lost), loss, life
 
 
 def _half_cycle(params: AgeingParams, turn: Float[Array, " home"], soc: Float[Array, " home"]) -> Float[Array, " home"]:

@@ -122,12 +122,21 @@ def steered(params: DeviceParams) -> Bool[Array, "home slot"]:
     return jnp.concatenate(columns, axis=1)
 
 
-def slot_names(params: DeviceParams) -> list[str]:
-    """Name of each slot, in the order of `steered`."""
-    names = [] if params.car is None else ["car"]
-    names += [] if params.heat_pump is None else ["heat", "hot_water"]
-    count = 0 if params.appliances is None else params.appliances.power_kw.shape[-1]
-    return names + [f"appliance_{number + 1}" for number in range(count)]
+def slot_names(cars: bool, heat_pumps: bool, appliances: int) -> list[str]:
+    """Name of each slot, in the order of `steered`, of a community that has these."""
+    names = ["car"] * cars + ["heat", "hot_water"] * heat_pumps
+    return names + [f"appliance_{number + 1}" for number in range(appliances)]
+
+
+def limits_kw(params: DeviceParams) -> tuple[Float[Array, " home"] | float, Float[Array, " home"] | float]:
+    """The most that the devices of a home take together, and give back."""
+    most: Float[Array, " home"] | float = 0.0
+    back: Float[Array, " home"] | float = 0.0
+    if params.car is not None:
+        most, back = most + params.car.charge_kw, back + params.car.discharge_kw
+    if params.heat_pump is not None:
+        most = most + params.heat_pump.power_kw
+    return (most if params.appliances is None else most + params.appliances.power_kw.sum(-1)), back
 
 
 def requests_of(params: DeviceParams, share: Float[Array, "home slot"]) -> Requests:

@@ -100,11 +100,11 @@ def step(
         used_kwh = load_kwh + _devices.used_kwh(devices)
         returned_kwh = solar_kwh if devices.car is None else solar_kwh + devices.car.discharge_kwh
     net = used_kwh - returned_kwh + moved.charge_kwh - moved.discharge_kwh
-    ageing_state, worn = state.ageing, None
+    ageing_state, worn, life = state.ageing, None, None
     if params.ageing is not None and state.ageing is not None:
         capacity = params.battery.capacity_kwh
         soc = jnp.where(capacity > 0, battery_state.stored_kwh / jnp.where(capacity > 0, capacity, 1.0), 0.0)
-        ageing_state, lost = _ageing.step(params.ageing, state.ageing, soc, step_hours)
+        ageing_state, lost, life = _ageing.step(params.ageing, state.ageing, soc, step_hours)
         worn = lost * capacity
         left = jnp.maximum(battery_state.capacity_kwh - worn, 0.0)
         battery_state = battery_state._replace(capacity_kwh=left)
@@ -120,6 +120,7 @@ def step(
         curtailed_kwh=jnp.zeros_like(net),
         devices=devices,
         worn_kwh=worn,
+        life_used=life,
     )
     return HomeState(battery_state, ageing_state, state.devices), flows
 

@@ -59,9 +59,8 @@ class Flexible(NamedTuple):
     def limits_kw(self, charge_kw: Any, discharge_kw: Any) -> tuple[Any, Any]:
         """The most that all devices of a home take and give, with a battery of these limits."""
         most, back = np.asarray(charge_kw, np.float64), np.asarray(discharge_kw, np.float64)
-        if self.params.car is not None:
-            most, back = most + self.params.car.charge_kw, back + self.params.car.discharge_kw
-        return (most if self.params.heat_pump is None else most + self.params.heat_pump.power_kw), back
+        taken, given = _devices.limits_kw(self.params)
+        return most + taken, back + given
 
 
 def flexible_devices(

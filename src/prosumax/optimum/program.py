@@ -138,7 +138,8 @@ def _check_size(problem: Problem) -> None:
     if (count := binaries(problem)) > MOST_BINARIES:
         raise InputError(
             f"{problem.name}: optimum",
-            f"has {count:,} homes (with something to plan) times steps with negative prices or a feed-in price above the price of buying",
+            f"has {count:,} homes with devices times steps with negative prices or a feed-in price above the price of "
+            "buying",
             f"The solver decides at most {MOST_BINARIES:,} of them; shorten the period or change the tariff.",
         )
 
