@@ -1,8 +1,8 @@
 """What a battery loses by being used and by growing old; half cycles are counted in the state as they happen.
 
 Every turn of the state of charge ends a half cycle. The one that is under way already counts with the depth it has, so
-that wear is known in every step and nothing is added at the end. Small turns cut a large swing in two: counted so, a
-battery that dithers wears a little less than under rainflow counting, which knows the future.
+that wear is known in every step and nothing is added at the end. Small turns cut a large swing in two, so that a
+battery that dithers wears some percent more or (mostly) less than under rainflow counting, which knows the future.
 
 Source: Xu, Oudalov, Ulbig, Andersson and Kirschen 2018, IEEE Transactions on Smart Grid 9(2):1131, fitted to LMO cells.
 """

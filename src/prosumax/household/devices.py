@@ -3,7 +3,7 @@
 None is known when a program is compiled, so that a community without such devices pays nothing for them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -128,10 +128,10 @@ def slot_names(cars: bool, heat_pumps: bool, appliances: int) -> list[str]:
     return names + [f"appliance_{number + 1}" for number in range(appliances)]
 
 
-def limits_kw(params: DeviceParams) -> tuple[Float[Array, " home"] | float, Float[Array, " home"] | float]:
-    """The most that the devices of a home take together, and give back."""
-    most: Float[Array, " home"] | float = 0.0
-    back: Float[Array, " home"] | float = 0.0
+def limits_kw(params: DeviceParams) -> tuple[Any, Any]:
+    """The most that the devices of a home take together, and give back; [home], NumPy or JAX like the parameters."""
+    most: Any = 0.0
+    back: Any = 0.0
     if params.car is not None:
         most, back = most + params.car.charge_kw, back + params.car.discharge_kw
     if params.heat_pump is not None:

@@ -148,7 +148,7 @@ def requests_of(
     def power(*names: str) -> Any:
         if names[0] not in model.variables:
             return None
-        parts = [_read(model, name, found, shape) for name in names]
+        parts = [_read(model, name, found, shape) for name in names if name in model.variables]
         return (parts[0] - sum(parts[1:], np.zeros(shape))) / step_hours
 
     left_out = sum(_read(model, name, found, shape).sum() for name in SLACKS if name in model.variables)
@@ -235,8 +235,10 @@ def _add_heat_pumps(model: Any, devices: Flexible, step_hours: float) -> tuple[A
     exists = np.broadcast_to(np.asarray(pump.exists) > 0, shape)
     has_tank = exists & (np.asarray(pump.tank_highest_c) > np.asarray(pump.tank_lowest_c))
     outdoor = np.asarray(series.outdoor_c)[:, None]
-    cop, water_cop = (np.asarray(part, np.float64) for part in heat_pump.performance(pump, jnp.asarray(outdoor)))
-    kept, per_kwh = (np.asarray(part, np.float64) for part in heat_pump.building(pump, jnp.float32(step_hours)))
+    single: Any = jax.tree.map(jnp.asarray, pump)
+    coefficients = jax.vmap(lambda outside: heat_pump.performance(single, outside))(jnp.asarray(outdoor[:, 0]))
+    cop, water_cop = (np.asarray(part, np.float64) for part in coefficients)
+    kept, per_kwh = (np.asarray(part, np.float64) for part in heat_pump.building(single, jnp.float32(step_hours)))
     gain, wanted = np.asarray(series.gain_kwh), np.asarray(series.water_kwh)
     ceiling, most_vented = _warmest(pump, outdoor[:, 0], gain, kept, per_kwh)
     most = np.asarray(pump.power_kw) * step_hours
