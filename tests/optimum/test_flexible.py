@@ -153,7 +153,7 @@ def everything(seed, steps=24):
     return scenario(homes, steps=steps, policy="optimal") | {"tariff": tariff}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_the_simulation_bills_what_the_program_says(seed):
     result = prosumax.run(everything(seed), {"market.mechanism": "none"}, optimum=True)
     assert result.kpis["cost"] == pytest.approx(result.kpis["own_optimum"], abs=2e-4)

@@ -27,7 +27,7 @@ def hot_water_kwh(index: pd.DatetimeIndex, zone: str, daily_kwh: float, seed: in
     Arguments:
         index: step starts, UTC.
         zone: IANA name of the clock.
-        daily_kwh: mean of a day.
+        daily_kwh: mean of a day; every calendar year has exactly that mean.
         seed: of the home.
     """
     steps = len(index)
@@ -42,6 +42,7 @@ def hot_water_kwh(index: pd.DatetimeIndex, zone: str, daily_kwh: float, seed: in
         count = rng.poisson(daily_kwh / mean * days)
         shower = rng.random(count) < _SHOWERS
         kwh = np.where(shower, _SHOWER_KWH, _TAP_KWH) * rng.gamma(4.0, 0.25, count)
+        kwh *= daily_kwh * days / max(kwh.sum(), 1e-9)
         # Summer time shifts the day by an hour, which such habits are not known well enough to notice.
         hour = rng.integers(0, days, count) * 24 + rng.choice(24, count, p=chances) + rng.random(count)
         at = np.floor(np.asarray((midnight + pd.to_timedelta(hour, unit="h") - index[0]) / length)).astype(int)
