@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax import feeders, network, profiles
+from prosumax import equipment, feeders, network, profiles
 from prosumax.errors import InputError
+from prosumax.household.devices import DeviceSeries
 from prosumax.profiles import marlem
 from prosumax.scenario import (
     CityLearn,
@@ -49,6 +50,7 @@ class Profiles:
         notes: what a user should know about the data (gaps filled, values spread).
         feeder: the network; None for a copper plate.
         home_bus: position in it of each home.
+        devices: what cars, heat pumps and appliances meet [step, ..]; None where there are none.
     """
 
     index: pd.DatetimeIndex
@@ -59,6 +61,7 @@ class Profiles:
     notes: list[str] = field(default_factory=list)
     feeder: network.Feeder | None = None
     home_bus: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    devices: DeviceSeries | None = None
 
 
 def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Profiles:
@@ -81,7 +84,10 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
         )
     feeder, home_bus = _feeder(scenario)
     notes = [*reader.notes, *(() if feeder is None else feeder.notes)]
-    return Profiles(reader.index, reader.local, load, solar, prices, list(dict.fromkeys(notes)), feeder, home_bus)
+    devices = equipment.device_series(scenario, reader.index, reader.local, reader.sky)
+    return Profiles(
+        reader.index, reader.local, load, solar, prices, list(dict.fromkeys(notes)), feeder, home_bus, devices
+    )
 
 
 def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64]]:
@@ -228,12 +234,20 @@ class _Reader:
         return kwh[clock, day]
 
     def _roof(self, roof: SyntheticSolar) -> NDArray[np.float64]:
+        return roof.peak_kw * profiles.solar_kwh_per_kwp(
+            self.index, self.sky(), *self._place(), roof.tilt_deg, roof.azimuth_deg
+        )
+
+    def sky(self) -> profiles.Sky:
+        """The weather that roofs and buildings share."""
+        if self._sky is None:
+            self._sky = profiles.synthetic_sky(self.index, *self._place(), seed=self._seed(0, "sky"))
+        return self._sky
+
+    def _place(self) -> tuple[float, float, float]:
         place = self.scenario.location
         assert place is not None  # checked by the scenario
-        where = (place.latitude_deg, place.longitude_deg, place.altitude_m)
-        if self._sky is None:
-            self._sky = profiles.synthetic_sky(self.index, *where, seed=self._seed(0, "sky"))
-        return roof.peak_kw * profiles.solar_kwh_per_kwp(self.index, self._sky, *where, roof.tilt_deg, roof.azimuth_deg)
+        return place.latitude_deg, place.longitude_deg, place.altitude_m
 
     def _table(self, source: Table, where: str, quantity: str = "energy") -> NDArray[np.float64]:
         values, notes = profiles.read_table(

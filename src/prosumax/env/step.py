@@ -75,9 +75,10 @@ def initial_state(community: Community) -> State:
 def step(community: Community, state: State, now: Series, action: Action, key: PRNGKeyArray) -> tuple[State, Outcome]:
     """Let every home do what it decided, as far as it can; trade, bill, and see what the wires make of it.
 
-    With a `Dispatch` the batteries move first and what is left over is the order (AAMAS 2025, MAHTM, CityLearn). With a
-    `Bid` the order comes first, limited to what the home can deliver or take (MARLEM equation 11), and the battery
-    covers what it leaves open; a need that was neither ordered nor covered is bought from the supplier.
+    Cars, heat pumps and appliances act first, in style bid by habit. With a `Dispatch` the batteries move next and what
+    is left over is the order (AAMAS 2025, MAHTM, CityLearn). With a `Bid` the order comes first, limited to what the
+    home can deliver or take (MARLEM equation 11), and the battery covers what it leaves open; a need that was
+    neither ordered nor covered is bought from the supplier.
 
     Arguments:
         community: its devices, tariff constants and market.
@@ -88,15 +89,18 @@ def step(community: Community, state: State, now: Series, action: Action, key: P
     """
     hours, params = community.step_hours, community.homes
     prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
-    need = now.load_kwh - now.solar_kwh
-    most_sold, most_bought = _phase(household.feasible(params, state.homes, now.load_kwh, now.solar_kwh, hours))
+    asked = None if isinstance(action, Bid) else action.devices
+    homes, devices = _phase(household.run_devices(params, state.homes, now.devices, asked, hours))
+    drawn = 0.0 if devices is None else household.devices.net_kwh(devices)
+    need = now.load_kwh + drawn - now.solar_kwh
+    most_sold, most_bought = _phase(household.feasible(params, homes, now.load_kwh + drawn, now.solar_kwh, hours))
     if isinstance(action, Bid):
         wish = jnp.clip(action.quantity_kwh, -most_sold, most_bought)
         limited = jnp.abs(action.quantity_kwh - wish)
         battery_kw = (wish - need) / hours
     else:
         battery_kw = action.battery_kw
-    homes, flows = _phase(household.step(params, state.homes, now.load_kwh, now.solar_kwh, battery_kw, hours))
+    homes, flows = _phase(household.step(params, homes, now.load_kwh, now.solar_kwh, battery_kw, hours, devices))
     if not isinstance(action, Bid):
         wish = flows.net_kwh
         limited = jnp.abs(battery_kw * hours - flows.charge_kwh + flows.discharge_kwh)

@@ -50,11 +50,12 @@ class Result:
 
         record = self.trajectory.record
         series: dict[str, Any] = {}
-        flows = record.flows._asdict()
+        flows = _per_home(record.flows)
         local = {"bought_locally_kwh": record.local.bought_kwh, "sold_locally_kwh": record.local.sold_kwh}
         for name, values in {**flows, **local}.items():
             text = name.removesuffix("_kwh").replace("_", " ")
-            series[name] = (("time", "home"), values.astype(np.float32), {"units": "kWh", "long_name": text})
+            units = {"kh": "K h", "c": "degC", "used": "1", "waiting": "1"}.get(name.rsplit("_", 1)[-1], "kWh")
+            series[name] = (("time", "home"), values.astype(np.float32), {"units": units, "long_name": text})
         currency = self.scenario.tariff.currency
         money = {"bill": record.bill.total, "bill_without_exchange": self.trajectory.bill_alone}
         for name, values in money.items():
@@ -144,6 +145,16 @@ class Result:
             pooled_kwh = totals[0] > _POOL_DUST_KWH, totals[1] > _POOL_DUST_KWH
             totals = [np.where(pooled_kwh[side % 2], total, 0.0) for side, total in enumerate(totals)]
         return totals[0], totals[1], totals[2], totals[3]
+
+
+def _per_home(flows: Any) -> dict[str, Any]:
+    """Every series of the meters and devices, [step, home]: those of devices under the device's name."""
+    series = {name: values for name, values in flows._asdict().items() if name != "devices" and values is not None}
+    for device, part in () if flows.devices is None else flows.devices._asdict().items():
+        for name, values in () if part is None else part._asdict().items():
+            # Of appliances all of a home together: they have no names of their own.
+            series[f"{device}_{name}"] = values if values.ndim == 2 else values.sum(-1)
+    return series
 
 
 def _network_series(grid: Any, flow: str) -> dict[str, Any]:

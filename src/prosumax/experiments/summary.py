@@ -50,6 +50,7 @@ def summarise(
     capacity_net = capacity_fee / (1 + scenario.tariff.vat)
     total, alone = bill.total + settlement + capacity_fee, alone + capacity_fee
     per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
+    of_devices = _device_figures(community, record.flows)
     households = [
         {
             "name": home.name,
@@ -59,6 +60,7 @@ def summarise(
             "bill_without_exchange": float(alone[number]),
             "saving": float(alone[number] - total[number]),
             **{name: _number(values[number]) for name, values in per_home.items()},
+            **{name: _number(values[number]) for name, values in of_devices.items()},
             "reputation": float(record.reputation[-1, number]),
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
@@ -85,6 +87,7 @@ def summarise(
         "cost_without_exchange": alone.sum(),
         "saving": alone.sum() - total.sum(),
         **metrics.community_kpis(record.flows, record.local, carbon, hours),
+        **{name: values.sum() for name, values in of_devices.items() if name != "battery_capacity_left"},
         **{f"{party}_receives": amount for party, amount in receipts.items()},
         **_market_figures(exact, accounts),
         **_fairness_figures(exact, accounts, alone - total),
@@ -100,6 +103,16 @@ def summarise(
     kpis["network"] = None if wires is None else {name: _number(value) for name, value in wires.items()}
     notes = [*profiles.notes, *_network_notes(scenario, kpis["network"])]
     return Result(scenario, kpis, households, dict(timing), notes, trajectory, profiles)
+
+
+def _device_figures(community: Community, flows: Any) -> dict[str, Any]:
+    """Per home, of what there is: flexible devices, and the wear of batteries."""
+    figures = {} if flows.devices is None else metrics.device_kpis(flows.devices)
+    if flows.life_used is not None and community.homes.ageing is not None:
+        owned = (community.homes.ageing.price, community.homes.battery.capacity_kwh)
+        price, capacity = (np.asarray(part, np.float64) for part in owned)
+        figures |= metrics.wear_kpis(flows.worn_kwh, flows.life_used, price, capacity)
+    return figures
 
 
 def _network_figures(scenario: Scenario, profiles: Profiles, record: Any) -> dict[str, Any] | None:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from prosumax.community import Community
 from prosumax.errors import InputError
+from prosumax.household.ageing import AgeingParams
 from prosumax.household.battery import BatteryParams
 from prosumax.inputs import Profiles
+from prosumax.optimum.flexible import Flexible, flexible_devices
 from prosumax.scenario import Scenario
 from prosumax.tariff import capacity_charge, month_hours
 
@@ -26,7 +28,7 @@ class Problem:
         name: of the scenario, for messages.
         names: of the homes.
         step_hours: length of a step.
-        net_kwh: load less solar [step, home].
+        net_kwh: load less solar, flexible devices following their habits [step, home].
         buy: all-in price of a kWh from the grid, the carbon price on its emissions included [step].
         sell: feed-in price [step].
         local: charges due on a kWh from a neighbour [step].
@@ -36,6 +38,8 @@ class Problem:
         fees: fixed fees of one home over the period, VAT included.
         carbon_price: money per kg CO2, in `buy` already.
         battery: the batteries, one slot per home.
+        ageing: how they age; None where none does.
+        devices: cars and heat pumps; None where there are none.
     """
 
     name: str
@@ -51,17 +55,34 @@ class Problem:
     fees: float
     carbon_price: float
     battery: BatteryParams
+    ageing: AgeingParams | None = None
+    devices: Flexible | None = None
 
     @property
     def storing(self) -> NDArray[np.int64]:
         """Numbers of the homes that have a battery."""
         return np.flatnonzero(np.asarray(self.battery.capacity_kwh) > 0)
 
+    @property
+    def deciding(self) -> NDArray[np.int64]:
+        """Numbers of the homes that have a battery, a car or a heat pump."""
+        if self.devices is None:
+            return self.storing
+        return np.flatnonzero((np.asarray(self.battery.capacity_kwh) > 0) | self.devices.planned)
+
     def of(self, homes: NDArray[np.int64]) -> "Problem":
         """The same for some of the homes."""
-        battery: Any = jax.tree.map(lambda leaf: leaf[homes], self.battery)
+        own: Any = jax.tree.map(lambda leaf: leaf[homes], (self.battery, self.ageing))
         names = tuple(self.names[home] for home in homes)
-        return replace(self, names=names, net_kwh=self.net_kwh[:, homes], battery=battery)
+        devices = None if self.devices is None else self.devices.of(homes)
+        return replace(
+            self, names=names, net_kwh=self.net_kwh[:, homes], battery=own[0], ageing=own[1], devices=devices
+        )
+
+    @property
+    def without_devices(self) -> "Problem":
+        """The same with cars and heat pumps left to their habits, for planners that know batteries only."""
+        return replace(self, devices=None)
 
     def between(self, first: int, last: int) -> "Problem":
         """The same for the steps from `first` to before `last`."""
@@ -85,12 +106,17 @@ def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Proble
     local = (tariff.local_network * prices["network"] + tariff.local_levies * prices["levies"]) * gross
     months, month = month_hours(profiles.local, hours)
     years = len(retail) * hours / 8760
-    battery: Any = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), community.homes.battery)
+    exact: Any = jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64), (community.homes.battery, community.homes.ageing)
+    )
+    devices, net_kwh = flexible_devices(
+        community.homes, community.series.devices, profiles.load_kwh - profiles.solar_kwh, hours
+    )
     return Problem(
         name=scenario.name,
         names=tuple(home.name for home in scenario.homes),
         step_hours=hours,
-        net_kwh=profiles.load_kwh - profiles.solar_kwh,
+        net_kwh=net_kwh,
         buy=retail + carbon,
         sell=prices["feed_in"],
         local=local,
@@ -99,7 +125,9 @@ def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Proble
         capacity_minimum_kw=tariff.capacity_minimum_kw,
         fees=(tariff.supplier_fee_per_year + tariff.network_fee_per_year) * gross * years,
         carbon_price=carbon_price,
-        battery=battery,
+        battery=exact[0],
+        ageing=exact[1],
+        devices=devices,
     )
 
 

@@ -2,23 +2,33 @@
 
 from prosumax.profiles.citylearn import read_load, read_series, read_solar
 from prosumax.profiles.datasets import DATASETS, fetch
+from prosumax.profiles.fills import fills
 from prosumax.profiles.generation import CARBON_KG_PER_KWH, generated_prices, merit_order, price_and_carbon
+from prosumax.profiles.hot_water import PERSONS, hot_water_kwh
 from prosumax.profiles.load import LIFESTYLES, synthetic_load_kwh
 from prosumax.profiles.mahtm import mahtm_load, mahtm_shape, mahtm_solar
 from prosumax.profiles.solar import Sky, solar_kwh_per_kwp, synthetic_sky
 from prosumax.profiles.tables import read_table
+from prosumax.profiles.trips import DRIVERS, drawn_drives, fixed_drives, plugged_after, whereabouts
 
 __all__ = [
     "CARBON_KG_PER_KWH",
     "DATASETS",
+    "DRIVERS",
     "LIFESTYLES",
+    "PERSONS",
     "Sky",
+    "drawn_drives",
     "fetch",
+    "fills",
+    "fixed_drives",
     "generated_prices",
+    "hot_water_kwh",
     "mahtm_load",
     "mahtm_shape",
     "mahtm_solar",
     "merit_order",
+    "plugged_after",
     "price_and_carbon",
     "read_load",
     "read_series",
@@ -27,4 +37,5 @@ __all__ = [
     "solar_kwh_per_kwp",
     "synthetic_load_kwh",
     "synthetic_sky",
+    "whereabouts",
 ]

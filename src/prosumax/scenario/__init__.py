@@ -1,5 +1,6 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
+from prosumax.scenario.devices import Ageing, Appliance, Car, HeatPump, HotWater, Trip
 from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
@@ -25,7 +26,10 @@ from prosumax.scenario.schema import (
 
 __all__ = [
     "GENERATED",
+    "Ageing",
+    "Appliance",
     "Battery",
+    "Car",
     "CityLearn",
     "CityLearnSolar",
     "Control",
@@ -33,7 +37,9 @@ __all__ = [
     "Environment",
     "FromGeneration",
     "Generation",
+    "HeatPump",
     "Home",
+    "HotWater",
     "Hours",
     "MahtmLoad",
     "MahtmSolar",
@@ -51,6 +57,7 @@ __all__ = [
     "Table",
     "Tariff",
     "TimeOfUse",
+    "Trip",
     "Values",
     "check_names",
     "dump_scenario",

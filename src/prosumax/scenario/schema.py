@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from prosumax.scenario._model import Fraction, HourOfDay, Model, NonNegative, PositiveFraction
+from prosumax.scenario.devices import Ageing, Appliance, Car, HeatPump
 from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
 from prosumax.scenario.marlem import MarlemLoad, MarlemPrice, MarlemSolar
@@ -160,9 +161,13 @@ class Battery(Model):
     """Fraction of the stored energy lost in 30 days."""
     fade: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """CityLearn's capacity loss coefficient: capacity lost per full cycle, fraction."""
+    ageing: Ageing | None = None
+    """Wear by cycles and time, instead of `fade`."""
 
     @model_validator(mode="after")
     def _window(self) -> "Battery":
+        if self.fade and self.ageing is not None:
+            raise ValueError("`fade` and `ageing` both take capacity away; give one of them")
         if self.soc_min >= self.soc_max:
             raise ValueError(f"soc_min ({self.soc_min}) must be below soc_max ({self.soc_max})")
         if self.initial_soc is not None and not self.soc_min <= self.initial_soc <= self.soc_max:
@@ -180,6 +185,10 @@ class Home(Model):
         | None
     ) = None
     battery: Battery | None = None
+    car: Car | None = None
+    heat_pump: HeatPump | None = None
+    appliances: Annotated[list[Appliance], Field(max_length=8)] = []
+    """Those that can wait; their energy comes on top of the load."""
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
     rewards: dict[str, float] | None = None
@@ -364,4 +373,6 @@ class Scenario(Model):
     def _roofs_have_a_place(self) -> "Scenario":
         if self.location is None and any(isinstance(home.solar, SyntheticSolar) for home in self.homes):
             raise ValueError("synthetic solar needs a `location` with latitude_deg and longitude_deg")
+        if self.location is None and any(home.heat_pump is not None for home in self.homes):
+            raise ValueError("heat pumps need a `location` with latitude_deg and longitude_deg, for the weather")
         return self
