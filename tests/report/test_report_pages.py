@@ -236,7 +236,7 @@ def test_bills_in_the_dumbbells_add_up(year: Result, charts: dict[str, Chart]) -
 @pytest.mark.parametrize("mechanism", ["mid_market_rate", "share_equal", "net_metering", "vcg", "mcafee"])
 def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
     result = simulate(FOUR, market={"mechanism": mechanism})
-    items = {*tariff.Bill._fields, "capacity_charge", "settlement"}
+    items = {*tariff.Bill._fields, "capacity_charge", "prosumer_fee", "levies_per_year", "settlement"}
     assert set(COMPONENTS) == items == set(result.households[0]["bill_items"])
     table = bill_table(result)
     cents = 0.005 * len(table.head)  # each figure is rounded to a cent

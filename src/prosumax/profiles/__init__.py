@@ -2,6 +2,7 @@
 
 from prosumax.profiles.citylearn import read_load, read_series, read_solar
 from prosumax.profiles.datasets import DATASETS, fetch
+from prosumax.profiles.day_ahead import typical_day_ahead_eur_per_mwh
 from prosumax.profiles.generation import CARBON_KG_PER_KWH, generated_prices, merit_order, price_and_carbon
 from prosumax.profiles.load import LIFESTYLES, synthetic_load_kwh
 from prosumax.profiles.mahtm import mahtm_load, mahtm_shape, mahtm_solar
@@ -27,4 +28,5 @@ __all__ = [
     "solar_kwh_per_kwp",
     "synthetic_load_kwh",
     "synthetic_sky",
+    "typical_day_ahead_eur_per_mwh",
 ]
