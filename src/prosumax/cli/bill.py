@@ -22,6 +22,8 @@ _SECTIONS = {
     "mechanism": "Exchange with neighbours",
 }
 
+_SHORT_YEARS = 0.2  # a period that is told in days
+
 _out = Console()
 
 
@@ -63,7 +65,9 @@ def print_statement(statement: Statement) -> None:
     first, last = (f"{date.fromisoformat(day):%-d %B %Y}" for day in (statement.first, statement.last))
     money = statement.currency
     _say(f"\nElectricity bill of {statement.home}", "bold")
-    _say(f"{first} to {last} ({statement.days:,.4g} days), amounts in {money}")
+    span = first if first == last else f"{first} to {last}"
+    length = f"{statement.days:,.4g} days" if statement.days > 1 else f"{24 * statement.days:.3g} hours"
+    _say(f"{span} ({length}), amounts in {money}")
     if statement.tariff:
         _say(f"Tariff: {statement.tariff}")
     cancelled = f", of which {statement.cancelled_kwh:,.0f} kWh cancel each other" if statement.cancelled_kwh else ""
@@ -90,8 +94,10 @@ def print_statement(statement: Statement) -> None:
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    digits = 0 if line.unit == "kWh" else 2
+    digits = 0 if line.unit == "kWh" and abs(line.quantity) >= 100 else 2
     quantity = f"{line.quantity:,.{digits}f} {line.unit}" if line.unit else ""
+    if line.unit == "year" and line.quantity < _SHORT_YEARS:
+        quantity = f"{line.quantity * 365:,.3g} days"
     price = "" if line.price is None else f"{'~' if line.mean else ''}{line.price:,.{4 if line.unit == 'kWh' else 2}f}"
     vat = f"{line.vat:,.2f}" if line.vat else "-"
     return f"  {line.item}", quantity, price, _money(line.amount), vat, _money(line.amount + line.vat)

@@ -13,7 +13,7 @@ RECEIVERS = ("supplier", "network_operator", "government", "mechanism")
 """Who a line is paid to; all VAT goes to the government."""
 
 _MOST_PRICES = 6  # of one charge with a line each; a price that changes more often has one line with its mean
-_DUST = 5e-4  # of a kWh or of a unit of money, which no line is printed for
+_DUST = 1e-5  # of a kWh or of a unit of money: what single precision leaves, not worth a line
 
 
 @dataclass(frozen=True)
