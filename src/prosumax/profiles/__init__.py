@@ -6,6 +6,8 @@ from prosumax.profiles.day_ahead import typical_day_ahead_eur_per_mwh
 from prosumax.profiles.generation import CARBON_KG_PER_KWH, generated_prices, merit_order, price_and_carbon
 from prosumax.profiles.load import LIFESTYLES, synthetic_load_kwh
 from prosumax.profiles.mahtm import mahtm_load, mahtm_shape, mahtm_solar
+from prosumax.profiles.meter_file import UNITS, Reading
+from prosumax.profiles.meters import HomeMeter, Meters, read_meters
 from prosumax.profiles.solar import Sky, solar_kwh_per_kwp, synthetic_sky
 from prosumax.profiles.tables import read_table
 
@@ -13,6 +15,10 @@ __all__ = [
     "CARBON_KG_PER_KWH",
     "DATASETS",
     "LIFESTYLES",
+    "UNITS",
+    "HomeMeter",
+    "Meters",
+    "Reading",
     "Sky",
     "fetch",
     "generated_prices",
@@ -22,6 +28,7 @@ __all__ = [
     "merit_order",
     "price_and_carbon",
     "read_load",
+    "read_meters",
     "read_series",
     "read_solar",
     "read_table",
