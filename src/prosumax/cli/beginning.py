@@ -20,6 +20,8 @@ from prosumax.scenario import load_scenario, tariff_presets
 from prosumax.scenario.writing import Draft, generated_homes, metered_home, scenario_text
 
 _MOST_HOMES = 500
+_SHOWN_HOMES = 8  # whose columns are told on the screen
+_SAID = {"offtake": "takes", "injection": "sends", "production": "makes", "net": "takes less sends"}
 _out = Console()
 
 Tariff = Annotated[str | None, typer.Option("--tariff", metavar="NAME", help="`prosumax tariffs` lists them.")]
@@ -76,6 +78,7 @@ def new(
         homes=generated_homes(count, roofs, stores),
         comments=[f"{count} homes, {roofs} with solar, {stores} with a battery, written by `prosumax new`."],
         location=roofs > 0,
+        file=path.name,
     )
     _write(path, scenario_text(draft))
     load_scenario(path)
@@ -160,6 +163,10 @@ def _draft(meters: Meters, name: str, tariff: str, mechanism: str, fill: str) ->
         time_zone=zone,
         homes=homes,
         comments=comments,
+        file=f"{name}.yaml",
+        hints=[
+            "Give a home a battery: `battery: {capacity_kwh: 10, charge_kw: 5}`, and `policy: self-consumption` above."
+        ],
     )
 
 
@@ -210,17 +217,12 @@ def _print_meters(meters: Meters, fill: str) -> None:
     _out.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Home", no_wrap=True, max_width=24)
-    table.add_column("Read from")
     for title in ("Takes, kWh", "Sends, kWh", "Makes, kWh", "Peak, kW", "Gaps"):
         table.add_column(title, justify="right", no_wrap=True)
     hours = meters.step_minutes / 60
     for home in meters.homes:
-        registers = "; ".join(
-            f"{direction}: {' + '.join(dict.fromkeys(said))}" for direction, said in home.registers.items()
-        )
         table.add_row(
             home.name.replace("[", r"\["),
-            f"{registers} ({home.unit})".replace("[", r"\["),
             f"{np.nansum(home.taken_kwh):,.0f}",
             f"{np.nansum(home.sent_kwh):,.0f}",
             f"{np.nansum(home.solar_kwh):,.0f}" if home.has_production else "-",
@@ -228,6 +230,12 @@ def _print_meters(meters: Meters, fill: str) -> None:
             str(len(home.gaps) or "-"),
         )
     _out.print(table)
+    _say("\nRead from")
+    for home in meters.homes[:_SHOWN_HOMES]:
+        found = (f"{_SAID[direction]} {' + '.join(dict.fromkeys(said))}" for direction, said in home.registers.items())
+        _say(f"  {home.name}, {home.unit}: {'; '.join(found)}", "dim")
+    if len(meters.homes) > _SHOWN_HOMES:
+        _say(f"  .. and {len(meters.homes) - _SHOWN_HOMES} more homes in the same way", "dim")
     for note in meters.notes:
         _say(f"Note: {note}", "dim")
 

@@ -34,7 +34,7 @@ class Reading(NamedTuple):
         unit: of the values; None to read it from names.
         time_zone: of stamps without offset; None for UTC.
         stamps: "start", "end" (of intervals), or "auto".
-        net: columns that name no direction are consumption minus injection.
+        net: what would be read as consumption is consumption minus injection.
         readings: values are the states of a counter.
     """
 
@@ -110,11 +110,13 @@ def read_meter_file(path: Path, how: Reading) -> tuple[list[Register], list[str]
             steps, counts = np.unique(np.diff(start_s), return_counts=True)
             start_s = start_s - int(steps[counts.argmax()])
         value = _differences(table, part.said, row, value, how)
+        row, start_s = row[: len(value)], start_s[: len(value)]
         estimated = 0
         if status is not None:
             texts = as_text(table.frame[status].iloc[row]).str.lower()
             estimated = int(texts.str.contains(_ESTIMATED).sum())
-        direction = part.direction or ("net" if how.net else "offtake")
+        direction = part.direction or "offtake"
+        direction = "net" if how.net and direction == "offtake" else direction
         found.append(Register(part.home, direction, part.said, unit, table, row, start_s, value, estimated))
     return found, [f"{table.name}: {note}" for note in dict.fromkeys(told)]
 
@@ -280,8 +282,7 @@ def _differences(table: Table, said: str, row: np.ndarray, value: np.ndarray, ho
     if (at := first_true(change < 0)) is not None:
         what = f"the counter {said!r} falls from {value[at]:g} to {value[at + 1]:g}"
         raise InputError(f"{table.name} {table.line(row[at + 1])}", what, "Correct the value, or split the file there.")
-    # The last state opens no step.
-    return np.append(change, np.nan)
+    return change  # the last state opens no step
 
 
 def _seems_ended(stamps: pd.DatetimeIndex) -> bool:

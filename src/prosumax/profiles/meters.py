@@ -8,9 +8,10 @@ import pandas as pd
 
 from prosumax.errors import InputError
 from prosumax.profiles.meter_file import Reading, Register, read_meter_file
+from prosumax.profiles.meter_series import MeterSeries, clock
 from prosumax.profiles.table_file import first_true
 
-STEPS_MIN = (1, 5, 15, 30, 60)
+Directions = dict[str, MeterSeries]
 _DAY_S = 86400
 _MOST_KWH_YEAR, _LEAST_KWH_YEAR, _MOST_KW = 500_000, 20.0, 1000.0
 """Beyond these the unit is wrong: a school uses some 200 MWh a year, an empty flat some 100 kWh."""
@@ -80,41 +81,6 @@ class Meters:
         return self.index.tz_convert(self.time_zone or "UTC")
 
 
-class _Series:
-    """All registers of one direction of one home, on one clock."""
-
-    def __init__(self, registers: list[Register], how: Reading) -> None:
-        self.registers = registers
-        self.step_s = _step(registers)
-        for register in registers:
-            _check_grid(register, self.step_s, how)
-        self.first_s = min(int(r.start_s[0]) for r in registers)
-        steps = (max(int(r.start_s[-1]) for r in registers) - self.first_s) // self.step_s + 1
-        self.kwh, self.row = np.full(steps, np.nan), np.full(steps, -1)
-        seen: dict[str, np.ndarray] = {}
-        for register in registers:
-            at = (register.start_s - self.first_s) // self.step_s
-            _check_files(register, at, seen, steps)
-            value = _signed(register, how) * _factor(register.unit, self.step_s)
-            known = ~np.isnan(value)
-            self.kwh[at[known]] = np.nan_to_num(self.kwh[at[known]]) + value[known]
-            self.row[at] = register.row
-        self.end_s = self.first_s + steps * self.step_s
-
-    def between(self, begin_s: int, steps: int, outside: float) -> np.ndarray:
-        """[steps] kWh from `begin_s` on, `outside` where the registers have not begun or have ended."""
-        kwh = np.full(steps, outside)
-        offset = (self.first_s - begin_s) // self.step_s
-        first, stop = max(offset, 0), min(offset + len(self.kwh), steps)
-        kwh[first:stop] = self.kwh[first - offset : stop - offset]
-        return kwh
-
-    def row_at(self, begin_s: int, step: int) -> int:
-        """Row of the table for a step counted from `begin_s`; -1 where there is none."""
-        at = step + (begin_s - self.first_s) // self.step_s
-        return int(self.row[at]) if 0 <= at < len(self.row) else -1
-
-
 def read_meters(paths: list[Path], how: Reading, first_day: str | None = None, last_day: str | None = None) -> Meters:
     """Read meter exports: one home per file, or many in one table.
 
@@ -139,7 +105,7 @@ def read_meters(paths: list[Path], how: Reading, first_day: str | None = None, l
     by_home: dict[str, dict[str, list[Register]]] = {}
     for register in registers:
         by_home.setdefault(register.home, {}).setdefault(register.direction, []).append(register)
-    series = {home: {d: _Series(rs, how) for d, rs in directions.items()} for home, directions in by_home.items()}
+    series = {home: {d: MeterSeries(rs, how) for d, rs in directions.items()} for home, directions in by_home.items()}
     step_s = _one_step(series)
     begin_s, end_s, more = _common(series, how.time_zone, first_day, last_day)
     notes += more
@@ -157,80 +123,7 @@ def read_meters(paths: list[Path], how: Reading, first_day: str | None = None, l
     return Meters(**meters.__dict__ | {"gap_error": _gap_error(meters, errors)})
 
 
-def _step(registers: list[Register]) -> int:
-    """The usual distance between values, in seconds."""
-    table = registers[0].table
-    starts = np.unique(np.concatenate([register.start_s for register in registers]))
-    steps, counts = np.unique(np.diff(starts), return_counts=True)
-    step_s = int(steps[counts.argmax()])
-    if step_s % 60 or step_s // 60 not in STEPS_MIN:
-        said = "a day" if step_s in (82800, 86400, 90000) else f"{step_s / 60:g} min"
-        cure = "Export quarter-hours (in Mijn Fluvius: kwartiertotalen), or hours."
-        if step_s < 3600:
-            cure = f"Add values up to steps of {', '.join(map(str, STEPS_MIN))} minutes."
-        what = f"there is one value per {said}, which is no step that can be simulated"
-        raise InputError(f"{table.name} {table.line(int(registers[0].row[0]))}", what, cure)
-    return step_s
-
-
-def _check_grid(register: Register, step_s: int, how: Reading) -> None:
-    table, start_s = register.table, register.start_s
-    astray = start_s % step_s != 0
-    if (at := first_true(astray)) is not None:
-        before = (start_s[at] - start_s[at - 1]) / 60 if at else 0
-        distance = f", {before:g} min after the value before" if at else ""
-        what = f"{_clock(start_s[at], how.time_zone)} is not on a step of {step_s // 60} min{distance}"
-        cure = "Let every time stand on a whole step (00:00, 00:15, ..); one file has one step."
-        raise InputError(f"{table.name} {table.line(int(register.row[at]))}", what, cure)
-    # A coarser part shows as gap after gap of the same length.
-    jump = np.diff(start_s) // step_s
-    coarse = (jump[1:] == jump[:-1]) & (jump[1:] > 1)
-    runs = np.convolve(coarse, np.ones(8, int), "valid") == 8 if len(coarse) >= 8 else np.zeros(1, bool)
-    if (at := first_true(runs)) is not None:
-        minutes = int(jump[at]) * step_s // 60
-        what = (
-            f"the step is {minutes} min from {_clock(start_s[at], how.time_zone)} on, and {step_s // 60} min elsewhere"
-        )
-        cure = "Split the file there and import the parts one by one, or export one step throughout."
-        raise InputError(f"{table.name} {table.line(int(register.row[at]))}", what, cure)
-
-
-def _check_files(register: Register, at: np.ndarray, seen: dict[str, np.ndarray], steps: int) -> None:
-    """The same time of the same meter in two files would count twice."""
-    mine = np.zeros(steps, bool)
-    mine[at] = True
-    for other, theirs in seen.items():
-        if other != register.table.name and (twice := first_true(mine & theirs)) is not None:
-            row = int(register.row[np.flatnonzero(at == twice)[0]])
-            what = f"{register.home!r} has the same time in {other}"
-            cure = "Give each time of a home in one file only."
-            raise InputError(f"{register.table.name} {register.table.line(row)}", what, cure)
-    seen[register.table.name] = seen.get(register.table.name, np.zeros(steps, bool)) | mine
-
-
-def _signed(register: Register, how: Reading) -> np.ndarray:
-    """Values >= 0, but for net meters; injection that is written with a minus sign is turned round."""
-    value, table = register.value, register.table
-    if register.direction == "net":
-        return value
-    if register.direction == "injection" and (np.nan_to_num(value) <= 0).all():
-        return -value
-    if (at := first_true(value < 0)) is not None:
-        what = f"{register.said!r} is negative: {value[at]:g}"
-        cure = "Correct the value; if the column is consumption minus injection, add --net."
-        if register.direction != "offtake" or how.net:
-            cure = "Correct the value or leave the cell empty."
-        raise InputError(f"{table.name} {table.line(int(register.row[at]))}", what, cure)
-    return value
-
-
-def _factor(unit: str, step_s: int) -> float:
-    """Energy in kWh per unit over a step."""
-    size = {"kWh": 1.0, "Wh": 1e-3, "MWh": 1e3, "kW": 1.0, "W": 1e-3, "MW": 1e3}[unit]
-    return size * (1.0 if unit.endswith("h") else step_s / 3600)
-
-
-def _one_step(series: dict[str, dict[str, _Series]]) -> int:
+def _one_step(series: dict[str, Directions]) -> int:
     found = {s.step_s: (home, s) for home, directions in series.items() for s in directions.values()}
     if len(found) > 1:
         (one, (home, _)), (two, (other, at)) = sorted(found.items())[:2]
@@ -241,7 +134,7 @@ def _one_step(series: dict[str, dict[str, _Series]]) -> int:
 
 
 def _common(
-    series: dict[str, dict[str, _Series]], zone: str | None, first_day: str | None, last_day: str | None
+    series: dict[str, Directions], zone: str | None, first_day: str | None, last_day: str | None
 ) -> tuple[int, int, list[str]]:
     """Begin and end of the period that all homes cover, within the days asked for."""
     # Panels may be younger than the meter: what they send is zero before, and shortens nothing.
@@ -257,11 +150,11 @@ def _common(
     begin_s, end_s = begins.first_s, ends.end_s
     if begin_s >= end_s:
         table = begins.registers[0].table
-        what = f"{latest!r} begins {_clock(begin_s, zone)}, when {earliest!r} has ended ({_clock(end_s, zone)})"
+        what = f"{latest!r} begins {clock(begin_s, zone)}, when {earliest!r} has ended ({clock(end_s, zone)})"
         raise InputError(f"{table.name} {table.line(0)}", what, "Import homes with a common period.")
     notes = []
     if min(s.first_s for _, s in every) < begin_s or max(s.end_s for _, s in every) > end_s:
-        notes.append(f"the homes have {_clock(begin_s, zone)} to {_clock(end_s, zone)} in common; the rest is left out")
+        notes.append(f"the homes have {clock(begin_s, zone)} to {clock(end_s, zone)} in common; the rest is left out")
     for option, day, after in (("--from", first_day, 0), ("--to", last_day, 1)):
         if day is None:
             continue
@@ -271,7 +164,7 @@ def _common(
             raise InputError(f"{option} {day}", "is not a day", "Write it like 2023-01-31.") from None
         moment = int(at.timestamp())
         if not begin_s <= moment <= end_s:
-            what = f"lies outside the data ({_clock(begin_s, zone)} to {_clock(end_s, zone)})"
+            what = f"lies outside the data ({clock(begin_s, zone)} to {clock(end_s, zone)})"
             raise InputError(f"{option} {day}", what, "Name a day within.")
         begin_s, end_s = (moment, end_s) if after == 0 else (begin_s, moment)
     if begin_s >= end_s:
@@ -280,7 +173,7 @@ def _common(
 
 
 def _home(
-    name: str, directions: dict[str, _Series], begin_s: int, steps: int, step_s: int, how: Reading
+    name: str, directions: Directions, begin_s: int, steps: int, step_s: int, how: Reading
 ) -> tuple[HomeMeter, list[str], InputError | None]:
     outside = {"offtake": np.nan, "net": np.nan}
     cut = {d: s.between(begin_s, steps, outside.get(d, 0.0)) for d, s in directions.items()}
@@ -306,7 +199,7 @@ def _home(
         notes.append(f"{name}: {both:,.1f} kWh taken and sent within the same step cancel in the run")
     for direction, series in directions.items():
         if direction in ("injection", "production") and series.first_s > begin_s:
-            notes.append(f"{name}: {direction} begins {_clock(series.first_s, how.time_zone)}; zero before")
+            notes.append(f"{name}: {direction} begins {clock(series.first_s, how.time_zone)}; zero before")
         if direction == "injection" and any((np.nan_to_num(r.value) < 0).any() for r in series.registers):
             notes.append(f"{name}: injection is written with a minus sign")
     missing = np.isnan(load) | np.isnan(solar)
@@ -325,20 +218,22 @@ def _home(
     return home, notes, _missing(home, directions, begin_s, step_s, how)
 
 
-def _check_production(name: str, series: _Series, load: np.ndarray, begin_s: int, step_s: int, how: Reading) -> None:
+def _check_production(
+    name: str, series: MeterSeries, load: np.ndarray, begin_s: int, step_s: int, how: Reading
+) -> None:
     if (at := first_true(load < -0.02 * max(np.nanmax(np.abs(load)), 1e-9) - 0.005)) is None:
         return
     row = max(series.row_at(begin_s, at), 0)
     table = series.registers[0].table
     what = (
         f"{name!r} sends {-load[at]:.3g} kWh more than it takes and produces at "
-        f"{_clock(begin_s + at * step_s, how.time_zone)}"
+        f"{clock(begin_s + at * step_s, how.time_zone)}"
     )
     cure = "Check the units and clocks of the production column, or remove it."
     raise InputError(f"{table.name} {table.line(row)}", what, cure)
 
 
-def _plausible(home: HomeMeter, directions: dict[str, _Series], begin_s: int, step_s: int, how: Reading) -> list[str]:
+def _plausible(home: HomeMeter, directions: Directions, begin_s: int, step_s: int, how: Reading) -> list[str]:
     """Notes on values that are hardly true; values that cannot be are an error, unless the user gave the unit."""
     notes = []
     years = len(home.load_kwh) * step_s / 3600 / 8760
@@ -367,9 +262,7 @@ def _plausible(home: HomeMeter, directions: dict[str, _Series], begin_s: int, st
     return notes
 
 
-def _missing(
-    home: HomeMeter, directions: dict[str, _Series], begin_s: int, step_s: int, how: Reading
-) -> InputError | None:
+def _missing(home: HomeMeter, directions: Directions, begin_s: int, step_s: int, how: Reading) -> InputError | None:
     """What is missing, with the lines around it."""
     if not home.gaps:
         return None
@@ -386,12 +279,10 @@ def _missing(
     return InputError(where, f"{home.name!r} has {count} missing: {'; '.join(told)}{more}", cure)
 
 
-def _gap(
-    home: HomeMeter, directions: dict[str, _Series], gap: tuple[int, int], begin_s: int, step_s: int, how: Reading
-) -> str:
+def _gap(home: HomeMeter, directions: Directions, gap: tuple[int, int], begin_s: int, step_s: int, how: Reading) -> str:
     first, stop = gap
     start_s, last_s = begin_s + first * step_s, begin_s + (stop - 1) * step_s
-    text = _clock(start_s, how.time_zone) + (f" .. {_clock(last_s, how.time_zone)}" if stop - first > 1 else "")
+    text = clock(start_s, how.time_zone) + (f" .. {clock(last_s, how.time_zone)}" if stop - first > 1 else "")
     for series in directions.values():
         row = series.row_at(begin_s, first)
         if row >= 0 and np.isnan(series.between(begin_s, first + 1, 0.0)[first]):
@@ -402,7 +293,7 @@ def _gap(
     return text + (" (the hour that the clock repeats in autumn stands there once, not twice)" if repeated else "")
 
 
-def _line_before(series: _Series, step: int, begin_s: int, step_s: int) -> str:
+def _line_before(series: MeterSeries, step: int, begin_s: int, step_s: int) -> str:
     """The line of a gap, or the last one before it."""
     at = (begin_s - series.first_s) // step_s + step
     known = np.flatnonzero(series.row[: at + 1] >= 0)
@@ -414,7 +305,3 @@ def _gap_error(meters: Meters, errors: list[InputError]) -> InputError | None:
         return None
     others = f" ({len(errors) - 1} more homes have gaps.)" if len(errors) > 1 else ""
     return InputError(errors[0].where, errors[0].what, errors[0].cure + others)
-
-
-def _clock(time_s: int, zone: str | None) -> str:
-    return f"{pd.Timestamp(int(time_s), unit='s', tz=zone or 'UTC'):%Y-%m-%d %H:%M}"

@@ -24,7 +24,9 @@ class Draft:
         steps, step_minutes: of the period.
         time_zone: IANA name, or None.
         homes: lines of YAML, each home a list entry.
+        file: its own name.
         comments: said at the top.
+        hints: said above the homes.
         seed: of what is drawn.
         location: whether there are roofs that need a place.
     """
@@ -38,7 +40,9 @@ class Draft:
     step_minutes: int
     time_zone: str | None
     homes: list[str]
+    file: str
     comments: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
     seed: int = 1
     location: bool = False
 
@@ -47,10 +51,10 @@ def scenario_text(draft: Draft) -> str:
     """The draft as a commented scenario file."""
     lines = [
         *(f"# {comment}" for comment in draft.comments),
-        "# Run it:            prosumax run THIS_FILE",
-        "# One home's bill:   prosumax bill results/NAME --home HOME",
-        "# Compare rules:     prosumax compare THIS_FILE --mechanisms none,mid_market_rate,key_equal",
-        "# All fields:        docs/scenarios.md",
+        f"# Run it:           prosumax run {draft.file}",
+        f"# One home's bill:  prosumax bill results/{draft.name} --home HOME",
+        f"# Compare rules:    prosumax compare {draft.file} --mechanisms none,mid_market_rate,key_equal",
+        "# All fields:       docs/scenarios.md",
         f"name: {_quoted(draft.name)}",
         f"seed: {draft.seed}                     # of all that is generated",
         "period:",
@@ -77,6 +81,7 @@ def scenario_text(draft: Draft) -> str:
         "# `prosumax tariffs NAME > my-tariff.yaml` copies one; then write `tariff: my-tariff.yaml` here.",
         f"tariff: {_quoted(draft.tariff)}",
         "homes:",
+        *(f"  # {hint}" for hint in draft.hints),
         *draft.homes,
     ]
     return "\n".join(lines) + "\n"
