@@ -117,7 +117,9 @@ def import_meters(
             raise InputError(option, f"{given!r} is not known", did_you_mean(given, allowed))
     price, rule = _known_tariff(tariff or "brussels-2026"), mechanism or "mid_market_rate"
     known_mechanisms.check(rule, "--mechanism")
-    meters = profiles.read_meters(files, Reading(unit, time_zone, stamps, net, readings), first_day, last_day)
+    how = Reading(unit, time_zone, stamps, net, readings)
+    with Console(stderr=True).status(f"Reading {', '.join(path.name for path in files[:3])}"):
+        meters = profiles.read_meters(files, how, first_day, last_day)
     _print_meters(meters, fill)
     if meters.gap_error is not None and (fill == "none" or (fill == "interpolate" and meters.longest_gap_h > 24)):
         raise meters.gap_error

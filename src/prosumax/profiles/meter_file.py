@@ -1,9 +1,9 @@
 """One meter export: which of its columns and rows are which register of which home."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -158,7 +158,7 @@ def _energy_rows(table: Table, unit_column: str | None) -> tuple[np.ndarray, lis
     rows = np.arange(len(table.frame))
     if unit_column is None:
         return rows, []
-    units = as_text(table.frame[unit_column]).map(plain).to_numpy()
+    units = _each(as_text(table.frame[unit_column]), plain).to_numpy()
     known = np.isin(units, [unit.lower() for unit in UNITS])
     # A word that is no unit of anything is a mistake; m3 and kvarh are other things.
     foreign = np.isin(units, ["m3", "kvarh", "kvar", "nm3", "l", ""])
@@ -220,10 +220,10 @@ def _groups(
     table: Table, rows: np.ndarray, ids: list[str], register_column: str | None
 ) -> list[tuple[tuple[str, str | None], np.ndarray]]:
     """Rows of every home and register: ((home, register), positions)."""
-    home = as_text(table.frame[ids[0]].iloc[rows]).map(_clean_id) if ids else pd.Series("", index=range(len(rows)))
+    home = _each(as_text(table.frame[ids[0]].iloc[rows]), _clean_id) if ids else pd.Series("", index=range(len(rows)))
     register = as_text(table.frame[register_column].iloc[rows]) if register_column else None
     if register is not None:
-        unknown = np.array([meaning(text).direction is None for text in register])
+        unknown = _each(register, lambda text: meaning(text).direction is None).to_numpy()
         if (at := first_true(unknown)) is not None:
             what = f"the register {register.iloc[at]!r} is not understood"
             cure = "Call it after what it measures (Afname Dag, Injection, Bezug ..), or remove its rows."
@@ -233,6 +233,11 @@ def _groups(
     first = np.unique(number, return_index=True)[1]
     names = [(str(keys["home"].iloc[at]), str(keys["register"].iloc[at]) or None) for at in first]
     return [(name, rows[number == group]) for group, name in enumerate(names)]
+
+
+def _each(texts: pd.Series, function: Callable[[str], Any]) -> pd.Series:
+    """A function of every text, worked out once for each text that there is."""
+    return texts.map({text: function(text) for text in texts.unique()})
 
 
 def _clean_id(text: str) -> str:
@@ -248,7 +253,7 @@ def _has_detail(part: _Part, parts: list[_Part]) -> bool:
 def _unit_of_rows(table: Table, unit_column: str | None, rows: np.ndarray) -> str | None:
     if unit_column is None:
         return None
-    units = as_text(table.frame[unit_column].iloc[rows]).map(plain)
+    units = _each(as_text(table.frame[unit_column].iloc[rows]), plain)
     if units.nunique() > 1:
         at = int(np.argmax(units.to_numpy() != units.iloc[0]))
         what = f"the unit changes from {units.iloc[0]} to {units.iloc[at]} within one register"

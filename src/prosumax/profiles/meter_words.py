@@ -7,7 +7,7 @@ from typing import NamedTuple
 # Injection comes first: "production injectée" is what was sent. "Net" is also Dutch for the grid, so it needs company.
 _DIRECTIONS = {
     "net": r"\b(netto|nett|solde|saldo|balance)\b|^net\b|\bnet[ _]?(load|import|consumption|energy|power|k?wh?)\b",
-    "injection": r"injec|injek|terug ?lever|teruggeleverd|einspeis|ruckspeis|export|feed ?in|\b2 8 [0-9]\b|sent\b"
+    "injection": r"injec|injek|terug ?lever|teruggeleverd|einspeis|ruckspeis|export|feed[ -]?in|\b2 8 [0-9]\b|sent\b"
     r"|\ba-(?=$|\W)",
     "production": r"produ[ck]|opwek|opbrengst|erzeug|\bpv\b|solar|\bzon|photovolt|generat",
     "offtake": r"afname|afgenomen|verbruik|prelev|consom|soutir|bezug|verbrauch|entnahme|offtake|import|consum|usage"
