@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prosumax.errors import InputError
 from prosumax.profiles import Reading, read_meters
 from prosumax.profiles.meter_words import is_end, meaning
 
@@ -155,3 +156,47 @@ def test_totals_do_not_count_beside_their_parts(tmp_path: Path) -> None:
     meters = read_meters([tmp_path / "a.csv"], Reading())
     assert meters.homes[0].load_kwh.sum() == pytest.approx(96 * 0.3)
     assert any("'Afname totaal kWh' is left out" in note for note in meters.notes)
+
+
+GOOD = "\n".join(
+    ["Van;Tot;EAN;Register;Volume;Eenheid;Validatiestatus"]
+    + [
+        f"{t:%d-%m-%Y %H:%M};{t + pd.Timedelta(minutes=15):%d-%m-%Y %H:%M};5414;{r};0,{n % 7};kWh;Uitgelezen"
+        for n, t in enumerate(pd.date_range("2023-05-01", periods=40, freq="15min"))
+        for r in ("Afname Dag", "Injectie Dag")
+    ]
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    edits=st.lists(
+        st.tuples(
+            st.integers(0, len(GOOD)),
+            st.integers(0, 30),
+            st.text("0159;,.:- \n\r\t\"'=+xké€kWh", max_size=8)
+            | st.sampled_from(["nan", "inf", "1e999", "31-02-2023"]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    how=st.builds(Reading, unit=st.sampled_from([None, "Wh"]), net=st.booleans(), readings=st.booleans()),
+)
+def test_a_damaged_file_is_read_or_refused_never_a_crash(tmp_path: Path, edits: list, how: Reading) -> None:
+    text = GOOD
+    for at, length, new in edits:
+        text = text[:at] + new + text[at + length :]
+    path = tmp_path / "damaged.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    try:
+        meters = read_meters([path], how)
+    except InputError as error:
+        assert error.where and error.what and error.cure
+    else:
+        assert len(meters.index) == len(meters.homes[0].load_kwh)
+
+
+def test_utf16_and_old_line_ends(tmp_path: Path) -> None:
+    rows = "\r".join(["time;Énergie prélevée (kWh)", *(f"2023-06-01 {h:02d}:00;0,5" for h in range(24))])
+    (tmp_path / "a.csv").write_bytes(rows.encode("utf-16"))
+    assert read_meters([tmp_path / "a.csv"], Reading()).homes[0].load_kwh.sum() == 12

@@ -93,6 +93,7 @@ def _parse_text(file_name: str, raw: bytes) -> tuple[pd.DataFrame, str, int]:
         text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise InputError(file_name, "the file is empty", "Give a header and one row per step.")
     separator, header_line = _header(text)
@@ -143,7 +144,7 @@ def _header(text: str) -> tuple[str, int]:
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line.rstrip("\r")], delimiter=separator), [])
+    return next(csv.reader([line], delimiter=separator), [])
 
 
 def as_text(cells: pd.Series) -> pd.Series:
