@@ -149,6 +149,19 @@ def test_panels_younger_than_the_meter_shorten_nothing(tmp_path: Path) -> None:
     assert any("injection begins 2023-06-02 00:00; zero before" in note for note in meters.notes)
 
 
+def test_exports_that_write_no_row_for_zero(tmp_path: Path) -> None:
+    """Where the other register has a value the meter was read; where none has, a quarter-hour is missing."""
+    index = pd.date_range("2023-06-01", periods=96, freq="15min")
+    rows = [f"{t:%Y-%m-%d %H:%M};Afname;0.1;kWh" for t in index if t.hour not in (12, 15)]
+    rows += [f"{t:%Y-%m-%d %H:%M};Injectie;0.3;kWh" for t in index if 10 <= t.hour < 14]
+    (tmp_path / "a.csv").write_text("\n".join(["time;Register;Volume;Eenheid", *rows]))
+    meters = read_meters([tmp_path / "a.csv"], Reading())
+    (home,) = meters.homes
+    assert home.gaps == [(60, 64)] and "2023-06-01 15:00 .. 2023-06-01 15:45" in meters.gap_error.what
+    assert home.taken_kwh[48:52].sum() == 0 and home.sent_kwh[:40].sum() == 0
+    assert any("4 steps without a row for offtake count as zero" in note for note in meters.notes)
+
+
 def test_totals_do_not_count_beside_their_parts(tmp_path: Path) -> None:
     index = pd.date_range("2023-06-01", periods=96, freq="15min")
     rows = [f"{t:%Y-%m-%d %H:%M};0.1;0.2;0.3" for t in index]

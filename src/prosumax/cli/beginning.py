@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -201,7 +202,7 @@ def _print_meters(meters: Meters, fill: str) -> None:
     facts.add_column()
     facts.add_row(
         "Period",
-        f"{local[0]:%-d %B %Y %H:%M} to {end:%-d %B %Y %H:%M} ({steps * meters.step_minutes / 1440:,.4g} days)",
+        f"{_moment(local[0])} to {_moment(end)} ({steps * meters.step_minutes / 1440:,.4g} days)",
     )
     facts.add_row("Step", f"{meters.step_minutes} min, {steps:,} steps, clock {meters.time_zone or 'UTC'}")
     facts.add_row("Homes", str(len(meters.homes)))
@@ -240,6 +241,10 @@ def _print_meters(meters: Meters, fill: str) -> None:
         _say(f"  .. and {len(meters.homes) - _SHOWN_HOMES} more homes in the same way", "dim")
     for note in meters.notes:
         _say(f"Note: {note}", "dim")
+
+
+def _moment(stamp: pd.Timestamp) -> str:
+    return f"{stamp.day} {stamp:%B %Y %H:%M}"
 
 
 def _known_tariff(name: str) -> str:

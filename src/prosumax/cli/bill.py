@@ -62,7 +62,8 @@ def tariffs(
 
 def print_statement(statement: Statement) -> None:
     """One bill, as it would arrive."""
-    first, last = (f"{date.fromisoformat(day):%-d %B %Y}" for day in (statement.first, statement.last))
+    days = [date.fromisoformat(day) for day in (statement.first, statement.last)]
+    first, last = (f"{day.day} {day:%B %Y}" for day in days)
     money = statement.currency
     _say(f"\nElectricity bill of {statement.home}", "bold")
     span = first if first == last else f"{first} to {last}"

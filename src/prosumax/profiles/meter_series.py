@@ -50,6 +50,14 @@ class MeterSeries:
         kwh[first:stop] = self.kwh[first - offset : stop - offset]
         return kwh
 
+    def has_row(self, begin_s: int, steps: int) -> np.ndarray:
+        """[steps] whether some file has a row for the step, be it empty."""
+        rows = np.zeros(steps, bool)
+        offset = (self.first_s - begin_s) // self.step_s
+        first, stop = max(offset, 0), min(offset + len(self.row), steps)
+        rows[first:stop] = self.row[first - offset : stop - offset] >= 0
+        return rows
+
     def row_at(self, begin_s: int, step: int) -> int:
         """Row of the table for a step counted from `begin_s`; -1 where there is none."""
         at = step + (begin_s - self.first_s) // self.step_s

@@ -177,7 +177,7 @@ def _home(
 ) -> tuple[HomeMeter, list[str], InputError | None]:
     outside = {"offtake": np.nan, "net": np.nan}
     cut = {d: s.between(begin_s, steps, outside.get(d, 0.0)) for d, s in directions.items()}
-    zeros = np.zeros(steps)
+    zeros, notes = np.zeros(steps), _zeros_left_out(name, cut, directions, begin_s)
     if "net" in cut and ("offtake" in cut or "injection" in cut):
         register = directions["net"].registers[0]
         what = f"{name!r} has a net register ({register.said!r}) beside those for taking and sending"
@@ -185,7 +185,7 @@ def _home(
     net = cut.get("net")
     taken = np.maximum(net, 0) if net is not None else cut.get("offtake", zeros)
     sent = np.maximum(-net, 0) if net is not None else cut.get("injection", zeros)
-    notes, production = [], cut.get("production")
+    production = cut.get("production")
     load, solar = taken, sent
     if production is not None and net is None and "injection" not in cut:
         notes.append(f"{name}: consumption is taken as all that the home uses, since nothing says what it sends")
@@ -216,6 +216,19 @@ def _home(
     if estimated:
         notes.append(f"{name}: {estimated:,} values are estimates of the grid operator")
     return home, notes, _missing(home, directions, begin_s, step_s, how)
+
+
+def _zeros_left_out(name: str, cut: dict[str, np.ndarray], directions: Directions, begin_s: int) -> list[str]:
+    """Some exports write no row for zero; where another register of the home has a value, the meter was read."""
+    rows = {d: s.has_row(begin_s, len(cut[d])) for d, s in directions.items()}
+    read = np.any([~np.isnan(kwh) & rows[d] for d, kwh in cut.items()], axis=0)
+    notes = []
+    for direction, kwh in cut.items():
+        left_out = np.isnan(kwh) & ~rows[direction] & read
+        if left_out.any():
+            kwh[left_out] = 0.0
+            notes.append(f"{name}: {int(left_out.sum()):,} steps without a row for {direction} count as zero")
+    return notes
 
 
 def _check_production(
