@@ -37,6 +37,8 @@ def year(tariff, mechanism="none", **changes):
 def bill(result, home=0):
     statement = result.bills[home]
     assert statement.total == pytest.approx(result.households[home]["bill"], abs=2e-3)
+    # There are no batteries: the optimiser's own reckoning of doing nothing is the bills without exchange.
+    assert result.kpis["idle_objective"] == pytest.approx(result.kpis["cost_without_exchange"], abs=2e-2)
     return statement.total
 
 
