@@ -39,6 +39,7 @@ def test_run_prints_tables_and_writes_a_result(command, scenario_file, tmp_path)
     folder = tmp_path / "results" / "tiny"
     assert {file.name for file in folder.iterdir()} == {
         "scenario.yaml", "kpis.json", "timeseries.nc", "timeseries.parquet", "ledger.jsonl", "report.html",
+        "bills.json",
     }  # fmt: skip
     kpis = json.loads((folder / "kpis.json").read_text())["kpis"]
     series = xr.open_dataset(folder / "timeseries.nc")

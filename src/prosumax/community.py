@@ -22,6 +22,7 @@ from prosumax.scenario import (
     Battery,
     Scenario,
     Tariff,
+    total,
 )
 from prosumax.tariff import TariffRates, TariffSeries
 
@@ -153,10 +154,10 @@ def market_options(scenario: Scenario) -> MarketOptions:
 def _rates(tariff: Tariff, hours: float) -> TariffRates:
     return TariffRates(
         vat=jnp.float32(tariff.vat),
-        local_network=jnp.float32(tariff.local_network),
+        local_network=jnp.float32(tariff.local_network_share),
         local_levies=jnp.float32(tariff.local_levies),
-        supplier_fee=jnp.float32(tariff.supplier_fee_per_year * hours / _HOURS_PER_YEAR),
-        network_fee=jnp.float32(tariff.network_fee_per_year * hours / _HOURS_PER_YEAR),
+        supplier_fee=jnp.float32(total(tariff.supplier_fee_per_year) * hours / _HOURS_PER_YEAR),
+        network_fee=jnp.float32(total(tariff.network_fee_per_year) * hours / _HOURS_PER_YEAR),
     )
 
 

@@ -17,6 +17,7 @@ from prosumax.profiles import marlem
 from prosumax.scenario import (
     CityLearn,
     CityLearnSolar,
+    DayAhead,
     FromGeneration,
     Home,
     Hours,
@@ -33,6 +34,7 @@ from prosumax.scenario import (
     Table,
     TimeOfUse,
     Values,
+    parts,
 )
 
 _DRAWN_DAYS = 64  # days of a home drawn at a time
@@ -46,11 +48,13 @@ class Profiles:
         index: step starts, UTC.
         local: the same on the scenario's clock.
         load_kwh, solar_kwh: [step, home].
-        prices: the tariff's five series, each [step].
+        prices: the tariff's five series, each [step]; levies free of VAT are in the levies, as the amount before VAT
+            that costs as much.
         notes: what a user should know about the data (gaps filled, values spread).
         feeder: the network; None for a copper plate.
         home_bus: position in it of each home.
         devices: what cars, heat pumps and appliances meet [step, ..]; None where there are none.
+        charges: the tariff's prices as they stand on a bill: field -> name -> [step].
     """
 
     index: pd.DatetimeIndex
@@ -62,6 +66,7 @@ class Profiles:
     feeder: network.Feeder | None = None
     home_bus: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     devices: DeviceSeries | None = None
+    charges: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
 
 
 def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Profiles:
@@ -69,14 +74,10 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
     reader = _Reader(scenario, Path(data_dir).expanduser() if data_dir is not None else None)
     load = np.stack([reader.load(number, home) for number, home in enumerate(scenario.homes)], axis=1)
     solar = np.stack([reader.solar(number, home) for number, home in enumerate(scenario.homes)], axis=1)
-    tariff = scenario.tariff
-    prices = {
-        "energy": reader.price(tariff.energy, "tariff.energy"),
-        "network": reader.price(tariff.network, "tariff.network"),
-        "levies": reader.price(tariff.levies, "tariff.levies"),
-        "feed_in": reader.price(tariff.feed_in, "tariff.feed_in"),
-        "carbon_kg": reader.price(tariff.carbon_kg_per_kwh, "tariff.carbon_kg_per_kwh"),
-    }
+    charges = reader.charges()
+    prices = {name: sum(charges[name].values(), np.zeros(len(reader.index))) for name in charges}
+    prices["levies"] += prices.pop("levies_free_of_vat") / (1 + scenario.tariff.vat)
+    prices["carbon_kg"] = reader.price(scenario.tariff.carbon_kg_per_kwh, "tariff.carbon_kg_per_kwh")
     idle = [home.name for home in scenario.homes if home.battery and (home.policy or scenario.policy) == "none"]
     if idle:
         reader.notes.append(
@@ -85,9 +86,8 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
     feeder, home_bus = _feeder(scenario)
     notes = [*reader.notes, *(() if feeder is None else feeder.notes)]
     devices = equipment.device_series(scenario, reader.index, reader.local, reader.sky)
-    return Profiles(
-        reader.index, reader.local, load, solar, prices, list(dict.fromkeys(notes)), feeder, home_bus, devices
-    )
+    told = list(dict.fromkeys(notes))
+    return Profiles(reader.index, reader.local, load, solar, prices, told, feeder, home_bus, devices, charges)
 
 
 def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64]]:
@@ -180,6 +180,15 @@ class _Reader:
             case Values() as source:
                 return self._values(source, where)
 
+    def charges(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Every price of the tariff by field and by its name on the bill."""
+        tariff = self.scenario.tariff
+        return {
+            field: {name: self.price(price, f"tariff.{field}") for name, price in parts(field, charge).items()}
+            for field in ("energy", "network", "levies", "levies_free_of_vat", "feed_in")
+            for charge in [getattr(tariff, field)]
+        }
+
     def price(self, price: Price | None, field_name: str) -> NDArray[np.float64]:
         where = f"{self.scenario.name}: {field_name}"
         match price:
@@ -198,6 +207,8 @@ class _Reader:
                 return self._table(source, where, quantity="rate")
             case Values() as source:
                 return self._values(source, where, signed=True)
+            case DayAhead() as source:
+                return source.factor * self._market_price(source, where) + source.plus
             case FromGeneration() as source:
                 return source.share * self._generated[int("carbon" in field_name)]
             case None:
@@ -207,7 +218,7 @@ class _Reader:
 
     def _seed(self, number: int, what: str) -> int:
         """A seed of its own for every home and purpose, stable when homes are added behind it."""
-        purpose = {"load": 1, "sky": 2, "days": 3, "prices": 4, "roof": 5}[what]
+        purpose = {"load": 1, "sky": 2, "days": 3, "prices": 4, "roof": 5, "market": 6}[what]
         return int(np.random.SeedSequence((self.scenario.seed, number, purpose)).generate_state(1)[0])
 
     @cached_property
@@ -285,6 +296,16 @@ class _Reader:
         assert mix is not None  # checked by the scenario
         where = f"{self.scenario.name}: generation.demand"
         return profiles.generated_prices(**mix.model_dump(), steps=len(self.index), where=where)
+
+    def _market_price(self, source: DayAhead, where: str) -> NDArray[np.float64]:
+        """Day-ahead price per kWh."""
+        if source.file is None:
+            self.notes.append(
+                "day-ahead prices are those of typical Belgian days, not of real ones; name a `file` in the tariff"
+            )
+            return profiles.typical_day_ahead_eur_per_mwh(self.local, self._seed(0, "market")) / 1000
+        table = Table(source="table", **source.model_dump(include={"file", "column", "time_column", "time_zone"}))
+        return self._table(table, where, quantity="rate") / (1000 if source.per == "MWh" else 1)
 
     def _time_of_use(self, source: TimeOfUse) -> NDArray[np.float64]:
         prices = np.full(len(self.local), source.default)

@@ -125,7 +125,7 @@ def independent_cost(problem, together):
         equal_to.append(0.0)
     found = linprog(cost, less, less_than, equal, equal_to, list(zip(low, high, strict=True)), method="highs-ipm")
     assert found.status == 0, found.message
-    return found.fun + problem.fees * homes
+    return found.fun + problem.fees[:homes].sum()
 
 
 @settings(max_examples=12)

@@ -43,10 +43,10 @@ def test_capacity_charge_is_seen_coming():
     assert peaks["none"] == pytest.approx(4)
     assert peaks["optimal"] == pytest.approx(2, abs=0.01) == peaks["mpc"]  # 2 kW is all the battery can give
     result = prosumax.run(source, {"policy": "none"})
-    # 4 kW for one day of a year, and nothing else but 0.30 per kWh.
-    assert result.households[0]["bill"] == pytest.approx(0.3 * (23 * 0.5 + 4) + 4 * 4000 / 365)
-    assert result.households[0]["bill_items"]["capacity_charge"] == pytest.approx(4 * 4000 / 365)
-    assert result.kpis["network_operator_receives"] == pytest.approx(4 * 4000 / 365)
+    # 4 kW for one day of January, a twelfth of the yearly rate, and nothing else but 0.30 per kWh.
+    assert result.households[0]["bill"] == pytest.approx(0.3 * (23 * 0.5 + 4) + 4 * 4000 / 12 / 31)
+    assert result.households[0]["bill_items"]["capacity_charge"] == pytest.approx(4 * 4000 / 12 / 31)
+    assert result.kpis["network_operator_receives"] == pytest.approx(4 * 4000 / 12 / 31)
 
 
 def test_forecasts():

@@ -17,6 +17,7 @@ import pytest
 import prosumax
 from prosumax import Result, tariff
 from prosumax.report import write_comparison, write_report
+from prosumax.report.bill_lines import bill_lines
 from prosumax.report.charts import run_charts
 from prosumax.report.figure import Chart
 from prosumax.report.tables import COMPONENTS, bill_table, homes_table, receivers_table
@@ -236,7 +237,7 @@ def test_bills_in_the_dumbbells_add_up(year: Result, charts: dict[str, Chart]) -
 @pytest.mark.parametrize("mechanism", ["mid_market_rate", "share_equal", "net_metering", "vcg", "mcafee"])
 def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
     result = simulate(FOUR, market={"mechanism": mechanism})
-    items = {*tariff.Bill._fields, "capacity_charge", "settlement"}
+    items = {*tariff.Bill._fields, "capacity_charge", "prosumer_fee", "levies_per_year", "settlement"}
     assert set(COMPONENTS) == items == set(result.households[0]["bill_items"])
     table = bill_table(result)
     cents = 0.005 * len(table.head)  # each figure is rounded to a cent
@@ -253,6 +254,19 @@ def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
     assert ("settled after the period" in table.head) == settled == (mechanism in {"share_equal", "net_metering"})
     receivers = receivers_table(result)
     assert sum(amount(row[1]) for row in receivers.rows) == pytest.approx(amount(receivers.foot[1]), abs=0.02)
+
+
+def test_bills_line_by_line_add_up(year: Result, tmp_path: Path) -> None:
+    tables = bill_lines(year)
+    assert [table.caption for table in tables] == [home["name"] for home in year.households]
+    for table, home in zip(tables, year.households, strict=True):
+        cents = 0.005 * (len(table.rows) + 1)  # each figure is rounded to a cent
+        for column in (4, 6):
+            total = sum(amount(row[column]) for row in table.rows)
+            assert total == pytest.approx(amount(table.foot[column]), abs=cents)
+        assert amount(table.foot[6]) == pytest.approx(home["bill"], abs=0.01)
+    text = Elements(written(year, tmp_path)).text
+    assert "Each bill, line by line" in text and "Subscription" in text
 
 
 def test_sums_of_the_home_table_are_the_key_figures(year: Result) -> None:

@@ -16,6 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from prosumax import experiments, profiles, report
 from prosumax.agents import policies as known_policies
+from prosumax.cli import beginning
+from prosumax.cli import bill as bill_commands
 from prosumax.cli import study as study_command
 from prosumax.cli.printing import print_comparison, print_names, print_properties, print_result
 from prosumax.errors import InputError
@@ -95,6 +97,7 @@ def run(
     print_result(result)
     if folder is not None:
         _out.print(f"Report: {folder.resolve() / 'report.html'}", soft_wrap=True, highlight=False)
+        _out.print(f"Bills: prosumax bill {folder}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -221,6 +224,10 @@ def _progress() -> Iterator[OnStage]:
 
 
 app.command("study")(study_command.command(_progress))
+app.command("bill")(bill_commands.bill)
+app.command("tariffs")(bill_commands.tariffs)
+app.command("new")(beginning.new)
+app.command("import")(beginning.import_meters)
 
 
 def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:

@@ -4,7 +4,7 @@ from prosumax.experiments.ledger import verify_ledger
 from prosumax.experiments.properties import Properties, measure_mechanisms
 from prosumax.experiments.result import Result
 from prosumax.experiments.run import compare, run
-from prosumax.experiments.store import check_folder, free_folder, save, save_comparison, save_study, to_json
+from prosumax.experiments.store import check_folder, free_folder, load_bills, save, save_comparison, save_study, to_json
 from prosumax.experiments.study import StudyResult, run_study, studies
 from prosumax.experiments.study_table import grids, legend, study_to_json
 
@@ -19,6 +19,7 @@ __all__ = [
     "free_folder",
     "grids",
     "legend",
+    "load_bills",
     "marlem_bids",
     "marlem_studies",
     "measure_mechanisms",

@@ -10,6 +10,7 @@ from prosumax import metrics
 from prosumax.experiments.simulate import Trajectory
 from prosumax.inputs import Profiles
 from prosumax.scenario import Scenario
+from prosumax.tariff import Statement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,7 @@ class Result:
         notes: what the data reader filled in or changed.
         trajectory: the raw series, NumPy [step, home].
         profiles: the input series and the clock.
+        bills: what each home pays, line by line, in the scenario's order.
     """
 
     scenario: Scenario
@@ -42,6 +44,7 @@ class Result:
     notes: list[str]
     trajectory: Trajectory
     profiles: Profiles
+    bills: list[Statement]
 
     @cached_property
     def timeseries(self) -> "xr.Dataset":

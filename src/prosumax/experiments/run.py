@@ -16,7 +16,7 @@ from prosumax.experiments.summary import summarise
 from prosumax.experiments.yardstick import worth_measuring
 from prosumax.inputs import Profiles, read_profiles
 from prosumax.market import mechanisms as known_mechanisms
-from prosumax.optimum import Optima, pose
+from prosumax.optimum import Optima, check_plannable, pose
 from prosumax.scenario import Scenario, check_names, load_scenario
 
 ScenarioLike = str | Path | Mapping[str, Any] | Scenario
@@ -116,9 +116,11 @@ def _run_all(
         for label, variant in _variants(scenario, mechanisms or [scenario.market.mechanism], policy)
     }
     optima = Optima(pose(scenario, profiles, assemble(scenario, profiles)), on_stage)
-    measured = optimum
+    measured, planned = optimum, any(_plans(variant) for variant in variants.values())
     if measured is None:
-        measured = worth_measuring(optima.problem) or any(_plans(variant) for variant in variants.values())
+        measured = worth_measuring(optima.problem) or planned
+    if measured or planned:
+        check_plannable(optima.problem)
     plans: dict[tuple[str, ...], Any] = {}
     results = {}
     for number, (label, variant) in enumerate(variants.items()):

@@ -14,12 +14,13 @@ from prosumax.experiments.result import Result
 from prosumax.experiments.study import StudyResult
 from prosumax.experiments.study_table import csv_text, markdown, study_to_json
 from prosumax.scenario import dump_scenario
+from prosumax.tariff import Statement, statement_from_json, statement_to_json
 
 Kind = Literal["run", "comparison", "study"]
 
 _COMPARISON_FILES = ("kpis.json", "scenario.yaml", "report.html")
 _FILES: dict[Kind, tuple[str, ...]] = {
-    "run": (*_COMPARISON_FILES, "timeseries.nc", "timeseries.parquet", "ledger.jsonl"),
+    "run": (*_COMPARISON_FILES, "timeseries.nc", "timeseries.parquet", "ledger.jsonl", "bills.json"),
     "comparison": _COMPARISON_FILES,
     "study": ("study.json", "table.csv", "table.md"),
 }
@@ -63,7 +64,7 @@ def free_folder(name: str, parent: Path) -> Path:
 
 
 def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
-    """Write `scenario.yaml`, `kpis.json`, `timeseries.nc`, `timeseries.parquet` and, with local trade, `ledger.jsonl`.
+    """Write `scenario.yaml`, `kpis.json`, `bills.json`, two files of time series, and a ledger where homes traded.
 
     Arguments:
         result: what to keep.
@@ -76,6 +77,8 @@ def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
     with _whole_folder(folder) as fresh:
         (fresh / "scenario.yaml").write_text(dump_scenario(result.scenario), encoding="utf-8")
         (fresh / "kpis.json").write_text(json.dumps(to_json(result), indent=1), encoding="utf-8")
+        bills = [statement_to_json(bill) for bill in result.bills]
+        (fresh / "bills.json").write_text(json.dumps(bills, indent=1), encoding="utf-8")
         result.timeseries.to_netcdf(fresh / "timeseries.nc", engine="scipy")
         result.to_frame().to_parquet(fresh / "timeseries.parquet", index=False)
         if result.kpis["traded_kwh"] > 0:
@@ -83,6 +86,22 @@ def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
         for name, write in (extras or {}).items():
             write(fresh / name)
     return folder
+
+
+def load_bills(folder: Path) -> list[Statement]:
+    """The bills of a stored run.
+
+    Raises:
+        InputError: there are none.
+    """
+    file = folder / "bills.json"
+    try:
+        return [statement_from_json(content) for content in json.loads(file.read_text(encoding="utf-8"))]
+    except OSError:
+        what = "holds no bills" if folder.is_dir() else "there is no such folder"
+        raise InputError(str(folder), what, "Name a folder that `prosumax run` has written.") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(str(file), f"is damaged ({error})", "Run the scenario again.") from None
 
 
 def save_comparison(results: Mapping[str, Result], folder: Path, extras: Extras | None = None) -> Path:

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from prosumax import metrics, network, tariff
 from prosumax.community import Community, market_options
+from prosumax.experiments.bills import statements
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import Trajectory
 from prosumax.experiments.yardstick import scores, yardstick
+from prosumax.experiments.yearly import settle_year
 from prosumax.household import kind
 from prosumax.inputs import Profiles
 from prosumax.market import Accounts, mechanisms, shapley_savings
 from prosumax.market.settlement import EXACT_SHAPLEY_HOMES
-from prosumax.optimum import Optima, capacity_fees, pose
+from prosumax.optimum import Optima, pose
 from prosumax.scenario import Scenario
 
 
@@ -38,17 +40,16 @@ def summarise(
         optima: what the run is measured by, if anybody asked.
     """
     exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
-    hours, record, alone = scenario.period.step_hours, exact.record, exact.bill_alone.sum(0)
+    hours, record, gross = scenario.period.step_hours, exact.record, 1 + scenario.tariff.vat
     carbon = profiles.prices["carbon_kg"]
     capacity = np.asarray(community.homes.battery.capacity_kwh, dtype=np.float64)
-    bill = tariff.Bill(*(np.asarray(item).sum(0) for item in record.bill))
+    year = settle_year(scenario, profiles, exact)
+    bill, fees = year.bill, year.fees
     accounts = _accounts(scenario, profiles, exact)
     rule = mechanisms.get(scenario.market.mechanism, "market.mechanism").redistribute
     settlement = np.zeros(len(scenario.homes)) if rule is None else rule(accounts, market_options(scenario))
     problem = pose(scenario, profiles, community) if optima is None else optima.problem
-    capacity_fee = capacity_fees(problem, record.flows.import_kwh)
-    capacity_net = capacity_fee / (1 + scenario.tariff.vat)
-    total, alone = bill.total + settlement + capacity_fee, alone + capacity_fee
+    total, alone = bill.total + settlement + fees * gross, year.alone
     per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
     of_devices = _device_figures(community, record.flows)
     households = [
@@ -61,11 +62,14 @@ def summarise(
             "saving": float(alone[number] - total[number]),
             **{name: _number(values[number]) for name, values in per_home.items()},
             **{name: _number(values[number]) for name, values in of_devices.items()},
+            "mean_monthly_peak_kw": float(year.mean_peak_kw[number]),
             "reputation": float(record.reputation[-1, number]),
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
-                "vat": float(bill.vat[number] + (capacity_fee - capacity_net)[number]),
-                "capacity_charge": float(capacity_net[number]),
+                "vat": float(bill.vat[number] + (gross - 1) * fees[number]),
+                "capacity_charge": float(year.capacity[number]),
+                "prosumer_fee": float(year.prosumer[number]),
+                "levies_per_year": float(year.levies[number]),
                 "settlement": float(settlement[number]),
             },
         }
@@ -73,8 +77,8 @@ def summarise(
     ]
     receipts = {name: float(amount) for name, amount in tariff.receipts(bill).items()}
     receipts["mechanism"] += float(settlement.sum())
-    receipts["network_operator"] += float(capacity_net.sum())
-    receipts["government"] += float((capacity_fee - capacity_net).sum())
+    receipts["network_operator"] += float((year.capacity + year.prosumer).sum())
+    receipts["government"] += float((year.levies + (gross - 1) * fees).sum())
     wires = _network_figures(scenario, profiles, record.grid)
     if wires is not None:  # the operator buys what is lost on the way
         receipts["network_operator"] -= float(wires["loss_cost"])
@@ -101,8 +105,9 @@ def summarise(
     kpis: dict[str, Any] = {name: _number(value) for name, value in figures.items()}
     kpis["citylearn"] = {name: _number(value) for name, value in citylearn.items()}
     kpis["network"] = None if wires is None else {name: _number(value) for name, value in wires.items()}
-    notes = [*profiles.notes, *_network_notes(scenario, kpis["network"])]
-    return Result(scenario, kpis, households, dict(timing), notes, trajectory, profiles)
+    notes = [*profiles.notes, *_tariff_notes(scenario), *_network_notes(scenario, kpis["network"])]
+    bills = statements(scenario, profiles, exact, year, settlement)
+    return Result(scenario, kpis, households, dict(timing), notes, trajectory, profiles, bills)
 
 
 def _device_figures(community: Community, flows: Any) -> dict[str, Any]:
@@ -123,6 +128,16 @@ def _network_figures(scenario: Scenario, profiles: Profiles, record: Any) -> dic
     return metrics.network_kpis(record, network.TERMS, is_transformer, price, flow, hours)
 
 
+def _tariff_notes(scenario: Scenario) -> list[str]:
+    """What a reader of the bills must know."""
+    minutes = scenario.period.step_minutes
+    if not scenario.tariff.capacity_per_kw_year or minutes <= 15:
+        return []
+    return [
+        f"the capacity charge looks at quarter-hours; steps of {minutes} minutes show lower peaks than a meter does"
+    ]
+
+
 def _network_notes(scenario: Scenario, wires: Mapping[str, Any] | None) -> list[str]:
     """What a reader of the network's figures must know."""
     if wires is None or not wires["not_converged_steps"]:
@@ -138,7 +153,7 @@ def _accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> Accounts:
     prices, terms, bill = profiles.prices, scenario.tariff, exact.record.bill
     gross = 1 + terms.vat
     retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
-    local_charges = (terms.local_network * prices["network"] + terms.local_levies * prices["levies"]) * gross
+    local_charges = (terms.local_network_share * prices["network"] + terms.local_levies * prices["levies"]) * gross
     return Accounts(
         net_kwh=exact.record.flows.net_kwh,
         charges=(bill.energy + bill.network + bill.levies) * gross,

@@ -18,6 +18,8 @@ def worth_measuring(problem: Problem) -> bool:
     """Whether the optimum is a matter of seconds and the solver is there."""
     from importlib.util import find_spec
 
+    if problem.net_metered.any():
+        return False
     small = len(problem.net_kwh) * len(problem.deciding) <= AUTOMATIC_SIZE and not binaries(problem)
     installed = find_spec("linopy") is not None and find_spec("highspy") is not None
     return small and (installed or not len(problem.deciding))

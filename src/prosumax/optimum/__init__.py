@@ -7,7 +7,7 @@ from prosumax.optimum.discrete import plan_levels
 from prosumax.optimum.mpc import forecaster, plan_rolling
 from prosumax.optimum.optima import Optima
 from prosumax.optimum.paper import plan_like_the_paper
-from prosumax.optimum.problem import Problem, capacity_fees, cost_alone, cost_together, pose
+from prosumax.optimum.problem import Problem, capacity_fees, check_plannable, cost_alone, cost_together, pose
 from prosumax.optimum.program import MOST_BINARIES, binaries, build, solve
 from prosumax.optimum.search import OnStage, Plan, nothing_asked, plan_alone, plan_together, put, replay, silent
 from prosumax.optimum.storage import Physics, best_physics
@@ -23,6 +23,7 @@ __all__ = [
     "best_physics",
     "build",
     "capacity_fees",
+    "check_plannable",
     "cost_alone",
     "cost_together",
     "forecaster",

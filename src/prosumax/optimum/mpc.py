@@ -125,8 +125,10 @@ class _Window:
             problem.between(0, 1),
             net_kwh=np.zeros((horizon, problem.net_kwh.shape[1])),
             month=np.zeros(horizon, np.int64),
+            metered=np.arange(horizon),
             capacity_price=problem.capacity_price[:1],
             buy=np.ones(horizon),
+            retail=np.ones(horizon),
             sell=np.ones(horizon),
             local=np.ones(horizon),
         )

@@ -14,8 +14,8 @@ from prosumax.household.ageing import AgeingParams
 from prosumax.household.battery import BatteryParams
 from prosumax.inputs import Profiles
 from prosumax.optimum.flexible import Flexible, flexible_devices
-from prosumax.scenario import Scenario
-from prosumax.tariff import capacity_charge, month_hours
+from prosumax.scenario import Scenario, total
+from prosumax.tariff import Metering, compensate, metering, monthly_peaks, registers
 
 Array = NDArray[np.float64]
 
@@ -30,12 +30,15 @@ class Problem:
         step_hours: length of a step.
         net_kwh: load less solar, flexible devices following their habits [step, home].
         buy: all-in price of a kWh from the grid, the carbon price on its emissions included [step].
+        retail: the same without the carbon price [step].
         sell: feed-in price [step].
         local: charges due on a kWh from a neighbour [step].
         month: number of the calendar month of each step, from 0 [step].
+        metered: number of the quarter-hour of each step, or of the step itself where that is longer [step].
         capacity_price: money per kW of a month's highest import, VAT included [month].
         capacity_minimum_kw: the least highest import that is charged.
-        fees: fixed fees of one home over the period, VAT included.
+        fees: fixed fees of each home over the period, VAT included.
+        net_metered: homes whose exports cancel imports afterwards; plans do not know of it.
         carbon_price: money per kg CO2, in `buy` already.
         battery: the batteries, one slot per home.
         ageing: how they age; None where none does.
@@ -47,12 +50,15 @@ class Problem:
     step_hours: float
     net_kwh: Float[Array, "step home"]
     buy: Float[Array, " step"]
+    retail: Float[Array, " step"]
     sell: Float[Array, " step"]
     local: Float[Array, " step"]
     month: Int[NDArray[np.int64], " step"]
+    metered: Int[NDArray[np.int64], " step"]
     capacity_price: Float[Array, " month"]
     capacity_minimum_kw: float
-    fees: float
+    fees: Float[Array, " home"]
+    net_metered: NDArray[np.bool_]
     carbon_price: float
     battery: BatteryParams
     ageing: AgeingParams | None = None
@@ -75,9 +81,9 @@ class Problem:
         own: Any = jax.tree.map(lambda leaf: leaf[homes], (self.battery, self.ageing))
         names = tuple(self.names[home] for home in homes)
         devices = None if self.devices is None else self.devices.of(homes)
-        return replace(
-            self, names=names, net_kwh=self.net_kwh[:, homes], battery=own[0], ageing=own[1], devices=devices
-        )
+        net_kwh, fees, net_metered = self.net_kwh[:, homes], self.fees[homes], self.net_metered[homes]
+        mine: dict[str, Any] = {"names": names, "net_kwh": net_kwh, "fees": fees, "net_metered": net_metered}
+        return replace(self, **mine, battery=own[0], ageing=own[1], devices=devices)
 
     @property
     def without_devices(self) -> "Problem":
@@ -87,7 +93,9 @@ class Problem:
     def between(self, first: int, last: int) -> "Problem":
         """The same for the steps from `first` to before `last`."""
         cut = slice(first, last)
-        series = {name: getattr(self, name)[cut] for name in ("net_kwh", "buy", "sell", "local", "month")}
+        series = {
+            name: getattr(self, name)[cut] for name in ("net_kwh", "buy", "retail", "sell", "local", "month", "metered")
+        }
         return replace(self, **series)
 
 
@@ -103,32 +111,46 @@ def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Proble
     gross, carbon_price = 1 + tariff.vat, scenario.objective.carbon_price_per_kg
     retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
     carbon = carbon_price * prices["carbon_kg"] if carbon_price else np.zeros_like(retail)
-    local = (tariff.local_network * prices["network"] + tariff.local_levies * prices["levies"]) * gross
-    months, month = month_hours(profiles.local, hours)
+    local = (tariff.local_network_share * prices["network"] + tariff.local_levies * prices["levies"]) * gross
+    calendar, covered = metering(profiles.local, hours)
     years = len(retail) * hours / 8760
-    exact: Any = jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.float64), (community.homes.battery, community.homes.ageing)
-    )
-    devices, net_kwh = flexible_devices(
-        community.homes, community.series.devices, profiles.load_kwh - profiles.solar_kwh, hours
-    )
+    fees = (tariff.supplier_fee_per_year, tariff.network_fee_per_year, tariff.levies_per_year)
+    inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
+    own = (community.homes.battery, community.homes.ageing)
+    exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), own)
+    load_kwh = profiles.load_kwh - profiles.solar_kwh
+    devices, net_kwh = flexible_devices(community.homes, community.series.devices, load_kwh, hours)
     return Problem(
         name=scenario.name,
         names=tuple(home.name for home in scenario.homes),
         step_hours=hours,
         net_kwh=net_kwh,
         buy=retail + carbon,
+        retail=retail,
         sell=prices["feed_in"],
         local=local,
-        month=month,
-        capacity_price=tariff.capacity_per_kw_year * gross * months / 8760,
+        month=calendar.month,
+        metered=calendar.interval,
+        capacity_price=tariff.capacity_per_kw_year * gross * covered / 12,
         capacity_minimum_kw=tariff.capacity_minimum_kw,
-        fees=(tariff.supplier_fee_per_year + tariff.network_fee_per_year) * gross * years,
+        fees=(sum(map(total, fees)) + tariff.prosumer_per_kw_year * inverter_kw) * gross * years,
+        net_metered=inverter_kw > 0,
         carbon_price=carbon_price,
         battery=exact[0],
         ageing=exact[1],
         devices=devices,
     )
+
+
+def check_plannable(problem: Problem) -> None:
+    """Raise `InputError` when some home's exports cancel its imports, which no plan takes into account."""
+    if problem.net_metered.any():
+        name = problem.names[int(np.argmax(problem.net_metered))]
+        raise InputError(
+            f"{problem.name}: homes.{name}.net_metering_kw",
+            "cannot be planned for: its exports cancel imports of other days",
+            "Use policy self-consumption or another rule, and --no-optimum.",
+        )
 
 
 def check_bounded(problem: Problem) -> None:
@@ -151,7 +173,13 @@ def check_bounded(problem: Problem) -> None:
 def cost_alone(problem: Problem, net_kwh: Float[Array, "step home"]) -> Float[Array, " home"]:
     """What each home pays without exchange for these meters (positive imports): energy, carbon, capacity, fees."""
     bought, sold = np.maximum(net_kwh, 0), np.maximum(-net_kwh, 0)
-    return problem.buy @ bought - problem.sell @ sold + capacity_fees(problem, bought) + problem.fees
+    paid: Array = problem.buy @ bought - problem.sell @ sold + capacity_fees(problem, bought) + problem.fees
+    if problem.net_metered.any():
+        register = registers(problem.retail, problem.sell)
+        first = np.unique(register, return_index=True)[1]
+        cancelled = compensate(bought, sold, register, problem.sell, problem.net_metered.astype(float))
+        paid = paid - problem.retail[first] @ cancelled.bought_kwh + cancelled.sold
+    return paid
 
 
 def cost_together(problem: Problem, net_kwh: Float[Array, "step home"]) -> float:
@@ -164,7 +192,7 @@ def cost_together(problem: Problem, net_kwh: Float[Array, "step home"]) -> float
 
 def capacity_fees(problem: Problem, bought_kwh: Float[Array, "step home"]) -> Float[Array, " home"]:
     """What each home pays for its highest imports, VAT included; `bought_kwh` is its meter's import [step, home]."""
-    peaks = capacity_charge(
-        bought_kwh, problem.month, problem.step_hours, problem.capacity_price, problem.capacity_minimum_kw
-    )
-    return peaks.sum(0)
+    calendar = Metering(problem.month, problem.metered)
+    peaks = monthly_peaks(bought_kwh, calendar, problem.step_hours, problem.capacity_minimum_kw)
+    fees: Array = problem.capacity_price @ peaks
+    return fees

@@ -208,7 +208,7 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
     imported = model.add_variables(0, xr.full_like(net, np.inf), name="import")
     model.add_constraints(imported - battery >= net, name="meter")
     cost = (series(problem.buy - problem.sell) * imported).sum() + (series(problem.sell) * battery).sum()
-    constant = float(problem.sell @ rest.sum(1)) + problem.fees * homes
+    constant = float(problem.sell @ rest.sum(1)) + own.fees.sum()
     paid_to_import = problem.sell > problem.buy
     if paid_to_import.any():
         # Buying to sell would earn in these steps; a meter does one or the other.

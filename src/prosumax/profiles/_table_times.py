@@ -10,7 +10,10 @@ import pandas as pd
 from prosumax.errors import InputError, did_you_mean
 from prosumax.profiles.table_file import STAMP, FileKey, Table, as_text, column_kinds, first_true, parse
 
-_TIME_NAME = re.compile(r"(utc[\W_]?)?(time|timestamp|datetime|date|datum|van|from|start)([\W_]|$)", re.IGNORECASE)
+_TIME_NAME = re.compile(
+    r"(utc[\W_]?)?(time|timestamp|datetime|date|datum|van|from|start|du|d[eé]but|horodat\w*|von|beginn|zeit\w*)([\W_]|$)",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=4)

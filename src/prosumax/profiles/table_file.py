@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import re
 import warnings
 import zlib
@@ -16,6 +17,8 @@ import pandas as pd
 
 from prosumax.errors import InputError, did_you_mean
 
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_MOST_NOTES = 30  # lines that may stand above the header
 _ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 _EMPTY = ("", "na", "n/a", "nan", "<na>", "nat", "null", "none", "-", "n/e")
 _CLOCK = r"(?P<h>\d{1,2}):(?P<min>\d{2})(?::(?P<s>\d{2}(?:\.\d+)?))?"
@@ -40,11 +43,12 @@ class Table(NamedTuple):
     name: str
     frame: pd.DataFrame
     separator: str  # empty for Parquet
+    header_line: int = 1
 
     def line(self, row: int) -> str:
         """The place of a row, given by its position in `frame`, as the user counts it."""
         number = int(self.frame.index[row])
-        return f"line {number + 2}" if self.separator else f"row {number + 1}"
+        return f"line {number + 1 + self.header_line}" if self.separator else f"row {number + 1}"
 
 
 def file_key(path: Path) -> FileKey:
@@ -67,38 +71,52 @@ def parse(key: FileKey) -> Table:
     try:
         raw = path.read_bytes()
         if path.suffix.lower() == ".parquet":
-            frame, separator = pd.read_parquet(io.BytesIO(raw)), ""
+            frame, separator, header_line = pd.read_parquet(io.BytesIO(raw)), "", 0
             frame = (frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()).rename(columns=str)
         else:
-            frame, separator = _parse_text(path.name, gzip.decompress(raw) if path.suffix.lower() == ".gz" else raw)
+            packed = path.suffix.lower() == ".gz"
+            frame, separator, header_line = _parse_text(path.name, gzip.decompress(raw) if packed else raw)
     except InputError:
         raise
     except (OSError, EOFError, ValueError, zlib.error) as error:  # pyarrow's errors are among these
         raise InputError(path.name, f"the file cannot be read ({error})", "Write the file again.") from None
     if frame.empty:
         raise InputError(path.name, "the file holds no rows", "Give a header and one row per step.")
-    return Table(path.name, frame, separator)
+    return Table(path.name, frame, separator, header_line)
 
 
-def _parse_text(file_name: str, raw: bytes) -> tuple[pd.DataFrame, str]:
+def _parse_text(file_name: str, raw: bytes) -> tuple[pd.DataFrame, str, int]:
+    if raw[:4] in _WORKBOOKS:
+        what = "this is an Excel workbook, whatever its name ends with"
+        raise InputError(file_name, what, "Open it and save the sheet as CSV.")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise InputError(file_name, "the file is empty", "Give a header and one row per step.")
-    headers = {separator: next(csv.reader([text.split("\n", 1)[0]], delimiter=separator), []) for separator in "\t;,"}
-    separator = max(headers, key=lambda candidate: len(headers[candidate]))
-    names = [name.strip() for name in headers[separator]]
+    separator, header_line = _header(text)
+    names = [name.strip() for name in _cells(text.split("\n")[header_line - 1], separator)]
+    where = f"{file_name} line {header_line}"
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
-        raise InputError(f"{file_name} line 1", f"two columns are called {twice!r}", "Give each column its own name.")
+        raise InputError(where, f"two columns are called {twice!r}", "Give each column its own name.")
+    if re.fullmatch(STAMP, names[0]):
+        what = f"there is no header: the line begins with {names[0]!r}"
+        raise InputError(where, what, "Put a line with the names of the columns above it, such as time;load_kwh.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # Everything stays text: guessed types turn the id "007" into 7 and hide which cell is not a number.
             frame = pd.read_csv(
-                io.StringIO(text), sep=separator, dtype=str, na_filter=False, skip_blank_lines=False, index_col=False
+                io.StringIO(text),
+                sep=separator,
+                dtype=str,
+                na_filter=False,
+                skip_blank_lines=False,
+                index_col=False,
+                skiprows=header_line - 1,
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         line = re.search(r"in( line \d+)", str(error))
@@ -107,7 +125,26 @@ def _parse_text(file_name: str, raw: bytes) -> tuple[pd.DataFrame, str]:
         raise InputError(file_name + (line[1] if line else ""), what, cure) from None
     frame.columns = frame.columns.str.strip()
     perhaps_blank = frame[frame.iloc[:, 0].str.strip() == ""]
-    return frame.drop(index=perhaps_blank.index[(perhaps_blank == "").all(axis=1)]), separator
+    return frame.drop(index=perhaps_blank.index[(perhaps_blank == "").all(axis=1)]), separator, header_line
+
+
+def _header(text: str) -> tuple[str, int]:
+    """The separator and the line of the header: the first line, unless notes stand above a wider header."""
+    lines = list(itertools.islice(text.split("\n"), _MOST_NOTES))
+    first = {separator: len(_cells(lines[0], separator)) for separator in "\t;,"}
+    separator = max(first, key=lambda candidate: first[candidate])
+    for number, line in enumerate(lines[1:], start=2):
+        for candidate in "\t;,":
+            cells, after = _cells(line, candidate), _cells("".join(lines[number : number + 1]), candidate)
+            names = [cell.strip() for cell in cells]
+            is_data = [not name or any(re.fullmatch(form, name) for form, _ in _KINDS.values()) for name in names]
+            if len(cells) > max(first.values()) and len(after) == len(cells) and not any(is_data):
+                return candidate, number
+    return separator, 1
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])
 
 
 def as_text(cells: pd.Series) -> pd.Series:

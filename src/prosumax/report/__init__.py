@@ -5,8 +5,8 @@
 
 The page needs no network and no server: the chart library and the data are inside the file. `series` cuts and adds up
 what happened and `rules` puts rules with the same outcome together; the modules named after charts and `network` turn
-that into ECharts options with a sentence and a table each; `tables`, `comparison`, `curious` and `words` say it in
-figures and in plain language; `page` puts it on paper.
+that into ECharts options with a sentence and a table each; `tables`, `bill_lines`, `comparison`, `curious` and `words`
+say it in figures and in plain language; `page` puts it on paper.
 """
 
 from prosumax.report.gains import GAIN_COLUMNS, gain_note, gain_rows

@@ -13,6 +13,7 @@ from prosumax.agents import policies
 from prosumax.experiments import Result
 from prosumax.market import mechanisms
 from prosumax.report import comparison, curious, tables, words
+from prosumax.report.bill_lines import bill_lines
 from prosumax.report.charts import run_charts
 from prosumax.report.feeder_charts import feeder_section
 from prosumax.report.figure import Chart
@@ -42,6 +43,7 @@ def write_report(result: Result, path: str | Path) -> None:
         homes=tables.homes_table(result),
         bills=tables.bill_table(result),
         receivers=tables.receivers_table(result),
+        bill_lines=bill_lines(result),
         payments=payments_table(result),
         wires=feeder_section(result),
         beside=[chart for chart in charts if chart.id.startswith("feeder-")],

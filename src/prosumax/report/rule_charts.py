@@ -176,7 +176,7 @@ def _prices(result: Result) -> np.ndarray:
 def _limits(result: Result) -> dict[str, np.ndarray]:
     """Between which prices both sides gain, in every step."""
     prices, terms = result.profiles.prices, result.scenario.tariff
-    local = (1 - terms.local_network) * prices["network"] + (1 - terms.local_levies) * prices["levies"]
+    local = (1 - terms.local_network_share) * prices["network"] + (1 - terms.local_levies) * prices["levies"]
     return {
         "worth to the buyer": np.asarray((prices["energy"] + local) * (1 + terms.vat)),
         "paid by the grid": np.asarray(prices["feed_in"]),

@@ -22,11 +22,13 @@ COMPONENTS: dict[str, tuple[str, str, int]] = {
     "network": ("network", "network_operator", 1),
     "network_fee": ("fixed fee", "network_operator", 1),
     "network_fees": ("fees on trades", "network_operator", 1),
+    "capacity_charge": ("highest power", "network_operator", 1),
+    "prosumer_fee": ("prosumer fee", "network_operator", 1),
     "levies": ("levies", "government", 1),
+    "levies_per_year": ("fixed levies", "government", 1),
     "vat": ("VAT", "government", 1),
     "bought_locally": ("bought", "mechanism", 1),
     "sold_locally": ("sold", "mechanism", -1),
-    "capacity_charge": ("highest power", "network_operator", 1),
     "settlement": ("settled after the period", "mechanism", 1),
 }
 """Entry of a home's `bill_items` -> its name, who receives it, and its sign on the bill."""
@@ -181,7 +183,11 @@ def operator_table(result: Result) -> Table:
     """The network operator's money: what it is paid by tariff and by fees, less what losses cost it."""
     kpis, currency = result.kpis, result.scenario.tariff.currency
     wires = kpis["network"]
-    tariff = sum(home["bill_items"][name] for home in result.households for name in ("network", "network_fee"))
+    tariff = sum(
+        home["bill_items"][name]
+        for home in result.households
+        for name in ("network", "network_fee", "capacity_charge", "prosumer_fee")
+    )
     rows = [
         ["Network charges of the tariff", words.number(tariff, 2)],
         ["Fees on trades", words.number(wires["fees"], 2)],

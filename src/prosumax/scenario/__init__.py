@@ -8,32 +8,31 @@ from prosumax.scenario.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import GENERATED, Network, Operator
 from prosumax.scenario.schema import (
     Battery,
-    CityLearn,
     CityLearnSolar,
     Curve,
     Home,
     Market,
     Period,
-    Price,
     Scenario,
     SyntheticLoad,
     SyntheticSolar,
-    Table,
-    Tariff,
-    TimeOfUse,
-    Values,
 )
+from prosumax.scenario.sources import CityLearn, Table, Values
+from prosumax.scenario.tariff import NAMES, DayAhead, Price, Tariff, TimeOfUse, parts, total
+from prosumax.scenario.tariffs import tariff_presets
 
 __all__ = [
     "GENERATED",
     "Ageing",
     "Appliance",
+    "NAMES",
     "Battery",
     "Car",
     "CityLearn",
     "CityLearnSolar",
     "Control",
     "Curve",
+    "DayAhead",
     "Environment",
     "FromGeneration",
     "Generation",
@@ -62,5 +61,8 @@ __all__ = [
     "check_names",
     "dump_scenario",
     "load_scenario",
+    "parts",
     "presets",
+    "tariff_presets",
+    "total",
 ]

@@ -13,6 +13,7 @@ from prosumax.errors import InputError, did_you_mean
 from prosumax.registry import Registry
 from prosumax.scenario import citylearn
 from prosumax.scenario.schema import Scenario
+from prosumax.scenario.tariffs import expand_tariff
 
 
 class _Loader(yaml.SafeLoader):
@@ -48,11 +49,15 @@ def load_scenario(
         raw, source = name_or_path.model_dump(mode="json"), name_or_path.name
     elif isinstance(name_or_path, Mapping):
         raw, source = _plain(name_or_path), str(name_or_path.get("name", "scenario"))
+        expand_tariff(raw, Path.cwd())
     else:
         raw, source = _read(str(name_or_path))
     items = overrides.items() if isinstance(overrides, Mapping) else map(_split_override, overrides)
     for path, value in items:
+        if path == "tariff.preset":
+            raise InputError("--set tariff.preset", "changes nothing in a tariff", f"Write --set tariff={value}.")
         _override(raw, path, value)
+        expand_tariff(raw, Path.cwd())
     return _validate(raw, source)
 
 
@@ -92,6 +97,7 @@ def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
     if not isinstance(raw, dict):
         raise InputError(str(path), f"holds {_show(raw)}, not a scenario", "Start from `prosumax scenarios`.")
     _anchor_files(raw, path.parent.resolve())
+    expand_tariff(raw, path.parent.resolve())
     return raw, name_or_path
 
 

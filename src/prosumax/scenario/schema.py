@@ -1,18 +1,19 @@
 """What a person writes: a community, its homes, its tariff and its market. Units are in the names or the docstring."""
 
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, field_validator, model_validator
 
-from prosumax.scenario._model import Fraction, HourOfDay, Model, NonNegative, PositiveFraction
+from prosumax.scenario._model import Fraction, Model, NonNegative, PositiveFraction
 from prosumax.scenario.devices import Ageing, Appliance, Car, HeatPump
 from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
-from prosumax.scenario.marlem import MarlemLoad, MarlemPrice, MarlemSolar
+from prosumax.scenario.marlem import MarlemLoad, MarlemSolar
 from prosumax.scenario.network import Network
+from prosumax.scenario.sources import CityLearn, Table, Values
+from prosumax.scenario.tariff import Tariff, TimeOfUse
 
 
 class Period(Model):
@@ -57,44 +58,6 @@ class Location(Model):
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
     longitude_deg: Annotated[float, Field(ge=-180, le=180)]
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
-
-
-class Table(Model):
-    """A column of the user's own CSV or Parquet file; see `prosumax.profiles.read_table`."""
-
-    source: Literal["table"]
-    file: Path
-    """Relative to the scenario file."""
-    column: str | None = None
-    """Wide table: the column. Long table: the home's name in `id_column`."""
-    id_column: str | None = None
-    value_column: str | None = None
-    time_column: str | None = None
-    unit: Literal["kWh", "Wh", "kW", "W"] | None = None
-    """Read from the header (`load_kwh`, `Load [kW]`) when absent."""
-    time_zone: str | None = None
-    """Of time stamps without offset; the period's zone when absent."""
-    fill: Literal["none", "interpolate", "zero"] = "none"
-    """What to do with gaps; by default they are an error that lists them."""
-
-
-class CityLearn(Model):
-    """A series of a CityLearn data set."""
-
-    source: Literal["citylearn"]
-    dataset: str
-    """Name of a data set (fetched on first use) or a folder that holds one."""
-    building: str | None = None
-    skip_rows: Annotated[int, Field(ge=0)] = 0
-    """Rows of the data set before the first step of the period."""
-
-
-class Values(Model):
-    """The numbers themselves: for small examples and tests."""
-
-    source: Literal["values"]
-    values: Annotated[list[float], Field(min_length=1)]
-    """One per step (kWh per step for a load or a roof, a price otherwise), or fewer, then repeated."""
 
 
 class SyntheticLoad(Model):
@@ -191,76 +154,10 @@ class Home(Model):
     """Those that can wait; their energy comes on top of the load."""
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
+    net_metering_kw: Annotated[float, Field(gt=0)] | None = None
+    """Power of the inverter of a home whose exports still cancel its imports (the old "compensation")."""
     rewards: dict[str, float] | None = None
     """Its own goal: weight of each reward term; those of the environment when absent."""
-
-
-class Window(Model):
-    """Hours of the day with their own price, local time; `to_hour` is the first hour that is out again."""
-
-    price: float
-    from_hour: HourOfDay
-    to_hour: HourOfDay
-    days: Literal["all", "weekdays", "weekend"] = "all"
-
-
-class TimeOfUse(Model):
-    """A price that depends on the clock; of two windows that overlap the later one counts."""
-
-    source: Literal["time_of_use"]
-    default: float
-    windows: Annotated[list[Window], Field(min_length=1)]
-
-
-def _price_kind(raw: Any) -> str | None:
-    if isinstance(raw, dict):
-        return raw.get("source")
-    return getattr(raw, "source", "number")
-
-
-Price = Annotated[
-    Annotated[float, Tag("number")]
-    | Annotated[TimeOfUse, Tag("time_of_use")]
-    | Annotated[MarlemPrice, Tag("marlem")]
-    | Annotated[Table, Tag("table")]
-    | Annotated[CityLearn, Tag("citylearn")]
-    | Annotated[Values, Tag("values")]
-    | Annotated[FromGeneration, Tag("generation")],
-    Discriminator(_price_kind),
-]
-"""A number, or a table with a `source`: time_of_use, marlem, table, citylearn, values or generation."""
-
-
-class Tariff(Model):
-    """What the grid side charges and pays, in `currency` per kWh before VAT.
-
-    A kWh from the supplier costs (energy + network + levies) * (1 + vat).
-    """
-
-    currency: str = "EUR"
-    energy: Price
-    """The supplier's price per kWh."""
-    network: Price = 0.0
-    """Network charge per kWh."""
-    levies: Price = 0.0
-    """Levies and excise per kWh."""
-    feed_in: Price
-    """Paid to the home per kWh sent to the grid."""
-    vat: Fraction = 0.0
-    supplier_fee_per_year: NonNegative = 0.0
-    """Fixed fee per home, before VAT."""
-    network_fee_per_year: NonNegative = 0.0
-    """Fixed fee per home, before VAT."""
-    capacity_per_kw_year: NonNegative = 0.0
-    """For each calendar month's highest mean import of a step, per kW and year, before VAT."""
-    capacity_minimum_kw: NonNegative = 0.0
-    """Highest import that is charged at least (2.5 kW in Flanders)."""
-    local_network: Fraction = 1.0
-    """Share of the network charge due on energy bought from a neighbour."""
-    local_levies: Fraction = 1.0
-    """Share of the levies due on energy bought from a neighbour."""
-    carbon_kg_per_kwh: Price | None = None
-    """Carbon intensity of grid electricity; emissions are unknown without it."""
 
 
 class Market(Model):
@@ -354,13 +251,28 @@ class Scenario(Model):
     @model_validator(mode="after")
     def _sources_are_there(self) -> "Scenario":
         tariff, homes = self.tariff, self.homes
-        prices = (tariff.energy, tariff.network, tariff.levies, tariff.feed_in, tariff.carbon_kg_per_kwh)
+        prices = [*(price for _, _, price in tariff.prices), tariff.carbon_kg_per_kwh]
         if self.generation is None and any(isinstance(price, FromGeneration) for price in prices):
             raise ValueError("a tariff entry with source generation needs the section `generation`")
         if self.period.step_minutes != 60 and any(
             isinstance(part, MahtmLoad | MahtmSolar) for home in homes for part in (home.load, home.solar)
         ):
             raise ValueError("homes with source mahtm are hourly; set period.step_minutes to 60")
+        return self
+
+    @model_validator(mode="after")
+    def _net_meters_have_registers(self) -> "Scenario":
+        metered = [home.name for home in self.homes if home.net_metering_kw is not None]
+        if not metered:
+            return self
+        for field, name, price in self.tariff.prices:
+            if not isinstance(price, float | TimeOfUse):
+                raise ValueError(
+                    f"{metered[0]!r} has net_metering_kw, which needs prices per register: numbers or time_of_use, "
+                    f"but tariff.{field} ({name}) has source {price.source}"
+                )
+        if self.market.mechanism == "net_metering":
+            raise ValueError("homes with net_metering_kw cannot be combined with mechanism net_metering")
         return self
 
     @model_validator(mode="after")

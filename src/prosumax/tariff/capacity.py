@@ -1,5 +1,7 @@
 """Capacity charge: what a home pays for the highest power that it drew in each month."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -7,42 +9,74 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+METERED_HOURS = 0.25
+"""Meters record means of a quarter-hour; shorter steps are put together, longer ones understate the peak."""
 
-def month_hours(clock: pd.DatetimeIndex, step_hours: float) -> tuple[Array, NDArray[np.int64]]:
-    """Calendar months of a period.
+
+class Metering(NamedTuple):
+    """The calendar that a meter keeps.
+
+    Attributes:
+        month: number of each step's month, from 0.
+        interval: number of each step's metered interval, from 0, rising.
+    """
+
+    month: Int[NDArray[np.int64], " step"]
+    interval: Int[NDArray[np.int64], " step"]
+
+
+def metering(clock: pd.DatetimeIndex, step_hours: float) -> tuple[Metering, Float[Array, " month"]]:
+    """Calendar months and metered intervals of a period.
 
     Arguments:
         clock: local starts of the steps.
         step_hours: length of a step.
 
     Returns:
-        How many hours of each month the period covers [month], and the number of the month of each step [step].
+        The calendar, and the share of each calendar month that the period covers.
     """
-    months = np.asarray(clock.year) * 12 + np.asarray(clock.month)
-    _, number = np.unique(months, return_inverse=True)
-    return np.bincount(number).astype(np.float64) * step_hours, number.astype(np.int64)
+    months, month = np.unique(np.asarray(clock.year) * 12 + np.asarray(clock.month) - 1, return_inverse=True)
+    starts = pd.DatetimeIndex([pd.Timestamp(int(m) // 12, int(m) % 12 + 1, 1, tz=clock.tz) for m in months])
+    ends = pd.DatetimeIndex([start + pd.DateOffset(months=1) for start in starts])
+    month_hours = np.asarray((ends - starts).total_seconds()) / 3600
+    seconds = clock.as_unit("s").asi8
+    _, interval = np.unique(seconds // max(int(METERED_HOURS * 3600), round(step_hours * 3600)), return_inverse=True)
+    if step_hours >= METERED_HOURS:
+        interval = np.arange(len(clock))
+    covered = np.bincount(month) * step_hours / month_hours
+    return Metering(month.astype(np.int64), interval.astype(np.int64)), covered
 
 
-def capacity_charge(
-    import_kwh: Float[Array, "step home"],
-    month: Int[NDArray[np.int64], " step"],
-    step_hours: float,
-    price: Float[Array, " month"],
-    minimum_kw: float,
+def monthly_peaks(
+    import_kwh: Float[Array, "step home"], calendar: Metering, step_hours: float, minimum_kw: float
 ) -> Float[Array, "month home"]:
-    """Money for each month's highest mean import of a step.
+    """Each month's highest mean import of a metered interval, kW, or `minimum_kw` if that is more.
 
     Arguments:
         import_kwh: of each home's meter.
-        month: number of each step's month, from 0.
-        step_hours: length of a step; Flanders meters quarter-hours.
-        price: money per kW of that month. A yearly rate is spread over the hours of the months, so that a period of
-            days pays for days.
-        minimum_kw: charged at least (2.5 kW in Flanders).
+        calendar: months and intervals of the steps; an interval counts for the month in which it begins.
+        step_hours: length of a step.
+        minimum_kw: counted at least (2.5 kW in Flanders).
 
-    Source: the Flemish capacity tariff of 2023, which averages the last twelve months' peaks; over a calendar year
-    that is the same but for the length of the months.
+    Source: the Flemish capacity tariff of 2023 (VREG): quarter-hours, 2.5 kW at least, offtake only, so that energy
+    shared with neighbours does not lower it.
     """
-    peaks = np.full((len(price), import_kwh.shape[1]), minimum_kw, dtype=np.float64)
-    np.maximum.at(peaks, month, import_kwh / step_hours)
-    return peaks * price[:, None]
+    first = np.flatnonzero(np.diff(calendar.interval, prepend=-1))
+    power = np.add.reduceat(import_kwh, first, axis=0) / max(step_hours, METERED_HOURS)
+    peaks = np.full((calendar.month.max() + 1, import_kwh.shape[1]), minimum_kw, dtype=np.float64)
+    np.maximum.at(peaks, calendar.month[first], power)
+    return peaks
+
+
+def capacity_charge(
+    peaks: Float[Array, "month home"], covered: Float[Array, " month"], per_kw_year: float
+) -> Float[Array, " home"]:
+    """Money for the monthly peaks: a twelfth of the yearly rate for each month, in part for a month that is cut.
+
+    Arguments:
+        peaks: of each month, kW.
+        covered: share of each calendar month that counts.
+        per_kw_year: rate per kW of the mean of twelve monthly peaks.
+    """
+    money: Array = per_kw_year / 12 * covered @ peaks
+    return money
