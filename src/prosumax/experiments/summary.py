@@ -60,6 +60,7 @@ def summarise(
             "saving": float(alone[number] - total[number]),
             **{name: _number(values[number]) for name, values in per_home.items()},
             "reputation": float(record.reputation[-1, number]),
+            "uses_kwh": profiles.uses_kwh[number] if profiles.uses_kwh else {},
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
                 "vat": float(bill.vat[number] + (capacity_fee - capacity_net)[number]),

@@ -43,6 +43,7 @@ def write_report(result: Result, path: str | Path) -> None:
         bills=tables.bill_table(result),
         receivers=tables.receivers_table(result),
         payments=payments_table(result),
+        uses=tables.uses_table(result),
         wires=feeder_section(result),
         beside=[chart for chart in charts if chart.id.startswith("feeder-")],
         facts={"The market": curious.market_facts(result), "Who gains": curious.fairness_facts(result)},

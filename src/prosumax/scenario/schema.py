@@ -12,6 +12,15 @@ from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
 from prosumax.scenario.marlem import MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import Network
+from prosumax.scenario.sources import (
+    Antgen,
+    SimBench,
+    SimBenchSolar,
+    SyntheticLoad,
+    SyntheticSky,
+    SyntheticSolar,
+    Weather,
+)
 
 
 class Period(Model):
@@ -96,27 +105,9 @@ class Values(Model):
     """One per step (kWh per step for a load or a roof, a price otherwise), or fewer, then repeated."""
 
 
-class SyntheticLoad(Model):
-    """A generated household, see `prosumax.profiles.synthetic_load_kwh`."""
-
-    source: Literal["synthetic"]
-    lifestyle: Literal["couple", "family", "family_with_teenagers", "students", "home_business", "retired"]
-    annual_kwh: Annotated[float, Field(gt=0, le=200_000)] | None = None
-    """Scales the year; without it the lifestyle's mean, spread between homes."""
-
-
 class _Roof(Model):
     peak_kw: Annotated[float, Field(gt=0)]
     """Installed power at standard test conditions, kWp."""
-
-
-class SyntheticSolar(_Roof):
-    """A roof under the scenario's sky, computed with pvlib."""
-
-    source: Literal["synthetic"]
-    tilt_deg: Annotated[float, Field(ge=0, le=90)] = 35.0
-    azimuth_deg: Annotated[float, Field(ge=0, le=360)] = 180.0
-    """Compass direction the roof faces; 180 is south."""
 
 
 class CityLearnSolar(CityLearn, _Roof):
@@ -174,9 +165,15 @@ class Home(Model):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    load: Annotated[SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad, Discriminator("source")]
+    load: Annotated[
+        SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad | Antgen | SimBench,
+        Discriminator("source"),
+    ]
     solar: (
-        Annotated[SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values | MahtmSolar, Discriminator("source")]
+        Annotated[
+            SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values | MahtmSolar | SimBenchSolar,
+            Discriminator("source"),
+        ]
         | None
     ) = None
     battery: Battery | None = None
@@ -309,6 +306,8 @@ class Scenario(Model):
     period: Period
     location: Location | None = None
     """Needed for synthetic solar."""
+    weather: Weather = SyntheticSky()
+    """Over synthetic roofs."""
     homes: Annotated[list[Home], Field(min_length=1)]
     tariff: Tariff
     market: Market = Market()
