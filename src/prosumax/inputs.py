@@ -15,6 +15,8 @@ from prosumax.errors import InputError
 from prosumax.generated import Generated
 from prosumax.profiles import marlem, simbench
 from prosumax.profiles.antgen import read_antgen
+from prosumax.profiles.schedule import Hours as OpenHours
+from prosumax.profiles.schedule import schedule_kwh
 from prosumax.scenario import (
     Antgen,
     CityLearn,
@@ -30,6 +32,7 @@ from prosumax.scenario import (
     Period,
     Price,
     Scenario,
+    Schedule,
     SimBench,
     SimBenchSolar,
     SyntheticLoad,
@@ -103,6 +106,11 @@ def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64
     return feeder, feeders.place_homes(feeder, names, spec.placement, scenario.seed, f"{where}.placement")
 
 
+def _month_day(text: str) -> tuple[int, int]:
+    month, day = text.split("-")
+    return int(month), int(day)
+
+
 def time_index(period: Period) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
     """Step starts in UTC, and on the period's own clock (equal to UTC when it has no zone)."""
     zone = period.time_zone or "UTC"
@@ -133,6 +141,16 @@ class _Reader:
                 return self._uses(number, self.generated.load(source, self._seed(number, "load"), where), [])
             case Antgen() as source:
                 return self._uses(number, *read_antgen(source.file, self.index, self.generated.time_zone, where))
+            case Schedule() as source:
+                return schedule_kwh(
+                    self.index,
+                    self.generated.time_zone,
+                    source.base_kw,
+                    [OpenHours(one.kw, one.from_hour, one.to_hour, one.days) for one in source.hours],
+                    [(_month_day(one.first), _month_day(one.last)) for one in source.closed],
+                    source.spread,
+                    self._seed(number, "load"),
+                )
             case SimBench() as source:
                 self.notes.append(simbench.ATTRIBUTION)
                 zone = self.generated.time_zone

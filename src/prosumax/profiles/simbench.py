@@ -28,8 +28,8 @@ from prosumax.profiles.days import lay_days, same_weekday
 Series = NDArray[np.float64]
 
 ATTRIBUTION = (
-    "SimBench data, (c) the SimBench consortium, Open Database License 1.0 (simbench.de): share what you derive from"
-    " them under the same licence"
+    "SimBench data, (c) the SimBench consortium, Open Database License 1.0 (simbench.de):"
+    " name the source, and share changed data under the same licence."
 )
 
 _FOLDER = "1-complete_data-mixed-all-2-sw"  # the far future has all profiles of the other two, and heat pumps

@@ -23,6 +23,7 @@ from prosumax.scenario.schema import (
 from prosumax.scenario.sources import (
     Antgen,
     ClearSky,
+    Schedule,
     SimBench,
     SimBenchSolar,
     SyntheticLoad,
@@ -56,6 +57,7 @@ __all__ = [
     "Period",
     "Price",
     "Scenario",
+    "Schedule",
     "SimBench",
     "SimBenchSolar",
     "SyntheticLoad",

@@ -14,6 +14,7 @@ from prosumax.scenario.marlem import MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import Network
 from prosumax.scenario.sources import (
     Antgen,
+    Schedule,
     SimBench,
     SimBenchSolar,
     SyntheticLoad,
@@ -166,7 +167,7 @@ class Home(Model):
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     load: Annotated[
-        SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad | Antgen | SimBench,
+        SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad | Antgen | SimBench | Schedule,
         Discriminator("source"),
     ]
     solar: (

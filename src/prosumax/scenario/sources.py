@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prosumax.scenario._model import Model, NonNegative
+from prosumax.scenario._model import HourOfDay, Model, NonNegative
+
+MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
 LifestyleName = Literal[
     "single",
@@ -50,6 +52,36 @@ class SimBench(Model):
     """Such as `H0-A`, `G1-A`, `Air_Parallel_1`, `HLS_A_11.0`."""
     annual_kwh: Annotated[float, Field(gt=0, le=10_000_000)]
     """Energy of SimBench's whole year (2016)."""
+
+
+class OpenHours(Model):
+    """When a building is open, local time; `to_hour` is the first hour that is out again."""
+
+    kw: NonNegative
+    """Above the base."""
+    from_hour: HourOfDay
+    to_hour: HourOfDay
+    days: Literal["all", "weekdays", "weekend"] = "weekdays"
+    """Public holidays count as weekend."""
+
+
+class Closed(Model):
+    """Days of every year, both included, on which a building is closed; written MM-DD."""
+
+    first: MonthDay
+    last: MonthDay
+
+
+class Schedule(Model):
+    """A building that keeps hours: a school, an office, a shop, the lift and stairs of a block."""
+
+    source: Literal["schedule"]
+    base_kw: NonNegative
+    """At all times."""
+    hours: list[OpenHours] = []
+    closed: list[Closed] = []
+    spread: NonNegative = 0.1
+    """Standard deviation of a day's opening power, as a share of it."""
 
 
 class Roof(Model):
