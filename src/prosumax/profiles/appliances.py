@@ -170,5 +170,5 @@ ALWAYS_ON: Mapping[str, AlwaysOn] = {
     "router and boxes": AlwaysOn(28.0, 0.97),
     "ventilation": AlwaysOn(35.0, 0.45),
     "boiler and pumps": AlwaysOn(60.0, 0.85, heating_season=True),
-    "other devices always on": AlwaysOn(42.0, 1.0),
+    "other devices always on": AlwaysOn(38.0, 1.0),
 }
