@@ -131,8 +131,9 @@ def draw(
         weekday, weekend = days[name]
         axis.plot(hours, weekday, color="#005B96", label="Monday to Friday")
         axis.plot(hours, weekend, color="#E69F00", linestyle="--", label="weekend")
-        axis.set(title=name.replace("_", " "), xlim=(0, 24), ylim=(0, None), xticks=range(0, 25, 6))
+        axis.set(title=name.replace("_", " "), xlim=(0, 24), xticks=range(0, 25, 6))
         axis.grid(alpha=0.25)
+    axes[0, 0].set_ylim(0, 1.05 * max(days[name].max() for name in LIFESTYLES))
     for axis in axes[:, 0]:
         axis.set_ylabel("mean W per home")
     for axis in axes[1]:

@@ -114,8 +114,8 @@ def test_the_table_of_months_is_what_the_institute_publishes() -> None:
 def test_against_pvwatts(mounting: str, below: float) -> None:
     """Same weather (Denver), same losses as NREL's PVWatts; its output is a sample file of pvlib's own tests.
 
-    We read lower: docs/profiles.md splits the difference (cells on roofs 5 degrees hotter at U = 20 W/m2K, 5 % of the
-    diffuse light held back by the glass).
+    We read lower, by 2.6 % (rack) and 5.5 % (roof): 0.6 points are light on the plane, 1.6 the diffuse light that the
+    glass holds back, the rest cells that are 1 and 6.6 K hotter, since PVsyst's U of panels on a roof is 20 W/m2K.
     """
     stored = np.load(Path(__file__).parent / "data" / "pvwatts_denver.npz")
     hours = pd.date_range("2023-01-01 07:00", periods=8760, freq="h", tz="UTC")  # its clock is mountain standard time
