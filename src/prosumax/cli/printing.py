@@ -24,6 +24,7 @@ _COMPARISON_EXPLAINED = (
 )
 
 _DEVICES = ("solar", "battery", "car", "heat_pump")
+_MOST_USES = 12
 _MOST_COLUMNS = 5  # of a table with one column per mechanism
 
 _out = Console()
@@ -90,6 +91,7 @@ def print_result(result: Result) -> None:
             _share(home["self_consumption"]),
         )
     _out.print(table)
+    _print_uses(result)
     for note in result.notes:
         _err.print(f"Note: {note}", style="dim", highlight=False, markup=False)
     speed = timing["steps"] * len(result.households) / max(timing["simulate_s"], 1e-9)
@@ -116,6 +118,27 @@ def _device_rows(kpis: dict[str, Any], money: str) -> list[tuple[str, str, str]]
     if "battery_wear_cost" in kpis:
         rows.append(("Wear of batteries", f"{_money(kpis['battery_wear_cost'])} {money}", "not billed"))
     return rows
+
+
+def _print_uses(result: Result) -> None:
+    """Where the electricity of the homes went, the largest uses first."""
+    uses = result.uses_kwh.dropna(how="all")
+    if not len(uses.columns):
+        return
+    kwh, homes = uses.sum(), len(uses)
+    shown = kwh.iloc[:_MOST_USES]
+    rows = [(str(name), float(amount)) for name, amount in shown.items()]
+    if len(kwh) > len(shown):
+        rows.append((f"{len(kwh) - len(shown)} others", float(kwh.iloc[_MOST_USES:].sum())))
+    whose = f"{homes} homes, kWh" if homes > 1 else "kWh"
+    _out.print(f"\nWhere the electricity went: {whose}", style="dim", highlight=False)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(justify="right", style="dim")
+    for name, amount in rows:
+        table.add_row(escape(name), f"{amount:,.0f}", _percent(amount, float(kwh.sum())))
+    _out.print(table)
 
 
 def _network_rows(result: Result) -> list[tuple[str, str, str]]:

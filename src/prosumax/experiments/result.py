@@ -67,10 +67,14 @@ class Result:
             units = "kg/kWh" if name == "carbon_kg" else f"{currency}/kWh"
             series[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
         coordinates: dict[str, Any] = {}
+        uses = self.uses_kwh
+        if len(uses.columns):
+            series["use_kwh"] = (("home", "use"), uses.to_numpy(), {"units": "kWh", "long_name": "energy by use"})
+            coordinates["use"] = list(uses.columns)
         if record.grid is not None and self.profiles.feeder is not None:
             series |= _network_series(record.grid, self.scenario.network.flow)
             feeder = self.profiles.feeder
-            coordinates = {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
+            coordinates |= {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
         clock = {
             "time": self.profiles.index.tz_localize(None).to_numpy(),
             "local_time": (("time",), self.profiles.local.tz_localize(None).to_numpy()),
@@ -82,10 +86,25 @@ class Result:
 
     def to_frame(self) -> "pd.DataFrame":
         """The per-home time series as one long pandas table with `time`, `local_time` and `home` columns."""
-        # Without buses and branches, or the table would have a row for every combination.
-        series = self.timeseries.drop_dims([dim for dim in ("bus", "branch") if dim in self.timeseries.dims])
+        # Without buses, branches and uses, or the table would have a row for every combination.
+        others = [dim for dim in ("bus", "branch", "use") if dim in self.timeseries.dims]
+        series = self.timeseries.drop_dims(others)
         per_home = series.drop_vars([name for name in series if "home" not in series[name].dims])
         return per_home.to_dataframe().reset_index()
+
+    @cached_property
+    def uses_kwh(self) -> "pd.DataFrame":
+        """What each home used electricity for, kWh over the period: a row per home, a column per use, largest first.
+
+        Homes whose load comes from a meter or a table have no uses; their rows are empty (NaN).
+        """
+        import pandas as pd
+
+        names = [home.name for home in self.scenario.homes]
+        table = pd.DataFrame([home["uses_kwh"] for home in self.households], index=names, dtype=np.float64)
+        known = table.notna().any(axis=1)
+        table.loc[known] = table.loc[known].fillna(0.0)
+        return table[table.sum().sort_values(ascending=False, kind="stable").index]
 
     @cached_property
     def trades(self) -> "pd.DataFrame":

@@ -64,6 +64,7 @@ def summarise(
             **{name: _number(values[number]) for name, values in of_devices.items()},
             "mean_monthly_peak_kw": float(year.mean_peak_kw[number]),
             "reputation": float(record.reputation[-1, number]),
+            "uses_kwh": profiles.uses_kwh[number] if profiles.uses_kwh else {},
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
                 "vat": float(bill.vat[number] + (gross - 1) * fees[number]),

@@ -7,6 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 PERSONS: Mapping[str, float] = {
+    "single": 1,
+    "night_shifts": 2,
     "couple": 2,
     "family": 4,
     "family_with_teenagers": 4,

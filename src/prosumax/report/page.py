@@ -45,6 +45,7 @@ def write_report(result: Result, path: str | Path) -> None:
         receivers=tables.receivers_table(result),
         bill_lines=bill_lines(result),
         payments=payments_table(result),
+        uses=tables.uses_table(result),
         wires=feeder_section(result),
         beside=[chart for chart in charts if chart.id.startswith("feeder-")],
         facts={"The market": curious.market_facts(result), "Who gains": curious.fairness_facts(result)},

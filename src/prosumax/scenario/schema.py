@@ -10,6 +10,16 @@ from prosumax.scenario._model import Fraction, Model, NonNegative, PositiveFract
 from prosumax.scenario.devices import Ageing, Appliance, Car, HeatPump
 from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
+from prosumax.scenario.generators import (
+    Antgen,
+    Schedule,
+    SimBench,
+    SimBenchSolar,
+    SyntheticLoad,
+    SyntheticSky,
+    SyntheticSolar,
+    Weather,
+)
 from prosumax.scenario.marlem import MarlemLoad, MarlemSolar
 from prosumax.scenario.network import Network
 from prosumax.scenario.sources import CityLearn, Table, Values
@@ -60,27 +70,9 @@ class Location(Model):
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
 
 
-class SyntheticLoad(Model):
-    """A generated household, see `prosumax.profiles.synthetic_load_kwh`."""
-
-    source: Literal["synthetic"]
-    lifestyle: Literal["couple", "family", "family_with_teenagers", "students", "home_business", "retired"]
-    annual_kwh: Annotated[float, Field(gt=0, le=200_000)] | None = None
-    """Scales the year; without it the lifestyle's mean, spread between homes."""
-
-
 class _Roof(Model):
     peak_kw: Annotated[float, Field(gt=0)]
     """Installed power at standard test conditions, kWp."""
-
-
-class SyntheticSolar(_Roof):
-    """A roof under the scenario's sky, computed with pvlib."""
-
-    source: Literal["synthetic"]
-    tilt_deg: Annotated[float, Field(ge=0, le=90)] = 35.0
-    azimuth_deg: Annotated[float, Field(ge=0, le=360)] = 180.0
-    """Compass direction the roof faces; 180 is south."""
 
 
 class CityLearnSolar(CityLearn, _Roof):
@@ -142,9 +134,15 @@ class Home(Model):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    load: Annotated[SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad, Discriminator("source")]
+    load: Annotated[
+        SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad | Antgen | SimBench | Schedule,
+        Discriminator("source"),
+    ]
     solar: (
-        Annotated[SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values | MahtmSolar, Discriminator("source")]
+        Annotated[
+            SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values | MahtmSolar | SimBenchSolar,
+            Discriminator("source"),
+        ]
         | None
     ) = None
     battery: Battery | None = None
@@ -215,6 +213,8 @@ class Scenario(Model):
     period: Period
     location: Location | None = None
     """Needed for synthetic solar."""
+    weather: Weather = SyntheticSky()
+    """Over synthetic roofs."""
     homes: Annotated[list[Home], Field(min_length=1)]
     tariff: Tariff
     market: Market = Market()
