@@ -5,6 +5,7 @@ what was best on validation days, `curves.csv` how it went, `result.json` how th
 """
 
 import csv
+import importlib.util
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,7 @@ from prosumax.learning import Figures, Game, Part, Schedule, Trainer, TrainState
 from prosumax.learning.evaluation import Account, Split, between, fixed, play, split
 from prosumax.learning.scripted import script
 from prosumax.learning.storage import load_tree, save_tree
+from prosumax.optimum import cost_alone, cost_together, plan_alone, plan_together, pose
 from prosumax.scenario import Scenario, load_scenario
 
 _CHUNKS = 50  # a training run is looked at about so often
@@ -365,10 +367,17 @@ def _p2p(days: Account) -> Array:
     return local / jnp.maximum(local + days.grid_in.sum() + days.grid_out.sum(), 1e-9)
 
 
-def figures_of(days: Account) -> dict[str, Array]:
-    """Key figures of played episodes [day, home]: means per episode, of the whole community unless it says home."""
+def figures_of(days: Account, carbon_price: float = 0.0) -> dict[str, Array]:
+    """Key figures of played episodes [day, home]: means per episode, of the whole community unless it says home.
+
+    Arguments:
+        days: from `play`.
+        carbon_price: per kg, of the scenario's objective.
+    """
+    priced = carbon_price * jnp.nan_to_num(days.carbon) if carbon_price else 0.0
     return {
         "reward": days.reward.mean(),
+        "objective": (days.bill + priced).sum(-1).mean(),
         "cost": days.bill.sum(-1).mean(),
         "carbon_kg": days.carbon.sum(-1).mean(),
         "welfare": days.surplus.sum(-1).mean(),
@@ -380,6 +389,7 @@ def figures_of(days: Account) -> dict[str, Array]:
 
 FIGURES = {
     "reward": "Reward per home and episode",
+    "objective": "Bills and priced carbon per episode",
     "cost": "All bills per episode",
     "carbon_kg": "Emissions per episode, kg",
     "welfare": "Gains from local trade per episode",
@@ -391,7 +401,7 @@ FIGURES = {
 
 
 def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """The test days, played by what was learned and by rules: player -> figure -> values [seed].
+    """The test days, played by what was learned and by rules, and their optimum: player -> figure -> values [seed].
 
     Arguments:
         stage: with the days.
@@ -403,7 +413,8 @@ def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, dict[str, NDArra
 
     def judged(game: Game) -> Any:
         def one(states: Any, key: Array, params: EnvParams) -> dict[str, Array]:
-            return figures_of(play(game, states, stage.schedule.last[: len(states)], params, first, key))
+            days = play(game, states, stage.schedule.last[: len(states)], params, first, key)
+            return figures_of(days, stage.scenario.objective.carbon_price_per_kg)
 
         return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
 
@@ -412,7 +423,27 @@ def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, dict[str, NDArra
     for name in baselines(stage.env):
         ruled = Game(game.env, (), (script(stage.env, homes, name, "baseline"),), np.arange(len(homes)))
         found[name] = judged(ruled)((), keys, stage.env.params)
-    return {who: {n: np.asarray(v, np.float64) for n, v in figures.items()} for who, figures in found.items()}
+    players = {who: {n: np.asarray(v, np.float64) for n, v in figures.items()} for who, figures in found.items()}
+    return players | optima(stage, stage.days.test)
+
+
+def optima(stage: Stage, first: NDArray[np.int64]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """What the two optima would pay on some days: `objective` only, since they trade on no market.
+
+    Empty where the solver is not installed. Network fees are no part of it.
+
+    Arguments:
+        stage: with the environment.
+        first: first steps of the episodes.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("linopy", "highspy")):
+        return {}
+    steps, whole = stage.env.config.steps, pose(stage.scenario, stage.profiles, stage.env.params.community)
+    problems = [whole.between(int(at), int(at) + steps) for at in first]
+    alone = [float(cost_alone(one, plan_alone(one).net_kwh).sum()) for one in problems]
+    together = [cost_together(one, plan_together(one).net_kwh) for one in problems]
+    values = {"optimal": np.mean(alone), "community-optimal": np.mean(together)}
+    return {name: {"objective": np.full(stage.plan.seeds, value)} for name, value in values.items()}
 
 
 def baselines(env: CommunityEnv) -> tuple[str, ...]:

@@ -24,11 +24,13 @@ class RuleScript(NamedTuple):
         homes: their numbers.
         rule: all homes at once; the others' part is not used.
         levels: powers to choose from; None for any.
+        reach: of the outermost level.
     """
 
     homes: tuple[int, ...]
     rule: Rule
     levels: int | None
+    reach: float = 1.0
 
     def begin(self, params: EnvParams, key: PRNGKeyArray) -> Any:
         """Rules remember nothing."""
@@ -46,7 +48,7 @@ class RuleScript(NamedTuple):
         share = jnp.clip(asked.battery_kw / jnp.where(most > 0, most, 1.0), -1.0, 1.0)[jnp.array(self.homes)]
         if self.levels is None:
             return Action(share[:, None], jnp.zeros((len(self.homes), 0), jnp.int32)), ()
-        level = jnp.round((share + 1.0) / 2.0 * (self.levels - 1)).astype(jnp.int32)
+        level = jnp.round((share / self.reach + 1.0) / 2.0 * (self.levels - 1)).astype(jnp.int32)
         return Action(jnp.zeros((len(self.homes), 0)), level[:, None]), ()
 
     def after(self, params: EnvParams, state: EnvState, memory: Any, sent: Any, step: TimeStep) -> Any:
@@ -98,4 +100,4 @@ def script(env: CommunityEnv, homes: tuple[int, ...], policy: str, where: str) -
         return BidScript(homes, bidders.get(_UNDER_BIDS.get(policy, policy), where))
     if policy in planners:
         raise InputError(where, f"{policy!r} plans before the run", "Name a rule, as `prosumax policies` lists them.")
-    return RuleScript(homes, policies.get(policy, where), env.config.levels)
+    return RuleScript(homes, policies.get(policy, where), env.config.levels, env.config.reach)
