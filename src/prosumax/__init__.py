@@ -11,7 +11,7 @@ from prosumax.batching import vmap
 from prosumax.community import Community, build
 from prosumax.env import CommunityEnv, make
 from prosumax.errors import InputError
-from prosumax.experiments import Result, compare, run
+from prosumax.experiments import Result, Training, compare, run, train
 from prosumax.scenario import Scenario, load_scenario
 
 __all__ = [
@@ -20,10 +20,12 @@ __all__ = [
     "InputError",
     "Result",
     "Scenario",
+    "Training",
     "build",
     "compare",
     "load_scenario",
     "make",
     "run",
     "vmap",
+    "train",
 ]

@@ -17,6 +17,7 @@ from prosumax.scenario.generators import (
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
 from prosumax.scenario.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import GENERATED, Network, Operator
+from prosumax.scenario.population import Members
 from prosumax.scenario.schema import Battery, CityLearnSolar, Curve, Home, Market, Period, Scenario
 from prosumax.scenario.sources import CityLearn, Table, Values
 from prosumax.scenario.tariff import NAMES, DayAhead, Price, Tariff, TimeOfUse, parts, total
@@ -46,6 +47,7 @@ __all__ = [
     "MahtmLoad",
     "MahtmSolar",
     "Market",
+    "Members",
     "MarlemLoad",
     "MarlemPrice",
     "MarlemSolar",

@@ -22,6 +22,7 @@ from prosumax.scenario.generators import (
 )
 from prosumax.scenario.marlem import MarlemLoad, MarlemSolar
 from prosumax.scenario.network import Network
+from prosumax.scenario.population import Members
 from prosumax.scenario.sources import CityLearn, Table, Values
 from prosumax.scenario.tariff import Tariff, TimeOfUse
 
@@ -227,6 +228,8 @@ class Scenario(Model):
     environment: Environment = Environment()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
+    population: list[Members] = []
+    """Who learns when the community is trained; homes that no entry names follow their policy."""
 
     @field_validator("homes")
     @classmethod
@@ -246,6 +249,17 @@ class Scenario(Model):
                 raise ValueError(f"market.{field} must name every home once; {odd!r} is missing or unknown")
             if named is not None and len(named) != len(homes):
                 raise ValueError(f"market.{field} names a home twice")
+        return self
+
+    @model_validator(mode="after")
+    def _population_names_homes(self) -> "Scenario":
+        named = [name for part in self.population if part.homes != "others" for name in part.homes]
+        unknown = sorted(set(named) - {home.name for home in self.homes})
+        if unknown:
+            raise ValueError(f"population names {unknown[0]!r}, and there is no such home")
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice or sum(part.homes == "others" for part in self.population) > 1:
+            raise ValueError(f"population names {twice[0]!r} twice" if twice else "population says `others` twice")
         return self
 
     @model_validator(mode="after")
