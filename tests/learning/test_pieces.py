@@ -84,7 +84,7 @@ def test_probabilities_of_all_actions_add_up_to_one():
         for second in range(1, 4):
             choices = jnp.broadcast_to(jnp.array([first, second]), (len(grid), 2))
             numbers = jnp.stack([jnp.asarray(grid, jnp.float32), jnp.zeros(len(grid))], axis=1)
-            log_prob = distributions.log_prob(policy, Action(numbers, choices))
+            log_prob = jax.vmap(distributions.log_prob, in_axes=(None, 0))(policy, Action(numbers, choices))
             squashed_density = np.exp(np.asarray(log_prob, np.float64)) / np.cosh(grid) ** 2
             total += np.trapezoid(squashed_density, grid)
     assert total == pytest.approx(1.0, abs=1e-3)  # float32 sums of 20,000 terms
