@@ -15,6 +15,7 @@ from prosumax.env import TimeStep
 class ProbeConfig:
     control: str = "dispatch"
     levels: int | None = 3
+    slots: tuple[str, ...] = ("battery",)
     steps: int = 1
 
 
