@@ -95,13 +95,16 @@ class Estimate(NamedTuple):
     """A figure of a variant over the seeds.
 
     Attributes:
-        mean, deviation: over the seeds; the deviation is the sample's.
+        seeds: in how many it means something; all that follows is of these.
+        mean, deviation: over the seeds; the deviation is the sample's, NaN of a single one.
         low, high: 95 % interval of the mean (Student's t).
-        difference: mean difference from the variant it is compared with, pair by pair; None for the very first.
+        difference: mean difference from the variant it is compared with, over the seeds in which both mean something;
+            None for the very first.
         p: of that difference, Wilcoxon signed-rank test, two-sided; 1 where all pairs are equal.
         p_corrected: after Holm 1979, for all comparisons of the study.
     """
 
+    seeds: int
     mean: float
     deviation: float
     low: float
@@ -222,11 +225,8 @@ def references(variants: Sequence[Variant]) -> list[int | None]:
 def _estimates(
     values: NDArray[np.float64], names: Sequence[str], against: Sequence[int | None]
 ) -> list[dict[str, Estimate]]:
-    """Means and comparisons; `values` is [variant, figure, seed]."""
-    seeds = values.shape[-1]
-    mean, deviation = values.mean(-1), values.std(-1, ddof=1)
-    half = deviation / np.sqrt(seeds) * stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1)
-    p = np.full(mean.shape, np.nan)
+    """Means and comparisons; `values` is [variant, figure, seed], NaN where a figure means nothing."""
+    p = np.full(values.shape[:2], np.nan)
     for at, reference in enumerate(against):
         if reference is not None:
             p[at] = [paired_p(new, old) for new, old in zip(values[at], values[reference], strict=True)]
@@ -236,23 +236,37 @@ def _estimates(
         reference = against[at]
         compared: tuple[float | None, float | None, float | None] = (None, None, None)
         if reference is not None:
-            compared = (float(mean[at, row] - mean[reference, row]), float(p[at, row]), float(corrected[at, row]))
-        centre, reach = float(mean[at, row]), float(half[at, row])
-        return Estimate(centre, float(deviation[at, row]), centre - reach, centre + reach, *compared)
+            difference = values[at, row] - values[reference, row]
+            compared = (_spread(difference)[1], float(p[at, row]), float(corrected[at, row]))
+        return Estimate(*_spread(values[at, row]), *compared)
 
     return [{name: one(at, row) for row, name in enumerate(names)} for at in range(len(values))]
+
+
+def _spread(values: NDArray[np.float64]) -> tuple[int, float, float, float, float]:
+    """Number, mean, deviation and interval of what is finite."""
+    known = values[np.isfinite(values)]
+    count, nan = len(known), float("nan")
+    if count < 2:
+        return count, float(known[0]) if count else nan, nan, nan, nan
+    mean, deviation = float(known.mean()), float(known.std(ddof=1))
+    half = deviation / np.sqrt(count) * float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    return count, mean, deviation, mean - half, mean + half
 
 
 def paired_p(new: NDArray[np.float64], old: NDArray[np.float64]) -> float:
     """How likely differences at least this one-sided are by chance: Wilcoxon signed-rank test, two-sided.
 
-    Differences that single precision explains count as none; without any other the answer is 1. NaN if a figure is.
+    Differences that single precision explains count as none; without any other the answer is 1. Seeds in which either
+    means nothing are left out; NaN without any other.
 
     Arguments:
         new, old: a figure of two variants over the same seeds [seed].
     """
-    if not (np.isfinite(new).all() and np.isfinite(old).all()):
+    both = np.isfinite(new) & np.isfinite(old)
+    if not both.any():
         return float("nan")
+    new, old = new[both], old[both]
     difference = new - old
     size = np.maximum(np.abs(new), np.abs(old)).max()
     difference = np.where(np.abs(difference) <= _ROUNDING * size, 0.0, difference)
