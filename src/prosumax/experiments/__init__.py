@@ -7,13 +7,16 @@ from prosumax.experiments.run import compare, run
 from prosumax.experiments.store import check_folder, free_folder, save, save_comparison, save_study, to_json
 from prosumax.experiments.study import StudyResult, run_study, studies
 from prosumax.experiments.study_table import grids, legend, study_to_json
+from prosumax.experiments.trace import Pairs, Trace
 
 from prosumax.experiments import marlem_bids, marlem_studies  # isort: skip (importing them registers their studies)
 
 __all__ = [
+    "Pairs",
     "Properties",
     "Result",
     "StudyResult",
+    "Trace",
     "check_folder",
     "compare",
     "free_folder",

@@ -8,6 +8,7 @@ import numpy as np
 
 from prosumax import metrics
 from prosumax.experiments.simulate import Trajectory
+from prosumax.experiments.trace import Trace, make_trace
 from prosumax.inputs import Profiles
 from prosumax.scenario import Scenario
 
@@ -82,6 +83,11 @@ class Result:
         series = self.timeseries.drop_dims([dim for dim in ("bus", "branch") if dim in self.timeseries.dims])
         per_home = series.drop_vars([name for name in series if "home" not in series[name].dims])
         return per_home.to_dataframe().reset_index()
+
+    @cached_property
+    def trace(self) -> Trace:
+        """What analytics look at."""
+        return make_trace(self.scenario, self.profiles, self.trajectory.record)
 
     @cached_property
     def trades(self) -> "pd.DataFrame":

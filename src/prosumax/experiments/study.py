@@ -7,7 +7,7 @@ of a variant run at once (`vmap`). Variants share their seeds, so they are compa
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from prosumax.errors import InputError
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import Trajectory, rollout, use_compilation_cache
 from prosumax.experiments.summary import summarise
+from prosumax.experiments.trace import Trace
 from prosumax.inputs import Profiles
 from prosumax.network.routes import TablePaths
 from prosumax.registry import Registry
@@ -59,13 +60,21 @@ class Figure(NamedTuple):
 
     Attributes:
         title: with its unit.
-        read: takes it from a run (a `Result`, or what the study's `batch` gives); NaN where it means nothing.
+        read: takes it from a run (a `Result`, or a `Run` of the study's `batch`); NaN where it means nothing.
         digits: behind the point.
     """
 
     title: str
     read: Callable[[Any], float]
     digits: int = 1
+
+
+class Run(Protocol):
+    """What a study runs: a `Result`, or what its own `batch` makes."""
+
+    @property
+    def trace(self) -> Trace:
+        """What analytics look at."""
 
 
 class Study(NamedTuple):
@@ -84,7 +93,7 @@ class Study(NamedTuple):
     draw: Callable[[Mapping[str, Any], int], Drawn] | None
     figures: Mapping[str, Figure]
     notes: tuple[str, ...] = ()
-    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Any]] | None = None
+    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Run]] | None = None
 
 
 studies: Registry[Study] = Registry("study")
@@ -128,12 +137,14 @@ class StudyResult:
         study: what was run.
         seeds: of the communities.
         values: figure of every variant and seed [variant, figure, seed].
+        traces: what analytics look at, of every variant and seed [variant][seed].
     """
 
     name: str
     study: Study
     seeds: tuple[int, ...]
     values: NDArray[np.float64]
+    traces: tuple[tuple[Trace, ...], ...] = ()
 
     @cached_property
     def estimates(self) -> list[dict[str, Estimate]]:
@@ -158,15 +169,16 @@ def run_study(
     if seeds < 2:
         raise InputError("--seeds", f"is {seeds}", "A spread needs at least 2; 20 or more say something.")
     numbers = tuple(range(seeds))
-    values = []
+    values, traces = [], []
     for position, variant in enumerate(study.variants):
         on_stage(f"{variant.group}: {variant.name}, {seeds} seeds", position / len(study.variants))
         runs = _runs(study, variant, numbers)
         values.append([[float(figure.read(run)) for run in runs] for figure in study.figures.values()])
-    return StudyResult(name, study, numbers, np.array(values))
+        traces.append(tuple(run.trace for run in runs))
+    return StudyResult(name, study, numbers, np.array(values), tuple(traces))
 
 
-def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Any]:
+def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Run]:
     if study.batch is not None:
         return study.batch(variant.settings, seeds)
     assert study.draw is not None
