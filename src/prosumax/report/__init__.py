@@ -14,9 +14,9 @@ Analytics are functions from runs to figures, for pages of your own (docs/analyt
     >>> write_charts([price_distribution(runs), trade_network(runs), dashboard(runs, "economy")], "mine.html", "Mine")
 """
 
+from prosumax.report.activity_map import activity_map
 from prosumax.report.day_curves import Dashboard, dashboard, day_curve
 from prosumax.report.distributions import price_distribution, volume_distribution
-from prosumax.report.feeder_map import activity_map
 from prosumax.report.figure import Chart
 from prosumax.report.gains import GAIN_COLUMNS, gain_note, gain_rows
 from prosumax.report.measures import BOARDS, MEASURES, study_runs, traces

@@ -15,6 +15,7 @@ from prosumax.report.style import LINES, Option, base, category_axis, value_axis
 HOURS = [f"{hour:02}:00" for hour in range(24)]
 _PANEL_PX = 230
 _DECIMALS = 5  # in the page
+_TOLD = 3  # runs that a sentence can name one by one
 
 
 class Dashboard(NamedTuple):
@@ -129,7 +130,7 @@ def _option(curves: dict[str, Values], name: str) -> Option:
     frame["media"][1]["option"] = {"xAxis": {"axisLabel": {"customValues": ticks}}}
     frame["baseOption"] |= {
         "xAxis": category_axis([HOURS[at] for at in hours], ticks, boundaryGap=len(hours) == 1),
-        "yAxis": value_axis(name, splitNumber=4, scale=_far_from_zero(curves)),
+        "yAxis": value_axis(name, splitNumber=4, scale=_far_from_zero(curves), minInterval=_finest(curves)),
         "series": [
             {
                 "type": "line",
@@ -157,6 +158,12 @@ def _far_from_zero(curves: dict[str, Values]) -> bool:
     return bool(len(values)) and float(np.ptp(values)) < 0.5 * float(np.abs(values).min())
 
 
+def _finest(curves: dict[str, Values]) -> float:
+    """Ticks closer than their labels can tell would all look the same."""
+    highest = max((float(np.nanmax(np.abs(v))) for v in curves.values() if np.isfinite(v).any()), default=0.0)
+    return 0.01 if highest >= 1 else 0.0001
+
+
 def _key(runs: Runs) -> list[tuple[str, str]]:
     names = list(runs)[: len(LINES)]
     return [(f"curve-{at}", name) for at, name in enumerate(names)] if len(runs) > 1 else []
@@ -168,6 +175,14 @@ def _sentence(runs: Runs, what: Measure, curves: dict[str, Values]) -> str:
     if len(runs) > 1:
         seeds = max(len(each) for each in runs.values())
         told = [f"{name} {_with_spread(per_seed(each, what), what)}" for name, each in runs.items()]
+        if len(told) > _TOLD:
+            totals = {name: overall(each, what) for name, each in runs.items()}
+            known = {name: total for name, total in totals.items() if math.isfinite(total)}
+            if not known:
+                return "It means nothing here."
+            ends = [end(known, key=known.__getitem__) for end in (min, max)]
+            low, high = (f"{_text(known[name], what.digits)} ({name})" for name in ends)
+            return f"Over the whole period between {low} and {high} {shown}."
         spread = f" (mean ± standard deviation over {seeds} seeds)" if seeds > 1 else ""
         return f"Over the whole period, {shown}: {words.joined(told)}{spread}."
     ((_, seeds_of),), ((_, values),) = runs.items(), curves.items()

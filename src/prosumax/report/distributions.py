@@ -10,8 +10,9 @@ from prosumax.report.measures import Runs
 from prosumax.report.series import Values
 from prosumax.report.style import FAINT, INK, LINES, LOOKS, Option, base, nice_axis, value_axis
 
-_BINS = 24
+_BINS = 25  # odd, so that a single value stands in the middle of a bin
 _POINTS = 121
+_TOLD = 3  # runs that a sentence can name one by one
 _DUST_KWH = 1e-5  # less than this in a step is what single precision leaves, and has no price
 _SHARE = "% of the steps with trade"
 
@@ -94,7 +95,8 @@ def _distribution(
         return Chart(id, title, "Neighbours do not trade with each other.", option, unit, 120)
     low, high = (float(end([end(values) for values in some.values()])) for end in (min, max))
     pad = max(0.04 * (high - low), 0.02 * abs(high), 1e-6)
-    edges = np.linspace(low - pad, high + pad, _BINS + 1)
+    # No volume is negative, and a price seldom is.
+    edges = np.linspace(max(low - pad, 0.0) if low >= 0 else low - pad, high + pad, _BINS + 1)
     width = float(edges[1] - edges[0])
     at = np.linspace(edges[0], edges[-1], _POINTS)
     curves = {
@@ -181,6 +183,7 @@ def _marks(values: Values) -> Option:
     return {
         "symbol": "none",
         "silent": True,
+        "precision": 6,
         "data": marks,
         "label": {"color": INK, "fontSize": 13, "align": "left"},
         "lineStyle": {"color": INK, "width": 1.5, "type": [6, 5]},
@@ -188,16 +191,29 @@ def _marks(values: Values) -> Option:
 
 
 def _summary(samples: dict[str, Values], unit: str, digits: int) -> str:
-    told = [
-        f"{name + ': ' if len(samples) > 1 else ''}mean {words.number(float(values.mean()), digits)},"
-        f" median {words.number(float(np.median(values)), digits)}"
-        for name, values in samples.items()
-        if len(values)
-    ]
+    some = {name: values for name, values in samples.items() if len(values)}
+    if len(samples) == 1:
+        (values,) = some.values()
+        said = f"Mean {_number(values.mean(), digits)}, median {_number(np.median(values), digits)} {unit}."
+    elif len(samples) <= _TOLD:
+        told = [
+            f"{name}: mean {_number(values.mean(), digits)}, median {_number(np.median(values), digits)}"
+            for name, values in some.items()
+        ]
+        said = f"{'; '.join(told)} ({unit})."
+    else:
+        means = {name: float(values.mean()) for name, values in some.items()}
+        ends = [
+            f"{_number(means[name], digits)} ({name})"
+            for name in (min(means, key=means.__getitem__), max(means, key=means.__getitem__))
+        ]
+        said = f"Means lie between {ends[0]} and {ends[1]} {unit}."
     silent = [name for name, values in samples.items() if not len(values)]
-    said = f"{'; '.join(told)}"
-    said = f"{said[:1].upper()}{said[1:]} {unit}." if len(samples) == 1 else f"{said} ({unit})."
     return said + (f" No trade: {words.joined(silent)}." if silent else "")
+
+
+def _number(value: Any, digits: int) -> str:
+    return words.number(float(value), digits)
 
 
 def _table(runs: Runs, samples: dict[str, Values], unit: str, digits: int) -> Table:

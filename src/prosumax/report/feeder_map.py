@@ -10,7 +10,7 @@ from prosumax.experiments import Result
 from prosumax.report import words
 from prosumax.report.feeder_activity import ACTIVITIES, activity_key, activity_series, traded_at
 from prosumax.report.figure import Chart, Choice, Table
-from prosumax.report.series import Extremes, Wires, extremes, wires
+from prosumax.report.series import Extremes, Wires, extremes
 from prosumax.report.style import INK, LOADS, NOT_RATED, VOLTS, Option, base
 
 TRADE = "where trade happens, and mean loading"
@@ -136,29 +136,6 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
         table=_table(wired, loading),
         choices=choices,
         note=_note(wired),
-    )
-
-
-def activity_map(result: Result) -> Chart | None:
-    """The map of the network with trading activity to begin with: the more traded at a bus, the darker.
-
-    None without a network, without local trade, or where the power flow found no solution.
-
-    Source: the MARLEM paper, section 3.8.
-    """
-    wired = wires(result)
-    if wired is None or not len(wired.steps):
-        return None
-    chart = feeder_map(result, wired)
-    if chart.choices[-1].name != TRADE:
-        return None
-    *rest, trade = chart.choices
-    series = [
-        part | change for part, change in zip(chart.option["baseOption"]["series"], trade.patch["series"], strict=True)
-    ]
-    option = {**chart.option, "baseOption": {**chart.option["baseOption"], "series": series}}
-    return chart._replace(
-        id="activity", title="Where trade happens", option=option, choices=[trade, *rest], key=trade.key
     )
 
 

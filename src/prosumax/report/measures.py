@@ -46,7 +46,7 @@ class Measure(NamedTuple):
     below: Callable[[Trace], Values]
     meaning: str
     factor: float = 1.0
-    digits: int = 1
+    digits: int = 2
 
 
 def _hours(trace: Trace) -> Values:
