@@ -236,7 +236,12 @@ def test_the_command_prints_and_writes(command, tmp_path, short_study):
     assert code == 0, err
     for word in ("permissive", "dynamic", "Fees paid", "±", "2 seeds"):
         assert word in out
-    assert {file.name for file in (tmp_path / "found").iterdir()} == {"study.json", "table.csv", "table.md"}
+    assert {file.name for file in (tmp_path / "found").iterdir()} == {
+        "study.json",
+        "table.csv",
+        "table.md",
+        "report.html",
+    }
     content = json.loads((tmp_path / "found" / "study.json").read_text())
     assert len(content["variants"]) == 4 and len(content["variants"][0]["figures"]["cost"]["by_seed"]) == 2
     code, out, _ = command("study", "marlem-dso", "--seeds", "2", "--json")

@@ -171,21 +171,18 @@ def _bars(edges: Values, share: Values) -> Option:
 
 
 def _marks(values: Values) -> Option:
-    """Mean and median, one label above the other so that they never cover each other."""
-    ends = {"mean": float(values.mean()), "median": float(np.median(values))}
-    marks: list[Any] = [
-        {
-            "xAxis": value,
-            "label": {"formatter": name, "position": "insideEndTop", "distance": [4, 4 + 18 * row], "rotate": 0},
-        }
-        for row, (name, value) in enumerate(ends.items())
-    ]
+    """Mean and median, labels along their lines on the outer sides so that they never cover each other."""
+    ends = sorted([(float(values.mean()), "mean"), (float(np.median(values)), "median")])
+    sides = ("insideEndTop", "insideEndBottom")
     return {
         "symbol": "none",
         "silent": True,
         "precision": 6,
-        "data": marks,
-        "label": {"color": INK, "fontSize": 13, "align": "left"},
+        "data": [
+            {"xAxis": value, "label": {"formatter": name, "position": side}}
+            for (value, name), side in zip(ends, sides, strict=True)
+        ],
+        "label": {"color": INK, "fontSize": 13},
         "lineStyle": {"color": INK, "width": 1.5, "type": [6, 5]},
     }
 
