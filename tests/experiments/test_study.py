@@ -174,6 +174,26 @@ def test_estimates_by_hand():
     assert second.difference == pytest.approx(5) and second.p == pytest.approx(2 / 2**6) and second.differs
 
 
+def test_a_seed_without_a_figure_leaves_the_others():
+    values = np.array([[[1.0, 2.0, 4.0, np.nan]], [[2.0, np.nan, 7.0, 5.0]], [[np.nan, 3.0, np.nan, np.nan]]])
+    first, second, third = (row["a"] for row in study._estimates(values, ["a"], [None, 0, 0]))
+    assert first.seeds == 3 and first.mean == pytest.approx(7 / 3) and first.deviation == pytest.approx((7 / 3) ** 0.5)
+    # Student's t with 2 degrees of freedom: 4.302653 (tables).
+    assert first.high - first.mean == pytest.approx(4.302653 * (7 / 9) ** 0.5, rel=1e-6)
+    assert (second.seeds, second.difference) == (3, pytest.approx(2.0))  # of the two seeds that have both: 1 and 3
+    assert (third.seeds, third.mean, third.difference) == (1, 3.0, pytest.approx(1.0)) and np.isnan(third.deviation)
+    old, new = np.array([1.0, 2.0, 3.0, np.nan]), np.array([2.0, 4.0, np.nan, 1.0])
+    assert study.paired_p(new, old) == pytest.approx(stats.wilcoxon([1.0, 2.0]).pvalue)
+
+
+def test_a_cell_says_how_many_seeds_it_is_of():
+    result = small_result()
+    result.values[0, 0, 0] = np.nan
+    (table,) = study_table.grids(result)
+    assert table.rows[0][1].endswith("(n = 5)") and "n = k" in study_table.legend(result)
+    assert "n = k" not in study_table.legend(small_result())
+
+
 def test_tables_say_what_was_found():
     result = small_result()
     (table,) = study_table.grids(result)
@@ -216,7 +236,12 @@ def test_the_command_prints_and_writes(command, tmp_path, short_study):
     assert code == 0, err
     for word in ("permissive", "dynamic", "Fees paid", "±", "2 seeds"):
         assert word in out
-    assert {file.name for file in (tmp_path / "found").iterdir()} == {"study.json", "table.csv", "table.md"}
+    assert {file.name for file in (tmp_path / "found").iterdir()} == {
+        "study.json",
+        "table.csv",
+        "table.md",
+        "report.html",
+    }
     content = json.loads((tmp_path / "found" / "study.json").read_text())
     assert len(content["variants"]) == 4 and len(content["variants"][0]["figures"]["cost"]["by_seed"]) == 2
     code, out, _ = command("study", "marlem-dso", "--seeds", "2", "--json")

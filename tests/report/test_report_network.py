@@ -154,9 +154,10 @@ def test_the_map_has_every_line_and_bus_in_every_choice(tree: Result, charts: di
     assert feeder is not None
     parts = frame(chart)["series"]
     lines = [i for i, part in enumerate(parts) if part["type"] == "lines"]
-    homes, source = len(parts) - 1, len(parts) - 2
-    buses = range(len(lines) + 1, source)
-    assert len(chart.choices) == 3
+    source = [part["name"] for part in parts].index("source")
+    homes = source + 1
+    buses = [*range(len(lines) + 1, source), *range(homes + 1, len(parts))]
+    assert len(chart.choices) == 4
     for choice in chart.choices:
         changed = choice.patch["series"]
         assert sum(len(changed[i]["data"]) for i in lines) == len(feeder.branches.name)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from prosumax import experiments
+from prosumax import experiments, report
 from prosumax.experiments.run import OnStage
 
 _out = Console()
@@ -47,12 +47,16 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
             result = experiments.run_study(name, seeds, on_stage)
         folder = None
         if out is not None or not as_json:
-            folder = experiments.save_study(result, out or experiments.free_folder(name, Path("results")))
+            place = out or experiments.free_folder(name, Path("results"))
+            extras = {"report.html": lambda path: report.write_study(result, path)}
+            folder = experiments.save_study(result, place, extras)
         if as_json:
             typer.echo(json.dumps(experiments.study_to_json(result)))
             return
         _print_result(result)
-        _out.print(f"Written: {(folder or Path()).resolve()}", soft_wrap=True, highlight=False)
+        folder = (folder or Path()).resolve()
+        _out.print(f"Written: {folder}", soft_wrap=True, highlight=False)
+        _out.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 
     return study
 

@@ -7,6 +7,7 @@ from prosumax.experiments.run import compare, run
 from prosumax.experiments.store import check_folder, free_folder, load_bills, save, save_comparison, save_study, to_json
 from prosumax.experiments.study import StudyResult, run_study, studies
 from prosumax.experiments.study_table import grids, legend, study_to_json
+from prosumax.experiments.trace import Pairs, Trace
 from prosumax.experiments.trained import Evaluation, HomePolicy, evaluate, export_policy, load_policy
 from prosumax.experiments.training import Training, resume, train
 
@@ -23,6 +24,11 @@ __all__ = [
     "Result",
     "StudyResult",
     "Training",
+    "Pairs",
+    "Properties",
+    "Result",
+    "StudyResult",
+    "Trace",
     "check_folder",
     "compare",
     "evaluate",

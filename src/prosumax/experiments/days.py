@@ -15,7 +15,8 @@ from prosumax.community import Community, assemble
 from prosumax.env import CommunityEnv, EnvParams, Kpis, Record, env_config, env_params
 from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.experiments.study import Figure, stacked
-from prosumax.inputs import read_profiles
+from prosumax.experiments.trace import Trace, make_trace
+from prosumax.inputs import Profiles, read_profiles
 from prosumax.scenario import Scenario, load_scenario
 
 _CHARGE = 12  # what a seed is drawn for; profiles and networks have numbers of their own
@@ -32,6 +33,7 @@ class Day(NamedTuple):
         record: of each step.
         retail, feed_in: what the grid side asks and pays, per kWh [step].
         seconds: for this day, all days of the batch running at once; NaN unless it was asked for.
+        trace: what analytics look at.
     """
 
     reward: NDArray[np.float64]
@@ -40,6 +42,7 @@ class Day(NamedTuple):
     retail: NDArray[np.float64]
     feed_in: NDArray[np.float64]
     seconds: float
+    trace: Trace
 
 
 def days(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[Day]:
@@ -60,7 +63,8 @@ def days(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[Day]:
     if "homes" in own:
         base = _repeated(base, own["homes"])
     scenarios = [base.model_copy(update={"seed": seed}) for seed in seeds]
-    params = _params(scenarios)
+    profiles = [read_profiles(one) for one in scenarios]
+    params = _params(scenarios, profiles)
     # The names of the homes count for nothing here, and without them variants share a compiled program.
     config = replace(env_config(base), agents=tuple(str(number) for number in range(len(base.homes))))
     env, key = CommunityEnv(config, params), jax.random.key(0)
@@ -75,14 +79,15 @@ def days(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[Day]:
 
     def one(at: int) -> Day:
         reward, info = jax.tree.map(lambda leaf: leaf[at], found)
-        return Day(reward, info["kpis"], info["record"], tariff.energy[at], tariff.feed_in[at], seconds)
+        trace = make_trace(scenarios[at], profiles[at], info["record"])
+        return Day(reward, info["kpis"], info["record"], tariff.energy[at], tariff.feed_in[at], seconds, trace)
 
     return [one(at) for at in range(len(seeds))]
 
 
-def _params(scenarios: Sequence[Scenario]) -> EnvParams:
+def _params(scenarios: Sequence[Scenario], profiles: Sequence[Profiles]) -> EnvParams:
     """The parameters of all days, with a leading axis."""
-    communities = [_charged(assemble(one, read_profiles(one)), one.seed) for one in scenarios]
+    communities = [_charged(assemble(*one), one[0].seed) for one in zip(scenarios, profiles, strict=True)]
     rest = [env_params(*pair)._replace(community=None) for pair in zip(scenarios, communities, strict=True)]  # type: ignore[arg-type]
     together: EnvParams = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rest)
     return together._replace(community=stacked(communities))

@@ -8,6 +8,7 @@ import numpy as np
 
 from prosumax import metrics
 from prosumax.experiments.simulate import Trajectory
+from prosumax.experiments.trace import Trace, make_trace
 from prosumax.inputs import Profiles
 from prosumax.scenario import Scenario
 from prosumax.tariff import Statement
@@ -105,6 +106,10 @@ class Result:
         known = table.notna().any(axis=1)
         table.loc[known] = table.loc[known].fillna(0.0)
         return table[table.sum().sort_values(ascending=False, kind="stable").index]
+
+    def trace(self) -> Trace:
+        """What analytics look at."""
+        return make_trace(self.scenario, self.profiles, self.trajectory.record)
 
     @cached_property
     def trades(self) -> "pd.DataFrame":

@@ -25,7 +25,7 @@ _FILES: dict[Kind, tuple[str, ...]] = {
     "training": (
         *("training.json", "state.npz", "policies.npz", "curves.csv", "result.json", "report.html", "tensorboard"),
     ),
-    "study": ("study.json", "table.csv", "table.md"),
+    "study": ("study.json", "table.csv", "table.md", "report.html"),
 }
 """What a result of each kind may consist of; without the first file it is not complete."""
 
@@ -119,12 +119,14 @@ def save_comparison(results: Mapping[str, Result], folder: Path, extras: Extras 
     return folder
 
 
-def save_study(result: StudyResult, folder: Path) -> Path:
-    """Write `study.json` (single seeds included), `table.csv` (one row per variant and figure) and `table.md`."""
+def save_study(result: StudyResult, folder: Path, extras: Extras | None = None) -> Path:
+    """Write `study.json` (single seeds included), `table.csv` (a row per variant and figure), `table.md`, extras."""
     with _whole_folder(folder, "study") as fresh:
         (fresh / "study.json").write_text(json.dumps(study_to_json(result), indent=1), encoding="utf-8")
         (fresh / "table.csv").write_text(csv_text(result), encoding="utf-8")
         (fresh / "table.md").write_text(markdown(result), encoding="utf-8")
+        for name, write in (extras or {}).items():
+            write(fresh / name)
     return folder
 
 

@@ -7,7 +7,7 @@ of a variant run at once (`vmap`). Variants share their seeds, so they are compa
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from prosumax.errors import InputError
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import Trajectory, rollout, use_compilation_cache
 from prosumax.experiments.summary import summarise
+from prosumax.experiments.trace import Trace
 from prosumax.inputs import Profiles
 from prosumax.network.routes import TablePaths
 from prosumax.registry import Registry
@@ -59,13 +60,21 @@ class Figure(NamedTuple):
 
     Attributes:
         title: with its unit.
-        read: takes it from a run (a `Result`, or what the study's `batch` gives); NaN where it means nothing.
+        read: takes it from a run (a `Result`, or a `Run` of the study's `batch`); NaN where it means nothing.
         digits: behind the point.
     """
 
     title: str
     read: Callable[[Any], float]
     digits: int = 1
+
+
+class Run(Protocol):
+    """What a study runs: a `Result`, or what its own `batch` makes."""
+
+    @property
+    def trace(self) -> Trace:
+        """What analytics look at."""
 
 
 class Study(NamedTuple):
@@ -84,7 +93,7 @@ class Study(NamedTuple):
     draw: Callable[[Mapping[str, Any], int], Drawn] | None
     figures: Mapping[str, Figure]
     notes: tuple[str, ...] = ()
-    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Any]] | None = None
+    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Run]] | None = None
 
 
 studies: Registry[Study] = Registry("study")
@@ -95,13 +104,16 @@ class Estimate(NamedTuple):
     """A figure of a variant over the seeds.
 
     Attributes:
-        mean, deviation: over the seeds; the deviation is the sample's.
+        seeds: in how many it means something; all that follows is of these.
+        mean, deviation: over the seeds; the deviation is the sample's, NaN of a single one.
         low, high: 95 % interval of the mean (Student's t).
-        difference: mean difference from the variant it is compared with, pair by pair; None for the very first.
+        difference: mean difference from the variant it is compared with, over the seeds in which both mean something;
+            None for the very first.
         p: of that difference, Wilcoxon signed-rank test, two-sided; 1 where all pairs are equal.
         p_corrected: after Holm 1979, for all comparisons of the study.
     """
 
+    seeds: int
     mean: float
     deviation: float
     low: float
@@ -125,12 +137,14 @@ class StudyResult:
         study: what was run.
         seeds: of the communities.
         values: figure of every variant and seed [variant, figure, seed].
+        traces: what analytics look at, of every variant and seed [variant][seed].
     """
 
     name: str
     study: Study
     seeds: tuple[int, ...]
     values: NDArray[np.float64]
+    traces: tuple[tuple[Trace, ...], ...] = ()
 
     @cached_property
     def estimates(self) -> list[dict[str, Estimate]]:
@@ -155,15 +169,16 @@ def run_study(
     if seeds < 2:
         raise InputError("--seeds", f"is {seeds}", "A spread needs at least 2; 20 or more say something.")
     numbers = tuple(range(seeds))
-    values = []
+    values, traces = [], []
     for position, variant in enumerate(study.variants):
         on_stage(f"{variant.group}: {variant.name}, {seeds} seeds", position / len(study.variants))
         runs = _runs(study, variant, numbers)
         values.append([[float(figure.read(run)) for run in runs] for figure in study.figures.values()])
-    return StudyResult(name, study, numbers, np.array(values))
+        traces.append(tuple(run.trace for run in runs))
+    return StudyResult(name, study, numbers, np.array(values), tuple(traces))
 
 
-def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Any]:
+def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Run]:
     if study.batch is not None:
         return study.batch(variant.settings, seeds)
     assert study.draw is not None
@@ -222,11 +237,8 @@ def references(variants: Sequence[Variant]) -> list[int | None]:
 def _estimates(
     values: NDArray[np.float64], names: Sequence[str], against: Sequence[int | None]
 ) -> list[dict[str, Estimate]]:
-    """Means and comparisons; `values` is [variant, figure, seed]."""
-    seeds = values.shape[-1]
-    mean, deviation = values.mean(-1), values.std(-1, ddof=1)
-    half = deviation / np.sqrt(seeds) * stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1)
-    p = np.full(mean.shape, np.nan)
+    """Means and comparisons; `values` is [variant, figure, seed], NaN where a figure means nothing."""
+    p = np.full(values.shape[:2], np.nan)
     for at, reference in enumerate(against):
         if reference is not None:
             p[at] = [paired_p(new, old) for new, old in zip(values[at], values[reference], strict=True)]
@@ -236,23 +248,37 @@ def _estimates(
         reference = against[at]
         compared: tuple[float | None, float | None, float | None] = (None, None, None)
         if reference is not None:
-            compared = (float(mean[at, row] - mean[reference, row]), float(p[at, row]), float(corrected[at, row]))
-        centre, reach = float(mean[at, row]), float(half[at, row])
-        return Estimate(centre, float(deviation[at, row]), centre - reach, centre + reach, *compared)
+            difference = values[at, row] - values[reference, row]
+            compared = (_spread(difference)[1], float(p[at, row]), float(corrected[at, row]))
+        return Estimate(*_spread(values[at, row]), *compared)
 
     return [{name: one(at, row) for row, name in enumerate(names)} for at in range(len(values))]
+
+
+def _spread(values: NDArray[np.float64]) -> tuple[int, float, float, float, float]:
+    """Number, mean, deviation and interval of what is finite."""
+    known = values[np.isfinite(values)]
+    count, nan = len(known), float("nan")
+    if count < 2:
+        return count, float(known[0]) if count else nan, nan, nan, nan
+    mean, deviation = float(known.mean()), float(known.std(ddof=1))
+    half = deviation / np.sqrt(count) * float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    return count, mean, deviation, mean - half, mean + half
 
 
 def paired_p(new: NDArray[np.float64], old: NDArray[np.float64]) -> float:
     """How likely differences at least this one-sided are by chance: Wilcoxon signed-rank test, two-sided.
 
-    Differences that single precision explains count as none; without any other the answer is 1. NaN if a figure is.
+    Differences that single precision explains count as none; without any other the answer is 1. Seeds in which either
+    means nothing are left out; NaN without any other.
 
     Arguments:
         new, old: a figure of two variants over the same seeds [seed].
     """
-    if not (np.isfinite(new).all() and np.isfinite(old).all()):
+    both = np.isfinite(new) & np.isfinite(old)
+    if not both.any():
         return float("nan")
+    new, old = new[both], old[both]
     difference = new - old
     size = np.maximum(np.abs(new), np.abs(old)).max()
     difference = np.where(np.abs(difference) <= _ROUNDING * size, 0.0, difference)

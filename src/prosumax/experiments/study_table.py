@@ -20,8 +20,9 @@ class Grid(NamedTuple):
 LEGEND = (
     "Mean ± standard deviation over {seeds} seeds. * differs from the first column of its table (in a table's first"
     " column: from the first table's) by more than chance: Wilcoxon signed-rank test on the same seeds, p < 0.05 after"
-    " Holm's correction for all {count} comparisons."
+    " Holm's correction for all {count} comparisons.{fewer}"
 )
+_FEWER = " n = k: the figure means nothing in the other seeds, and is of k."
 
 
 def grids(result: StudyResult) -> list[Grid]:
@@ -31,7 +32,7 @@ def grids(result: StudyResult) -> list[Grid]:
     for group, members in groupby(numbered, key=lambda item: item[1].group):
         columns = list(members)
         rows = [
-            [figure.title, *(_cell(result.estimates[at][name], figure) for at, _ in columns)]
+            [figure.title, *(_cell(result.estimates[at][name], figure, len(result.seeds)) for at, _ in columns)]
             for name, figure in result.study.figures.items()
         ]
         tables.append(Grid(group, [variant.name for _, variant in columns], rows))
@@ -43,7 +44,8 @@ def legend(result: StudyResult) -> str:
     count = sum(
         estimate.p is not None and math.isfinite(estimate.p) for row in result.estimates for estimate in row.values()
     )
-    return LEGEND.format(seeds=len(result.seeds), count=count)
+    partial = any(0 < estimate.seeds < len(result.seeds) for row in result.estimates for estimate in row.values())
+    return LEGEND.format(seeds=len(result.seeds), count=count, fewer=_FEWER if partial else "")
 
 
 def markdown(result: StudyResult) -> str:
@@ -61,14 +63,14 @@ def csv_text(result: StudyResult) -> str:
     variants, against = result.study.variants, references(result.study.variants)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["group", "variant", "figure", "title", "seeds", *_columns(), "against"])
+    table.writerow(["group", "variant", "figure", "title", *_columns(), "against"])
     for at, variant in enumerate(variants):
         reference = against[at]
         held_to = "" if reference is None else f"{variants[reference].group}: {variants[reference].name}"
         for name, estimate in result.estimates[at].items():
             title = result.study.figures[name].title
             cells = ["" if value is None else value for value in estimate]
-            table.writerow([variant.group, variant.name, name, title, len(result.seeds), *cells, held_to])
+            table.writerow([variant.group, variant.name, name, title, *cells, held_to])
     return text.getvalue()
 
 
@@ -102,11 +104,12 @@ def _columns() -> list[str]:
     return ["low_95" if name == "low" else "high_95" if name == "high" else name for name in Estimate._fields]
 
 
-def _cell(estimate: Estimate, figure: Figure) -> str:
-    if not math.isfinite(estimate.mean):
+def _cell(estimate: Estimate, figure: Figure, seeds: int) -> str:
+    if not estimate.seeds:
         return "-"
-    shown = (f"{round(value, figure.digits) + 0.0:,.{figure.digits}f}" for value in (estimate.mean, estimate.deviation))
-    return " ± ".join(shown) + ("*" if estimate.differs else "")
+    ends = [value for value in (estimate.mean, estimate.deviation) if math.isfinite(value)]
+    shown = " ± ".join(f"{round(value, figure.digits) + 0.0:,.{figure.digits}f}" for value in ends)
+    return shown + ("*" if estimate.differs else "") + (f" (n = {estimate.seeds})" if estimate.seeds < seeds else "")
 
 
 def _plain(value: float | None) -> float | None:

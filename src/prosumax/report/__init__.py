@@ -7,19 +7,44 @@ The page needs no network and no server: the chart library and the data are insi
 what happened and `rules` puts rules with the same outcome together; the modules named after charts and `network` turn
 that into ECharts options with a sentence and a table each; `tables`, `bill_lines`, `comparison`, `curious` and `words`
 say it in figures and in plain language; `page` puts it on paper.
+
+Analytics are functions from runs to figures, for pages of your own (docs/analytics.md):
+
+    >>> runs = traces(prosumax.run("street"))
+    >>> write_charts([price_distribution(runs), trade_network(runs), dashboard(runs, "economy")], "mine.html", "Mine")
 """
 
+from prosumax.report.activity_map import activity_map
+from prosumax.report.day_curves import Dashboard, dashboard, day_curve
+from prosumax.report.distributions import price_distribution, volume_distribution
+from prosumax.report.figure import Chart
 from prosumax.report.gains import GAIN_COLUMNS, gain_note, gain_rows
-from prosumax.report.page import write_comparison, write_report, write_training
+from prosumax.report.measures import BOARDS, MEASURES, study_runs, traces
+from prosumax.report.page import write_charts, write_comparison, write_report, write_study, write_training
+from prosumax.report.trade_network import trade_network
 from prosumax.report.training import players_table, short_name
 
 __all__ = [
+    "BOARDS",
     "GAIN_COLUMNS",
+    "MEASURES",
+    "Chart",
+    "Dashboard",
+    "activity_map",
+    "dashboard",
+    "day_curve",
     "gain_note",
     "gain_rows",
     "players_table",
+    "price_distribution",
     "short_name",
+    "study_runs",
+    "traces",
+    "trade_network",
+    "volume_distribution",
+    "write_charts",
     "write_comparison",
     "write_report",
+    "write_study",
     "write_training",
 ]

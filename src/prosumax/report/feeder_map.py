@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 
 from prosumax.experiments import Result
 from prosumax.report import words
+from prosumax.report.feeder_activity import ACTIVITIES, activity_key, activity_series, traded_at
 from prosumax.report.figure import Chart, Choice, Table
 from prosumax.report.series import Extremes, Wires, extremes
 from prosumax.report.style import INK, LOADS, NOT_RATED, VOLTS, Option, base
+
+TRADE = "where trade happens, and mean loading"
+"""What the reader picks to see trading activity."""
 
 _TOLD_BUSES = 2000  # up to here every line and bus answers when pointed at; a larger page would be heavy
 _FULLEST = 25
@@ -62,12 +66,15 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
     narrow = _Paper(336 - on_phone - 96, height - 64, on_phone, 96, 6.2, 92)
     drawn = _buses(wired, at, first[2], buses, size)
     homes = _homes(wired, at, names, wide)
+    traded = traded_at(result, wired)
+    idle_trade: list[Option] = [{} for _ in ACTIVITIES]
     series = [
         *_lines(wired, at, first[1], lines),
         _transformers(wired, at),
         *drawn,
         _source(wired, at, bus_name(wired, feeder.source, names)),
         homes,
+        *activity_series(traded, at, False),
     ]
     idle: list[Option] = [{} for _ in [*LOADS, NOT_RATED]]
     option = base(
@@ -80,6 +87,7 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
                 *({"symbolSize": round(0.65 * part["symbolSize"])} for part in drawn),
                 {"symbolSize": 12},
                 {"data": _homes(wired, at, names, narrow)["data"], "label": {"fontSize": 11, "width": narrow.longest}},
+                *idle_trade,
             ],
         },
         wide={
@@ -90,6 +98,7 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
                 *({"symbolSize": part["symbolSize"]} for part in drawn),
                 {"symbolSize": 15},
                 {"data": homes["data"], "label": {"fontSize": 13, "width": wide.longest}},
+                *idle_trade,
             ],
         },
     )
@@ -97,19 +106,24 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
     option["baseOption"] |= {"xAxis": hidden, "yAxis": hidden.copy(), "series": series}
     option["baseOption"]["grid"] = {"left": wide.left, "right": wide.right, "top": 34, "bottom": 30}
     option["baseOption"]["tooltip"]["formatter"] = "{b}"
+    transformers = bool(feeder.branches.is_transformer.any())
+
+    def patch(load: NDArray[np.float64], voltages: list[Option], trade: bool) -> Option:
+        parts = [*_lines(wired, at, load, lines), {}, *voltages, {}, {}, *activity_series(traded, at, trade)]
+        return {"series": [{"data": part["data"]} if part else {} for part in parts]}
+
     choices = [
-        Choice(
-            name,
-            {
-                "series": [
-                    *({"data": part["data"]} for part in _lines(wired, at, load, lines)),
-                    {},
-                    *({"data": part["data"]} for part in _buses(wired, at, volt, buses, size)),
-                ]
-            },
-        )
+        Choice(name, patch(load, _buses(wired, at, volt, buses, size), False), key=_key(wired, shown, transformers))
         for name, load, volt in shown
     ]
+    if traded.any():
+        mean = [(TRADE, loading.mean, None)]
+        empty: list[Option] = [{"data": []} for _ in drawn]
+        choices.append(
+            Choice(
+                TRADE, patch(loading.mean, empty, True), key=[*_key(wired, mean, transformers), *activity_key(traded)]
+            )
+        )
     return Chart(
         id="feeder",
         wide=True,
@@ -118,7 +132,7 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
         option=option,
         unit="",
         height_px=height,
-        key=_key(wired, shown, bool(feeder.branches.is_transformer.any())),
+        key=_key(wired, shown, transformers),
         table=_table(wired, loading),
         choices=choices,
         note=_note(wired),

@@ -1,6 +1,6 @@
 """What a chart or a table of a report is, before anybody draws it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from prosumax.report.style import Option
@@ -26,15 +26,17 @@ class Choice(NamedTuple):
 
     Attributes:
         name: what the reader picks.
-        patch: what changes in the chart's option.
+        patch: what changes in the chart's option; a whole option, with its `baseOption`, takes its place.
         summary: what one sees then.
         table: the numbers then.
+        key: of the series then, where it is not that of the chart.
     """
 
     name: str
     patch: Option
     summary: str = ""
     table: Table | None = None
+    key: Sequence[tuple[str, str]] = ()
 
 
 class Chart(NamedTuple):
@@ -68,3 +70,18 @@ class Chart(NamedTuple):
     choices: Sequence[Choice] = ()
     choose: str = "Show"
     note: str = ""
+
+
+def chosen(charts: Mapping[str, Chart], choose: str) -> Chart:
+    """Several charts of the same thing as one, in which the reader picks.
+
+    Arguments:
+        charts: by what the reader picks; title and note are those of the first.
+        choose: what the reader is asked.
+    """
+    first = next(iter(charts.values()))
+    if len(charts) == 1:
+        return first
+    choices = [Choice(name, chart.option, chart.summary, chart.table, chart.key) for name, chart in charts.items()]
+    height = max(chart.height_px for chart in charts.values())
+    return first._replace(choices=choices, choose=choose, height_px=height, key=(), table=None)

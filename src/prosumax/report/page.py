@@ -1,6 +1,6 @@
 """Puts a report on paper: one HTML file with everything inside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -9,20 +9,25 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from prosumax import experiments
 from prosumax.agents import policies
-from prosumax.experiments import Result
+from prosumax.experiments import Result, StudyResult, studies
 from prosumax.experiments.training import FIGURES, Training
 from prosumax.learning import algorithms
 from prosumax.market import mechanisms
 from prosumax.report import comparison, curious, tables, words
+from prosumax.report.analytics import Fold, comparison_folds, run_folds, study_charts, study_tables
 from prosumax.report.bill_lines import bill_lines
 from prosumax.report.charts import run_charts
+from prosumax.report.day_curves import Dashboard
+from prosumax.report.feeder_activity import ACTIVITIES
 from prosumax.report.feeder_charts import feeder_section
 from prosumax.report.figure import Chart
 from prosumax.report.network import payments_table
 from prosumax.report.rule_charts import comparison_charts
 from prosumax.report.rules import ORDER, grouped
-from prosumax.report.style import CURVES, LOADS, LOOKS, NOT_RATED, VOLTS
+from prosumax.report.style import LINES, LOADS, LOOKS, NOT_RATED, VOLTS
+from prosumax.report.trade_network import GREYS
 from prosumax.report.training import learning_verdict, players_table, short_name, training_charts
 from prosumax.scenario import Scenario, load_scenario
 
@@ -51,6 +56,7 @@ def write_report(result: Result, path: str | Path) -> None:
         payments=payments_table(result),
         uses=tables.uses_table(result),
         wires=feeder_section(result),
+        folds=run_folds(result),
         beside=[chart for chart in charts if chart.id.startswith("feeder-")],
         facts={"The market": curious.market_facts(result), "Who gains": curious.fairness_facts(result)},
         rules={result.scenario.market.mechanism: _rule_summary(result.scenario.market.mechanism)},
@@ -84,6 +90,7 @@ def write_comparison(results: Mapping[str, Result], path: str | Path) -> None:
         overview=comparison.overview(groups),
         heat=comparison.heat(groups),
         wires=comparison.wires(results),
+        folds=comparison_folds(groups),
         rules={name: _rule_summary(name) for name in results},
         command=f"prosumax compare scenario.yaml --mechanisms {_names(results)}",
     )
@@ -102,8 +109,11 @@ def write_training(training: Training, path: str | Path) -> None:
     who = [f"{part.policy} ({part.paradigm})" for part in scenario.population if part.policy in algorithms]
     html = _render(
         "training.html",
-        scenario,
         training_charts(training),
+        [],
+        scenario=scenario,
+        yaml=_shown_yaml(scenario),
+        description=scenario.description,
         title=f"{scenario.name}: homes that learn",
         about=[
             f"{period.steps:,} steps of {period.step_minutes} minutes",
@@ -125,7 +135,55 @@ def write_training(training: Training, path: str | Path) -> None:
     Path(path).write_text(html, encoding="utf-8")
 
 
-def _page(template: str, result: Result, charts: list[Chart], **content: Any) -> str:
+def write_study(found: StudyResult, path: str | Path) -> None:
+    """Write the report of a study: its plots, its tables, and what must be known of it.
+
+    Arguments:
+        found: what `experiments.run_study` returned.
+        path: HTML file to write; its folder must exist.
+    """
+    seeds = len(found.seeds)
+    html = _render(
+        "charts.html",
+        study_charts(found),
+        [],
+        title=f"Study {found.name}",
+        description="",
+        about=[words.plural(len(found.study.variants), "variant"), words.plural(seeds, "seed")],
+        answer=studies.summaries().get(found.name, ""),
+        tables=study_tables(found),
+        legend=experiments.legend(found),
+        notes=found.study.notes,
+        command=f"prosumax study {found.name} --seeds {seeds}",
+    )
+    Path(path).write_text(html, encoding="utf-8")
+
+
+def write_charts(figures: Sequence[Chart | Dashboard], path: str | Path, title: str, lead: str = "") -> None:
+    """Write charts and dashboards of your own choice as one page.
+
+    Arguments:
+        figures: charts come before dashboards; each at most once.
+        path: HTML file to write; its folder must exist.
+        title, lead: of the page.
+    """
+    html = _render(
+        "charts.html",
+        [figure for figure in figures if isinstance(figure, Chart)],
+        [figure for figure in figures if isinstance(figure, Dashboard)],
+        title=title,
+        description="",
+        about=[],
+        answer=lead,
+        tables=[],
+        legend="",
+        notes=[],
+        command="",
+    )
+    Path(path).write_text(html, encoding="utf-8")
+
+
+def _page(template: str, result: Result, charts: list[Chart], folds: Sequence[Fold], **content: Any) -> str:
     scenario, period = result.scenario, result.scenario.period
     local = result.profiles.local
     about = [
@@ -134,23 +192,40 @@ def _page(template: str, result: Result, charts: list[Chart], **content: Any) ->
         period.time_zone or "clock without daylight saving",
         words.plural(len(scenario.homes), "home"),
     ]
-    return _render(template, scenario, charts, about=about, notes=result.notes, timing=result.timing, **content)
+    return _render(
+        template,
+        charts,
+        [board for fold in folds for board in fold.boards],
+        folded=[chart for fold in folds for chart in fold.charts],
+        folds=folds,
+        description=scenario.description,
+        scenario=scenario,
+        about=about,
+        notes=result.notes,
+        timing=result.timing,
+        yaml=_shown_yaml(scenario),
+        **content,
+    )
 
 
-def _render(template: str, scenario: Scenario, charts: list[Chart], **content: Any) -> str:
+def _render(
+    template: str, charts: Sequence[Chart], boards: Sequence[Dashboard], folded: Sequence[Chart] = (), **content: Any
+) -> str:
+    drawn = [*charts, *folded, *(panel for board in boards for panel in board.panels)]
     return (
         _environment()
         .get_template(template)
         .render(
-            scenario=scenario,
             version=_version(),
-            yaml=_shown_yaml(scenario),
             looks=LOOKS,
-            curves=CURVES,
+            curves=LINES,
             loads=[*LOADS, NOT_RATED],
             volts=VOLTS,
+            greys=GREYS,
+            activities=ACTIVITIES,
             echarts=_echarts(),
             charts=charts,
+            boards=boards,
             drawings=[
                 {
                     "id": chart.id,
@@ -159,7 +234,7 @@ def _render(template: str, scenario: Scenario, charts: list[Chart], **content: A
                     # The first choice is what the option already shows.
                     "choices": [choice.patch for choice in chart.choices] if len(chart.choices) > 1 else [],
                 }
-                for chart in charts
+                for chart in drawn
             ],
             **content,
         )

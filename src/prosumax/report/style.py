@@ -66,6 +66,8 @@ CURVES = (
     Curve("#B36B00", [9, 3, 2, 3], "diamond"),
     Curve("#B36B00", [], "emptyCircle"),
 )
+LINES = (*CURVES, Curve("#762A83", [], "triangle"), Curve("#762A83", [6, 3], "diamond"))
+"""Where more than five have to be told apart."""
 
 
 class Load(NamedTuple):
