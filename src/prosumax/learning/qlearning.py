@@ -1,0 +1,147 @@
+"""Tabular Q-learning (Watkins 1989) on a discretised observation: a table says what every option is worth in a cell.
+
+Every feature that the table knows is cut into even cells. Where there are more combinations than rows, a hash says which
+row one has, as in a dictionary: the size of the table then does not grow with the number of features, and two
+combinations that both occur share a row with probability (combinations that occur) / rows.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from prosumax.errors import InputError
+from prosumax.learning.algorithms import Algorithm, algorithms
+from prosumax.learning.choices import chosen, epsilon_greedy, greedy
+from prosumax.learning.critics import dead
+from prosumax.learning.spaces import Action, Mask
+from prosumax.learning.types import Batch, Decision, Memory, Spec
+
+
+class Hyper(NamedTuple):
+    """Hyper-parameters; numbers that may be traced.
+
+    Attributes:
+        learning_rate: share of the way to what a step taught.
+        discount: of rewards, per step.
+        epsilon: probability with which a choice is any, not the best.
+        first: what an option is worth before it was tried; hopeful values make sure that all are.
+    """
+
+    learning_rate: float | Array = 0.2
+    discount: float | Array = 0.99
+    epsilon: float | Array = 0.05
+    first: float | Array = 0.0
+
+
+class State(NamedTuple):
+    """Of one group.
+
+    Attributes:
+        table: what every option is worth.
+    """
+
+    table: Float[Array, "row choice option"]
+
+
+@dataclass(frozen=True)
+class QLearning:
+    """A learner; see the module.
+
+    Attributes:
+        spec: sizes.
+        features: numbers of the features that the table knows; all if empty.
+        cells: of each feature.
+        lowest, highest: between which they lie; what is beyond is in the outermost cell.
+        rows: of the table, at most.
+        finite: whether nothing comes after the last step of an episode; the observation must then tell the time.
+    """
+
+    spec: Spec
+    features: tuple[int, ...] = ()
+    cells: int = 10
+    lowest: float = -1.0
+    highest: float = 1.0
+    rows: int = 2**14
+    finite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.spec.everyone:
+            raise InputError("qlearning: paradigm", "has a central critic, and a table has none", "Take dtde or ctce.")
+        beyond = [feature for feature in self.features if not 0 <= feature < self.spec.obs]
+        if beyond:
+            raise InputError("qlearning: features", f"there is no {beyond[0]}", f"They go from 0 to {self.spec.obs - 1}.")
+
+    @property
+    def memory_size(self) -> int:
+        """It does not remember."""
+        return 0
+
+    @property
+    def size(self) -> int:
+        """Rows of the table."""
+        known = len(self.features) or self.spec.obs
+        return min(self.rows, self.cells**known)
+
+    def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
+        """A table in which all options are worth the same."""
+        return State(jnp.full((self.size, self.spec.space.choices, self.spec.space.options), hp.first, jnp.float32))
+
+    def act(
+        self,
+        state: State,
+        obs: Float[Array, "env member feature"],
+        mask: Mask,
+        memory: Memory,
+        hp: Hyper,
+        key: PRNGKeyArray,
+        explore: bool,
+    ) -> Decision:
+        """The best options, or now and then any."""
+        values = state.table[self.row(obs)]
+        choices = epsilon_greedy(values, mask.choices, hp.epsilon, key) if explore else greedy(values, mask.choices)
+        return Decision(Action(jnp.zeros((*choices.shape[:-1], 0)), choices), {}, memory)
+
+    def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
+        """Learn from the last step first, so that what it taught is known to the step before it."""
+        at, later = self.row(batch.obs), self.row(batch.next_obs)
+        steps = (at, later, batch.next_mask.choices, batch.action.choices, batch.reward, dead(batch, self.finite), batch.weight)
+
+        def learn(table: Array, step: tuple[Array, ...]) -> tuple[Array, Array]:
+            at, later, mask, choices, reward, dead, weight = step
+            after = table[later]
+            best = chosen(after, greedy(after, mask)).sum(-1)
+            error = reward + hp.discount * jnp.where(dead, 0.0, best) - chosen(table[at], choices).sum(-1)
+            return _moved(table, at, choices, hp.learning_rate * error, weight), jnp.abs(error * weight).sum()
+
+        table, errors = jax.lax.scan(learn, state.table, steps, reverse=True)
+        return State(table), {"value_error": errors.sum() / jnp.maximum(batch.weight.sum(), 1e-8)}
+
+    def row(self, obs: Float[Array, "*batch feature"]) -> Int[Array, "*batch"]:
+        """The row of the table that an observation has."""
+        known = obs[..., jnp.array(self.features)] if self.features else obs
+        share = (known - self.lowest) / (self.highest - self.lowest)
+        cell = jnp.clip(jnp.floor(share * self.cells), 0, self.cells - 1).astype(jnp.uint32)
+        if self.cells ** known.shape[-1] <= self.rows:
+            return (cell * self.cells ** jnp.arange(known.shape[-1], dtype=jnp.uint32)).sum(-1).astype(jnp.int32)
+        code = jnp.zeros(cell.shape[:-1], jnp.uint32)
+        for feature in range(cell.shape[-1]):  # FNV-1a, with a last stir because its lowest bits are weak
+            code = (code ^ cell[..., feature] ^ jnp.uint32(0x811C9DC5)) * jnp.uint32(0x01000193)
+        code = (code ^ (code >> 16)) * jnp.uint32(0x85EBCA6B)
+        return ((code ^ (code >> 13)) % self.size).astype(jnp.int32)
+
+
+def _moved(table: Array, at: Array, choices: Array, change: Array, weight: Array) -> Array:
+    """The table with changes added, shared out over choices; of several changes of one entry their mean."""
+    choice = jnp.broadcast_to(jnp.arange(choices.shape[-1]), choices.shape)
+    where = (jnp.broadcast_to(at[..., None], choices.shape), choice, choices)
+    count = jnp.zeros_like(table).at[where].add(weight[..., None])
+    total = jnp.zeros_like(table).at[where].add((change * weight)[..., None])
+    return table + total / jnp.maximum(count, 1.0) / table.shape[1]
+
+
+algorithms.register("qlearning", "Tabular Q-learning on a discretised observation; numbers are cut into choices.")(
+    Algorithm(QLearning, Hyper(), choices_only=True)
+)
