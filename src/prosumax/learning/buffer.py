@@ -101,7 +101,7 @@ def seen(spec: Spec, rows: Transition) -> tuple[Float[Array, "row input"], Float
 
 def _rows(batch: Batch, finite: bool) -> Transition:
     shape = batch.reward.shape
-    flat = lambda leaf: leaf.reshape(-1, *leaf.shape[3:])  # noqa: E731
+    flat = lambda leaf: leaf.reshape(batch.reward.size, *leaf.shape[3:])  # noqa: E731
     wide = lambda leaf: flat(jnp.broadcast_to(leaf[:, :, None], (*shape, leaf.shape[-1])))  # noqa: E731
     return Transition(
         obs=flat(batch.obs),

@@ -95,7 +95,8 @@ class COMA:
     def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
         """Fresh networks."""
         actor_key, critic_key = jax.random.split(key)
-        spec, home, kind = self.spec, self.spec.home_space, {"activation": self.activation}
+        spec, home = self.spec, self.spec.home_space
+        kind: dict[str, Any] = {"activation": self.activation}
         options = spec.space.choices * spec.space.options
         actor = network(actor_key, spec.obs, options, self.hidden, last=0.01, **kind)
         inputs = critic_inputs(spec) + spec.homes * (home.numbers + home.choices * home.options)
@@ -155,14 +156,17 @@ class COMA:
         hidden = jnp.where(own[..., None], 0.0, code)
         return hidden.reshape(*hidden.shape[:3], -1)
 
-    def target(self, state: State, batch: Batch, seen: Array, others: Array, hp: Hyper) -> Float[Array, "time env member"]:
+    def target(
+        self, state: State, batch: Batch, seen: Array, others: Array, hp: Hyper
+    ) -> Float[Array, "time env member"]:
         """What every action should have been worth: TD(lambda) with the slow critic."""
         taken = unscaled(state.scale, chosen(self.values(state.target, seen), batch.action.choices).sum(-1))
         later = critic_input(self.spec, batch.next_obs, batch.next_everyone, batch.home)
         policy = self.policy(state.actor, batch.next_obs, batch.next_mask)
         options = self.values(state.target, jnp.concatenate([later, others], axis=-1))
         expected = unscaled(state.scale, (jnp.exp(policy.logp) * options).sum((-2, -1)))
-        return td_lambda(batch.reward, taken, expected, dead(batch, self.finite), batch.done[..., None], hp.discount, hp.lam)
+        gone, done = dead(batch, self.finite), batch.done[..., None]
+        return td_lambda(batch.reward, taken, expected, gone, done, hp.discount, hp.lam)
 
     def critic_loss(
         self, critic: Network, seen: Array, batch: Batch, goal: Float[Array, "time env member"]

@@ -1,8 +1,8 @@
 """Tabular Q-learning (Watkins 1989) on a discretised observation: a table says what every option is worth in a cell.
 
-Every feature that the table knows is cut into even cells. Where there are more combinations than rows, a hash says which
-row one has, as in a dictionary: the size of the table then does not grow with the number of features, and two
-combinations that both occur share a row with probability (combinations that occur) / rows.
+Every feature that the table knows is cut into even cells. Where there are more combinations than rows, a hash says
+which row one has, as in a dictionary: the table then does not grow with the number of features, and a combination that
+occurs shares its row with others with a probability of about (combinations that occur) / rows.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,8 @@ class QLearning:
             raise InputError("qlearning: paradigm", "has a central critic, and a table has none", "Take dtde or ctce.")
         beyond = [feature for feature in self.features if not 0 <= feature < self.spec.obs]
         if beyond:
-            raise InputError("qlearning: features", f"there is no {beyond[0]}", f"They go from 0 to {self.spec.obs - 1}.")
+            cure = f"They go from 0 to {self.spec.obs - 1}."
+            raise InputError("qlearning: features", f"there is no {beyond[0]}", cure)
 
     @property
     def memory_size(self) -> int:
@@ -107,13 +108,14 @@ class QLearning:
     def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """Learn from the last step first, so that what it taught is known to the step before it."""
         at, later = self.row(batch.obs), self.row(batch.next_obs)
-        steps = (at, later, batch.next_mask.choices, batch.action.choices, batch.reward, dead(batch, self.finite), batch.weight)
+        mask, choices, gone = batch.next_mask.choices, batch.action.choices, dead(batch, self.finite)
+        steps = (at, later, mask, choices, batch.reward, gone, batch.weight)
 
         def learn(table: Array, step: tuple[Array, ...]) -> tuple[Array, Array]:
-            at, later, mask, choices, reward, dead, weight = step
+            at, later, mask, choices, reward, gone, weight = step
             after = table[later]
             best = chosen(after, greedy(after, mask)).sum(-1)
-            error = reward + hp.discount * jnp.where(dead, 0.0, best) - chosen(table[at], choices).sum(-1)
+            error = reward + hp.discount * jnp.where(gone, 0.0, best) - chosen(table[at], choices).sum(-1)
             return _moved(table, at, choices, hp.learning_rate * error, weight), jnp.abs(error * weight).sum()
 
         table, errors = jax.lax.scan(learn, state.table, steps, reverse=True)
@@ -126,9 +128,9 @@ class QLearning:
         cell = jnp.clip(jnp.floor(share * self.cells), 0, self.cells - 1).astype(jnp.uint32)
         if self.cells ** known.shape[-1] <= self.rows:
             return (cell * self.cells ** jnp.arange(known.shape[-1], dtype=jnp.uint32)).sum(-1).astype(jnp.int32)
-        code = jnp.zeros(cell.shape[:-1], jnp.uint32)
+        code = jnp.full(cell.shape[:-1], 0x811C9DC5, jnp.uint32)
         for feature in range(cell.shape[-1]):  # FNV-1a, with a last stir because its lowest bits are weak
-            code = (code ^ cell[..., feature] ^ jnp.uint32(0x811C9DC5)) * jnp.uint32(0x01000193)
+            code = (code ^ cell[..., feature]) * jnp.uint32(0x01000193)
         code = (code ^ (code >> 16)) * jnp.uint32(0x85EBCA6B)
         return ((code ^ (code >> 13)) % self.size).astype(jnp.int32)
 

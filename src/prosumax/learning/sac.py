@@ -23,7 +23,7 @@ from prosumax.learning.critics import critic_inputs, follow, mean
 from prosumax.learning.distributions import Policy
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
-from prosumax.learning.spaces import Action, Mask
+from prosumax.learning.spaces import Mask
 from prosumax.learning.types import Batch, Decision, Memory, Spec
 
 
@@ -103,16 +103,25 @@ class SAC:
     def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
         """Fresh networks and an empty buffer."""
         actor_key, key = jax.random.split(key)
-        space, kind = self.spec.space, {"activation": self.activation}
+        space = self.spec.space
+        kind: dict[str, Any] = {"activation": self.activation}
         actor = network(actor_key, self.spec.obs, distributions.outputs(space), self.hidden, last=0.01, **kind)
         inputs, outputs = critic_inputs(self.spec) + space.numbers, 1 + space.choices * space.options
         critics = jax.vmap(lambda key: network(key, inputs, outputs, self.hidden, last=0.1, **kind))(
             jax.random.split(key)
         )
         log_temperature = jnp.log(jnp.float32(0.1))
-        optimisers = [optimiser.begin(part) for part in (actor, critics, log_temperature)]
-        buffer = ring.begin(self.spec, self.capacity)
-        return State(actor, critics, critics, log_temperature, *optimisers, buffer, begin())
+        return State(
+            actor=actor,
+            critics=critics,
+            targets=critics,
+            log_temperature=log_temperature,
+            actor_optimiser=optimiser.begin(actor),
+            critic_optimiser=optimiser.begin(critics),
+            temperature_optimiser=optimiser.begin(log_temperature),
+            buffer=ring.begin(self.spec, self.capacity),
+            scale=begin(),
+        )
 
     def act(
         self,
@@ -132,19 +141,15 @@ class SAC:
         """Remember the batch, then learn from what is remembered."""
         worth = returns.to_go(batch.reward, batch.done[..., None], hp.discount)
         buffer = ring.add(state.buffer, batch, self.finite)
-        state = state._replace(scale=see(state.scale, worth, batch.weight))
-        # The buffer does not change while learning, so it is not carried.
-        state = state._replace(buffer=())
-        learn = lambda state, key: self.learn(state, buffer, hp, key)  # noqa: E731
+        state = state._replace(buffer=buffer, scale=see(state.scale, worth, batch.weight))
+        learn = lambda state, key: self.learn(state, hp, key)  # noqa: E731
         state, figures = jax.lax.scan(learn, state, jax.random.split(key, self.updates))
-        return state._replace(buffer=buffer), jax.tree.map(jnp.mean, figures)
+        return state, jax.tree.map(jnp.mean, figures)
 
-    def learn(
-        self, state: State, buffer: ring.Buffer, hp: Hyper, key: PRNGKeyArray
-    ) -> tuple[State, dict[str, Array]]:
+    def learn(self, state: State, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """One step of critics, policy and temperature."""
         row_key, next_key, key = jax.random.split(key, 3)
-        rows, weight = ring.sample(buffer, row_key, self.batch_size)
+        rows, weight = ring.sample(state.buffer, row_key, self.batch_size)
         seen, _ = ring.seen(self.spec, rows)
         goal = scaled(state.scale, self.target(state, rows, hp, next_key))
         loss, gradient = jax.value_and_grad(self.critic_loss)(state.critics, seen, rows, goal, weight)
@@ -224,6 +229,6 @@ def wanted(mask: Mask, hp: Hyper) -> Float[Array, "*batch"]:
     return hp.number_entropy * mask.numbers.sum(-1) + hp.choice_entropy * evenly
 
 
-algorithms.register("sac", "Soft actor-critic: numbers, choices or both, with a buffer; randomness finds its own price.")(
-    Algorithm(SAC, Hyper())
-)
+algorithms.register(
+    "sac", "Soft actor-critic with a buffer: numbers, choices or both; randomness finds its own price."
+)(Algorithm(SAC, Hyper()))

@@ -1,9 +1,9 @@
 """V-trace (Espeholt et al. 2018) with PPO's clipped loss: what APPO does, for actors that lag behind their learner.
 
-Where actors and learner are different machines, actors play with parameters that are some updates old. Here one compiled
-program plays and learns in turn, so there is no asynchrony and nothing is faster for it: the lag is made on purpose. Actors
-play with a copy that is renewed every `lag` updates, and what they did is corrected for it. That shows what staleness
-costs, and it is what learns from stale experience in a community whose homes report late.
+Where actors and learner are different machines, actors play with parameters that are some updates old. Here one
+compiled program plays and learns in turn, so there is no asynchrony and nothing is faster for it: the lag is made on
+purpose. Actors play with a copy that is renewed every `lag` updates, and what they did is corrected for it. That shows
+what staleness costs, and how a community would learn whose homes report late.
 
 First V-trace says what actions of the old policy were worth to the present one; then the present one improves on itself
 by PPO's clipped ratio. With one epoch and one minibatch that is the gradient of IMPALA.
@@ -42,9 +42,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class VTrace(PolicyGradient):
-    """A learner; see the module. Options are those of `PolicyGradient`, and:
+    """A learner; see the module.
 
     Attributes:
+        ...: those of `PolicyGradient`, of which `worth` is not used.
         lag: updates after which the actor that plays is renewed; 1 plays with the newest always.
         finite: whether nothing comes after the last step of an episode; the observation must then tell the time.
     """
