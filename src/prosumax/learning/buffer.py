@@ -61,7 +61,8 @@ def begin(spec: Spec, capacity: int) -> Buffer:
     action = Action(jnp.zeros((*rows, space.numbers)), choices)
     number, reward, over = jnp.zeros(rows, jnp.int32), jnp.zeros(rows), jnp.zeros(rows, bool)
     blank = Transition(obs, obs, everyone, everyone, number, mask, mask, action, reward, over)
-    return Buffer(blank, jnp.int32(0))
+    # Arrays of their own: none may be donated twice.
+    return Buffer(jax.tree.map(jnp.copy, blank), jnp.int32(0))
 
 
 def add(buffer: Buffer, batch: Batch, finite: bool) -> Buffer:

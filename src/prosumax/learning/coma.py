@@ -19,7 +19,7 @@ from prosumax.errors import InputError
 from prosumax.learning import distributions, optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen
-from prosumax.learning.critics import critic_input, critic_inputs, dead, follow, mean
+from prosumax.learning.critics import copied, critic_input, critic_inputs, dead, follow, mean
 from prosumax.learning.distributions import Policy
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
@@ -101,7 +101,7 @@ class COMA:
         actor = network(actor_key, spec.obs, options, self.hidden, last=0.01, **kind)
         inputs = critic_inputs(spec) + spec.homes * (home.numbers + home.choices * home.options)
         critic = network(critic_key, inputs, options, self.hidden, last=0.1, **kind)
-        return State(actor, critic, critic, optimiser.begin(actor), optimiser.begin(critic), begin())
+        return State(actor, critic, copied(critic), optimiser.begin(actor), optimiser.begin(critic), begin())
 
     def act(
         self,

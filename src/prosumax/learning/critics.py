@@ -49,6 +49,12 @@ def standardised(values: Float[Array, "*batch"], weight: Float[Array, "*batch"])
     return centred / jnp.sqrt(mean(centred**2, weight) + 1e-8)
 
 
+def copied(parameters: Parameters) -> Parameters:
+    """The same in arrays of its own, so that a state with both may be donated."""
+    own: Any = jax.tree.map(jnp.copy, parameters)
+    return own
+
+
 def follow(target: Parameters, source: Parameters, share: Float[Array, ""] | float) -> Parameters:
     """A target network that moves a share of the way to the network that it follows."""
     moved: Any = jax.tree.map(lambda a, b: a + share * (b - a), target, source)

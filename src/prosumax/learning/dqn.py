@@ -17,7 +17,7 @@ from prosumax.learning import buffer as ring
 from prosumax.learning import optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen, epsilon_greedy, greedy
-from prosumax.learning.critics import follow, mean
+from prosumax.learning.critics import copied, follow, mean
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
 from prosumax.learning.spaces import Action, Mask
@@ -94,7 +94,7 @@ class DQN:
         """A fresh network and an empty buffer."""
         outputs = self.spec.space.choices * self.spec.space.options
         fresh = network(key, self.spec.obs, outputs, self.hidden, last=0.1, activation=self.activation)
-        return State(fresh, fresh, optimiser.begin(fresh), ring.begin(self.spec, self.capacity), begin())
+        return State(fresh, copied(fresh), optimiser.begin(fresh), ring.begin(self.spec, self.capacity), begin())
 
     def act(
         self,

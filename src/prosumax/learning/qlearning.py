@@ -61,7 +61,7 @@ class QLearning:
 
     spec: Spec
     features: tuple[int, ...] = ()
-    cells: int = 10
+    cells: int = 20
     lowest: float = -1.0
     highest: float = 1.0
     rows: int = 2**14
@@ -137,11 +137,14 @@ class QLearning:
 
 def _moved(table: Array, at: Array, choices: Array, change: Array, weight: Array) -> Array:
     """The table with changes added, shared out over choices; of several changes of one entry their mean."""
-    choice = jnp.broadcast_to(jnp.arange(choices.shape[-1]), choices.shape)
-    where = (jnp.broadcast_to(at[..., None], choices.shape), choice, choices)
-    count = jnp.zeros_like(table).at[where].add(weight[..., None])
-    total = jnp.zeros_like(table).at[where].add((change * weight)[..., None])
-    return table + total / jnp.maximum(count, 1.0) / table.shape[1]
+    count = choices.shape[-1]
+    entry = ((at[..., None] * count + jnp.arange(count)) * table.shape[-1] + choices).astype(jnp.int32)
+    # What has no weight is put past the end, where nothing is changed. Counting by sorting needs no second table.
+    entry = jnp.where(weight[..., None] > 0, entry, table.size).reshape(-1)
+    sorted_ = jnp.sort(entry)
+    times = jnp.searchsorted(sorted_, entry, side="right") - jnp.searchsorted(sorted_, entry, side="left")
+    step = jnp.broadcast_to(change[..., None], choices.shape).reshape(-1) / times / count
+    return table.reshape(-1).at[entry].add(step, mode="drop").reshape(table.shape)
 
 
 algorithms.register("qlearning", "Tabular Q-learning on a discretised observation; numbers are cut into choices.")(

@@ -19,7 +19,7 @@ from prosumax.learning import buffer as ring
 from prosumax.learning import distributions, optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen
-from prosumax.learning.critics import critic_inputs, follow, mean
+from prosumax.learning.critics import copied, critic_inputs, follow, mean
 from prosumax.learning.distributions import Policy
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
@@ -114,7 +114,7 @@ class SAC:
         return State(
             actor=actor,
             critics=critics,
-            targets=critics,
+            targets=copied(critics),
             log_temperature=log_temperature,
             actor_optimiser=optimiser.begin(actor),
             critic_optimiser=optimiser.begin(critics),

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from prosumax.learning import distributions, policy_gradient, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
-from prosumax.learning.critics import dead, mean
+from prosumax.learning.critics import copied, dead, mean
 from prosumax.learning.networks import Network
 from prosumax.learning.policy_gradient import Hyper, PolicyGradient
 from prosumax.learning.scaling import see
@@ -56,7 +56,7 @@ class VTrace(PolicyGradient):
     def init(self, key: PRNGKeyArray, hp: Hyper) -> Any:
         """Fresh networks, of which the actor plays."""
         learner = super().init(key, hp)
-        return State(learner, learner.actor, jnp.int32(0))
+        return State(learner, copied(learner.actor), jnp.int32(0))
 
     def act(
         self,
