@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from prosumax.learning import Mask, Space, Spec, distributions, scaling
+from prosumax.learning import Mask, Space, Spec, scaling
 from prosumax.learning.sac import SAC, Hyper, wanted
 
 FAST = {
@@ -105,16 +105,11 @@ def test_what_is_masked_wants_no_entropy():
     np.testing.assert_allclose(wanted(mask, hp), [-2 + 0.5 * np.log(4), -1 + 0.5 * np.log(2), 0.0], atol=1e-6)
 
 
-def test_the_price_of_randomness_brings_entropy_to_its_target(probes):
-    """One option pays; how often others are taken all the same is the target's doing."""
-    learner, hp = SAC(Spec(1, 0, 1, Space(0, 1, 3), Space(0, 1, 3)), hidden=(8,), updates=20, capacity=64), Hyper()
-    choices = jax.random.randint(jax.random.key(1), (8, 4, 1), 0, 3)
-    reward = (choices == 1).astype(jnp.float32)
-    over = jnp.ones((8, 4), bool)
-    batch = probes.batch(jnp.zeros((8, 4, 1, 1)), choices, reward, terminated=over[..., None], done=over)
-    state, update = learner.init(jax.random.key(0), hp), jax.jit(learner.update)
-    for number in range(60):
-        state, _ = update(state, batch, hp, jax.random.key(number))
-    policy = learner.policy(state.actor, batch.obs, batch.mask)
-    np.testing.assert_allclose(distributions.entropy(policy), hp.choice_entropy * np.log(3), atol=0.03)
-    assert (distributions.mode(policy).choices == 1).all()
+@pytest.mark.parametrize(("share", "dearer"), [(2.0, True), (-1.0, False)])
+def test_randomness_pays_more_where_there_is_too_little(probes, share, dearer):
+    learner = SAC(Spec(1, 0, 1, Space(0, 1, 3), Space(0, 1, 3)), hidden=(8,), updates=1, batch_size=8, capacity=8)
+    hp, choices = Hyper(choice_entropy=share), jnp.array([[[0], [1], [2]]])
+    batch = probes.batch(jnp.zeros((1, 3, 1, 1)), choices, (choices == 1).astype(jnp.float32))
+    before = learner.init(jax.random.key(0), hp)
+    after, _ = learner.update(before, batch, hp, jax.random.key(0))
+    assert (after.log_temperature > before.log_temperature) == dearer

@@ -42,7 +42,7 @@ class Hyper(NamedTuple):
 
     learning_rate: float | Array = 1e-3
     critic_learning_rate: float | Array = 1e-3
-    temperature_learning_rate: float | Array = 3e-3
+    temperature_learning_rate: float | Array = 1e-2
     discount: float | Array = 0.99
     follow: float | Array = 0.02
     number_entropy: float | Array = -1.0
