@@ -11,6 +11,7 @@ from prosumax.experiments.trained import Evaluation, HomePolicy, evaluate, expor
 from prosumax.experiments.training import Training, resume, train
 
 from prosumax.experiments import (  # isort: skip (importing them registers studies and observations)
+    learning_studies,
     mahtm_learning,
     marlem_bids,
     marlem_studies,
@@ -30,6 +31,7 @@ __all__ = [
     "free_folder",
     "grids",
     "legend",
+    "learning_studies",
     "load_policy",
     "mahtm_learning",
     "marlem_bids",
