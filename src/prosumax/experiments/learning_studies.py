@@ -40,9 +40,7 @@ def runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, fl
         found = {name: np.asarray(values) for name, values in done.test["learned"].items()}
     else:
         found = dict(beside.get(settings["player"], {}))
-    return [
-        _with_gap({name: float(values[at]) for name, values in found.items()}, beside, at) for at in range(len(seeds))
-    ]
+    return [_with_gap({name: float(values[at]) for name, values in found.items()}, beside) for at in range(len(seeds))]
 
 
 def trained(settings: Mapping[str, Any], seeds: int) -> Training:
@@ -74,7 +72,7 @@ def _rules(preset: str, changes: tuple[tuple[str, str], ...], seeds: int, plain:
     return judge(read_stage(load_scenario(preset, dict(plain)), seeds), ())
 
 
-def _with_gap(figures: dict[str, float], beside: Players, at: int) -> dict[str, float]:
+def _with_gap(figures: dict[str, float], beside: Players) -> dict[str, float]:
     """Its figures, and the share of the way from random homes to the community's optimum."""
     if BEST in beside and "objective" in figures:
         random, best = float(beside[RANDOM]["objective"].mean()), float(beside[BEST]["objective"].mean())
@@ -120,7 +118,7 @@ def _marlem(preset: str, iterations: int) -> Study:
                 own = {"preset": preset, "player": name, "paradigm": paradigm, "iterations": iterations}
                 variants.append(Variant(signals, f"{name} {paradigm}", own | options | changes))
     notes = (
-        "Days of 24 hours; trained on the first 70 of the preset's 100 days, chosen by the next 15, judged on the last.",
+        "Days of 24 hours; trained on the first 70 of the preset's 100, chosen by the next 15, judged on the last.",
         "Bills include the network operator's fees. The optimum knows the whole day, shares all surplus, and pays no"
         " fees, so no market reaches it.",
         "Seeds differ in the learner's dice; the days are the same.",
@@ -132,7 +130,7 @@ def mahtm_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[s
     """Rewards of a player on the houses of tables 4, 5 and 6, per seed; learners learn on table 4 only."""
     found: dict[str, NDArray[np.float64]] = {}
     player, count = settings["player"], len(seeds)
-    done = trained(settings | {"preset": "mahtm-train"}, count) if player in algorithms else None
+    done = trained({**settings, "preset": "mahtm-train"}, count) if player in algorithms else None
     for name in ("train", "eval", "test"):
         scenario = load_scenario(f"mahtm-{name}")
         if done is not None:
