@@ -23,6 +23,7 @@ class ProbeConfig:
 class ProbeState(NamedTuple):
     seen: Array  # what homes see [home, 2]
     time: Array
+    hidden: Array  # what the first step showed [home]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,8 @@ class Probe:
     """Homes that are paid for their own action; everything that `CommunityEnv` has and learners use.
 
     kinds: `choose`: one level of three pays 1. `signal`: the level that the observation names pays 1. `delay`: two
-    steps; the first step's level pays in the second. `number`: paid 1 less the squared distance to half the
+    steps; the first step's level pays in the second. `recall`: the second step pays what the first one showed.
+    `mixed`: three homes, one of each of the first three kinds. `number`: paid 1 less the squared distance to half the
     observation. `team`: all are paid alike, 1 if every home names the level that the next home sees. `share`: all are
     paid the mean of what `signal` pays. `masked`: the highest level pays 1 and the middle one 0.5, and the highest is
     masked and costs 100 where the observation is 1. `bid`: half for the side that the observation names, half less for
@@ -53,7 +55,9 @@ class Probe:
         seen = jnp.stack([draw, jnp.zeros(self.homes)], axis=1)
         if self.kind in {"choose", "delay"}:
             seen = jnp.zeros_like(seen)
-        return seen, ProbeState(seen, jnp.int32(0))
+        if self.kind == "mixed":
+            seen = seen.at[jnp.array([0, 2])].set(0.0)
+        return seen, ProbeState(seen, jnp.int32(0), seen[:, 0])
 
     def action_mask(self, state, params=None):
         if self.kind == "bid":
@@ -84,23 +88,35 @@ class Probe:
             remembered = jnp.where(state.time == 0, action - 1.0, seen[:, 1])
             seen = jnp.stack([jnp.ones(self.homes), remembered], axis=1)
             reward = jnp.where(state.time == 1, (state.seen[:, 1] == 1.0).astype(jnp.float32), 0.0)
+        elif self.kind == "recall":
+            reward = jnp.where(state.time == 1, (action == state.hidden + 1).astype(jnp.float32), 0.0)
+            seen = jnp.zeros_like(seen)
+        elif self.kind == "mixed":
+            choose, delay = signal.at[0].set(1.0)[:2], seen[2, 1]
+            remembered = seen.at[2, 1].set(jnp.where(state.time == 0, action[2] - 1.0, delay))
+            seen = remembered.at[2, 0].set(1.0)
+            late = jnp.where(state.time == 1, (delay == 1.0).astype(jnp.float32), 0.0)
+            reward = jnp.append((action[:2] == choose + 1).astype(jnp.float32), late)
         else:
             reward = 1.0 - (action[:, 0] - signal / 2) ** 2
-        after = ProbeState(seen, time)
+        after = ProbeState(seen, time, state.hidden)
         over = time >= self.config.steps
         return TimeStep(seen, after, reward, jnp.broadcast_to(over, (self.homes,)), over, seen, {})
 
 
 def probe(kind: str, homes: int = 2) -> Probe:
     """A probe; the best mean reward of a step is `best(kind)`."""
-    steps = 2 if kind == "delay" else 1
-    control = "bid" if kind == "bid" else "dispatch"
-    return Probe(kind, ProbeConfig(control, None if kind in {"number", "bid"} else 3, steps), homes)
+    steps = 2 if kind in {"delay", "mixed", "recall"} else 1
+    homes = 3 if kind == "mixed" else homes
+    control, levels = "bid" if kind == "bid" else "dispatch", None if kind in {"number", "bid"} else 3
+    return Probe(kind, ProbeConfig(control, levels, steps), homes)
 
 
-def best(kind: str) -> float:
-    """Mean reward of a step when every home does the best that can be done."""
-    return {"delay": 0.5, "masked": 2.5 / 3}.get(kind, 1.0)
+def best(kind: str) -> float | np.ndarray:
+    """Mean reward of a step, when every home does the best that can be done; of each home where they differ."""
+    if kind == "mixed":
+        return np.array([1.0, 1.0, 0.5])
+    return {"delay": 0.5, "recall": 0.5, "masked": 2.5 / 3}.get(kind, 1.0)
 
 
 def trained(kind: str, algorithm: str, paradigm: str, settings: dict, iterations: int = 150):

@@ -37,7 +37,7 @@ def test_the_target_is_the_double_estimate():
         next_obs=jnp.asarray(rng.normal(size=(6, 4)), jnp.float32),
         next_mask=Mask(jnp.ones((6, 0), bool), jnp.asarray(mask)),
         reward=jnp.asarray(rng.normal(size=6), jnp.float32),
-        dead=jnp.array([False, True, False, False, True, False]),
+        terminated=jnp.array([False, True, False, False, True, False]),
     )
     scale = scaling.see(scaling.begin(), jnp.array([1.0, 5.0]), jnp.ones(2))  # mean 3, deviation 2
     picks, says = learner.values(one, rows.next_obs), learner.values(other, rows.next_obs)
@@ -48,7 +48,7 @@ def test_the_target_is_the_double_estimate():
                 (option for option in range(3) if mask[row, choice, option]), key=lambda at: picks[row, choice, at]
             )
             worth += says[row, choice, best]
-        expected = rows.reward[row] + (0.0 if rows.dead[row] else 0.9 * (3.0 + 2.0 * worth))
+        expected = rows.reward[row] + (0.0 if rows.terminated[row] else 0.9 * (3.0 + 2.0 * worth))
         assert learner.target(one, other, scale, rows, hp)[row] == pytest.approx(float(expected), rel=1e-4)
 
 

@@ -85,7 +85,7 @@ def test_of_numbers_the_gradient_is_that_of_the_integral():
 def test_the_target_has_what_comes_after_and_its_randomness():
     space = Space(0, 1, 3)
     learner, state, rows = setting(space, 2)
-    rows = rows._replace(reward=jnp.array([1.0, 2.0]), dead=jnp.array([False, True]))
+    rows = rows._replace(reward=jnp.array([1.0, 2.0]), terminated=jnp.array([False, True]))
     state = state._replace(
         scale=scaling.see(scaling.begin(), jnp.array([1.0, 5.0]), jnp.ones(2))
     )  # mean 3, deviation 2

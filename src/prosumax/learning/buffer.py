@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from prosumax.learning.critics import critic_input, dead
+from prosumax.learning.critics import critic_input
 from prosumax.learning.spaces import Action, Mask, squashed
 from prosumax.learning.types import Batch, Spec
 
@@ -25,7 +25,7 @@ class Transition(NamedTuple):
         mask, next_mask: what made sense.
         action: squashed.
         reward: of the step.
-        dead: whether nothing after it is worth anything.
+        terminated: whether a life ended with it.
     """
 
     obs: Float[Array, "row feature"]
@@ -37,7 +37,7 @@ class Transition(NamedTuple):
     next_mask: Mask
     action: Action
     reward: Float[Array, " row"]
-    dead: Bool[Array, " row"]
+    terminated: Bool[Array, " row"]
 
 
 class Buffer(NamedTuple):
@@ -65,21 +65,15 @@ def begin(spec: Spec, capacity: int) -> Buffer:
     return Buffer(jax.tree.map(jnp.copy, blank), jnp.int32(0))
 
 
-def add(buffer: Buffer, batch: Batch, finite: bool) -> Buffer:
-    """Keep the steps of a batch in which there was something to decide; of more than fit, the last.
-
-    Arguments:
-        buffer: the ring.
-        batch: what happened.
-        finite: as in `critics.dead`.
-    """
+def add(buffer: Buffer, batch: Batch) -> Buffer:
+    """Keep the steps of a batch in which there was something to decide; of more than fit, the last."""
     capacity = buffer.rows.reward.shape[0]
     kept = batch.weight.reshape(-1) > 0
     rank, count = jnp.cumsum(kept) - 1, kept.sum()
     keep = kept & (rank >= count - capacity)
     # Indices past the end are dropped.
     at = jnp.where(keep, (buffer.added + rank) % capacity, capacity)
-    rows = jax.tree.map(lambda old, new: old.at[at].set(new, mode="drop"), buffer.rows, _rows(batch, finite))
+    rows = jax.tree.map(lambda old, new: old.at[at].set(new, mode="drop"), buffer.rows, _rows(batch))
     # Wraps before it overflows, at a multiple of the capacity, and stays full.
     added = buffer.added + count
     return Buffer(rows, jnp.where(added > 2**30, added % capacity + capacity, added).astype(jnp.int32))
@@ -100,7 +94,7 @@ def seen(spec: Spec, rows: Transition) -> tuple[Float[Array, "row input"], Float
     return before[:, 0], after[:, 0]
 
 
-def _rows(batch: Batch, finite: bool) -> Transition:
+def _rows(batch: Batch) -> Transition:
     shape = batch.reward.shape
     flat = lambda leaf: leaf.reshape(batch.reward.size, *leaf.shape[3:])  # noqa: E731
     wide = lambda leaf: flat(jnp.broadcast_to(leaf[:, :, None], (*shape, leaf.shape[-1])))  # noqa: E731
@@ -114,5 +108,5 @@ def _rows(batch: Batch, finite: bool) -> Transition:
         next_mask=jax.tree.map(flat, batch.next_mask),
         action=jax.tree.map(flat, squashed(batch.action)),
         reward=flat(batch.reward),
-        dead=flat(dead(batch, finite)),
+        terminated=flat(batch.terminated),
     )

@@ -19,7 +19,7 @@ from prosumax.errors import InputError
 from prosumax.learning import distributions, optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen
-from prosumax.learning.critics import copied, critic_input, critic_inputs, dead, follow, mean
+from prosumax.learning.critics import copied, critic_input, critic_inputs, follow, mean
 from prosumax.learning.distributions import Policy
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
@@ -74,14 +74,12 @@ class COMA:
         critic_updates: steps of the critic on each batch; the actor makes one.
         hidden: sizes of the layers.
         activation: between them.
-        finite: whether nothing comes after the last step of an episode; the observation must then tell the time.
     """
 
     spec: Spec
     critic_updates: int = 8
     hidden: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "tanh"
-    finite: bool = False
 
     def __post_init__(self) -> None:
         if not self.spec.everyone:
@@ -116,6 +114,10 @@ class COMA:
         """Draw from the policy, or take what is likeliest."""
         policy = self.policy(state.actor, obs, mask)
         return Decision(distributions.sample(policy, key) if explore else distributions.mode(policy), {}, memory)
+
+    def slim(self, state: State) -> State:
+        """The actor alone."""
+        return State(state.actor, *[None] * (len(State._fields) - 1))  # type: ignore[arg-type]
 
     def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """Some steps of the critic, then one of the actor."""
@@ -165,8 +167,8 @@ class COMA:
         policy = self.policy(state.actor, batch.next_obs, batch.next_mask)
         options = self.values(state.target, jnp.concatenate([later, others], axis=-1))
         expected = unscaled(state.scale, (jnp.exp(policy.logp) * options).sum((-2, -1)))
-        gone, done = dead(batch, self.finite), batch.done[..., None]
-        return td_lambda(batch.reward, taken, expected, gone, done, hp.discount, hp.lam)
+        done = batch.done[..., None]
+        return td_lambda(batch.reward, taken, expected, batch.terminated, done, hp.discount, hp.lam)
 
     def critic_loss(
         self, critic: Network, seen: Array, batch: Batch, goal: Float[Array, "time env member"]
@@ -199,7 +201,7 @@ def td_lambda(
     reward: Float[Array, "time *batch"],
     taken: Float[Array, "time *batch"],
     expected: Float[Array, "time *batch"],
-    dead: Bool[Array, "time *batch"],
+    terminated: Bool[Array, "time *batch"],
     done: Bool[Array, "time *batch"],
     discount: Float[Array, ""] | float,
     lam: Float[Array, ""] | float,
@@ -210,11 +212,11 @@ def td_lambda(
         reward: of the step.
         taken: value of its action.
         expected: value after it, for where the next action is not known.
-        dead: whether nothing comes after.
+        terminated: whether nothing comes after.
         done: whether the episode ended with it.
         discount, lam: between 0 and 1.
     """
-    after = jnp.where(dead, 0.0, expected)
+    after = jnp.where(terminated, 0.0, expected)
 
     def back(later: tuple[Array, Array, Array], step: tuple[Array, ...]) -> tuple[Any, Array]:
         target, value, known = later

@@ -4,9 +4,9 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from prosumax.learning.types import Batch, Spec
+from prosumax.learning.types import Spec
 
 Parameters = TypeVar("Parameters")
 
@@ -25,17 +25,6 @@ def critic_input(
     shape = (*obs.shape[:-1], spec.everyone)
     who = jnp.broadcast_to(jax.nn.one_hot(home, spec.homes), (*obs.shape[:-1], spec.homes))
     return jnp.concatenate([obs, jnp.broadcast_to(everyone[..., None, :], shape), who], axis=-1)
-
-
-def dead(batch: Batch, finite: bool) -> Bool[Array, "time env member"]:
-    """Steps after which nothing is worth anything.
-
-    Arguments:
-        batch: what happened.
-        finite: whether the end of an episode is the end of everything, as in a problem of one day; otherwise life goes
-            on after it, and only what `terminated` ends is dead.
-    """
-    return batch.terminated | batch.done[..., None] if finite else batch.terminated
 
 
 def mean(values: Float[Array, "*batch"], weight: Float[Array, "*batch"]) -> Float[Array, ""]:

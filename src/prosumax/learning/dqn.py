@@ -70,7 +70,6 @@ class DQN:
         capacity: transitions that are kept.
         hidden: sizes of the layers.
         activation: between them.
-        finite: whether nothing comes after the last step of an episode; the observation must then tell the time.
     """
 
     spec: Spec
@@ -79,7 +78,6 @@ class DQN:
     capacity: int = 20_000
     hidden: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "relu"
-    finite: bool = False
 
     def __post_init__(self) -> None:
         if self.spec.everyone:
@@ -111,10 +109,14 @@ class DQN:
         choices = epsilon_greedy(values, mask.choices, hp.epsilon, key) if explore else greedy(values, mask.choices)
         return Decision(Action(jnp.zeros((*choices.shape[:-1], 0)), choices), {}, memory)
 
+    def slim(self, state: State) -> State:
+        """The network alone."""
+        return state._replace(target=None, optimiser=None, buffer=None, scale=None)  # type: ignore[arg-type]
+
     def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """Remember the batch, then learn from what is remembered."""
         worth = returns.to_go(batch.reward, batch.done[..., None], hp.discount)
-        buffer = ring.add(state.buffer, batch, self.finite)
+        buffer = ring.add(state.buffer, batch)
         state = state._replace(buffer=buffer, scale=see(state.scale, worth, batch.weight))
 
         def learn(nets: tuple[Network, Network, Any], key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
@@ -141,7 +143,7 @@ class DQN:
         """What the actions should have been worth: the reward, and what the best next action is."""
         best = greedy(self.values(values, rows.next_obs), rows.next_mask.choices)
         after = unscaled(scale, chosen(self.values(slow, rows.next_obs), best).sum(-1))
-        return rows.reward + hp.discount * jnp.where(rows.dead, 0.0, after)
+        return rows.reward + hp.discount * jnp.where(rows.terminated, 0.0, after)
 
     def loss(
         self, values: Network, rows: ring.Transition, goal: Float[Array, " row"], weight: Float[Array, " row"]

@@ -70,9 +70,9 @@ def network(
     activation: str = "tanh",
     recurrent: bool = False,
 ) -> Network:
-    """A network with normal weights, their variance the gain squared over the inputs (He et al. 2015), and biases of zero.
+    """A network with biases of zero and normal weights, their variance the gain squared over the inputs.
 
-    Not orthogonal ones: a batch of QR decompositions hangs in XLA on CPUs with few cores.
+    He et al. 2015. Not orthogonal ones: a batch of QR decompositions hangs in XLA on CPUs with few cores.
 
     Arguments:
         key: of the weights.

@@ -15,7 +15,6 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from prosumax.errors import InputError
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen, epsilon_greedy, greedy
-from prosumax.learning.critics import dead
 from prosumax.learning.spaces import Action, Mask
 from prosumax.learning.types import Batch, Decision, Memory, Spec
 
@@ -56,7 +55,6 @@ class QLearning:
         cells: of each feature.
         lowest, highest: between which they lie; what is beyond is in the outermost cell.
         rows: of the table, at most.
-        finite: whether nothing comes after the last step of an episode; the observation must then tell the time.
     """
 
     spec: Spec
@@ -65,7 +63,6 @@ class QLearning:
     lowest: float = -1.0
     highest: float = 1.0
     rows: int = 2**14
-    finite: bool = False
 
     def __post_init__(self) -> None:
         if self.spec.everyone:
@@ -105,10 +102,14 @@ class QLearning:
         choices = epsilon_greedy(values, mask.choices, hp.epsilon, key) if explore else greedy(values, mask.choices)
         return Decision(Action(jnp.zeros((*choices.shape[:-1], 0)), choices), {}, memory)
 
+    def slim(self, state: State) -> State:
+        """All of it."""
+        return state
+
     def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """Learn from the last step first, so that what it taught is known to the step before it."""
         at, later = self.row(batch.obs), self.row(batch.next_obs)
-        mask, choices, gone = batch.next_mask.choices, batch.action.choices, dead(batch, self.finite)
+        mask, choices, gone = batch.next_mask.choices, batch.action.choices, batch.terminated
         steps = (at, later, mask, choices, batch.reward, gone, batch.weight)
 
         def learn(table: Array, step: tuple[Array, ...]) -> tuple[Array, Array]:

@@ -84,7 +84,6 @@ class SAC:
         capacity: transitions that are kept.
         hidden: sizes of the layers.
         activation: between them.
-        finite: whether nothing comes after the last step of an episode; the observation must then tell the time.
     """
 
     spec: Spec
@@ -93,7 +92,6 @@ class SAC:
     capacity: int = 20_000
     hidden: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "relu"
-    finite: bool = False
 
     @property
     def memory_size(self) -> int:
@@ -137,10 +135,14 @@ class SAC:
         policy = self.policy(state.actor, obs, mask)
         return Decision(distributions.sample(policy, key) if explore else distributions.mode(policy), {}, memory)
 
+    def slim(self, state: State) -> State:
+        """The actor alone."""
+        return State(state.actor, *[None] * (len(State._fields) - 1))  # type: ignore[arg-type]
+
     def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """Remember the batch, then learn from what is remembered."""
         worth = returns.to_go(batch.reward, batch.done[..., None], hp.discount)
-        buffer = ring.add(state.buffer, batch, self.finite)
+        buffer = ring.add(state.buffer, batch)
         state = state._replace(buffer=buffer, scale=see(state.scale, worth, batch.weight))
         learn = lambda state, key: self.learn(state, hp, key)  # noqa: E731
         state, figures = jax.lax.scan(learn, state, jax.random.split(key, self.updates))
@@ -202,7 +204,7 @@ class SAC:
         policy = self.policy(state.actor, rows.next_obs, rows.next_mask)
         bonus = jnp.exp(state.log_temperature) * distributions.entropy(policy)
         after = unscaled(state.scale, self.expected(state.targets, later, policy, key) + bonus)
-        return rows.reward + hp.discount * jnp.where(rows.dead, 0.0, after)
+        return rows.reward + hp.discount * jnp.where(rows.terminated, 0.0, after)
 
     def critic_loss(
         self, critics: Network, seen: Array, rows: ring.Transition, goal: Float[Array, " row"], weight: Array

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from prosumax.learning import distributions, policy_gradient, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
-from prosumax.learning.critics import copied, dead, mean
+from prosumax.learning.critics import copied, mean
 from prosumax.learning.networks import Network
 from prosumax.learning.policy_gradient import Hyper, PolicyGradient
 from prosumax.learning.scaling import see
@@ -47,11 +47,9 @@ class VTrace(PolicyGradient):
     Attributes:
         ...: those of `PolicyGradient`, of which `worth` is not used.
         lag: updates after which the actor that plays is renewed; 1 plays with the newest always.
-        finite: whether nothing comes after the last step of an episode; the observation must then tell the time.
     """
 
     lag: int = 4
-    finite: bool = False
 
     def init(self, key: PRNGKeyArray, hp: Hyper) -> Any:
         """Fresh networks, of which the actor plays."""
@@ -72,6 +70,11 @@ class VTrace(PolicyGradient):
         actor = state.behaviour if explore else state.learner.actor
         return super().act(state.learner._replace(actor=actor), obs, mask, memory, hp, key, explore)
 
+    def slim(self, state: Any) -> Any:
+        """The newest actor, which is also the one that plays from then on."""
+        learner = super().slim(state.learner)
+        return State(learner, learner.actor, state.age)
+
     def update(self, state: Any, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
         """PPO's, from the newest policy on, with what actions were worth to it."""
         notes = {"played": batch.notes["log_prob"], "log_prob": self.log_prob(state.learner.actor, batch)}
@@ -87,8 +90,8 @@ class VTrace(PolicyGradient):
         """What every action was worth to the newest policy."""
         value, next_value = self.values(state, batch)
         ratio = jnp.exp(batch.notes["log_prob"] - batch.notes["played"])
-        gone, done = dead(batch, self.finite), batch.done[..., None]
-        found = returns.vtrace(ratio, batch.reward, value, next_value, gone, done, hp.discount, hp.lam)
+        done = batch.done[..., None]
+        found = returns.vtrace(ratio, batch.reward, value, next_value, batch.terminated, done, hp.discount, hp.lam)
         if self.scale_values:
             state = state._replace(scale=see(state.scale, found.target, batch.weight))
         return state, found

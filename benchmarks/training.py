@@ -1,0 +1,82 @@
+"""How fast homes learn: PPO on a market of MARLEM's make, shared network of two layers of 64, one device.
+
+    python benchmarks/training.py           # all sizes
+    python benchmarks/training.py 7         # one
+
+Agent-steps per second of training (rollout and 4 epochs of 4 minibatches), of the rollout alone, and of the environment
+alone with fixed actions in the same number of copies; best and median of several runs. With 7 homes a mixed community
+(rules, independent and shared learners) too.
+"""
+
+import sys
+import time
+
+import jax
+import numpy as np
+
+from environment import environment, episodes
+from prosumax import learning
+from prosumax.learning.scripted import script
+
+REPEATS = 5
+STEPS = 24
+BATCHES = {7: 256, 100: 32}  # homes: environments at once
+TARGETS = {7: (0.2, 1.5)}  # million agent-steps per second on two cores: training, rollout alone
+
+
+def timed(run, *arguments) -> list[float]:
+    jax.block_until_ready(run(*arguments))
+    taken = []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        jax.block_until_ready(run(*arguments))
+        taken.append(time.perf_counter() - begin)
+    return taken
+
+
+def measure(game, env, batch: int) -> tuple[list[float], list[float]]:
+    """Seconds of one iteration, and of its rollout alone."""
+    trainer = learning.Trainer(game, batch, STEPS)
+    schedule = learning.constant([team.hp for team in game.teams])
+    state = jax.jit(trainer.init)(jax.random.key(0), schedule, env.params)
+
+    def play(state, params):
+        found = learning.rollout(game, state.learners, schedule.first, state.carry, params, state.key, STEPS)[1]
+        return found.reward.mean(), found.obs, found.decisions
+
+    train = timed(jax.jit(trainer.iterate), state, schedule, env.params)
+    return train, timed(jax.jit(play), state, env.params)
+
+
+def show(name: str, homes: int, batch: int, seconds: list[float], target: float | None) -> None:
+    steps = batch * STEPS * homes / 1e6
+    goal = f"  (target {target})" if target else ""
+    print(f"  {name:34} best {steps / min(seconds):6.3f}  median {steps / np.median(seconds):6.3f}{goal}")
+
+
+def main() -> None:
+    sizes = [int(text) for text in sys.argv[1:]] or list(BATCHES)
+    print("Training, million agent-steps per second on one device")
+    for homes in sizes:
+        env, batch = environment(homes), BATCHES[homes]
+        train, play = measure(learning.everyone(env, "ppo", "dtde-shared"), env, batch)
+        run, arguments, _ = episodes(env, batch)
+        alone = timed(run, *arguments)
+        training, rollout = TARGETS.get(homes, (None, None))
+        print(f" {homes} homes x {batch}")
+        show("PPO, 4 epochs x 4 minibatches", homes, batch, train, training)
+        show("rollout alone", homes, batch, play, rollout)
+        show("environment alone", homes, batch, alone, None)
+        print(f"  share of the environment in training: {100 * min(alone) / min(train):.0f} %")
+        if homes == 7:
+            parts = [
+                learning.Part("ppo", (0, 1, 2), "ppo"),
+                learning.Part("a2c", (3, 4), "a2c", "dtde-shared", {"bins": 5}),
+            ]
+            mixed = learning.make_game(env, parts, [script(env, (5, 6), "truthful", "benchmark")])
+            train, _ = measure(mixed, env, batch)
+            show("3 PPO, 2 A2C, 2 rules", homes, batch, train, None)
+
+
+if __name__ == "__main__":
+    main()
