@@ -177,7 +177,7 @@ def _plain(players: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _print_players(players: Mapping[str, Mapping[str, Any]], title: str) -> None:
-    content = report.players_table(players)
+    content = report.players_table(players, ("reward",))
     if not content.rows:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))

@@ -12,6 +12,7 @@ from prosumax.experiments.trained import Evaluation, HomePolicy, evaluate, expor
 from prosumax.experiments.training import Training, resume, train
 
 from prosumax.experiments import (  # isort: skip (importing them registers studies and observations)
+    learning_studies,
     mahtm_learning,
     marlem_bids,
     marlem_studies,
@@ -37,6 +38,7 @@ __all__ = [
     "grids",
     "legend",
     "load_bills",
+    "learning_studies",
     "load_policy",
     "mahtm_learning",
     "marlem_bids",

@@ -107,6 +107,7 @@ class Result:
         table.loc[known] = table.loc[known].fillna(0.0)
         return table[table.sum().sort_values(ascending=False, kind="stable").index]
 
+    @cached_property
     def trace(self) -> Trace:
         """What analytics look at."""
         return make_trace(self.scenario, self.profiles, self.trajectory.record)

@@ -19,7 +19,7 @@ from prosumax.experiments.training import Stage, judge, read_plan, stage_of
 from prosumax.learning import Action, Mask, Space, Spec, Team, algorithms, choose
 from prosumax.learning.spaces import continuous
 from prosumax.learning.storage import load_tree, save_tree
-from prosumax.scenario import load_scenario
+from prosumax.scenario import Scenario, load_scenario
 
 
 class Evaluation(NamedTuple):
@@ -63,6 +63,23 @@ def evaluate(
     if scenario is None and not own:
         return Evaluation(trained.scenario.name, len(trained.days.test), judge(trained, read_learners(folder, trained)))
     other = load_scenario(trained.scenario if scenario is None else scenario, own)
+    return elsewhere(trained, read_learners(folder, trained), other, data_dir)
+
+
+def elsewhere(
+    trained: Stage, learners: tuple[Any, ...], other: Scenario, data_dir: str | Path | None = None
+) -> Evaluation:
+    """What learners do in another scenario, in episodes spread over its period.
+
+    Arguments:
+        trained: where they learned.
+        learners: of every team [seed, group, ..].
+        other: the scenario.
+        data_dir: folder with data sets.
+
+    Raises:
+        InputError: they do not fit its homes.
+    """
     content = trained.scenario.model_dump(mode="json")
     kept = {"environment": content["environment"], "population": content["population"]}
     plan = replace(trained.plan, scenario=other.model_dump(mode="json") | kept)
@@ -75,8 +92,7 @@ def evaluate(
     scales = trained.env.params.scales._replace(capacity_kwh=stage.env.params.scales.capacity_kwh)
     env = CommunityEnv(stage.env.config, stage.env.params._replace(scales=scales))
     stage = replace(stage, env=env, game=stage.game._replace(env=env), days=stage.days._replace(test=spread))
-    learners = _moved(trained, stage, read_learners(folder, trained))
-    return Evaluation(stage.scenario.name, len(spread), judge(stage, learners))
+    return Evaluation(stage.scenario.name, len(spread), judge(stage, _moved(trained, stage, learners)))
 
 
 def read_learners(folder: Path, stage: Stage) -> tuple[Any, ...]:

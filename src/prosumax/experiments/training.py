@@ -8,7 +8,7 @@ import csv
 import importlib.util
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import metadata
@@ -258,6 +258,19 @@ def stage_of(plan: Plan, data_dir: str | Path | None = None) -> Stage:
     return Stage(plan, scenario, profiles, env, _game(env, scenario), split(length, config.steps, config.start_every))
 
 
+def read_stage(scenario: Scenario, seeds: int, plan: Plan | None = None) -> Stage:
+    """A scenario's days and homes with `seeds` draws of each player, to judge players that may not learn at all.
+
+    Arguments:
+        scenario: whose homes.
+        seeds: draws.
+        plan: of the learners that are to be judged; PPO's when absent, which nobody trains.
+    """
+    if plan is None:
+        plan = Plan(_populated(scenario, "ppo", "dtde", {}).model_dump(mode="json"), 1, seeds)
+    return stage_of(plan)
+
+
 class _Progress(NamedTuple):
     """What is stored to go on from."""
 
@@ -400,12 +413,15 @@ FIGURES = {
 """What is reported of test days."""
 
 
-def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, dict[str, NDArray[np.float64]]]:
+def judge(
+    stage: Stage, learners: tuple[Any, ...], rules: Sequence[str] | None = None
+) -> dict[str, dict[str, NDArray[np.float64]]]:
     """The test days, played by what was learned and by rules, and their optimum: player -> figure -> values [seed].
 
     Arguments:
         stage: with the days.
-        learners: of every team [seed, group, ..].
+        learners: of every team [seed, group, ..]; none leaves them out.
+        rules: to put beside them; those that suit the environment when absent.
     """
     game = fixed(stage.game, stage.env.config.steps)
     first = jnp.asarray(stage.days.test)
@@ -418,9 +434,9 @@ def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, dict[str, NDArra
 
         return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
 
-    found = {"learned": judged(game)(learners, keys, stage.env.params)}
+    found = {"learned": judged(game)(learners, keys, stage.env.params)} if learners else {}
     homes = tuple(range(stage.env.num_agents))
-    for name in baselines(stage.env):
+    for name in baselines(stage.env) if rules is None else rules:
         ruled = Game(game.env, (), (script(stage.env, homes, name, "baseline"),), np.arange(len(homes)))
         found[name] = judged(ruled)((), keys, stage.env.params)
     players = {who: {n: np.asarray(v, np.float64) for n, v in figures.items()} for who, figures in found.items()}

@@ -5,7 +5,14 @@ actors and critics see and who shares (`PARADIGMS`). `Trainer.chunk` plays and l
 hyper-parameters and populations.
 """
 
-from prosumax.learning import policy_gradient  # noqa: F401 (registers its algorithms)
+from prosumax.learning import (  # noqa: F401 (they register their algorithms)
+    coma,
+    dqn,
+    policy_gradient,
+    qlearning,
+    sac,
+    vtrace,
+)
 from prosumax.learning.algorithms import Algorithm, algorithms, choose
 from prosumax.learning.populations import Part, everyone, make_game, make_team
 from prosumax.learning.rollout import Carry, Game, Script, Steps, game, rollout, start

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax.learning import distributions, optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
+from prosumax.learning.critics import critic_input, critic_inputs, mean, standardised
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
 from prosumax.learning.spaces import Mask
@@ -222,33 +223,6 @@ class PolicyGradient:
     def _blank(self, seen: Array) -> Memory:
         """The critic's memory before a batch; it knows nothing of an episode's earlier batches."""
         return jnp.zeros((*seen.shape[1:-1], self.memory_size))
-
-
-def critic_inputs(spec: Spec) -> int:
-    """Width of what a critic sees."""
-    return spec.obs + (spec.everyone + spec.homes if spec.everyone else 0)
-
-
-def critic_input(
-    spec: Spec, obs: Float[Array, "time env member feature"], everyone: Float[Array, "time env wide"], home: Array
-) -> Float[Array, "time env member input"]:
-    """What a critic sees: the agent's own observation, and for a central one all homes' and which of them it is."""
-    if not spec.everyone:
-        return obs
-    shape = (*obs.shape[:-1], spec.everyone)
-    who = jnp.broadcast_to(jax.nn.one_hot(home, spec.homes), (*obs.shape[:-1], spec.homes))
-    return jnp.concatenate([obs, jnp.broadcast_to(everyone[..., None, :], shape), who], axis=-1)
-
-
-def mean(values: Float[Array, "*batch"], weight: Float[Array, "*batch"]) -> Float[Array, ""]:
-    """Weighted mean; 0 where nothing has weight."""
-    return (values * weight).sum() / jnp.maximum(weight.sum(), 1e-8)
-
-
-def standardised(values: Float[Array, "*batch"], weight: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-    """With weighted mean 0 and deviation 1."""
-    centred = values - mean(values, weight)
-    return centred / jnp.sqrt(mean(centred**2, weight) + 1e-8)
 
 
 def batch_size(data: tuple[Batch, returns.Estimate]) -> int:

@@ -1,6 +1,6 @@
 """What homes learned: curves over the seeds, and the test days beside rules and the optimum."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,15 @@ def short_name(figure: str) -> str:
     return _SHORT[figure]
 
 
-def players_table(players: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> Table:
-    """A row for each player; mean and, where seeds differ, deviation."""
+def players_table(
+    players: Mapping[str, Mapping[str, NDArray[np.float64]]], spread_of: Collection[str] = FIGURES
+) -> Table:
+    """A row for each player: means over the seeds.
+
+    Arguments:
+        players: figures of each [seed].
+        spread_of: figures that get the deviation where seeds differ.
+    """
     shown = [
         name
         for name in FIGURES
@@ -45,7 +52,7 @@ def players_table(players: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> T
             for figures in players.values()
         )
     ]
-    rows = [[who, *(_cell(figures.get(name)) for name in shown)] for who, figures in players.items()]
+    rows = [[who, *(_cell(figures.get(name), name in spread_of) for name in shown)] for who, figures in players.items()]
     return Table("Test days", ["Player", *(short_name(name) for name in shown)], rows)
 
 
@@ -127,9 +134,9 @@ def _option(labels: list[str], low: Any, mean: Any, high: Any) -> Option:
     }
 
 
-def _cell(values: NDArray[np.float64] | None) -> str:
+def _cell(values: NDArray[np.float64] | None, with_spread: bool) -> str:
     if values is None or not np.isfinite(values).all():
         return "-"
     mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
     digits = 3 if abs(mean) < 10 else 1
-    return f"{mean:,.{digits}f}" + (f" ± {spread:,.{digits}f}" if spread > 1e-6 else "")
+    return f"{mean:,.{digits}f}" + (f" ± {spread:,.{digits}f}" if with_spread and spread > 1e-6 else "")

@@ -8,7 +8,9 @@ from prosumax.errors import InputError
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "hour": (-1.0, 1.0),
-    **dict.fromkeys(("progress", "soc", "unmet", "reputation", "reputations", "mean_reputation"), (0.0, 1.0)),
+    **dict.fromkeys(
+        ("hour_of_day", "progress", "soc", "unmet", "reputation", "reputations", "mean_reputation"), (0.0, 1.0)
+    ),
     **dict.fromkeys(("imbalance", "congestion", "self_consumption", "flexibility"), (0.0, 1.0)),
     **dict.fromkeys(("coordination", "convergence"), (0.0, 1.0)),
     **dict.fromkeys(("car_soc", "car_plugged", "car_hours_left", "car_missing", "appliances"), (0.0, 1.0)),

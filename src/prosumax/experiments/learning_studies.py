@@ -1,0 +1,191 @@
+"""Studies of learning: algorithms and paradigms over several seeds, beside random homes, rules and the optimum.
+
+All seeds of a learner are trained at once. Every player is judged on the same days, which nobody trained on.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prosumax.experiments.mahtm_learning import BARE, PAPER
+from prosumax.experiments.study import Figure, Study, Variant, studies
+from prosumax.experiments.trained import elsewhere
+from prosumax.experiments.training import Training, judge, read_stage, train
+from prosumax.learning import algorithms
+from prosumax.scenario import load_scenario
+
+Players = Mapping[str, Mapping[str, NDArray[np.float64]]]
+
+RANDOM, BEST = "zero-intelligence", "community-optimal"
+
+_OWN = ("preset", "player", "paradigm", "iterations", "settings", "anneal", "environments", "finite")
+
+
+def runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+    """Figures of one player on the test days, per seed.
+
+    Arguments:
+        settings: `preset`; `player`, an algorithm or a rule or an optimum; for learners `paradigm`, `iterations`,
+            `settings`, `anneal`, `environments`, `finite`. Everything else is a change to the scenario.
+        seeds: of the learners and of what is drawn.
+    """
+    changes = tuple(sorted((k, repr(v)) for k, v in settings.items() if k not in _OWN))
+    plain = {k: v for k, v in settings.items() if k not in _OWN}
+    beside = _rules(settings["preset"], changes, len(seeds), _Frozen(plain))
+    if settings["player"] in algorithms:
+        done = trained(settings, len(seeds))
+        found = {name: np.asarray(values) for name, values in done.test["learned"].items()}
+    else:
+        found = dict(beside.get(settings["player"], {}))
+    return [_with_gap({name: float(values[at]) for name, values in found.items()}, beside) for at in range(len(seeds))]
+
+
+def trained(settings: Mapping[str, Any], seeds: int) -> Training:
+    """A learner of a study."""
+    return train(
+        settings["preset"],
+        {name: value for name, value in settings.items() if name not in _OWN},
+        algorithm=settings["player"],
+        paradigm=settings.get("paradigm", "dtde"),
+        settings=settings.get("settings", {}),
+        anneal=settings.get("anneal", {}),
+        iterations=settings["iterations"],
+        environments=settings.get("environments", 32),
+        finite=settings.get("finite", False),
+        seeds=seeds,
+    )
+
+
+class _Frozen(dict[str, Any]):
+    """Changes to a scenario, that a cache passes on without looking at them."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return 0
+
+
+@lru_cache(maxsize=8)
+def _rules(preset: str, changes: tuple[tuple[str, str], ...], seeds: int, plain: _Frozen) -> Players:
+    """Rules and optima on the test days."""
+    return judge(read_stage(load_scenario(preset, dict(plain)), seeds), ())
+
+
+def _with_gap(figures: dict[str, float], beside: Players) -> dict[str, float]:
+    """Its figures, and the share of the way from random homes to the community's optimum."""
+    if BEST in beside and "objective" in figures:
+        random, best = float(beside[RANDOM]["objective"].mean()), float(beside[BEST]["objective"].mean())
+        figures["gap_closed"] = (random - figures["objective"]) / (random - best)
+    return figures
+
+
+def _read(name: str, factor: float = 1.0) -> Any:
+    return lambda found: factor * found.get(name, float("nan"))
+
+
+FIGURES = {
+    "cost": Figure("All bills per day, $", _read("objective"), 2),
+    "gap_closed": Figure("of the way to the optimum, %", _read("gap_closed", 100)),
+    "welfare": Figure("Gains from local trade, $", _read("welfare"), 2),
+    "p2p_share": Figure("P2P share, %", _read("p2p_share", 100)),
+    "imbalance": Figure("Imbalance of orders, %", _read("imbalance", 100)),
+    "reward": Figure("Reward per home and day", _read("reward"), 2),
+}
+
+_ACHIEVED: dict[str, Any] = {
+    "settings": {"entropy": 0.01, "learning_rate": 1e-3, "critic_learning_rate": 2e-3},
+    "anneal": {"entropy": 0.0, "learning_rate": 1e-4},
+}
+_LEARNERS: dict[str, dict[str, Any]] = {"ppo": _ACHIEVED, "vtrace": {}, "sac": {}}
+_OBSERVED_ALONE = [
+    *("hour", "progress", "price", "retail", "feed_in", "load", "solar", "load_forecast", "solar_forecast"),
+    *("soc", "can_sell", "can_buy", "profit"),
+]
+"""What a home knows without the market's key figures."""
+
+
+def _marlem(preset: str, iterations: int) -> Study:
+    """Random homes, rules and the optimum; then each learner in three paradigms, paid its profit, or as MARLEM pays."""
+    alone = {"environment.observations": _OBSERVED_ALONE, "environment.rewards": {"profit": 1.0}}
+    rules = (RANDOM, "marlem-zero-intelligence", "truthful", "self-consumption", "optimal", BEST)
+    variants = [Variant("rules", name, {"preset": preset, "player": name} | alone) for name in rules]
+    for signals, changes in (("own profit only", alone), ("shared key figures and cooperation", {})):
+        for name, options in _LEARNERS.items():
+            if name not in algorithms:
+                continue
+            for paradigm in ("ctce", "ctde", "dtde"):
+                own = {"preset": preset, "player": name, "paradigm": paradigm, "iterations": iterations}
+                variants.append(Variant(signals, f"{name} {paradigm}", own | options | changes))
+    notes = (
+        "Days of 24 hours; trained on the first 70 of the preset's 100, chosen by the next 15, judged on the last.",
+        "Bills include the network operator's fees. The optimum knows the whole day, shares all surplus, and pays no"
+        " fees, so no market reaches it.",
+        "Seeds differ in the learner's dice; the days are the same.",
+    )
+    return Study(tuple(variants), None, FIGURES, notes, runs)
+
+
+def mahtm_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+    """Rewards of a player on the houses of tables 4, 5 and 6, per seed; learners learn on table 4 only."""
+    found: dict[str, NDArray[np.float64]] = {}
+    player, count = settings["player"], len(seeds)
+    done = trained({**settings, "preset": "mahtm-train"}, count) if player in algorithms else None
+    for name in ("train", "eval", "test"):
+        scenario = load_scenario(f"mahtm-{name}")
+        if done is not None:
+            stage = read_stage(load_scenario(done.plan.scenario), count, done.plan)
+            players: Players = {"learned": done.test["learned"]}
+            if name != "train":
+                players = elsewhere(stage, done.learners, scenario).players
+            found[name] = players["learned"]["reward"]
+        else:
+            stage = read_stage(scenario, count)
+            players = judge(stage, (), () if player == "optimal" else (player,))
+            homes = stage.env.num_agents
+            found[name] = -players[player]["objective"] / homes if player == "optimal" else players[player]["reward"]
+    return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
+
+
+_MAHTM_LEARNED: dict[str, Any] = {
+    "paradigm": "dtde-shared",
+    "finite": True,
+    "anneal": {"entropy": 0.0, "learning_rate": 3e-4},
+}
+_MAHTM_SETTINGS = {"hidden": [64, 64], "activation": "relu", "discount": 1.0, "entropy": 0.05}
+_MAHTM = {
+    "a2c": {"iterations": 2000, "learning_rate": 3e-3, "critic_learning_rate": 5e-3, "lam": 0.9},
+    "ppo": {"iterations": 500, "learning_rate": 1e-3, "critic_learning_rate": 2e-3, "lam": 0.9},
+    "pg": {"iterations": 2000, "learning_rate": 3e-3},
+}
+
+
+def _mahtm() -> Study:
+    variants = [Variant("rules", name, {"player": name}) for name in (RANDOM, "none", "self-consumption", "optimal")]
+    for name, options in _MAHTM.items():
+        settings = _MAHTM_SETTINGS | {key: value for key, value in options.items() if key != "iterations"}
+        own = {"player": name, "settings": settings, "iterations": options["iterations"]}
+        variants.append(Variant("learners", name, _MAHTM_LEARNED | own))
+    bare = {"player": "a2c", "settings": PAPER, "iterations": 2000, "environment.observations": BARE}
+    variants.append(Variant("learners", "a2c, as in the paper", _MAHTM_LEARNED | {"anneal": {}} | bare))
+    figures = {
+        "train": Figure("Reward, table 4 houses", _read("train"), 4),
+        "eval": Figure("Reward, table 5 houses", _read("eval"), 4),
+        "test": Figure("Reward, table 6 houses", _read("test"), 4),
+    }
+    notes = (
+        "Mean of the houses' rewards over a day: minus bill and emissions. Learners see table 4's houses only.",
+        "One policy for all houses, forty powers, 32 days per update. Played with the likeliest powers.",
+    )
+    return Study(tuple(variants), None, figures, notes, mahtm_runs)
+
+
+studies.register("mahtm-learning", "MAHTM's learners, one policy for six houses, and on ten houses they never saw.")(
+    _mahtm()
+)
+studies.register("marlem-learning-battery", "PPO and others in three paradigms on MARLEM's strategic batteries.")(
+    _marlem("marlem-battery-strategic", 400)
+)
+studies.register("marlem-learning-cooperation", "The same on MARLEM's implicit cooperation, with and without signals.")(
+    _marlem("marlem-cooperation", 400)
+)
