@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from prosumax import experiments, profiles, report
 from prosumax.agents import policies as known_policies
 from prosumax.cli import study as study_command
+from prosumax.cli import sweep as sweep_command
 from prosumax.cli.printing import print_comparison, print_names, print_properties, print_result
 from prosumax.errors import InputError
 from prosumax.experiments.run import OnStage
@@ -200,7 +201,9 @@ def main() -> None:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except SystemExit as stop:
-        if stop.code == _INTERRUPTED:  # typer turns Ctrl-C into an exit without a word
+        # typer turns Ctrl-C into an exit without a word; a command that ends with the code itself has said its own.
+        cause = stop.__context__ and stop.__context__.__cause__
+        if stop.code == _INTERRUPTED and isinstance(cause, KeyboardInterrupt):
             typer.echo("Interrupted. Nothing was written; earlier results are as they were.", err=True)
         raise
 
@@ -221,6 +224,7 @@ def _progress() -> Iterator[OnStage]:
 
 
 app.command("study")(study_command.command(_progress))
+app.command("sweep")(sweep_command.command(_progress))
 
 
 def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:

@@ -224,8 +224,10 @@ def _estimates(
 ) -> list[dict[str, Estimate]]:
     """Means and comparisons; `values` is [variant, figure, seed]."""
     seeds = values.shape[-1]
-    mean, deviation = values.mean(-1), values.std(-1, ddof=1)
-    half = deviation / np.sqrt(seeds) * stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1)
+    mean = values.mean(-1)
+    # One seed has no spread.
+    deviation = values.std(-1, ddof=1) if seeds > 1 else np.full(mean.shape, np.nan)
+    half = deviation / np.sqrt(seeds) * stats.t.ppf((1 + CONFIDENCE) / 2, max(seeds - 1, 1))
     p = np.full(mean.shape, np.nan)
     for at, reference in enumerate(against):
         if reference is not None:

@@ -40,6 +40,8 @@ def grids(result: StudyResult) -> list[Grid]:
 
 def legend(result: StudyResult) -> str:
     """What the cells mean, as one paragraph."""
+    if len(result.seeds) == 1:
+        return "One seed each: no spread, and no telling differences from chance."
     count = sum(
         estimate.p is not None and math.isfinite(estimate.p) for row in result.estimates for estimate in row.values()
     )
@@ -105,7 +107,8 @@ def _columns() -> list[str]:
 def _cell(estimate: Estimate, figure: Figure) -> str:
     if not math.isfinite(estimate.mean):
         return "-"
-    shown = (f"{round(value, figure.digits) + 0.0:,.{figure.digits}f}" for value in (estimate.mean, estimate.deviation))
+    values = [estimate.mean, estimate.deviation] if math.isfinite(estimate.deviation) else [estimate.mean]
+    shown = (f"{round(value, figure.digits) + 0.0:,.{figure.digits}f}" for value in values)
     return " ± ".join(shown) + ("*" if estimate.differs else "")
 
 
