@@ -203,12 +203,14 @@ def test_a_setting_without_values_is_refused(command, tiny_file):
 
 # With Ray, as processes of their own.
 
+SOURCE = Path(experiments.__file__).parents[2]
+
 
 def started(*arguments, folder):
     code = "import sys; from prosumax import cli; sys.argv[0] = 'prosumax'; cli.main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, "sweep", *arguments], cwd=folder, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"PYTHONPATH": str(SOURCE)},
     )  # fmt: skip
 
 
