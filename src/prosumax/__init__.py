@@ -10,7 +10,7 @@ Homes with load, solar and batteries trade electricity under a choice of rules a
 from prosumax.community import Community, build
 from prosumax.env import CommunityEnv, make
 from prosumax.errors import InputError
-from prosumax.experiments import Result, compare, run
+from prosumax.experiments import Result, Training, compare, run, train
 from prosumax.scenario import Scenario, load_scenario
 
 __all__ = [
@@ -19,9 +19,11 @@ __all__ = [
     "InputError",
     "Result",
     "Scenario",
+    "Training",
     "build",
     "compare",
     "load_scenario",
     "make",
     "run",
+    "train",
 ]

@@ -18,6 +18,7 @@ from prosumax import experiments, profiles, report
 from prosumax.agents import policies as known_policies
 from prosumax.cli import study as study_command
 from prosumax.cli import sweep as sweep_command
+from prosumax.cli import train as train_command
 from prosumax.cli.printing import print_comparison, print_names, print_properties, print_result
 from prosumax.errors import InputError
 from prosumax.experiments.run import OnStage
@@ -225,6 +226,10 @@ def _progress() -> Iterator[OnStage]:
 
 app.command("study")(study_command.command(_progress))
 app.command("sweep")(sweep_command.command(_progress))
+app.command("train")(train_command.train)
+app.command("evaluate")(train_command.evaluate)
+app.command("export-policy")(train_command.export_policy)
+app.command("algorithms")(train_command.list_algorithms)
 
 
 def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:

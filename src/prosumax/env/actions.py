@@ -65,12 +65,12 @@ def decode_power(raw: Float[Array, "home 1"], params: EnvParams) -> Dispatch:
     return Dispatch(power, jnp.full(power.shape, jnp.nan), jnp.full(power.shape, ANYONE, jnp.int32))
 
 
-def decode_level(raw: Int[Array, " home"], levels: int, params: EnvParams) -> Dispatch:
+def decode_level(raw: Int[Array, " home"], levels: int, reach: float, params: EnvParams) -> Dispatch:
     """The same from one of `levels` powers, evenly from full discharge to full charge (MAHTM has 40, without a zero).
 
-    An odd number of levels has the true zero in its middle.
+    An odd number of levels has the true zero in its middle. With a reach above 1 the outermost ones do the same.
     """
-    share = 2.0 * raw.astype(jnp.float32) / (levels - 1) - 1.0
+    share = reach * (2.0 * raw.astype(jnp.float32) / (levels - 1) - 1.0)
     return decode_power(share[:, None], params)
 
 

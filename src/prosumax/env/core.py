@@ -27,6 +27,7 @@ class EnvConfig:
         agents: names of the homes.
         control: `dispatch` or `bid`.
         levels: powers to choose from under dispatch; None for a continuous one.
+        reach: the outermost level, as a share of the battery's power.
         steps: length of an episode.
         start_every: episodes begin at multiples of it within the period; 0 for always at the first step.
         observations, rewards: names of the terms.
@@ -40,6 +41,7 @@ class EnvConfig:
     agents: tuple[str, ...]
     control: str
     levels: int | None
+    reach: float
     steps: int
     start_every: int
     observations: tuple[str, ...]
@@ -192,7 +194,7 @@ class CommunityEnv:
         if self.config.control == "bid":
             return decode_bid(action, params)
         if self.config.levels is not None:
-            return decode_level(action, self.config.levels, params)
+            return decode_level(action, self.config.levels, self.config.reach, params)
         return decode_power(action, params)
 
     def action_mask(self, state: EnvState, params: EnvParams | None = None) -> BidMask | Array:

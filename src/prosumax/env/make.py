@@ -53,6 +53,7 @@ def env_config(scenario: Scenario) -> EnvConfig:
         agents=tuple(home.name for home in scenario.homes),
         control=spec.control,
         levels=spec.levels,
+        reach=spec.reach,
         steps=spec.episode_steps,
         start_every=every,
         observations=_terms(spec.observations, f"{where}.observations"),

@@ -55,6 +55,13 @@ def hour(seen: Seen) -> Float[Array, "..."]:
     return jnp.broadcast_to(jnp.stack([jnp.sin(angle), jnp.cos(angle)]), (homes, 2))
 
 
+@shown("hour_of_day", "Public: which hour of the day it is, one column each; 0 to 1.")
+def hour_of_day(seen: Seen) -> Float[Array, "..."]:
+    """24 columns, as MAHTM's agents see it: sharper than `hour` where a price lasts an hour."""
+    homes = seen.state.load_kwh.shape[0]
+    return jnp.broadcast_to(jax.nn.one_hot(seen.now.hour, 24), (homes, 24))
+
+
 @shown("progress", "Public: share of the episode that is over; 0 to 1.")
 def progress(seen: Seen) -> Float[Array, "..."]:
     """MARLEM's step and time of day in one."""
@@ -149,6 +156,12 @@ def soc(seen: Seen) -> Float[Array, "..."]:
     capacity = seen.params.community.homes.battery.capacity_kwh
     stored = seen.state.community.homes.battery.stored_kwh
     return jnp.where(capacity > 0, stored / jnp.where(capacity > 0, capacity, 1.0), 0.0)
+
+
+@shown("capacity", "Private: capacity of the own battery over the greatest order; 0 without one.")
+def capacity(seen: Seen) -> Float[Array, "..."]:
+    """For policies that serve homes of different make."""
+    return seen.params.community.homes.battery.capacity_kwh / seen.params.scales.energy_kwh
 
 
 @shown("can_sell", "Private: the most the home can sell in the coming step over the greatest order.")
@@ -247,7 +260,7 @@ def observe(terms: Sequence[Term], seen: Seen) -> Float[Array, "home feature"]:
 
 def columns_of(names: Sequence[str], homes: int, forecast_steps: int) -> list[str]:
     """Name of every column, in order."""
-    width = {"load_forecast": forecast_steps, "solar_forecast": forecast_steps, "reputations": homes}
+    width = {"load_forecast": forecast_steps, "solar_forecast": forecast_steps, "reputations": homes, "hour_of_day": 24}
     suffix = {"hour": ("_sin", "_cos")}
     out = []
     for name in names:

@@ -11,25 +11,39 @@ from prosumax.experiments.study_table import grids, legend, study_to_json
 from prosumax.experiments.sweep import Grid, Swept, sweep
 from prosumax.experiments.sweep import plan as plan_sweep
 from prosumax.experiments.sweep_table import save_tables
+from prosumax.experiments.trained import Evaluation, HomePolicy, evaluate, export_policy, load_policy
+from prosumax.experiments.training import Training, resume, train
 
-from prosumax.experiments import marlem_bids, marlem_studies  # isort: skip (importing them registers their studies)
+from prosumax.experiments import (  # isort: skip (importing them registers studies and observations)
+    mahtm_learning,
+    marlem_bids,
+    marlem_studies,
+)
 
 __all__ = [
+    "Evaluation",
     "Grid",
+    "HomePolicy",
     "Properties",
     "Result",
     "StudyResult",
     "Swept",
+    "Training",
     "check_folder",
     "compare",
+    "evaluate",
+    "export_policy",
     "free_folder",
     "grids",
     "legend",
+    "load_policy",
+    "mahtm_learning",
     "marlem_bids",
     "marlem_studies",
     "measure_mechanisms",
     "on_ray",
     "plan_sweep",
+    "resume",
     "run",
     "run_study",
     "save",
@@ -40,5 +54,6 @@ __all__ = [
     "study_to_json",
     "sweep",
     "to_json",
+    "train",
     "verify_ledger",
 ]

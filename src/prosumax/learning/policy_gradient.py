@@ -121,6 +121,10 @@ class PolicyGradient:
         action = distributions.sample(policy, key) if explore else distributions.mode(policy)
         return Decision(action, {"log_prob": distributions.log_prob(policy, action)}, memory)
 
+    def slim(self, state: State) -> State:
+        """The actor alone."""
+        return state._replace(critic=None, actor_optimiser=None, critic_optimiser=None, scale=None)  # type: ignore[arg-type]
+
     def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """Epochs of minibatches over one batch."""
         state, estimate = self.estimate(state, batch, hp)

@@ -19,7 +19,9 @@ World = Any
 class Script(Protocol):
     """Homes that follow a rule: they may look at the whole state, as rules do, and learn nothing."""
 
-    homes: tuple[int, ...]
+    @property
+    def homes(self) -> tuple[int, ...]:
+        """Their numbers in the community."""
 
     def begin(self, params: Any, key: PRNGKeyArray) -> Any:
         """Memory at the start of an episode of one community."""

@@ -78,12 +78,15 @@ class Trainer:
         game: who plays.
         environments: copies of the community that are played at once.
         steps: of each between two updates; whole episodes or an even part of one.
+        finite: whether nothing counts after an episode. Otherwise its end is a time limit, and learners go on counting
+            with what its last state is worth.
         watch: what else to show of every step, from the environment's `TimeStep`.
     """
 
     game: Game
     environments: int
     steps: int
+    finite: bool = False
     watch: Watch = lambda step: ()
 
     def init(self, key: PRNGKeyArray, schedule: Schedule, params: Any) -> TrainState:
@@ -110,6 +113,8 @@ class Trainer:
             # What actors remembered before the first step counts only where the episode goes on.
             before = jnp.where(state.carry.over[:, None, None], 0.0, memory)
             batch = batch_of(team, steps, decision, before)
+            if self.finite:
+                batch = batch._replace(terminated=batch.terminated | batch.done[..., None])
             keys = jax.random.split(jax.random.fold_in(key, number), team.groups)
             update = jax.vmap(team.learner.update, in_axes=(0, SHARED, None, 0))
             new, shown = update(learner, batch, hp, keys)

@@ -118,5 +118,8 @@ class Learner(Protocol):
             explore: static; False for the best that it knows.
         """
 
+    def slim(self, state: Any) -> Any:
+        """The state with all that `act` does not need replaced by None: what an exported policy consists of."""
+
     def update(self, state: Any, batch: Batch, hp: Any, key: PRNGKeyArray) -> tuple[Any, dict[str, Float[Array, ""]]]:
         """Learn from a batch: the new state, and figures to show (`entropy` among them where there is one)."""

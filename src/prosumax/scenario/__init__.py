@@ -5,6 +5,7 @@ from prosumax.scenario.generation import Control, FromGeneration, Generation, Ma
 from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
 from prosumax.scenario.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import GENERATED, Network, Operator
+from prosumax.scenario.population import Members
 from prosumax.scenario.schema import (
     Battery,
     CityLearn,
@@ -38,6 +39,7 @@ __all__ = [
     "MahtmLoad",
     "MahtmSolar",
     "Market",
+    "Members",
     "MarlemLoad",
     "MarlemPrice",
     "MarlemSolar",

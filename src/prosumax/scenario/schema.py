@@ -12,6 +12,7 @@ from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
 from prosumax.scenario.marlem import MarlemLoad, MarlemPrice, MarlemSolar
 from prosumax.scenario.network import Network
+from prosumax.scenario.population import Members
 
 
 class Period(Model):
@@ -321,6 +322,8 @@ class Scenario(Model):
     environment: Environment = Environment()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
+    population: list[Members] = []
+    """Who learns when the community is trained; homes that no entry names follow their policy."""
 
     @field_validator("homes")
     @classmethod
@@ -340,6 +343,17 @@ class Scenario(Model):
                 raise ValueError(f"market.{field} must name every home once; {odd!r} is missing or unknown")
             if named is not None and len(named) != len(homes):
                 raise ValueError(f"market.{field} names a home twice")
+        return self
+
+    @model_validator(mode="after")
+    def _population_names_homes(self) -> "Scenario":
+        named = [name for part in self.population if part.homes != "others" for name in part.homes]
+        unknown = sorted(set(named) - {home.name for home in self.homes})
+        if unknown:
+            raise ValueError(f"population names {unknown[0]!r}, and there is no such home")
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice or sum(part.homes == "others" for part in self.population) > 1:
+            raise ValueError(f"population names {twice[0]!r} twice" if twice else "population says `others` twice")
         return self
 
     @model_validator(mode="after")
