@@ -98,6 +98,9 @@ def test_a_trial_is_known_by_its_content(tiny, tiny_file, tmp_path):
         ({"policies": ("greedy",)}, "no policy"),
         ({"vary": {"tariff.feed_inn": ("1",)}}, "feed_in"),
         ({"seeds": 0}, "at least 1"),
+        ({"algorithms": ("ppoo",)}, "ppo"),
+        ({"algorithms": ("ppo",), "paradigms": ("dtd",)}, "dtde"),
+        ({"algorithms": ("ppo",), "policies": ("none",)}, "Give one"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(tiny_file, parts, word):
@@ -179,6 +182,29 @@ def test_a_trial_is_what_a_run_is(tiny_file):
     assert do(job)["kpis"]["cost"] == alone.kpis["cost"]
     assert sweep_table.flat(do(job)["kpis"])["traded_kwh"] == alone.kpis["traded_kwh"]
     assert "steps" in do({**job, "scenario": {**job["scenario"], "period": {}}})["error"]
+
+
+def test_trials_may_be_training_runs(tiny_file, tmp_path, monkeypatch):
+    grid = grid_of(tiny_file, algorithms=("ppo", "a2c"), paradigms=("dtde", "ctde"), iterations=7, seeds=2)
+    planned = experiments.plan_sweep(grid)
+    assert len(planned.trials) == len(planned.names) == 8
+    assert [cell.variant[:2] for cell in planned.cells] == [
+        ("tiny, dtde", "ppo"), ("tiny, dtde", "a2c"), ("tiny, ctde", "ppo"), ("tiny, ctde", "a2c"),
+    ]  # fmt: skip
+    asked = []
+
+    def train(scenario, **parts):
+        asked.append(parts)
+        test = {"learned": {"cost": np.array([3.0]), "carbon_kg": np.array([np.nan])}, "none": {"cost": np.array([4])}}
+        return type("Training", (), {"test": test, "seconds": 1.0, "iteration": 7})
+
+    monkeypatch.setattr(sys.modules["prosumax.experiments.sweep"], "train", train)
+    doing = lambda todo: (Outcome(trial, do(trial.job), 1) for trial in todo)  # noqa: E731
+    table = experiments.save_tables(experiments.sweep(planned, tmp_path / "out", doing))
+    chosen = {"algorithm": "ppo", "paradigm": "dtde"}
+    assert asked[1] == chosen | {"iterations": 7, "environments": 32, "seed": 1, "data_dir": None}
+    assert list(table.study.figures) == ["cost"]
+    assert (table.values == 3.0).all()
 
 
 def test_wide_tables_are_parted_so_that_no_number_is_cut():

@@ -39,6 +39,12 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
         overrides: Annotated[
             list[str] | None, typer.Option("--set", metavar="a.b=VALUE", help="Change one field; may be given again.")
         ] = None,
+        algorithms: Annotated[
+            str, typer.Option(metavar="A,B,..", help="Let all homes learn by each of these instead of a policy.")
+        ] = "",
+        paradigms: Annotated[str, typer.Option(metavar="A,B,..", help="Paradigms of learning.")] = "",
+        iterations: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 500,
+        environments: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 32,
         seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every combination.")] = 1,
         out: Annotated[
             Path | None,
@@ -67,6 +73,10 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
             overrides=tuple(overrides or ()),
             seeds=seeds,
             optimum=optimum,
+            algorithms=_names(algorithms),
+            paradigms=_names(paradigms),
+            iterations=iterations,
+            environments=environments,
         )
         doing = experiments.on_ray(workers=workers, address=address, data_dir=data_dir)
         with progress() as on_stage:

@@ -7,6 +7,7 @@ a larger one in the same folder, only does what is not there yet.
 import csv
 import hashlib
 import json
+import math
 import os
 import time
 import traceback
@@ -19,10 +20,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prosumax.agents import policies as known_policies
-from prosumax.errors import InputError
+from prosumax.errors import InputError, did_you_mean
 from prosumax.experiments.run import OnStage, run, variants
 from prosumax.experiments.store import to_json
 from prosumax.experiments.study import Variant
+from prosumax.experiments.training import train
+from prosumax.learning import PARADIGMS
+from prosumax.learning import algorithms as known_algorithms
 from prosumax.market import mechanisms as known_mechanisms
 from prosumax.scenario import Scenario, check_names, load_scenario
 
@@ -44,6 +48,8 @@ class Grid:
         overrides: `a.b=value`, the same for all.
         seeds: of every combination, from 0.
         optimum: as in `prosumax.run`.
+        algorithms, paradigms: of learning; with either, trials are training runs (`prosumax.train`).
+        iterations, environments: of training, as there.
     """
 
     scenarios: tuple[str, ...]
@@ -53,6 +59,15 @@ class Grid:
     overrides: tuple[str, ...] = ()
     seeds: int = 1
     optimum: bool | None = None
+    algorithms: tuple[str, ...] = ()
+    paradigms: tuple[str, ...] = ()
+    iterations: int = 500
+    environments: int = 32
+
+    @property
+    def learning(self) -> bool:
+        """Whether trials are training runs."""
+        return bool(self.algorithms or self.paradigms)
 
 
 class Trial(NamedTuple):
@@ -117,12 +132,23 @@ def plan(grid: Grid) -> Plan:
         known_mechanisms.check(name, "--mechanisms")
     for name in grid.policies:
         known_policies.check(name, "--policies")
+    for name in grid.algorithms:
+        known_algorithms.check(name, "--algorithms")
+    for name in grid.paradigms:
+        if name not in PARADIGMS:
+            raise InputError("--paradigms", f"there is no paradigm {name!r}", did_you_mean(name, PARADIGMS))
+    if grid.learning and grid.policies:
+        raise InputError("--policies", "says how homes decide, --algorithms that they learn", "Give one of them.")
+    if grid.iterations < 1 or grid.environments < 1:
+        raise InputError("--iterations, --environments", "must be at least 1", "Raise it.")
     made = [(axes, scenario) for source in grid.scenarios for axes, scenario in _combinations(grid, source)]
     cells = [Cell(*pair) for pair in zip((axes for axes, _ in made), _variants([a for a, _ in made]), strict=True)]
     titles = list(dict.fromkeys(cell.variant.group for cell in cells))  # each table in one piece
     order = sorted(range(len(cells)), key=lambda at: titles.index(cells[at].variant.group))
     trials = [
-        _trial(grid, position, made[at][1], seed) for position, at in enumerate(order) for seed in range(grid.seeds)
+        _trial(grid, position, cells[at].axes, made[at][1], seed)
+        for position, at in enumerate(order)
+        for seed in range(grid.seeds)
     ]
     return Plan(grid, tuple(cells[at] for at in order), tuple(trials))
 
@@ -138,7 +164,11 @@ def _combinations(grid: Grid, source: str) -> Iterator[tuple[dict[str, str], Sce
             for name, variant in variants(changed, list(grid.mechanisms) or [changed.market.mechanism], policy):
                 check_names(variant, known_mechanisms, known_policies)
                 axes = {"scenario": source} | chosen | {"mechanism": name.partition(",")[0]}
-                yield axes | {"policy": policy or "as in the scenario"}, variant
+                if not grid.learning:
+                    yield axes | {"policy": policy or "as in the scenario"}, variant
+                    continue
+                for algorithm, paradigm in product(grid.algorithms or ("ppo",), grid.paradigms or ("dtde",)):
+                    yield axes | {"algorithm": algorithm, "paradigm": paradigm}, variant
 
 
 def _variants(cells: Sequence[Mapping[str, str]]) -> list[Variant]:
@@ -163,9 +193,12 @@ def _label(axis: str, cell: Mapping[str, str]) -> str:
     return f"{axis.rsplit('.', 1)[-1]} {cell[axis]}" if "." in axis else cell[axis]
 
 
-def _trial(grid: Grid, at: int, scenario: Scenario, seed: int) -> Trial:
+def _trial(grid: Grid, at: int, axes: Mapping[str, str], scenario: Scenario, seed: int) -> Trial:
     content = scenario.model_copy(update={"seed": seed}).model_dump(mode="json")
-    job = {"scenario": content, "optimum": grid.optimum}
+    job: dict[str, Any] = {"scenario": content, "optimum": grid.optimum}
+    if grid.learning:
+        chosen = {name: axes[name] for name in ("algorithm", "paradigm")}
+        job["train"] = chosen | {"iterations": grid.iterations, "environments": grid.environments, "seed": seed}
     known_by = {"job": job, "files": dict(_files(content)), "format": FORMAT, "prosumax": metadata.version("prosumax")}
     digest = hashlib.sha256(json.dumps(known_by, sort_keys=True).encode()).hexdigest()[:12]
     # Nothing of the grid is in the name: the same trial has the same one in a larger sweep.
@@ -193,14 +226,27 @@ def do(job: Mapping[str, Any], data_dir: str | None = None) -> dict[str, Any]:
         data_dir: folder with data sets, on the machine that does it.
 
     Returns:
-        What `prosumax run` writes to `kpis.json`, or `error` in one line and its `traceback`.
+        What `prosumax run` writes to `kpis.json`; of training `kpis` of the test days, and those of rules and optimum
+        under `players`; or `error` in one line and its `traceback`.
     """
     try:
+        if "train" in job:
+            return _trained(job, data_dir)
         return to_json(run(job["scenario"], optimum=job["optimum"], data_dir=data_dir))
     except InputError as error:
         return {"error": str(error), "traceback": ""}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+
+
+def _trained(job: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:
+    done = train(job["scenario"], data_dir=data_dir, **job["train"])
+    players = {
+        who: {name: float(values[0]) for name, values in shown.items() if math.isfinite(values[0])}
+        for who, shown in done.test.items()
+    }
+    timing = {"train_s": done.seconds, "iterations": done.iteration}
+    return {"kpis": players["learned"], "players": players, "timing": timing}
 
 
 class Outcome(NamedTuple):

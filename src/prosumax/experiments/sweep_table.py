@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from prosumax.experiments import training
 from prosumax.experiments.study import Figure, Study, StudyResult
 from prosumax.experiments.study_table import csv_text, markdown
 from prosumax.experiments.sweep import Swept, records, write_rows
@@ -31,6 +32,10 @@ FIGURES = {
 """Rows of a sweep's table: key figure -> title and digits; what no trial has is left out. docs/kpis.md defines them."""
 
 
+LEARNED = {name: (title, 3) for name, title in training.FIGURES.items()}
+"""The same where homes learn; of the test days."""
+
+
 def flat(kpis: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """Key figures that are numbers, by name; those of a group under `group.name`."""
     found: dict[str, float] = {}
@@ -51,7 +56,7 @@ def tabulate(swept: Swept) -> StudyResult:
     found = {name: flat(record["kpis"]) for name, record in records(plan, swept.folder).items()}
     figures = {
         name: Figure(title, partial(_read, name), digits)
-        for name, (title, digits) in FIGURES.items()
+        for name, (title, digits) in (LEARNED if plan.grid.learning else FIGURES).items()
         if any(name in kpis for kpis in found.values())
     }
     seeds = plan.grid.seeds

@@ -171,6 +171,10 @@ def evolve(
     return Population(state, _changed(schedule, evolving.names, change_key, draw)), source
 
 
+Judge = Callable[[Trainer, TrainState, Schedule, Any, PRNGKeyArray], Float[Array, ""]]
+"""What a member is worth; see `fitness`."""
+
+
 def generation(
     trainer: Trainer,
     population: Population,
@@ -179,6 +183,7 @@ def generation(
     key: PRNGKeyArray,
     iterations: int,
     evolving: Evolution,
+    judge: Judge = fitness,
 ) -> tuple[Population, Generation]:
     """Train every member, judge it, and let the population evolve; one program.
 
@@ -190,14 +195,14 @@ def generation(
         key: of judgement and evolution.
         iterations: static; of training.
         evolving: static.
+        judge: static.
     """
     judge_key, evolve_key = jax.random.split(key)
     chunk = jax.vmap(lambda state, schedule: trainer.chunk(state, schedule, params, iterations))
     state, figures = chunk(*population)
     trained = population._replace(state=state)
     # All are judged by the same dice.
-    judge = jax.vmap(lambda state, schedule: fitness(trainer, state, schedule, held_out, judge_key))
-    worth = judge(*trained)
+    worth = jax.vmap(lambda state, schedule: judge(trainer, state, schedule, held_out, judge_key))(*trained)
     hps = jax.vmap(lambda state, schedule: schedule.at(state.iteration))(*trained)
     after, source = evolve(evolve_key, trained, worth, evolving)
     return after, Generation(worth, source, hps, figures)
@@ -228,6 +233,7 @@ def evolve_population(
     iterations: int = 10,
     evolving: Evolution | None = None,
     held_out: Any = None,
+    judge: Judge = fitness,
     on_generation: Callable[[int, Generation], None] = lambda number, done: None,
 ) -> Evolved:
     """Train a population on one device.
@@ -242,6 +248,7 @@ def evolve_population(
         iterations: of training in each.
         evolving: what changes and how; `evolution` of the schedule's hyper-parameters when absent.
         held_out: params of the environment that members are judged in; those they learn in when absent.
+        judge: says what a member is worth.
         on_generation: called with the number of each generation and what it did.
 
     Raises:
@@ -251,7 +258,7 @@ def evolve_population(
     begin_key, key = jax.random.split(key)
     population = begin(trainer, begin_key, schedule, params, size, chosen)
     advance = jax.jit(
-        partial(generation, trainer, iterations=iterations, evolving=chosen), donate_argnames="population"
+        partial(generation, trainer, iterations=iterations, evolving=chosen, judge=judge), donate_argnames="population"
     )
     history: list[Generation] = []
     for number in range(generations):
