@@ -19,6 +19,7 @@ from prosumax.agents import policies as known_policies
 from prosumax.cli import beginning
 from prosumax.cli import bill as bill_commands
 from prosumax.cli import study as study_command
+from prosumax.cli import sweep as sweep_command
 from prosumax.cli import train as train_command
 from prosumax.cli.printing import print_comparison, print_names, print_properties, print_result
 from prosumax.errors import InputError
@@ -204,7 +205,9 @@ def main() -> None:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except SystemExit as stop:
-        if stop.code == _INTERRUPTED:  # typer turns Ctrl-C into an exit without a word
+        # typer turns Ctrl-C into an exit without a word; a command that ends with the code itself has said its own.
+        cause = stop.__context__ and stop.__context__.__cause__
+        if stop.code == _INTERRUPTED and isinstance(cause, KeyboardInterrupt):
             typer.echo("Interrupted. Nothing was written; earlier results are as they were.", err=True)
         raise
 
@@ -229,6 +232,7 @@ app.command("bill")(bill_commands.bill)
 app.command("tariffs")(bill_commands.tariffs)
 app.command("new")(beginning.new)
 app.command("import")(beginning.import_meters)
+app.command("sweep")(sweep_command.command(_progress))
 app.command("train")(train_command.train)
 app.command("evaluate")(train_command.evaluate)
 app.command("export-policy")(train_command.export_policy)

@@ -1,7 +1,7 @@
 """`prosumax study`: run a study over many seeds and show its tables."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from prosumax import experiments, report
 from prosumax.experiments.run import OnStage
+from prosumax.experiments.study_table import Grid
 
 _out = Console()
 
@@ -53,7 +54,7 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
         if as_json:
             typer.echo(json.dumps(experiments.study_to_json(result)))
             return
-        _print_result(result)
+        print_study(result)
         folder = (folder or Path()).resolve()
         _out.print(f"Written: {folder}", soft_wrap=True, highlight=False)
         _out.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
@@ -70,16 +71,32 @@ def _print_studies() -> None:
     _out.print(table)
 
 
-def _print_result(result: experiments.StudyResult) -> None:
+def print_study(result: experiments.StudyResult) -> None:
+    """The tables of a study, and what they mean."""
     for content in experiments.grids(result):
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column(content.title, style="dim")
-        for title in content.header:
-            table.add_column(title, justify="right", no_wrap=True)
-        for row in content.rows:
-            table.add_row(*row)
-        _out.print(table)
-        _out.print()
+        for first, last in _parts(content, _out.width):
+            table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+            table.add_column(content.title, style="dim")
+            for title in content.header[first:last]:
+                table.add_column(title, justify="right", no_wrap=True)
+            for row in content.rows:
+                table.add_row(row[0], *row[1 + first : 1 + last])
+            _out.print(table)
+            _out.print()
     _out.print(experiments.legend(result), style="dim", highlight=False)
     for note in result.study.notes:
         _out.print(f"- {note}", style="dim", highlight=False)
+
+
+def _parts(content: Grid, width: int) -> Iterator[tuple[int, int]]:
+    """Columns that fit side by side: a number is never cut."""
+    rows = [content.header, *(row[1:] for row in content.rows)]
+    widths = [1 + max(len(row[at]) for row in rows) for at in range(len(content.header))]
+    left = width - min(1 + max(len(row[0]) for row in content.rows), width // 3)
+    first, used = 0, 0
+    for at, wide in enumerate(widths):
+        if at > first and used + wide > left:
+            yield first, at
+            first, used = at, 0
+        used += wide
+    yield first, len(widths)

@@ -1,12 +1,16 @@
 """Work with communities: run one, compare rules on the same physics, keep the results."""
 
 from prosumax.experiments.ledger import verify_ledger
+from prosumax.experiments.on_ray import on_ray
 from prosumax.experiments.properties import Properties, measure_mechanisms
 from prosumax.experiments.result import Result
 from prosumax.experiments.run import compare, run
 from prosumax.experiments.store import check_folder, free_folder, load_bills, save, save_comparison, save_study, to_json
 from prosumax.experiments.study import StudyResult, run_study, studies
 from prosumax.experiments.study_table import grids, legend, study_to_json
+from prosumax.experiments.sweep import Grid, Swept, sweep
+from prosumax.experiments.sweep import plan as plan_sweep
+from prosumax.experiments.sweep_table import save_tables
 from prosumax.experiments.trace import Pairs, Trace
 from prosumax.experiments.trained import Evaluation, HomePolicy, evaluate, export_policy, load_policy
 from prosumax.experiments.training import Training, resume, train
@@ -20,10 +24,12 @@ from prosumax.experiments import (  # isort: skip (importing them registers stud
 
 __all__ = [
     "Evaluation",
+    "Grid",
     "HomePolicy",
     "Properties",
     "Result",
     "StudyResult",
+    "Swept",
     "Training",
     "Pairs",
     "Properties",
@@ -44,14 +50,18 @@ __all__ = [
     "marlem_bids",
     "marlem_studies",
     "measure_mechanisms",
+    "on_ray",
+    "plan_sweep",
     "resume",
     "run",
     "run_study",
     "save",
     "save_comparison",
     "save_study",
+    "save_tables",
     "studies",
     "study_to_json",
+    "sweep",
     "to_json",
     "train",
     "verify_ledger",

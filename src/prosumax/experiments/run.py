@@ -110,30 +110,31 @@ def _run_all(
     before = time.perf_counter()
     profiles = read_profiles(scenario, data_dir)
     build_s = time.perf_counter() - before
-    variants = {
+    chosen = {
         label: variant
         for policy in (deciding or (None,))
-        for label, variant in _variants(scenario, mechanisms or [scenario.market.mechanism], policy)
+        for label, variant in variants(scenario, mechanisms or [scenario.market.mechanism], policy)
     }
     optima = Optima(pose(scenario, profiles, assemble(scenario, profiles)), on_stage)
-    measured, planned = optimum, any(_plans(variant) for variant in variants.values())
+    measured, planned = optimum, any(_plans(variant) for variant in chosen.values())
     if measured is None:
         measured = worth_measuring(optima.problem) or planned
     if measured or planned:
         check_plannable(optima.problem)
     plans: dict[tuple[str, ...], Any] = {}
     results = {}
-    for number, (label, variant) in enumerate(variants.items()):
-        done = number / len(variants)
+    for number, (label, variant) in enumerate(chosen.items()):
+        done = number / len(chosen)
         who = tuple(_policies(variant))
         if who not in plans:
-            plans[who] = make_plan(who, variant, optima, _part(on_stage, done, 1 / len(variants)))
+            plans[who] = make_plan(who, variant, optima, _part(on_stage, done, 1 / len(chosen)))
         on_stage(f"Simulating {variant.period.steps:,} steps of {len(variant.homes)} homes: {label}", done)
         results[label] = _run_one(variant, profiles, plans[who], optima if measured else None, build_s)
     return results
 
 
-def _variants(scenario: Scenario, mechanisms: list[str], policy: str | None) -> Iterable[tuple[str, Scenario]]:
+def variants(scenario: Scenario, mechanisms: list[str], policy: str | None) -> Iterable[tuple[str, Scenario]]:
+    """The scenario under each mechanism, with a label; a policy, where one is given, is every home's."""
     for name in mechanisms:
         variant = scenario.model_copy(update={"market": scenario.market.model_copy(update={"mechanism": name})})
         if policy is None:

@@ -7,7 +7,7 @@ of a variant run at once (`vmap`). Variants share their seeds, so they are compa
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -60,21 +60,13 @@ class Figure(NamedTuple):
 
     Attributes:
         title: with its unit.
-        read: takes it from a run (a `Result`, or a `Run` of the study's `batch`); NaN where it means nothing.
+        read: takes it from a run (a `Result`, or what the study's `batch` makes); NaN where it means nothing.
         digits: behind the point.
     """
 
     title: str
     read: Callable[[Any], float]
     digits: int = 1
-
-
-class Run(Protocol):
-    """What a study runs: a `Result`, or what its own `batch` makes."""
-
-    @property
-    def trace(self) -> Trace:
-        """What analytics look at."""
 
 
 class Study(NamedTuple):
@@ -86,14 +78,15 @@ class Study(NamedTuple):
         draw: settings and seed -> community; shapes may not depend on the seed. None where there is a `batch`.
         figures: what is reported, by a short name.
         notes: what a reader must know about the set-up.
-        batch: runs a variant by itself: settings and seeds -> one run per seed, for `figures` to read.
+        batch: runs a variant by itself: settings and seeds -> one run per seed, for `figures` to read; runs with a
+            `trace` are drawn too.
     """
 
     variants: tuple[Variant, ...]
     draw: Callable[[Mapping[str, Any], int], Drawn] | None
     figures: Mapping[str, Figure]
     notes: tuple[str, ...] = ()
-    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Run]] | None = None
+    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Any]] | None = None
 
 
 studies: Registry[Study] = Registry("study")
@@ -174,11 +167,11 @@ def run_study(
         on_stage(f"{variant.group}: {variant.name}, {seeds} seeds", position / len(study.variants))
         runs = _runs(study, variant, numbers)
         values.append([[float(figure.read(run)) for run in runs] for figure in study.figures.values()])
-        traces.append(tuple(run.trace for run in runs))
+        traces.append(tuple(run.trace for run in runs if hasattr(run, "trace")))
     return StudyResult(name, study, numbers, np.array(values), tuple(traces))
 
 
-def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Run]:
+def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Any]:
     if study.batch is not None:
         return study.batch(variant.settings, seeds)
     assert study.draw is not None

@@ -41,6 +41,8 @@ def grids(result: StudyResult) -> list[Grid]:
 
 def legend(result: StudyResult) -> str:
     """What the cells mean, as one paragraph."""
+    if len(result.seeds) == 1:
+        return "One seed each: no spread, and no telling differences from chance."
     count = sum(
         estimate.p is not None and math.isfinite(estimate.p) for row in result.estimates for estimate in row.values()
     )

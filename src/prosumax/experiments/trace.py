@@ -95,7 +95,7 @@ def make_trace(scenario: Scenario, profiles: Profiles, record: Any) -> Trace:
     flows, local = record.flows, record.local
     bought, sold, paid, earned = (np.asarray(part, np.float64) for part in local[:4])
     prices, terms = profiles.prices, scenario.tariff
-    charges = (1 - terms.local_network) * prices["network"] + (1 - terms.local_levies) * prices["levies"]
+    charges = (1 - terms.local_network_share) * prices["network"] + (1 - terms.local_levies) * prices["levies"]
     worth = (prices["energy"] + charges) * (1 + terms.vat)
     some = bought.sum(1) + sold.sum(1) > _DUST_KWH
     price = np.full(len(bought), np.nan)

@@ -194,7 +194,7 @@ def train(
     Raises:
         InputError: something in the scenario, its population or the settings is not right.
     """
-    checked = _populated(load_scenario(scenario, overrides), algorithm, paradigm, settings or {})
+    checked = populated(load_scenario(scenario, overrides), algorithm, paradigm, settings or {})
     for name, value, least in (("iterations", iterations, 1), ("seeds", seeds, 1), ("environments", environments, 1)):
         if value < least:
             raise InputError(name, f"is {value}", f"It must be at least {least}.")
@@ -213,7 +213,7 @@ def train(
     folder = None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_json(folder / "training.json", asdict(plan))
+        write_json(folder / "training.json", asdict(plan))
     return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress)
 
 
@@ -267,7 +267,7 @@ def read_stage(scenario: Scenario, seeds: int, plan: Plan | None = None) -> Stag
         plan: of the learners that are to be judged; PPO's when absent, which nobody trains.
     """
     if plan is None:
-        plan = Plan(_populated(scenario, "ppo", "dtde", {}).model_dump(mode="json"), 1, seeds)
+        plan = Plan(populated(scenario, "ppo", "dtde", {}).model_dump(mode="json"), 1, seeds)
     return stage_of(plan)
 
 
@@ -339,7 +339,7 @@ def _run(
     test = judge(stage, progress.best) if done == plan.iterations else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
-        _store(training, folder)
+        store_training(training, folder)
     return training
 
 
@@ -502,7 +502,7 @@ def _label(policy: str, number: int, scenario: Scenario) -> str:
     return f"{policy}-{number + 1}" if alike else policy
 
 
-def _populated(scenario: Scenario, algorithm: str | None, paradigm: str, settings: Mapping[str, Any]) -> Scenario:
+def populated(scenario: Scenario, algorithm: str | None, paradigm: str, settings: Mapping[str, Any]) -> Scenario:
     """The scenario with its population filled in, and goals as rewards of homes."""
     population: list[dict[str, Any]] = [part.model_dump(mode="json") for part in scenario.population]
     if algorithm is not None or not population:
@@ -530,7 +530,8 @@ def _watch(step: TimeStep) -> Any:
     return ()
 
 
-def _store(training: Training, folder: Path) -> None:
+def store_training(training: Training, folder: Path) -> None:
+    """Write the best policies, the curves and the figures of the test days."""
     save_tree(folder / "policies.npz", training.learners)
     with (folder / "curves.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -540,10 +541,11 @@ def _store(training: Training, folder: Path) -> None:
                 values = [f"{training.curves[name][look, seed]:.6g}" for name in _CURVES]
                 rows.writerow([int(iteration), training.plan.first_seed + seed, *values])
     test = {who: {name: values.tolist() for name, values in figures.items()} for who, figures in training.test.items()}
-    _write_json(folder / "result.json", {"iteration": training.iteration, "seconds": training.seconds, "test": test})
+    write_json(folder / "result.json", {"iteration": training.iteration, "seconds": training.seconds, "test": test})
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file at once: it is whole, or as it was before."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
     partial.replace(path)

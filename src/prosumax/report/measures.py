@@ -20,9 +20,11 @@ def traces(results: Result | Mapping[str, Result]) -> Runs:
 
 
 def study_runs(found: StudyResult) -> dict[str, Runs]:
-    """What analytics look at, of every variant of a study: group -> variant -> seeds."""
+    """What analytics look at, of every variant of a study that has it: group -> variant -> seeds."""
     groups: dict[str, dict[str, Sequence[Trace]]] = {}
-    for variant, seeds in zip(found.study.variants, found.traces, strict=True):
+    for variant, seeds in zip(found.study.variants, found.traces, strict=False):
+        if not seeds:
+            continue
         groups.setdefault(variant.group, {})[variant.name] = seeds
     return dict(groups)
 
