@@ -81,7 +81,7 @@ def plan_rolling(
         on_stage: progress.
 
     A battery whose efficiency depends on power is planned with its efficiency at the home's usual power. What is left
-    in the battery behind the horizon is worth nothing to the plan.
+    in the battery behind the horizon is worth nothing to the plan. Other devices keep their habits.
 
     Raises:
         InputError: linopy or HiGHS is not installed, or a step has no plan.

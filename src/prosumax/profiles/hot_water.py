@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from prosumax.profiles.solar import step_of
+
 PERSONS: Mapping[str, float] = {
     "single": 1,
     "night_shifts": 2,
@@ -33,7 +35,7 @@ def hot_water_kwh(index: pd.DatetimeIndex, zone: str, daily_kwh: float, seed: in
         seed: of the home.
     """
     steps = len(index)
-    length = index[1] - index[0] if steps > 1 else pd.Timedelta(hours=1)
+    length = step_of(index)
     drawn = np.zeros(steps)
     mean = _SHOWERS * _SHOWER_KWH + (1 - _SHOWERS) * _TAP_KWH
     chances = np.asarray(_HOURLY) / sum(_HOURLY)

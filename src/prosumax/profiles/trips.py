@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from prosumax.profiles.solar import step_of
+
 Series = NDArray[np.float64]
 
 _SEASON = 0.19  # of consumption: 0.22 kWh/km in winter against 0.15 in summer
@@ -140,8 +142,8 @@ def whereabouts(index: pd.DatetimeIndex, drives: Drives, plugged: NDArray[np.boo
         plugged: after each drive; before the first one the car is plugged in.
     """
     steps = len(index)
-    hours = (index[1] - index[0]) / pd.Timedelta(hours=1) if steps > 1 else 1.0
-    step = pd.Timedelta(hours=hours)
+    step = step_of(index)
+    hours = step / pd.Timedelta(hours=1)
     leave, back = (np.asarray((when - index[0]) / step) for when in (drives.leave, drives.back))
     leave, back = np.floor(leave).astype(int), np.ceil(back).astype(int)
     leave = np.maximum(leave, np.append([leave[:1]], back[:-1])) if len(leave) else leave

@@ -50,6 +50,7 @@ def write_report(result: Result, path: str | Path) -> None:
         answer=f"{words.verdict(result)} {words.trouble(result)}".strip(),
         tiles=tables.tiles(result),
         homes=tables.homes_table(result),
+        devices=tables.devices_table(result),
         bills=tables.bill_table(result),
         receivers=tables.receivers_table(result),
         bill_lines=bill_lines(result),

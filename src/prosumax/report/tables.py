@@ -126,6 +126,43 @@ def homes_table(result: Result) -> Table:
     return Table("Each home over the whole period", head, rows, foot, groups)
 
 
+_NONE = 0.005  # kWh, kelvin-hours or money: dust of single precision
+_DEVICE_COLUMNS = {
+    "car_charge_kwh": ("Car, kWh", "charged"),
+    "car_discharge_kwh": ("Car, kWh", "given back"),
+    "car_unserved_kwh": ("Car, kWh", "charged on the road"),
+    "car_short_kwh": ("Car, kWh", "missing at departures"),
+    "heat_pump_kwh": ("Heat pump, kWh", "electricity"),
+    "heat_kwh": ("Heat pump, kWh", "warmth of rooms"),
+    "hot_water_kwh": ("Heat pump, kWh", "warmth of water"),
+    "too_cold_kh": ("Rooms, kelvin-hours", "too cold"),
+    "too_warm_kh": ("Rooms, kelvin-hours", "too warm"),
+    "appliances_kwh": ("", "Appliances, kWh"),
+    "battery_wear_cost": ("", "Wear of the battery"),
+}
+"""Group and heading of the figures of flexible devices and ageing batteries."""
+
+
+def devices_table(result: Result) -> Table | None:
+    """What flexible devices used and failed to deliver, and what batteries wore; None where no home has any."""
+    names = [name for name in _DEVICE_COLUMNS if result.kpis.get(name, 0.0) > _NONE]
+    homes = [home for home in result.households if any(home[name] > _NONE for name in names)]
+    if not homes:
+        return None
+    found = [_DEVICE_COLUMNS[name][0] for name in names]
+    spans = [("", 1)]
+    for group in found:
+        spans[-1:] = (
+            [(group, spans[-1][1] + 1)] if spans[-1][0] == group and len(spans) > 1 else [spans[-1], (group, 1)]
+        )
+    rows = [
+        [home["name"], *(words.number(home[name]) if home[name] > _NONE else "–" for name in names)] for home in homes
+    ]
+    foot = ["All", *(words.number(result.kpis[name]) for name in names)]
+    caption = f"Each home over the whole period; wear in {result.scenario.tariff.currency}, on nobody's bill"
+    return Table(caption, ["Home", *(_DEVICE_COLUMNS[name][1] for name in names)], rows, foot, spans)
+
+
 def bill_table(result: Result) -> Table:
     """Every component of every bill; what lowers a bill is negative, so rows and columns add up."""
     currency, homes = result.scenario.tariff.currency, result.households
