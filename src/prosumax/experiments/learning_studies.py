@@ -180,6 +180,71 @@ def _mahtm() -> Study:
     return Study(tuple(variants), None, figures, notes, mahtm_runs)
 
 
+_MONTHS_9, _MONTHS_3 = 6552, 2208  # hours: to the end of April, and the rest of the year
+_CITYLEARN: dict[str, Any] = {
+    "tariff.feed_in": 0.0,  # CityLearn pays nothing for exports
+    "environment.observations": ["hour", "carbon", "retail", "load", "solar", "soc"],
+    "environment.rewards": {"cost": 1.0, "carbon": 1.0},
+    "environment.episode_steps": 168,
+    "environment.starts": "days",
+}
+_CITYLEARN_RULES = ("citylearn-basic-rbc", "citylearn-optimized-rbc", "none", RANDOM, "self-consumption")
+
+
+def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+    """Figures of a player over the last three months of CityLearn's year, in one go, per seed.
+
+    Learners learn on the first nine months, in weeks.
+    """
+    count, player = len(seeds), settings["player"]
+    last = load_scenario("citylearn-2022", _CITYLEARN | _last_months())
+    if player in algorithms:
+        own = {**settings, **_CITYLEARN, "preset": "citylearn-2022", "period.steps": _MONTHS_9}
+        done = trained(own, count)
+        stage = read_stage(load_scenario(done.plan.scenario), count, done.plan)
+        found = elsewhere(stage, done.learners, last, episode_steps=_MONTHS_3, rules=()).players["learned"]
+    else:
+        whole = load_scenario(last, {"environment.episode_steps": _MONTHS_3, "environment.starts": "first"})
+        rules = (player,) if player in _CITYLEARN_RULES else ()
+        found = judge(read_stage(whole, count), (), rules)[player]
+    return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
+
+
+def _last_months() -> dict[str, Any]:
+    rows = {"homes.*.load.skip_rows": _MONTHS_9, "homes.*.solar.skip_rows": _MONTHS_9}
+    prices = {f"tariff.{name}.skip_rows": _MONTHS_9 for name in ("energy", "carbon_kg_per_kwh")}
+    return rows | prices | {"period.start": "2017-04-30T23:00", "period.steps": _MONTHS_3}
+
+
+def _citylearn() -> Study:
+    players = (*_CITYLEARN_RULES, "optimal")
+    learner = {
+        "player": "ppo",
+        "paradigm": "dtde-shared",
+        "iterations": 300,
+        "settings": {"learning_rate": 1e-3, "critic_learning_rate": 2e-3, "entropy": 0.01},
+        "anneal": {"entropy": 0.0, "learning_rate": 1e-4},
+    }
+    figures = {
+        "cost": Figure("All bills, $", _read("cost"), 1),
+        "carbon_kg": Figure("Emissions, kg", _read("carbon_kg"), 1),
+        "objective": Figure("Objective, $", _read("objective"), 1),
+        "grid_kwh": Figure("Bought from the grid, kWh", _read("grid_kwh"), 0),
+    }
+    notes = (
+        "Last three months of the year, 2208 hours in one go; learned on the first nine, in episodes of a week.",
+        "Paid the negative of its bill and of its emissions in kg; exports earn nothing, as in CityLearn.",
+    )
+    variants = (
+        *(Variant("rules", name, {"player": name}) for name in players),
+        Variant("learned", "ppo shared", learner),
+    )
+    return Study(variants, None, figures, notes, citylearn_runs)
+
+
+studies.register("citylearn-learning", "Shared PPO on CityLearn's homes against its controllers, on unseen months.")(
+    _citylearn()
+)
 studies.register("mahtm-learning", "MAHTM's learners, one policy for six houses, and on ten houses they never saw.")(
     _mahtm()
 )

@@ -1,7 +1,7 @@
 """What a training run left behind, put to use: on other homes, days or rules, or one home's policy by itself."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from prosumax.errors import InputError
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.training import Stage, judge, read_plan, stage_of
 from prosumax.learning import Action, Mask, Space, Spec, Team, algorithms, choose
-from prosumax.learning.spaces import continuous
+from prosumax.learning.spaces import executed
 from prosumax.learning.storage import load_tree, save_tree
 from prosumax.scenario import Scenario, load_scenario
 
@@ -67,7 +67,13 @@ def evaluate(
 
 
 def elsewhere(
-    trained: Stage, learners: tuple[Any, ...], other: Scenario, data_dir: str | Path | None = None
+    trained: Stage,
+    learners: tuple[Any, ...],
+    other: Scenario,
+    data_dir: str | Path | None = None,
+    *,
+    episode_steps: int | None = None,
+    rules: Sequence[str] | None = None,
 ) -> Evaluation:
     """What learners do in another scenario, in episodes spread over its period.
 
@@ -76,12 +82,15 @@ def elsewhere(
         learners: of every team [seed, group, ..].
         other: the scenario.
         data_dir: folder with data sets.
+        episode_steps: length of the episodes; as in training when absent.
+        rules: to put beside them; those that suit the environment when absent.
 
     Raises:
         InputError: they do not fit its homes.
     """
     content = trained.scenario.model_dump(mode="json")
     kept = {"environment": content["environment"], "population": content["population"]}
+    kept["environment"] |= {} if episode_steps is None else {"episode_steps": episode_steps}
     plan = replace(trained.plan, scenario=other.model_dump(mode="json") | kept)
     stage = stage_of(plan, data_dir)
     steps, length = stage.env.config.steps, int(stage.env.params.community.series.hour.shape[0])
@@ -92,7 +101,7 @@ def elsewhere(
     scales = trained.env.params.scales._replace(capacity_kwh=stage.env.params.scales.capacity_kwh)
     env = CommunityEnv(stage.env.config, stage.env.params._replace(scales=scales))
     stage = replace(stage, env=env, game=stage.game._replace(env=env), days=stage.days._replace(test=spread))
-    return Evaluation(stage.scenario.name, len(spread), judge(stage, _moved(trained, stage, learners)))
+    return Evaluation(stage.scenario.name, len(spread), judge(stage, _moved(trained, stage, learners), rules))
 
 
 def read_learners(folder: Path, stage: Stage) -> tuple[Any, ...]:
@@ -193,7 +202,7 @@ class HomePolicy:
         dice = jax.random.key(0) if key is None else key
         hp = choose(self.algorithm, {}).hp._replace(**self.hp)
         done = self._learner.act(self.state, obs[None, None], asked, memory, hp, dice, key is not None)
-        action = continuous(done.action, self.spec.home_space, self.spec.bins)
+        action = executed(done.action, self.spec.home_space, self.spec.bins, self.spec.ordered)
         return jax.tree.map(lambda leaf: leaf[0, 0], action), done.memory
 
     @property

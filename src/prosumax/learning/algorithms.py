@@ -1,7 +1,7 @@
 """Every algorithm by name: how to build it, and its hyper-parameters.
 
 A setting is a hyper-parameter (a number in the algorithm's `hyper`, which may be traced, annealed or evolved), a static
-option of its learner (`hidden`, `epochs`, ..), or one of the trainer's (`bins`).
+option of its learner (`hidden`, `epochs`, ..), or says how actions are shown to it (`bins`, `ordered`).
 """
 
 from collections.abc import Callable, Mapping
@@ -40,12 +40,13 @@ class Chosen(NamedTuple):
     Attributes:
         build: from sizes to a learner.
         hp: hyper-parameters.
-        bins: as in `Spec`; None leaves numbers as they are.
+        bins, ordered: as in `Spec`; None and False leave actions as they are.
     """
 
     build: Callable[[Spec], Learner]
     hp: Any
     bins: int | None
+    ordered: bool
 
 
 def choose(name: str, settings: Mapping[str, Any], where: str = "algorithm") -> Chosen:
@@ -62,9 +63,12 @@ def choose(name: str, settings: Mapping[str, Any], where: str = "algorithm") -> 
     algorithm = algorithms.get(name, where)
     static = {field.name: field for field in fields(algorithm.learner) if field.name != "spec"}  # type: ignore[arg-type]
     hyper, options, bins = {}, dict(algorithm.options), algorithm.bins if algorithm.choices_only else None
+    ordered = False
     for key, value in settings.items():
         if key == "bins":
             bins = _whole(value, f"{where}: bins", 2)
+        elif key == "ordered":
+            ordered = bool(value)
         elif key in algorithm.hyper._fields:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"{where}: {key}", f"is {value!r}", "It must be a number.")
@@ -72,9 +76,11 @@ def choose(name: str, settings: Mapping[str, Any], where: str = "algorithm") -> 
         elif key in static:
             options[key] = tuple(value) if isinstance(value, list) else value
         else:
-            known = [*algorithm.hyper._fields, *static, "bins"]
+            known = [*algorithm.hyper._fields, *static, "bins", "ordered"]
             raise InputError(f"{where}: {key}", f"is not a setting of {name}", did_you_mean(key, known))
-    return Chosen(lambda spec: algorithm.learner(spec, **options), algorithm.hyper._replace(**hyper), bins)
+    if ordered and algorithm.choices_only:
+        raise InputError(f"{where}: ordered", f"makes numbers of choices, and {name} only chooses", "Leave it out.")
+    return Chosen(lambda spec: algorithm.learner(spec, **options), algorithm.hyper._replace(**hyper), bins, ordered)
 
 
 def _whole(value: Any, where: str, least: int) -> int:

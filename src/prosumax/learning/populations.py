@@ -39,9 +39,11 @@ def make_team(env: Any, part: Part) -> Team:
         )
     paradigm = PARADIGMS[part.paradigm]
     chosen = choose(part.algorithm, part.settings, part.name)
+    if chosen.ordered and env.config.levels is None:
+        raise InputError(f"{part.name}: ordered", "is for levels of power", "Set environment.levels, or leave it out.")
     members, valid = groups_of(part.homes, paradigm)
     features = len(env.observation_names)
-    spec = spec_of(space_of(env), features, env.num_agents, part.homes, paradigm, chosen.bins)
+    spec = spec_of(space_of(env), features, env.num_agents, part.homes, paradigm, chosen.bins, chosen.ordered)
     return Team(part.name, part.homes, members, valid, paradigm, spec, chosen.build(spec), chosen.hp)
 
 

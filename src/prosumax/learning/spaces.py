@@ -93,18 +93,29 @@ def one_hot(action: Action, space: Space) -> Float[Array, "*batch code"]:
     return jnp.concatenate([action.numbers, hot.reshape(*hot.shape[:-2], -1)], axis=-1)
 
 
-def discretised(space: Space, bins: int | None) -> Space:
-    """A space of choices only: every number becomes one of `bins` even values; unchanged where `bins` is None."""
+def learned(space: Space, bins: int | None, ordered: bool) -> Space:
+    """The space that a learner is shown instead.
+
+    Arguments:
+        space: of the environment.
+        bins: even values that every number is cut into, so that there are choices only; None leaves numbers.
+        ordered: whether options have an order, as levels of power do, so that a choice is learned as a number.
+    """
+    if ordered:
+        return Space(space.numbers + space.choices, 0, 1)
     if bins is None:
         return space
     return Space(0, space.choices + space.numbers, max(space.options if space.choices else 1, bins))
 
 
-def discretised_mask(mask: Mask, space: Space, bins: int | None) -> Mask:
-    """The mask in the discretised space; a masked number has its first bin only."""
+def learned_mask(mask: Mask, space: Space, bins: int | None, ordered: bool) -> Mask:
+    """The mask in that space; a masked number has its first bin only."""
+    if ordered:
+        several = mask.choices.sum(-1) > 1
+        return Mask(jnp.concatenate([mask.numbers, several], axis=-1), jnp.ones((*several.shape[:-1], 0, 1), bool))
     if bins is None:
         return mask
-    options = discretised(space, bins).options
+    options = learned(space, bins, ordered).options
     width = ((0, 0),) * (mask.choices.ndim - 1)
     old = jnp.pad(mask.choices, (*width, (0, options - mask.choices.shape[-1])))
     number = jnp.arange(options)
@@ -112,14 +123,18 @@ def discretised_mask(mask: Mask, space: Space, bins: int | None) -> Mask:
     return Mask(mask.numbers[..., :0], jnp.concatenate([old, new], axis=-2))
 
 
-def continuous(action: Action, space: Space, bins: int | None) -> Action:
+def executed(action: Action, space: Space, bins: int | None, ordered: bool) -> Action:
     """From a learner's action to a squashed one of the space that its environment has.
 
     Arguments:
-        action: in the space `discretised(space, bins)`, as learners keep it.
+        action: in the space `learned(space, bins, ordered)`, as learners keep it.
         space: of the environment.
-        bins: as there.
+        bins, ordered: as there.
     """
+    if ordered:
+        numbers = jnp.tanh(action.numbers)
+        at = jnp.round((numbers[..., space.numbers :] + 1) / 2 * (space.options - 1)).astype(jnp.int32)
+        return Action(numbers[..., : space.numbers], at)
     if bins is None:
         return squashed(action)
     at = action.choices[..., space.choices :]

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from prosumax.learning.distributions import freedom
-from prosumax.learning.spaces import Action, Mask, Space, continuous, discretised, discretised_mask
+from prosumax.learning.spaces import Action, Mask, Space, executed, learned, learned_mask
 from prosumax.learning.types import Learner, Spec
 
 
@@ -95,7 +95,7 @@ class Team:
         axis = mask.numbers.ndim - 2
         own = Mask(self.split(mask.numbers, axis), self.split(mask.choices, axis))
         whole = _joint(self.spec.home_space, len(self.homes)) if self.paradigm.joint else self.spec.home_space
-        return discretised_mask(own, whole, self.spec.bins)
+        return learned_mask(own, whole, self.spec.bins, self.spec.ordered)
 
     def rewards(self, reward: Float[Array, "*time env home"]) -> Float[Array, "group *time env member"]:
         """What every agent is paid; a joint agent the mean of its homes."""
@@ -117,9 +117,9 @@ class Team:
         """From agents [group, env, member, ..] to the team's homes [env, home, ..], squashed, in the home's space."""
         space, homes = self.spec.home_space, len(self.homes)
         if self.paradigm.joint:
-            whole = continuous(action, _joint(space, homes), self.spec.bins)
+            whole = executed(action, _joint(space, homes), self.spec.bins, self.spec.ordered)
             return Action(*(part[0, :, 0].reshape(part.shape[1], homes, part.shape[-1] // homes) for part in whole))
-        own = continuous(action, space, self.spec.bins)
+        own = executed(action, space, self.spec.bins, self.spec.ordered)
         at = {int(home): slot for slot, home in reversed([*enumerate(self.members.reshape(-1))])}
         slots = np.array([at[home] for home in self.homes])
         flat = (jnp.moveaxis(part, 0, 1).reshape(part.shape[1], self.members.size, part.shape[-1]) for part in own)
@@ -134,7 +134,13 @@ def groups_of(homes: Sequence[int], paradigm: Paradigm) -> tuple[NDArray[np.int3
 
 
 def spec_of(
-    space: Space, features: int, community: int, homes: Sequence[int], paradigm: Paradigm, bins: int | None
+    space: Space,
+    features: int,
+    community: int,
+    homes: Sequence[int],
+    paradigm: Paradigm,
+    bins: int | None,
+    ordered: bool,
 ) -> Spec:
     """Sizes of a team's agents.
 
@@ -144,12 +150,13 @@ def spec_of(
         community: number of homes in the community.
         homes: of the team.
         paradigm: how they learn.
-        bins: values to cut numbers into; None leaves them.
+        bins, ordered: as in `spaces.learned`.
     """
     if paradigm.joint:
-        return Spec(len(homes) * features, 0, 1, discretised(_joint(space, len(homes)), bins), space, bins)
+        whole = learned(_joint(space, len(homes)), bins, ordered)
+        return Spec(len(homes) * features, 0, 1, whole, space, bins, ordered)
     everyone = community * features if paradigm.central else 0
-    return Spec(features, everyone, community, discretised(space, bins), space, bins)
+    return Spec(features, everyone, community, learned(space, bins, ordered), space, bins, ordered)
 
 
 def _joint(space: Space, homes: int) -> Space:

@@ -24,6 +24,7 @@ class Spec(NamedTuple):
         space: what an agent decides.
         home_space: what a home of the environment decides: of `Batch.joint`.
         bins: values that a number was cut into for a learner of choices; None where it was not.
+        ordered: whether choices were made numbers, their options having an order.
     """
 
     obs: int
@@ -32,6 +33,7 @@ class Spec(NamedTuple):
     space: Space
     home_space: Space
     bins: int | None = None
+    ordered: bool = False
 
 
 class Decision(NamedTuple):
