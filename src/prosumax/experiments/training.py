@@ -515,6 +515,7 @@ def _watch(step: TimeStep) -> Any:
 
 
 def store_training(training: Training, folder: Path) -> None:
+    """Write policies, curves and results of a run into its folder."""
     save_tree(folder / "policies.npz", training.learners)
     with (folder / "curves.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -528,6 +529,7 @@ def store_training(training: Training, folder: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Whole or not at all."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
     partial.replace(path)
