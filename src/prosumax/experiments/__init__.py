@@ -2,6 +2,7 @@
 
 from prosumax.experiments.ledger import verify_ledger
 from prosumax.experiments.on_ray import on_ray
+from prosumax.experiments.population import PopulationTraining, train_population
 from prosumax.experiments.properties import Properties, measure_mechanisms
 from prosumax.experiments.result import Result
 from prosumax.experiments.run import compare, run
@@ -26,6 +27,7 @@ __all__ = [
     "Evaluation",
     "Grid",
     "HomePolicy",
+    "PopulationTraining",
     "Properties",
     "Result",
     "StudyResult",
@@ -64,5 +66,6 @@ __all__ = [
     "sweep",
     "to_json",
     "train",
+    "train_population",
     "verify_ledger",
 ]
