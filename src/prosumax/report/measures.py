@@ -20,7 +20,9 @@ def traces(results: Result | Mapping[str, Result]) -> Runs:
 
 
 def study_runs(found: StudyResult) -> dict[str, Runs]:
-    """What analytics look at, of every variant of a study: group -> variant -> seeds."""
+    """What analytics look at, of every variant of a study: group -> variant -> seeds; empty if no traces were kept."""
+    if not found.traces:
+        return {}
     groups: dict[str, dict[str, Sequence[Trace]]] = {}
     for variant, seeds in zip(found.study.variants, found.traces, strict=True):
         groups.setdefault(variant.group, {})[variant.name] = seeds
