@@ -101,7 +101,7 @@ def synthetic_load(
 
     A home and its whole calendar years (in `time_zone`) are drawn from (seed, year) and then cut, so a time stamp has
     the same load whatever the period around it. With `annual_kwh` how often appliances run and what is always on
-    follow from it, what is left over is scaled, and each whole calendar year sums to it (less what `without` leaves out).
+    follow from it, what is left over is scaled, and each whole calendar year sums to it, less what is left out.
 
     Arguments:
         index: step starts [T], UTC, on whole minutes; see `profiles.sun.step_of`.
