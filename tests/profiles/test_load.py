@@ -39,9 +39,9 @@ def synthetic_load_kwh(
 
 @pytest.fixture(scope="module")
 def homes() -> dict[str, np.ndarray]:
-    """Eight homes per lifestyle, at the lifestyle's mean energy [8, T]."""
+    """Six homes per lifestyle, at the lifestyle's mean energy [6, T]."""
     return {
-        name: np.stack([synthetic_load_kwh(YEAR, name, kind.annual_kwh, seed, BRUSSELS) for seed in range(8)])
+        name: np.stack([synthetic_load_kwh(YEAR, name, kind.annual_kwh, seed, BRUSSELS) for seed in range(6)])
         for name, kind in LIFESTYLES.items()
     }
 
@@ -94,7 +94,7 @@ def test_who_is_at_home_at_noon_and_at_midnight(homes: dict[str, np.ndarray]) ->
 def test_winter_evenings_need_light(homes: dict[str, np.ndarray]) -> None:
     kwh = homes["couple"]
     january, july = (kwh[:, CLOCK.month == month].sum() for month in (1, 7))
-    # BDEW's H0 has 1.45 times as much in January as in July; eight homes of one kind may be off by a fifth.
+    # BDEW's H0 has 1.45 times as much in January as in July; six homes of one kind may be off by a fifth.
     assert 1.2 < january / july < 1.7
 
 
@@ -160,7 +160,7 @@ def test_seeds_make_different_homes(homes: dict[str, np.ndarray]) -> None:
         family[3], synthetic_load_kwh(YEAR, "family", LIFESTYLES["family"].annual_kwh, 3, BRUSSELS)
     )
     # Neighbours share habits, not minutes: a strong correlation would make a street peak in step.
-    assert np.abs(np.corrcoef(family) - np.eye(8)).max() < 0.4
+    assert np.abs(np.corrcoef(family) - np.eye(6)).max() < 0.4
     assert 4 * family.mean(axis=0).max() < 0.6 * 4 * family.max(axis=1).mean()
 
 
@@ -184,7 +184,7 @@ def test_what_is_left_out_leaves_the_rest_alone() -> None:
 
 def test_more_people_use_more_but_less_each() -> None:
     by_size = [
-        np.mean([synthetic_load(YEAR, "family", None, seed, BRUSSELS, people=size).kwh.sum() for seed in range(12)])
+        np.mean([synthetic_load(YEAR, "family", None, seed, BRUSSELS, people=size).kwh.sum() for seed in range(6)])
         for size in (1, 2, 4, 6)
     ]
     assert by_size == sorted(by_size)

@@ -42,7 +42,7 @@ TASTE_SPREAD = 0.30  # sd of the logarithm of the use of one appliance around ho
 RISING_SPREAD_H = 0.5  # homes of one lifestyle keep different hours; without this a street would cook in step
 POWER_SPREAD = 0.1  # of a cycle's power (CREST: N(P, P/10))
 WEEKEND_BREAKFAST_H = 1.5  # by which the morning's habits come later on a free day
-BUSY_RANGE = (0.25, 3.0)  # beyond it a home is not busier but differently equipped, and its profile is scaled instead
+MORE_RANGE = (0.25, 3.0)  # of a home's draw, to meet a given energy; beyond it the profile is scaled instead
 EFFECTIVE_PEOPLE = np.array([0.0, 1.0, 1.528, 1.694, 1.983, 2.094])  # people share lamps and meals (Richardson 2009)
 DARK_BELOW_DEG, LIGHT_ABOVE_DEG = 2.0, 14.0  # all lamps are wanted below, few above: rooms are darker than streets
 LIT_BY_DAY = 0.06  # share of lamps on in full daylight (CREST: 5 %)
@@ -100,8 +100,8 @@ def synthetic_load(
     """One household's electricity per step, without car, heat pump and electric water heating.
 
     A home and its whole calendar years (in `time_zone`) are drawn from (seed, year) and then cut, so a time stamp has
-    the same load whatever the period around it. With `annual_kwh` how often appliances run follows from it, what is
-    left over is scaled, and each whole calendar year sums to it (less what `without` leaves out).
+    the same load whatever the period around it. With `annual_kwh` how often appliances run and what is always on
+    follow from it, what is left over is scaled, and each whole calendar year sums to it, less what is left out.
 
     Arguments:
         index: step starts [T], UTC, on whole minutes; see `profiles.sun.step_of`.
@@ -184,12 +184,12 @@ def _drawn_home(
         if rng.random() < load.owned_by:
             always_w[name] = load.watts * always * size
     if annual_kwh is not None:
-        used = sum(cycles[name] * appliances[name].cycle_kwh for name in cycles)
-        base = 8.76 * (
-            sum(watts * (0.5 if name in _HEATING else 1.0) for name, watts in always_w.items())
-            + sum(factor * _mean_w(name) for name, factor in cold.items())
-        )
-        busy = float(np.clip((annual_kwh - base) / used, *BUSY_RANGE))
+        # A home known to use much is both busier and fuller than its draw; the fridge cools no more for it.
+        used = busy * sum(cycles[name] * appliances[name].cycle_kwh for name in cycles)
+        on = 8.76 * sum(watts * (0.5 if name in _HEATING else 1.0) for name, watts in always_w.items())
+        cooled = 8.76 * sum(factor * _mean_w(name) for name, factor in cold.items())
+        more = float(np.clip((annual_kwh - cooled) / (used + on), *MORE_RANGE))
+        busy, always_w = busy * more, {name: watts * more for name, watts in always_w.items()}
     return _Home(people, shift_h, {name: busy * count for name, count in cycles.items()}, always_w, cold)
 
 
