@@ -4,8 +4,12 @@
     python benchmarks/environment.py 7 100      # some
 
 Episodes of 24 steps in a scan, many at once, fixed actions; agent-steps per second, best and median of several runs.
+Beside them: the same environment in NumPy and Python (`numpy_environment.py`), which must come to the same numbers; the
+same program on two host devices; and style dispatch on the homes of CityLearn.
 """
 
+import os
+import subprocess
 import sys
 import time
 
@@ -13,6 +17,8 @@ import jax
 import numpy as np
 
 import prosumax
+from numpy_environment import twin
+from prosumax.batching import vmap
 from prosumax.env import CommunityEnv
 
 REPEATS = 7
@@ -21,7 +27,7 @@ TARGETS = {7: 10.0, 100: 9.0, 1000: 5.0, 10_000: 2.5}  # million agent-steps per
 STEPS = 24
 
 
-def environment(homes: int, kind: str = "tree") -> CommunityEnv:
+def market(homes: int, kind: str = "tree") -> dict:
     """A market of MARLEM's make with so many homes."""
     rng = np.random.default_rng(homes)
 
@@ -30,82 +36,160 @@ def environment(homes: int, kind: str = "tree") -> CommunityEnv:
 
     hour = np.arange(STEPS)
     sun, use = np.exp(-(((hour - 12) / 4) ** 2)), 0.5 + 0.5 * np.exp(-(((hour - 19) / 3) ** 2))
-    return prosumax.make(
-        {
-            "name": "market",
-            "period": {"start": "2023-06-01T00:00", "steps": STEPS, "step_minutes": 60},
-            "homes": [
-                {
-                    "name": f"home {number}",
-                    "load": values(rng.uniform(20, 60), use),
-                    "solar": values(rng.uniform(20, 80), sun),
-                    "battery": {"capacity_kwh": 40.0, "charge_kw": 20.0, "initial_soc": 0.5},
-                }
-                for number in range(homes)
-            ],
-            "tariff": {"energy": 0.25, "feed_in": 0.05},
-            "market": {"mechanism": "mutual_partners", "energy_tick_kwh": 0.01},
-            "network": {
-                "kind": kind,
-                "flow": "path",
-                "section_km": 1,
-                "capacity_kw": 170 * homes,
-                "operator": {"fees": True, "intervention": "penalise"},
-            },
-            "environment": {
-                "control": "bid",
-                "observations": "marlem",
-                "rewards": dict.fromkeys(
-                    ("marlem_base", "marlem_cooperation", "marlem_grid_penalty", "marlem_unmet_penalty"), 1.0
-                ),
-                "starts": "first",
-            },
-        }
-    )
+    return {
+        "name": "market",
+        "period": {"start": "2023-06-01T00:00", "steps": STEPS, "step_minutes": 60},
+        "homes": [
+            {
+                "name": f"home {number}",
+                "load": values(rng.uniform(20, 60), use),
+                "solar": values(rng.uniform(20, 80), sun),
+                "battery": {"capacity_kwh": 40.0, "charge_kw": 20.0, "initial_soc": 0.5},
+            }
+            for number in range(homes)
+        ],
+        "tariff": {"energy": 0.25, "feed_in": 0.05},
+        "market": {"mechanism": "mutual_partners", "energy_tick_kwh": 0.01},
+        "network": {
+            "kind": kind,
+            "flow": "path",
+            "section_km": 1,
+            "capacity_kw": 170 * homes,
+            "operator": {"fees": True, "intervention": "penalise"},
+        },
+        "environment": {
+            "control": "bid",
+            "observations": "marlem",
+            "rewards": dict.fromkeys(
+                ("marlem_base", "marlem_cooperation", "marlem_grid_penalty", "marlem_unmet_penalty"), 1.0
+            ),
+            "starts": "first",
+        },
+    }
 
 
-def episodes(env: CommunityEnv, batch: int):
-    """Compiled: keys and actions of a batch -> mean reward and the last observations."""
+def episode(env: CommunityEnv):
+    """Key and actions [step, home, 4] -> reward of every step and home, and the last observations."""
 
-    def one(key, actions):
+    def run(key, actions):
         obs, state = env.reset(key)
 
         def advance(carry, action):
             state, _ = carry
             ts = env.step(key, state, action)
-            return (ts.state, ts.obs), ts.reward.mean()
+            return (ts.state, ts.obs), ts.reward
 
-        (state, obs), reward = jax.lax.scan(advance, (state, obs), actions)
-        return reward.mean(), obs
+        (_, obs), reward = jax.lax.scan(advance, (state, obs), actions)
+        return reward, obs
 
+    return run
+
+
+def inputs(env: CommunityEnv, batch: int):
     keys = jax.random.split(jax.random.key(0), batch)
-    actions = jax.random.uniform(jax.random.key(1), (batch, STEPS, env.num_agents, 4))
+    shape = (batch, env.config.steps, *np.shape(env.sample_action(keys[0])))
+    return keys, jax.random.uniform(jax.random.key(1), shape)
+
+
+def mapped(env: CommunityEnv, batch: int):
+    """The episodes of a batch, or one alone that is not batched at all."""
+    own = episode(env)
+    return vmap(own) if batch > 1 else lambda key, actions: jax.tree.map(lambda x: x[None], own(key[0], actions[0]))
+
+
+def timed(run, arguments) -> np.ndarray:
+    """Seconds of several runs."""
+    jax.block_until_ready(run(*arguments))
+    taken = []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        jax.block_until_ready(run(*arguments))
+        taken.append(time.perf_counter() - begin)
+    return np.array(taken)
+
+
+def measure(homes: int) -> None:
+    """One device: batches, one environment alone, and the conventional twin."""
+    env = prosumax.make(market(homes))
+    seconds = {}
+    for batch in (1, BATCHES[homes]) if homes == 7 else (BATCHES[homes],):
+        arguments, function = inputs(env, batch), mapped(env, batch)
+        begin = time.perf_counter()
+        run = jax.jit(function).lower(*arguments).compile()
+        compile_s = time.perf_counter() - begin
+        taken = timed(run, arguments)
+        steps = batch * STEPS
+        seconds[batch] = taken.min() / (steps * homes)
+        memory = run.memory_analysis()
+        bytes_each = memory.temp_size_in_bytes / (batch * homes) if memory else float("nan")
+        print(
+            f"  {homes:6} homes x {batch:4}: best {steps * homes / 1e6 / taken.min():6.2f}"
+            f"  median {steps * homes / 1e6 / np.median(taken):6.2f}"
+            f"  (target {TARGETS[homes]}, {1e-3 * steps / taken.min():8.1f} k env-steps/s)"
+            f"  compile {compile_s:4.1f} s  {bytes_each:6.0f} B per agent and environment"
+        )
+    if homes > 1000:
+        return
+    reward, obs = run(*arguments)
+    other = twin(env, market(homes))
+    other.reset()
     begin = time.perf_counter()
-    compiled = jax.jit(jax.vmap(one)).lower(keys, actions).compile()
-    return compiled, (keys, actions), time.perf_counter() - begin
+    theirs = [other.step(action)[0] for action in np.asarray(arguments[1], np.float64)[0]]
+    took = (time.perf_counter() - begin) / (STEPS * homes)
+    # An order that is nothing but a trace of single precision counts as one here and as none there.
+    same = (abs(np.asarray(reward)[0] - np.stack(theirs)) < 1e-4).mean()
+    print(
+        f"  {homes:6} homes in NumPy and Python: {1e-3 / took:6.1f} k agent-steps/s, prosumax is"
+        f" {took / min(seconds.values()):6.0f} times as fast; {100 * same:.1f} % of rewards agree within 1e-4"
+    )
+
+
+def two_devices(sizes: list[int]) -> None:
+    """The same program on one and on two host devices, alternating; in a process of its own."""
+    mesh = jax.make_mesh((2,), ("batch",))
+    part = jax.sharding.PartitionSpec("batch")
+    for homes in sizes:
+        env, batch = prosumax.make(market(homes)), 2 * BATCHES[homes]
+        arguments = inputs(env, batch)
+        mapped = vmap(episode(env))
+        one = jax.jit(mapped)
+        # Every device runs its own half; nothing passes between them.
+        two = jax.jit(jax.shard_map(mapped, mesh=mesh, in_specs=part, out_specs=part, check_vma=False))
+        spread = jax.device_put(arguments, jax.sharding.NamedSharding(mesh, part))
+        same = all(bool((a == b).all()) for a, b in zip(one(*arguments), two(*spread), strict=True))
+        seconds = np.array([(timed(one, arguments).min(), timed(two, spread).min()) for _ in range(3)]).min(0)
+        print(
+            f"  {homes:6} homes x {batch:4}: one device {batch * STEPS * homes / 1e6 / seconds[0]:6.2f}, two"
+            f" {batch * STEPS * homes / 1e6 / seconds[1]:6.2f}, ratio {seconds[0] / seconds[1]:.2f}"
+            f"  (target 1.5); results {'equal to the last bit' if same else 'NOT equal'}"
+        )
+
+
+def dispatch() -> None:
+    """Batteries steered by powers on CityLearn's homes; a day of hours per episode."""
+    env = prosumax.make("citylearn-2022", {"environment.episode_steps": STEPS})
+    for batch in (1, 512):
+        arguments = inputs(env, batch)
+        taken = timed(jax.jit(mapped(env, batch)), arguments)
+        rate = batch * STEPS * env.num_agents / taken.min()
+        print(f"  citylearn-2022, dispatch, {batch:4} at once: {rate / 1e6:.2f} million home-steps per second")
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--two-devices"]:
+        two_devices([int(text) for text in sys.argv[2:]])
+        return
     sizes = [int(text) for text in sys.argv[1:]] or list(BATCHES)
     print("Environment, million agent-steps per second on one device")
     for homes in sizes:
-        env = environment(homes)
-        for batch in (1, BATCHES[homes]) if homes == 7 else (BATCHES[homes],):
-            run, arguments, compile_s = episodes(env, batch)
-            jax.block_until_ready(run(*arguments))
-            taken = []
-            for _ in range(REPEATS):
-                begin = time.perf_counter()
-                jax.block_until_ready(run(*arguments))
-                taken.append(time.perf_counter() - begin)
-            steps = batch * STEPS * homes / 1e6
-            memory = run.memory_analysis()
-            bytes_each = memory.temp_size_in_bytes / (batch * homes) if memory else float("nan")
-            print(
-                f"  {homes:6} homes x {batch:4}: best {steps / min(taken):6.2f}  median {steps / np.median(taken):6.2f}"
-                f"  (target {TARGETS[homes]}, {1e-3 * batch * STEPS / min(taken):8.1f} k env-steps/s)"
-                f"  compile {compile_s:4.1f} s  {bytes_each:6.0f} B per agent and environment"
-            )
+        measure(homes)
+    dispatch()
+    small = [str(homes) for homes in sizes if homes <= 1000]
+    if small:
+        print("On two host devices (XLA_FLAGS=--xla_force_host_platform_device_count=2)")
+        flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+        command = [sys.executable, __file__, "--two-devices", *small]
+        subprocess.run(command, env=os.environ | {"XLA_FLAGS": flags}, check=True)
 
 
 if __name__ == "__main__":

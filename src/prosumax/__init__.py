@@ -7,10 +7,11 @@ Homes with load, solar and batteries trade electricity under a choice of rules a
     >>> result.kpis["cost"], result.households[0]["saving"]
 """
 
+from prosumax.batching import vmap
 from prosumax.community import Community, build
 from prosumax.env import CommunityEnv, make
 from prosumax.errors import InputError
-from prosumax.experiments import Result, compare, run
+from prosumax.experiments import Result, Training, compare, run, train
 from prosumax.scenario import Scenario, load_scenario
 
 __all__ = [
@@ -19,9 +20,12 @@ __all__ = [
     "InputError",
     "Result",
     "Scenario",
+    "Training",
     "build",
     "compare",
     "load_scenario",
     "make",
     "run",
+    "vmap",
+    "train",
 ]

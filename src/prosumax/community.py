@@ -4,15 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
-from prosumax import feeders, market, network
+from prosumax import equipment, feeders, market, network
 from prosumax.household import HomeParams
 from prosumax.household.battery import BatteryParams
+from prosumax.household.devices import DeviceSeries
 from prosumax.inputs import Profiles, read_profiles
 from prosumax.market import MarketOptions, grid, mechanisms
 from prosumax.network import Network
@@ -39,12 +41,14 @@ class Series(NamedTuple):
         load_kwh, solar_kwh: per home.
         hour: local hour of the day at the start of the step, 0..23.
         tariff: prices and carbon intensity.
+        devices: what cars, heat pumps and appliances meet; None where there are none.
     """
 
     load_kwh: Float[Array, "*step home"]
     solar_kwh: Float[Array, "*step home"]
     hour: Int[Array, "*step"]
     tariff: TariffSeries
+    devices: DeviceSeries | None = None
 
 
 class Community(NamedTuple):
@@ -93,12 +97,17 @@ def assemble(scenario: Scenario, series: Profiles) -> Community:
         if scenario.network.trade_limit != "none" and local:
             local = (_limited(local, feeders.trade_limits(scenario.network, series.feeder, series.home_bus), scenario),)
     return Community(
-        homes=HomeParams(_batteries([home.battery for home in scenario.homes], hours)),
+        homes=HomeParams(
+            _batteries([home.battery for home in scenario.homes], hours),
+            equipment.ageing_params(scenario),
+            equipment.device_params(scenario),
+        ),
         series=Series(
             load_kwh=jnp.asarray(series.load_kwh, jnp.float32),
             solar_kwh=jnp.asarray(series.solar_kwh, jnp.float32),
             hour=jnp.asarray(series.local.hour, jnp.int32),
             tariff=TariffSeries(**{name: jnp.asarray(price, jnp.float32) for name, price in series.prices.items()}),
+            devices=jax.tree.map(jnp.asarray, series.devices),
         ),
         rates=_rates(scenario.tariff, hours),
         step_hours=jnp.float32(hours),

@@ -10,10 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax import feeders, network, profiles
+from prosumax import equipment, feeders, network, profiles
 from prosumax.errors import InputError
-from prosumax.profiles import marlem
+from prosumax.generated import Generated
+from prosumax.household.devices import DeviceSeries
+from prosumax.profiles import marlem, simbench
+from prosumax.profiles.antgen import read_antgen
+from prosumax.profiles.schedule import Hours as OpenHours
+from prosumax.profiles.schedule import schedule_kwh
 from prosumax.scenario import (
+    Antgen,
     CityLearn,
     CityLearnSolar,
     DayAhead,
@@ -28,6 +34,9 @@ from prosumax.scenario import (
     Period,
     Price,
     Scenario,
+    Schedule,
+    SimBench,
+    SimBenchSolar,
     SyntheticLoad,
     SyntheticSolar,
     Table,
@@ -49,9 +58,11 @@ class Profiles:
         load_kwh, solar_kwh: [step, home].
         prices: the tariff's five series, each [step]; levies free of VAT are in the levies, as the amount before VAT
             that costs as much.
+        uses_kwh: of each home over the period, by use (appliance), where the source of its load knows.
         notes: what a user should know about the data (gaps filled, values spread).
         feeder: the network; None for a copper plate.
         home_bus: position in it of each home.
+        devices: what cars, heat pumps and appliances meet [step, ..]; None where there are none.
         charges: the tariff's prices as they stand on a bill: field -> name -> [step].
     """
 
@@ -60,9 +71,11 @@ class Profiles:
     load_kwh: NDArray[np.float64]
     solar_kwh: NDArray[np.float64]
     prices: dict[str, NDArray[np.float64]]
+    uses_kwh: list[dict[str, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     feeder: network.Feeder | None = None
     home_bus: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    devices: DeviceSeries | None = None
     charges: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
 
 
@@ -82,8 +95,10 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
         )
     feeder, home_bus = _feeder(scenario)
     notes = [*reader.notes, *(() if feeder is None else feeder.notes)]
+    devices = equipment.device_series(scenario, reader.index, reader.local, reader.sky)
     told = list(dict.fromkeys(notes))
-    return Profiles(reader.index, reader.local, load, solar, prices, told, feeder, home_bus, charges)
+    uses = [reader.uses_kwh.get(number, {}) for number in range(len(scenario.homes))]
+    return Profiles(reader.index, reader.local, load, solar, prices, uses, told, feeder, home_bus, devices, charges)
 
 
 def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64]]:
@@ -94,6 +109,11 @@ def _feeder(scenario: Scenario) -> tuple[network.Feeder | None, NDArray[np.int64
     where = f"{scenario.name}: network"
     feeder = feeders.load_feeder(spec, len(names), scenario.seed, where)
     return feeder, feeders.place_homes(feeder, names, spec.placement, scenario.seed, f"{where}.placement")
+
+
+def _month_day(text: str) -> tuple[int, int]:
+    month, day = text.split("-")
+    return int(month), int(day)
 
 
 def time_index(period: Period) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
@@ -116,15 +136,30 @@ class _Reader:
         self.scenario, self.data_dir = scenario, data_dir
         self.index, self.local = time_index(scenario.period)
         self.notes: list[str] = []
-        self._sky: profiles.Sky | None = None
+        self.uses_kwh: dict[int, dict[str, float]] = {}
+        self.generated = Generated(scenario, self.index)
 
     def load(self, number: int, home: Home) -> NDArray[np.float64]:
         where = f"{self.scenario.name}: homes[{number}].load"
         match home.load:
             case SyntheticLoad() as source:
-                seed = self._seed(number, "load")
-                zone = self.scenario.period.time_zone or "UTC"
-                return profiles.synthetic_load_kwh(self.index, source.lifestyle, source.annual_kwh, seed, zone)
+                return self._uses(number, self.generated.load(source, self._seed(number, "load"), where), [])
+            case Antgen() as source:
+                return self._uses(number, *read_antgen(source.file, self.index, self.generated.time_zone, where))
+            case Schedule() as source:
+                return schedule_kwh(
+                    self.index,
+                    self.generated.time_zone,
+                    source.base_kw,
+                    [OpenHours(one.kw, one.from_hour, one.to_hour, one.days) for one in source.hours],
+                    [(_month_day(one.first), _month_day(one.last)) for one in source.closed],
+                    source.spread,
+                    self._seed(number, "load"),
+                )
+            case SimBench() as source:
+                self.notes.append(simbench.ATTRIBUTION)
+                zone = self.generated.time_zone
+                return simbench.simbench_load(source.profile, source.annual_kwh, self.index, zone, where)
             case MarlemLoad() as source:
                 share = np.full(_DRAWN_DAYS, source.factor)
                 return source.capacity_kw * self._drawn_days(
@@ -157,8 +192,14 @@ class _Reader:
         match home.solar:
             case None:
                 return np.zeros(len(self.index))
-            case SyntheticSolar() as roof:
-                return self._roof(roof)
+            case SyntheticSolar() as source:
+                kwh, notes = self.generated.solar(source, self._seed(0, "sky"), self._seed(number, "roof"))
+                self.notes += notes
+                return kwh
+            case SimBenchSolar() as source:
+                self.notes.append(simbench.ATTRIBUTION)
+                annual_kwh = source.kwh_per_kwp * source.peak_kw
+                return simbench.simbench_solar(source.profile, annual_kwh, self.index, where)
             case MarlemSolar() as source:
                 share = np.full(_DRAWN_DAYS, source.factor)
                 return source.peak_kw * self._drawn_days(
@@ -240,13 +281,14 @@ class _Reader:
             kwh[window.from_hour : window.to_hour] *= window.factor
         return kwh[clock, day]
 
-    def _roof(self, roof: SyntheticSolar) -> NDArray[np.float64]:
-        place = self.scenario.location
-        assert place is not None  # checked by the scenario
-        where = (place.latitude_deg, place.longitude_deg, place.altitude_m)
-        if self._sky is None:
-            self._sky = profiles.synthetic_sky(self.index, *where, seed=self._seed(0, "sky"))
-        return roof.peak_kw * profiles.solar_kwh_per_kwp(self.index, self._sky, *where, roof.tilt_deg, roof.azimuth_deg)
+    def sky(self) -> profiles.Sky:
+        """The weather around heated buildings: that of the roofs, without the clouds over a single home."""
+        return self.generated.sky(self._seed(0, "sky"))
+
+    def _uses(self, number: int, load: profiles.Load, notes: list[str]) -> NDArray[np.float64]:
+        self.uses_kwh[number] = load.uses_kwh
+        self.notes += notes
+        return load.kwh
 
     def _table(self, source: Table, where: str, quantity: str = "energy") -> NDArray[np.float64]:
         values, notes = profiles.read_table(

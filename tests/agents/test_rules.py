@@ -89,3 +89,34 @@ def test_homes_may_differ(view_at):
     assert np.isnan(mixed.price).all()
     with pytest.raises(InputError, match="Did you mean 'self-consumption'"):
         assemble_policy(["self-consumtion"])
+
+
+def test_solar_first_moves_what_can_wait_into_the_sun():
+    """A day of sun from 10 to 16 h: the car is full by departure either way, and more of the sun stays at home."""
+    car = {"power_kw": 3.7, "initial_soc": 0.5, "trips": [{"leave": "20:00", "back": "21:00", "km": 20}]}
+    home = {
+        "name": "sunny",
+        "load": {"source": "values", "values": [0.3]},
+        "solar": {"source": "values", "values": [0] * 10 + [5] * 6 + [0] * 8},
+        "car": car,
+        "heat_pump": {},
+        "appliances": [{"kind": "dishwasher", "runs_per_week": 7, "from_hour": 1, "to_hour": 2, "deadline_hours": 14}],
+    }
+    source = {
+        "name": "sunny",
+        "period": {"start": "2023-02-01T00:00", "steps": 24, "step_minutes": 60},
+        "location": {"latitude_deg": 50.85, "longitude_deg": 4.35},
+        "tariff": {"energy": 0.3, "feed_in": 0.05},
+        "homes": [home],
+    }
+    usual, sunny = (
+        prosumax.run(source, {"policy": policy}, optimum=False) for policy in ("self-consumption", "solar-first")
+    )
+    devices = sunny.trajectory.record.flows.devices
+    charged, washed = devices.car.charge_kwh[:, 0], devices.appliances.used_kwh[:, 0, 0]
+    assert charged[:10].sum() == 0 and charged[10:16].sum() > 10
+    assert washed[:10].sum() == 0 and washed[10:16].sum() == pytest.approx(1.131, rel=1e-5)
+    assert devices.heat.indoor_c[15, 0] > 20.3 > devices.heat.indoor_c[9, 0]
+    assert sunny.kpis["self_consumption"] > usual.kpis["self_consumption"] + 0.1
+    assert sunny.kpis["cost"] < usual.kpis["cost"]
+    assert sunny.kpis["car_short_kwh"] == 0 and sunny.kpis["unserved_kwh"] < 0.5

@@ -17,7 +17,7 @@ from prosumax.scenario import load_scenario, presets
 
 NAMES = [name for name in presets() if name.startswith("marlem-")]
 SHORT = {"period.steps": 120}
-EPISODES = 4
+EPISODES = 417  # of 24 steps: 10 000 random steps
 BATTERY = {"preset": "marlem-battery-strategic", "bidder": "marlem-zero-intelligence"}
 
 
@@ -50,14 +50,15 @@ def case(request):
     """A preset, and what comes of random actions."""
     env = prosumax.make(request.param, SHORT)
     config = replace(env.config, agents=tuple(str(at) for at in range(env.num_agents)))
-    played = random_days(config, env.params, jax.random.split(jax.random.key(0), EPISODES))
+    episodes = EPISODES if env.num_agents <= 20 else 4  # ten million bids of a thousand homes would not fit
+    played = random_days(config, env.params, jax.random.split(jax.random.key(0), episodes))
     return env, jax.tree.map(np.asarray, played)
 
 
 def test_a_day_has_24_steps_of_finite_observations(case):
     env, (obs, reward, truncated, _, _) = case
     assert env.config.control == "bid" and env.config.steps == 24
-    assert obs.shape == (EPISODES, 24, env.num_agents, len(env.observation_names))
+    assert obs.shape == (len(reward), 24, env.num_agents, len(env.observation_names))
     assert np.isfinite(obs).all() and np.isfinite(reward).all()
     assert not truncated[:, :-1].any() and truncated[:, -1].all()
 

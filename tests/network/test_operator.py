@@ -12,9 +12,8 @@ from tests.network.conftest import random_feeder
 
 from prosumax import network
 from prosumax.network import limits, paths_of
-from prosumax.network.grid import transfers
-from prosumax.network.operator import FeeRates, fees
-from prosumax.types import Fills, Flows, Trades
+from prosumax.network.operator import FeeRates, Way, imbalance_fee, local_fees, zone_rate
+from prosumax.types import Fills, Flows, Pooled, Trades
 
 PAPER = FeeRates(
     congestion=0.5, usage=1.0, imbalance=0.15, voltage=0.15, zone=0.15, cross_zone=0.05, congestion_threshold=0.8,
@@ -33,13 +32,16 @@ def test_fees_by_hand():
         trades=Trades(*(jnp.array([k]) for k in (1, 0)), *(jnp.float32([x]) for x in (4, 0.25, 0.25))),
     )
     grid = Fills(jnp.float32([0, 0, 2]), jnp.zeros(3), jnp.float32([0, 0, 0.6]), jnp.zeros(3))
-    moved = transfers(local, grid)
-    assert moved.kwh.tolist() == pytest.approx([4, 0, 0, 0, 0, 0, 2])
+    assert local.trades is not None
 
     def charged(congestion, distance, same, acts):
-        every = [jnp.full(7, value) for value in (congestion, 0.03 * distance, distance)]
-        terms = fees(PAPER, moved, *every, jnp.full(7, same), jnp.float32(-2), jnp.float32(0.8), jnp.array(acts))
-        return dict(zip(network.TERMS, np.asarray(terms).round(6).tolist(), strict=True))
+        one = lambda value: jnp.float32([value])  # noqa: E731
+        way = Way(one(congestion), one(distance), one(0.03 * distance))
+        zone = zone_rate(PAPER, jnp.array([same]))
+        terms = local_fees(PAPER, one(4 * 0.25), way, zone, jnp.float32(0.8), jnp.array(acts))
+        grid_terms = imbalance_fee(PAPER, grid.bought_kwh + grid.sold_kwh, grid.paid, jnp.float32(-2))
+        local_terms = {name: [float(value[0].round(6))] for name, value in terms._asdict().items()}
+        return local_terms | {"imbalance": np.asarray(grid_terms).round(6).tolist()}
 
     quiet = charged(0.1, 0.2, True, False)
     assert quiet["congestion"][0] == 0 and quiet["thermal"][0] == 0
@@ -47,7 +49,8 @@ def test_fees_by_hand():
     assert quiet["voltage"][0] == pytest.approx(0.15 * 0.2)  # min(0.15 d, 0.05)
     assert quiet["zone"][0] == pytest.approx(-0.15)
     # The grid trade: q / |B| = 1, so 15 % of 0.60; nothing else.
-    assert [quiet[term][6] for term in network.TERMS] == pytest.approx([0, 0, 0.09, 0, 0, 0])
+    assert quiet["imbalance"] == pytest.approx([0, 0, 0.09])
+    assert sorted(quiet) == sorted(network.TERMS)
     full = charged(0.9, 1.0, False, False)
     assert full["congestion"][0] == pytest.approx(0.5 * (0.9 - 0.8))
     assert full["voltage"][0] == pytest.approx(0.05)
@@ -77,12 +80,14 @@ def random_step(seed, homes=5, slots=4, pools=True):
     np.add.at(sold, trades.seller, trades.kwh)
     np.add.at(paid, trades.buyer, trades.kwh * trades.buyer_price)
     np.add.at(earned, trades.seller, trades.kwh * trades.seller_price)
+    pooled = np.zeros((2, homes))
     if pools and left_buy.sum() > 0 and left_sell.sum() > 0:
         volume = 0.5 * min(left_buy.sum(), left_sell.sum())
         for left, amount, money, price in ((left_buy, bought, paid, 0.2), (left_sell, sold, earned, 0.2)):
             part = volume * left / left.sum()
             amount += part
             money += part * price
+            pooled += [part, part * price / 2]
             left -= part
     grid = Fills(*(jnp.float32(part) for part in (left_buy, left_sell, 0.35 * left_buy, 0.04 * left_sell)))
     local = Fills(*(jnp.float32(part) for part in (bought, sold, paid, earned)))
@@ -90,7 +95,11 @@ def random_step(seed, homes=5, slots=4, pools=True):
     zeros = jnp.zeros(homes)
     load, solar = jnp.float32(np.maximum(net, 0) + 0.1), jnp.float32(np.maximum(-net, 0) + 0.1)
     parts = (load, solar, zeros, zeros, zeros, zeros, np.maximum(net, 0), np.maximum(-net, 0), zeros)
-    return Flows(*(jnp.float32(part) for part in parts)), local._replace(trades=trades), grid
+    return (
+        Flows(*(jnp.float32(part) for part in parts)),
+        local._replace(trades=trades, pooled=Pooled(*jnp.float32(pooled))),
+        grid,
+    )
 
 
 def wired(seed, flow, loops=0, rates=PAPER, homes=5, buses=12, capacity=20.0):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.network.conftest import random_feeder
 
-from prosumax.network.routes import table_paths, tree_paths
+from prosumax.network.routes import pair_paths, table_paths, tree_paths
 
 
 def way_between(feeder, start, end):
@@ -26,8 +26,20 @@ def way_between(feeder, start, end):
     raise AssertionError("not connected")
 
 
+def paired(feeder, home_bus):
+    return pair_paths(tree_paths(feeder, home_bus))
+
+
 @pytest.mark.parametrize(
-    ("make", "loops", "buses"), [(tree_paths, 0, 2), (tree_paths, 0, 25), (table_paths, 0, 25), (table_paths, 6, 25)]
+    ("make", "loops", "buses"),
+    [
+        (tree_paths, 0, 2),
+        (tree_paths, 0, 25),
+        (paired, 0, 2),
+        (paired, 0, 25),
+        (table_paths, 0, 25),
+        (table_paths, 6, 25),
+    ],
 )
 def test_paths_are_the_shortest(make, loops, buses):
     feeder = random_feeder(buses, 3, loops=loops)
@@ -46,7 +58,9 @@ def test_paths_are_the_shortest(make, loops, buses):
         assert float(worst[number]) == pytest.approx(max((float(load[k]) for k in way), default=0.0))
         carried[way] += float(kwh[number])
     # Sums of a hundred single-precision numbers of size one.
-    np.testing.assert_allclose(paths.carried(a, b, kwh), carried, atol=1e-4)
+    np.testing.assert_allclose(paths.carried((a, b, kwh)), carried, atol=1e-4)
+    twice = paths.carried((a, b, kwh), (b, a, kwh))
+    np.testing.assert_allclose(twice, 2 * carried, atol=2e-4)
 
 
 def test_a_line_of_thousands_of_buses():
@@ -69,8 +83,9 @@ def test_a_line_of_thousands_of_buses():
             length_km=np.full(count, 0.01),
         ),
     )
-    paths = tree_paths(chain, np.array([5, 2999, 1500]))
     a, z = jnp.array([0, 0, 1, 3]), jnp.array([1, 2, 2, 1])
-    np.testing.assert_allclose(paths.distance_km(a, z), [29.94, 14.95, 14.99, 29.99], rtol=1e-5)
     load = jnp.zeros(count).at[2000].set(2.0).at[3].set(1.0)
-    np.testing.assert_allclose(paths.worst(a, z, load), [2.0, 0.0, 2.0, 2.0])
+    for make in (tree_paths, paired):
+        paths = make(chain, np.array([5, 2999, 1500]))
+        np.testing.assert_allclose(paths.distance_km(a, z), [29.94, 14.95, 14.99, 29.99], rtol=1e-5)
+        np.testing.assert_allclose(paths.worst(a, z, load), [2.0, 0.0, 2.0, 2.0])

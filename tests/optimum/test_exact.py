@@ -304,7 +304,9 @@ def test_what_is_not_solved_gets_a_message(monkeypatch):
     with pytest.raises(InputError, match=r"tariff.feed_in.*in step 0, where a kWh.*unbounded"):
         prosumax.run(random_scenario(1), {**dear, "policy": "mpc"}, optimum=False)
     monkeypatch.setattr(program, "MOST_BINARIES", 35)
-    with pytest.raises(InputError, match="has 36 batteries times steps with negative prices or a feed-in price above"):
+    with pytest.raises(
+        InputError, match="has 36 homes with devices times steps with negative prices or a feed-in price above"
+    ):
         plan_alone(posed(random_scenario(1), dear))
 
 

@@ -7,11 +7,12 @@ an environment.
 from prosumax.agents.bidders import Bidder, Played, bidders, play
 from prosumax.agents.levels import Levelled, power_levels
 from prosumax.agents.planned import Planner, Task, make_plan, planned, planners
-from prosumax.agents.rules import Policy, Rule, View, assemble_policy, dispatch, policies
+from prosumax.agents.rules import Planned, Policy, Rule, View, assemble_policy, dispatch, policies
 
 __all__ = [
     "Bidder",
     "Levelled",
+    "Planned",
     "Planner",
     "Played",
     "Policy",

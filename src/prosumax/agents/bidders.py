@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from prosumax import household, tariff
+from prosumax import tariff
 from prosumax.env import BUY, SELL, CommunityEnv, EnvConfig, EnvParams, EnvState, RawBid, TimeStep
+from prosumax.env.actions import feasible, usual_kwh
 from prosumax.env.observe import row
 from prosumax.household import battery
 from prosumax.registry import Registry
@@ -68,13 +69,13 @@ def outlook(params: EnvParams, state: EnvState) -> Outlook:
     community, homes = params.community, state.community.homes
     now = row(community.series, state.start + state.time)
     prices = tariff.offered_prices(now.tariff, community.rates, state.load_kwh.shape[0])
-    sold, bought = household.feasible(community.homes, homes, state.load_kwh, state.solar_kwh, community.step_hours)
+    sold, bought = feasible(params, state)
     charge, discharge = battery.reach(community.homes.battery, homes.battery, community.step_hours)
     device, most = community.homes.battery, params.scales.energy_kwh
     usable = (device.soc_max - device.soc_min) * device.capacity_kwh
     above = homes.battery.stored_kwh - device.soc_min * device.capacity_kwh
     soc = jnp.where(usable > 0, jnp.clip(above / jnp.where(usable > 0, usable, 1.0), 0.0, 1.0), jnp.nan)
-    need = state.load_kwh - state.solar_kwh
+    need = state.load_kwh + usual_kwh(params, state) - state.solar_kwh
     return Outlook(need, jnp.minimum(sold, most), jnp.minimum(bought, most), charge, discharge, soc, prices, now.hour)
 
 

@@ -1,30 +1,34 @@
 """Homes that follow a plan made before the run, by an optimiser that works on the host.
 
-A planner returns the power of every battery in every step; the simulation shows each step's row to the rule
-`follow_plan`, and the battery's physics limit it like any other request.
+A planner returns what is asked of every battery (and car, and heat pump) in every step; the simulation shows each
+step's row to the rule `follow_plan`, and the physics limit it like any other request.
 """
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 from numpy.typing import NDArray
 
 from prosumax.agents.levels import power_levels
-from prosumax.agents.rules import View, dispatch, policies
+from prosumax.agents.rules import Planned, View, dispatch, policies
 from prosumax.community import assemble
 from prosumax.errors import InputError
 from prosumax.inputs import read_profiles
 from prosumax.optimum import (
     OnStage,
     Optima,
+    Plan,
     forecaster,
+    nothing_asked,
     plan_levels,
     plan_like_the_paper,
     plan_rolling,
     plan_together,
     pose,
+    put,
 )
 from prosumax.registry import Registry
 from prosumax.scenario import Scenario
@@ -49,8 +53,11 @@ class Task(NamedTuple):
     on_stage: OnStage
 
 
-Planner = Callable[[Task], NDArray[np.float64]]
-"""A task -> power asked of each battery, kW [step, home]; only the columns of the task's homes are used."""
+Planner = Callable[[Task], NDArray[np.float64] | Plan]
+"""A task -> power asked of each battery, kW [step, home], or a plan that knows cars and heat pumps too.
+
+Only the columns of the task's homes are used.
+"""
 
 planners: Registry[Planner] = Registry("planner")
 """The planner behind each policy that has one, by the policy's name."""
@@ -62,11 +69,11 @@ def follow_plan(view: View, key: PRNGKeyArray) -> Dispatch:
     Raises:
         InputError: nobody planned; better than batteries that stand still and call it optimal.
     """
-    if view.planned_kw is None:
+    if view.planned is None:
         raise InputError(
             "policy", "plans before the run, and no plan was made", "Use prosumax.run or prosumax.compare."
         )
-    return dispatch(view.planned_kw)
+    return dispatch(*view.planned)
 
 
 def planned(name: str, summary: str) -> Callable[[Planner], Planner]:
@@ -76,20 +83,20 @@ def planned(name: str, summary: str) -> Callable[[Planner], Planner]:
 
 
 @planned("optimal", "Perfect foresight: the cheapest plan of each home for itself, without exchange (linear program).")
-def optimal(task: Task) -> NDArray[np.float64]:
+def optimal(task: Task) -> Plan:
     """Each home's own optimum."""
-    return task.optima.alone.power_kw
+    return task.optima.alone
 
 
 @planned("community-optimal", "Perfect foresight: the cheapest plan of all homes as one, surplus shared first.")
-def community_optimal(task: Task) -> NDArray[np.float64]:
+def community_optimal(task: Task) -> Plan:
     """The optimum of the homes that follow it, as one; the others are left as they are."""
     problem = task.optima.problem
-    if np.isin(problem.storing, task.homes).all():
-        return task.optima.together.power_kw
-    power = np.zeros_like(problem.net_kwh)
-    power[:, task.homes] = plan_together(problem.of(task.homes), task.on_stage).power_kw
-    return power
+    if np.isin(problem.deciding, task.homes).all():
+        return task.optima.together
+    power, plan = np.zeros_like(problem.net_kwh), plan_together(problem.of(task.homes), task.on_stage)
+    power[:, task.homes] = plan.power_kw
+    return plan._replace(power_kw=power, requests=put(nothing_asked(problem), task.homes, plan.requests))
 
 
 def _rolling(task: Task, together: bool) -> NDArray[np.float64]:
@@ -134,18 +141,22 @@ def mahtm_paper_solver(task: Task) -> NDArray[np.float64]:
     return plan_like_the_paper(planned_for, played)
 
 
-def make_plan(
-    names: Sequence[str], scenario: Scenario, optima: Optima, on_stage: OnStage
-) -> Float[NDArray[np.float64], "step home"]:
-    """The powers of all homes whose policy plans, zero elsewhere [step, home].
+def make_plan(names: Sequence[str], scenario: Scenario, optima: Optima, on_stage: OnStage) -> Planned:
+    """What is asked for in the whole period of all homes whose policy plans, [step, home].
+
+    Batteries of other homes are asked for nothing, devices that nobody plans keep their habits.
 
     Arguments:
         names: each home's policy.
         scenario, optima, on_stage: for the planners.
     """
-    plan = np.zeros_like(optima.problem.net_kwh)
+    power, requests = np.zeros_like(optima.problem.net_kwh), nothing_asked(optima.problem)
     for name in dict.fromkeys(names):
         if name in planners:
             homes = np.flatnonzero([own == name for own in names])
-            plan[:, homes] = planners.get(name, "policy")(Task(scenario, optima, homes, on_stage))[:, homes]
-    return plan
+            made = planners.get(name, "policy")(Task(scenario, optima, homes, on_stage))
+            if isinstance(made, Plan):
+                some = jax.tree.map(lambda leaf, homes=homes: leaf[:, homes], made.requests)
+                requests, made = put(requests, homes, some), made.power_kw
+            power[:, homes] = made[:, homes]
+    return Planned(power, requests)  # type: ignore[arg-type]

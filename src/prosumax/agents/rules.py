@@ -7,21 +7,37 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from prosumax.household import HomeParams, HomeState
+from prosumax import household
+from prosumax.household import HomeParams, HomeState, appliances, car, heat_pump
+from prosumax.household.devices import DeviceSeries
 from prosumax.registry import Registry
-from prosumax.types import ANYONE, GRID, Dispatch, Prices
+from prosumax.types import ANYONE, GRID, Dispatch, Prices, Requests
+
+
+class Planned(NamedTuple):
+    """What a plan asks for; in a whole plan with the steps first.
+
+    Attributes:
+        battery_kw: of each battery.
+        devices: of cars and heat pumps; None leaves them to their habits.
+    """
+
+    battery_kw: Float[Array, "*step home"]
+    devices: Requests | None = None
 
 
 class View(NamedTuple):
     """What a home's rule may look at: its own meter, its devices and the clock.
 
     Attributes:
-        load_kwh, solar_kwh: in this step.
+        load_kwh, solar_kwh: in this step; of the load what flexible devices draw by habit is a part.
         hour: local hour at the start of the step, 0..23.
         step_hours: length of the step.
         prices: what the grid side offers in this step.
         params, state: the devices.
-        planned_kw: what a plan made before the run asks of each battery in this step; None without one.
+        planned: what a plan made before the run asks for in this step; None without one.
+        devices: what flexible devices meet in this step; None without any.
+        usual_kwh: what flexible devices draw by habit, in `load_kwh` already; less what they give back.
     """
 
     load_kwh: Float[Array, " home"]
@@ -31,7 +47,9 @@ class View(NamedTuple):
     prices: Prices
     params: HomeParams
     state: HomeState
-    planned_kw: Float[Array, " home"] | None = None
+    planned: Planned | None = None
+    devices: DeviceSeries | None = None
+    usual_kwh: Float[Array, " home"] | float = 0.0
 
 
 Rule = Callable[[View, PRNGKeyArray], Dispatch]
@@ -39,10 +57,19 @@ Rule = Callable[[View, PRNGKeyArray], Dispatch]
 
 policies: Registry[Rule] = Registry("policy")
 
+_HEATING_LIMIT_C = 15.0  # outdoors; from there on houses heat themselves
+_WARM_ENOUGH_K = 3.0  # above the coldest water that is served, for a shower within one step
 
-def dispatch(battery_kw: Float[Array, " home"]) -> Dispatch:
-    """The action of a home that moves its battery and trades what is left over without bargaining."""
-    return Dispatch(battery_kw, jnp.full(battery_kw.shape, jnp.nan), jnp.full(battery_kw.shape, ANYONE, jnp.int32))
+
+def dispatch(battery_kw: Float[Array, " home"], devices: Requests | None = None) -> Dispatch:
+    """The action of a home that moves its devices and trades what is left over without bargaining.
+
+    Arguments:
+        battery_kw: power asked of the battery, positive charges.
+        devices: asked of cars, heat pumps and appliances; None, or a kind that is None, follows its habit.
+    """
+    shape = battery_kw.shape
+    return Dispatch(battery_kw, jnp.full(shape, jnp.nan), jnp.full(shape, ANYONE, jnp.int32), devices)
 
 
 @policies.register("none", "Leaves the battery alone.")
@@ -55,6 +82,43 @@ def do_nothing(view: View, key: PRNGKeyArray) -> Dispatch:
 def self_consumption(view: View, key: PRNGKeyArray) -> Dispatch:
     """As much power as would bring the home's meter to zero."""
     return dispatch((view.solar_kwh - view.load_kwh) / view.step_hours)
+
+
+@policies.register(
+    "solar-first", "As self-consumption; cars, heat pumps and appliances too wait for the home's own sun."
+)
+def solar_first(view: View, key: PRNGKeyArray) -> Dispatch:
+    """Surplus goes to waiting appliances, the car, the hot water, the rooms and then the battery, in this order.
+
+    What cannot wait is done without sun: a car in time for its departure, a machine in time for its deadline, rooms at
+    their setpoint, water just warm enough. A car with V2G covers what the home needs, before the battery does.
+    """
+    devices, state, now, hours = view.params.devices, view.state.devices, view.devices, view.step_hours
+    spare_kw = (view.solar_kwh - view.load_kwh + view.usual_kwh) / hours
+    if devices is None or state is None or now is None:
+        return dispatch(spare_kw)
+    asked = Requests()
+    if devices.appliances is not None and state.appliances is not None and now.appliances is not None:
+        start, begins = appliances.with_sun(devices.appliances, state.appliances, now.appliances, spare_kw)
+        asked, spare_kw = asked._replace(start=start), spare_kw - begins
+    if devices.car is not None and state.car is not None and now.car is not None:
+        must = car.least_kwh(devices.car, state.car, now.car, hours) / hours
+        power = jnp.clip(jnp.maximum(spare_kw, must), -devices.car.discharge_kw, devices.car.charge_kw)
+        power = power * (now.car.hours_left > 0)
+        asked, spare_kw = asked._replace(car_kw=power), spare_kw - power
+    if devices.heat_pump is not None and state.heat_pump is not None and now.heat_pump is not None:
+        pump, most = devices.heat_pump, devices.heat_pump.power_kw
+        targets = pump.setpoint_c, pump.tank_lowest_c + _WARM_ENOUGH_K
+        heat, water = heat_pump.holding(pump, state.heat_pump, now.heat_pump, *targets, hours)
+        # Where it is warm outside, heat in the walls would only have to be let out again.
+        warmest = jnp.where(now.heat_pump.outdoor_c < _HEATING_LIMIT_C, pump.highest_c, pump.setpoint_c)
+        full = heat_pump.holding(pump, state.heat_pump, now.heat_pump, warmest, pump.tank_highest_c, hours)
+        water = jnp.maximum(water, jnp.clip(spare_kw - heat, 0.0, full[1]))
+        heat = jnp.maximum(heat, jnp.clip(spare_kw - water, 0.0, jnp.minimum(full[0], most - water)))
+        asked = asked._replace(heat_kw=heat, water_kw=water)
+    flows = household.run_devices(view.params, view.state, now, asked, hours)[1]
+    drawn = 0.0 if flows is None else household.devices.net_kwh(flows)
+    return dispatch((view.solar_kwh - view.load_kwh + view.usual_kwh - drawn) / hours, asked)
 
 
 @policies.register("zero-intelligence", "Random battery power and random price between feed-in and retail, each home.")
@@ -120,12 +184,37 @@ class Policy(NamedTuple):
     masks: Bool[Array, "rule home"]
 
     def __call__(self, view: View, key: PRNGKeyArray) -> Dispatch:
-        """What every home does; absent batteries are asked for nothing."""
-        action = dispatch(jnp.zeros_like(view.load_kwh))
+        """What every home does; absent batteries are asked for nothing, devices that no rule steers keep habits."""
+        habits = _habits(view)
+        if habits is not None:
+            usual_kwh = household.usual_kwh(view.params, view.state, view.devices, view.step_hours)
+            view = view._replace(load_kwh=view.load_kwh + usual_kwh, usual_kwh=usual_kwh)
+        action = dispatch(jnp.zeros_like(view.load_kwh), habits)
         for rule, mask in zip(self.rules, self.masks, strict=True):
-            action = Dispatch(*(jnp.where(mask, new, old) for new, old in zip(rule(view, key), action, strict=True)))
+            action = _merge(mask, rule(view, key), action)
         has_battery = view.params.battery.capacity_kwh > 0
         return action._replace(battery_kw=jnp.where(has_battery, action.battery_kw, 0.0))
+
+
+def _habits(view: View) -> Requests | None:
+    devices, state = view.params.devices, view.state.devices
+    if devices is None or state is None or view.devices is None:
+        return None
+    return household.devices.habits(devices, state, view.devices, view.step_hours)
+
+
+def _merge(mask: Bool[Array, " home"], new: Dispatch, old: Dispatch) -> Dispatch:
+    """The new action where the mask says so; devices that it leaves open (None, NaN) stay as they are."""
+    power, price, partner = (jnp.where(mask, a, b) for a, b in zip(new[:3], old[:3], strict=True))
+    if new.devices is None or old.devices is None:
+        return Dispatch(power, price, partner, old.devices)
+
+    def pick(asked: Array | None, usual: Array | None) -> Array | None:
+        if asked is None or usual is None:
+            return usual
+        return jnp.where((mask if asked.ndim == 1 else mask[:, None]) & ~jnp.isnan(asked), asked, usual)
+
+    return Dispatch(power, price, partner, Requests(*map(pick, new.devices, old.devices)))
 
 
 def assemble_policy(names: Sequence[str], where: str = "policy") -> Policy:

@@ -19,6 +19,7 @@ from prosumax.agents import policies as known_policies
 from prosumax.cli import beginning
 from prosumax.cli import bill as bill_commands
 from prosumax.cli import study as study_command
+from prosumax.cli import train as train_command
 from prosumax.cli.printing import print_comparison, print_names, print_properties, print_result
 from prosumax.errors import InputError
 from prosumax.experiments.run import OnStage
@@ -228,6 +229,10 @@ app.command("bill")(bill_commands.bill)
 app.command("tariffs")(bill_commands.tariffs)
 app.command("new")(beginning.new)
 app.command("import")(beginning.import_meters)
+app.command("train")(train_command.train)
+app.command("evaluate")(train_command.evaluate)
+app.command("export-policy")(train_command.export_policy)
+app.command("algorithms")(train_command.list_algorithms)
 
 
 def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:

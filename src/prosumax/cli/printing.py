@@ -1,6 +1,7 @@
 """What the commands print: tables of names, one run, a comparison, properties of mechanisms."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +23,8 @@ _COMPARISON_EXPLAINED = (
     " Operator: what the rule keeps (+) or somebody outside adds (-)."
 )
 
+_DEVICES = ("solar", "battery", "car", "heat_pump")
+_MOST_USES = 12
 _MOST_COLUMNS = 5  # of a table with one column per mechanism
 
 _out = Console()
@@ -64,7 +67,7 @@ def print_result(result: Result) -> None:
         *([("Share of the possible gain", _share(kpis["share_of_gain"]), "")] if kpis["share_of_gain"] else []),
         ("Emissions", "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
     ]
-    for row in (*rows, *_network_rows(result)):
+    for row in (*rows, *_device_rows(kpis, money), *_network_rows(result)):
         summary.add_row(*row)
     _out.print(summary)
     _out.print()
@@ -73,14 +76,14 @@ def print_result(result: Result) -> None:
     )
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Home", no_wrap=True, max_width=14)
-    table.add_column("Has", no_wrap=True)
+    table.add_column("Has", min_width=14)
     # A name may be cut, a number never.
     for title, width in (("Bill", 11), ("Saving", 9), ("Import", 8), ("Export", 8), ("Self-cons.", 10)):
         table.add_column(title, justify="right", no_wrap=True, min_width=width)
     for home, spec in zip(result.households, scenario.homes, strict=True):
         table.add_row(
             escape(home["name"]),
-            ", ".join(device for device in ("solar", "battery") if getattr(spec, device) is not None) or "-",
+            ", ".join(name.replace("_", " ") for name in _DEVICES if getattr(spec, name) is not None) or "-",
             _money(home["bill"]),
             _money(home["saving"]),
             f"{home['import_kwh']:,.0f}",
@@ -88,6 +91,7 @@ def print_result(result: Result) -> None:
             _share(home["self_consumption"]),
         )
     _out.print(table)
+    _print_uses(result)
     for note in result.notes:
         _err.print(f"Note: {note}", style="dim", highlight=False, markup=False)
     speed = timing["steps"] * len(result.households) / max(timing["simulate_s"], 1e-9)
@@ -98,6 +102,43 @@ def print_result(result: Result) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _device_rows(kpis: dict[str, Any], money: str) -> list[tuple[str, str, str]]:
+    """What flexible devices used and failed to deliver, and what batteries wore; of what there is."""
+    rows = []
+    if "car_charge_kwh" in kpis:
+        short = f"{kpis['car_short_kwh']:,.0f} kWh missing at departures"
+        rows.append(("Cars charged", f"{kpis['car_charge_kwh']:,.0f} kWh", short))
+    if "heat_pump_kwh" in kpis:
+        cold = f"{kpis['too_cold_kh']:,.0f} kelvin-hours too cold"
+        rows.append(("Heat pumps used", f"{kpis['heat_pump_kwh']:,.0f} kWh", cold))
+    if "unserved_kwh" in kpis:
+        rows.append(("Not served", f"{kpis['unserved_kwh']:,.0f} kWh", "trips, hot water, runs"))
+    if "battery_wear_cost" in kpis:
+        rows.append(("Wear of batteries", f"{_money(kpis['battery_wear_cost'])} {money}", "not billed"))
+    return rows
+
+
+def _print_uses(result: Result) -> None:
+    """Where the electricity of the homes went, the largest uses first."""
+    uses = result.uses_kwh.dropna(how="all")
+    if not len(uses.columns):
+        return
+    kwh, homes = uses.sum(), len(uses)
+    shown = kwh.iloc[:_MOST_USES]
+    rows = [(str(name), float(amount)) for name, amount in shown.items()]
+    if len(kwh) > len(shown):
+        rows.append((f"{len(kwh) - len(shown)} others", float(kwh.iloc[_MOST_USES:].sum())))
+    whose = f"{homes} homes, kWh" if homes > 1 else "kWh"
+    _out.print(f"\nWhere the electricity went: {whose}", style="dim", highlight=False)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(justify="right", style="dim")
+    for name, amount in rows:
+        table.add_row(escape(name), f"{amount:,.0f}", _percent(amount, float(kwh.sum())))
+    _out.print(table)
 
 
 def _network_rows(result: Result) -> list[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -58,28 +59,58 @@ def decode_bid(raw: Float[Array, "home 4"] | RawBid, params: EnvParams) -> Bid:
     )
 
 
-def decode_power(raw: Float[Array, "home 1"], params: EnvParams) -> Dispatch:
-    """A power of every battery from a number between -1 (full discharge) and 1 (full charge), bids truthful."""
-    battery, share = params.community.homes.battery, jnp.clip(raw[:, 0], -1.0, 1.0)
-    power = share * jnp.where(share >= 0, battery.charge_kw, battery.discharge_kw)
-    return Dispatch(power, jnp.full(power.shape, jnp.nan), jnp.full(power.shape, ANYONE, jnp.int32))
+def decode_power(raw: Float[Array, "home slot"], params: EnvParams) -> Dispatch:
+    """A power of every device from a number between -1 (full discharge) and 1 (full charge), bids truthful.
+
+    The first slot is the battery; the others, where there are flexible devices, are those of
+    `household.devices.slot_names`.
+    """
+    homes, share = params.community.homes, jnp.clip(raw, -1.0, 1.0)
+    limit = jnp.where(share[:, 0] >= 0, homes.battery.charge_kw, homes.battery.discharge_kw)
+    power = share[:, 0] * limit
+    asked = None if homes.devices is None else household.devices.requests_of(homes.devices, share[:, 1:])
+    return Dispatch(power, jnp.full(power.shape, jnp.nan), jnp.full(power.shape, ANYONE, jnp.int32), asked)
 
 
-def decode_level(raw: Int[Array, " home"], levels: int, params: EnvParams) -> Dispatch:
+def decode_level(
+    raw: Int[Array, " home"] | Int[Array, "home slot"], levels: int, reach: float, params: EnvParams
+) -> Dispatch:
     """The same from one of `levels` powers, evenly from full discharge to full charge (MAHTM has 40, without a zero).
 
-    An odd number of levels has the true zero in its middle.
+    An odd number of levels has the true zero in its middle. With a reach above 1 the outermost ones do the same.
     """
-    share = 2.0 * raw.astype(jnp.float32) / (levels - 1) - 1.0
-    return decode_power(share[:, None], params)
+    share = reach * (2.0 * raw.astype(jnp.float32) / (levels - 1) - 1.0)
+    return decode_power(share[:, None] if share.ndim == 1 else share, params)
+
+
+def device_mask(params: EnvParams) -> Bool[Array, "home slot"]:
+    """Which slots of a dispatch there is a device behind."""
+    homes = params.community.homes
+    battery = (homes.battery.capacity_kwh > 0)[:, None]
+    if homes.devices is None:
+        return battery
+    return jnp.concatenate([battery, household.devices.steered(homes.devices)], axis=1)
+
+
+def feasible(params: EnvParams, state: EnvState) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """The most each home can sell and buy in the coming step, kWh (MARLEM equations 11a, 11b)."""
+    community, homes = params.community, state.community.homes
+    load = state.load_kwh + usual_kwh(params, state)
+    return household.feasible(community.homes, homes, load, state.solar_kwh, community.step_hours)
+
+
+def usual_kwh(params: EnvParams, state: EnvState) -> Float[Array, " home"] | float:
+    """What flexible devices draw in the coming step if nobody steers them; 0 without any."""
+    series, at = params.community.series.devices, state.start + state.time
+    if series is None:
+        return 0.0
+    now = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, leaf.shape[0] - 1)], series)
+    return household.usual_kwh(params.community.homes, state.community.homes, now, params.community.step_hours)
 
 
 def bid_mask(params: EnvParams, state: EnvState) -> BidMask:
     """What a home can meaningfully choose in the coming step."""
-    community = params.community
-    sold, bought = household.feasible(
-        community.homes, state.community.homes, state.load_kwh, state.solar_kwh, community.step_hours
-    )
+    sold, bought = feasible(params, state)
     homes = sold.shape[0]
     side = jnp.stack([sold > 0, bought > 0], axis=1)
     # A home with nothing to trade may do either: it will not matter.

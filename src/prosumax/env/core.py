@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from prosumax import tariff
 from prosumax.community import Community
 from prosumax.env import observe as seeing
-from prosumax.env.actions import BidMask, bid_mask, decode_bid, decode_level, decode_power
+from prosumax.env.actions import BidMask, bid_mask, decode_bid, decode_level, decode_power, device_mask
 from prosumax.env.kpis import empty_window, measure, no_kpis
 from prosumax.env.observe import Seen, observations
 from prosumax.env.rewards import Paid, rewards
@@ -27,6 +27,7 @@ class EnvConfig:
         agents: names of the homes.
         control: `dispatch` or `bid`.
         levels: powers to choose from under dispatch; None for a continuous one.
+        reach: the outermost level, as a share of the battery's power.
         steps: length of an episode.
         start_every: episodes begin at multiples of it within the period; 0 for always at the first step.
         observations, rewards: names of the terms.
@@ -35,11 +36,13 @@ class EnvConfig:
         noisy: whether load and sun are drawn around their series.
         random_arrival: whether orders arrive in random order.
         window: steps of volatility and convergence.
+        slots: names of what a home steers under dispatch; the battery alone where nobody has flexible devices.
     """
 
     agents: tuple[str, ...]
     control: str
     levels: int | None
+    reach: float
     steps: int
     start_every: int
     observations: tuple[str, ...]
@@ -49,6 +52,7 @@ class EnvConfig:
     noisy: bool
     random_arrival: bool
     window: int
+    slots: tuple[str, ...] = ("battery",)
 
 
 class CommunityEnv:
@@ -81,7 +85,8 @@ class CommunityEnv:
     @property
     def observation_names(self) -> list[str]:
         """Name of every column of an observation."""
-        return seeing.columns_of(self.config.observations, self.num_agents, self.config.forecast_steps)
+        machines = sum(slot.startswith("appliance") for slot in self.config.slots)
+        return seeing.columns_of(self.config.observations, self.num_agents, self.config.forecast_steps, machines)
 
     @property
     def reward_names(self) -> list[str]:
@@ -90,8 +95,13 @@ class CommunityEnv:
 
     @property
     def action_size(self) -> int:
-        """Numbers per home: 4 for a bid (as one Box), 1 for a power; 0 when one of `levels` is chosen."""
-        return 4 if self.config.control == "bid" else 0 if self.config.levels else 1
+        """Numbers per home: 4 for a bid (as one Box), 1 for each slot of a dispatch; 0 when `levels` are chosen."""
+        return 4 if self.config.control == "bid" else 0 if self.config.levels else len(self.config.slots)
+
+    @property
+    def action_names(self) -> list[str]:
+        """Name of every column of an action: devices under dispatch, or the parts of a bid."""
+        return ["price", "quantity", "side", "partner"] if self.config.control == "bid" else list(self.config.slots)
 
     def reset(
         self, key: PRNGKeyArray, params: EnvParams | None = None
@@ -137,8 +147,8 @@ class CommunityEnv:
         Arguments:
             key: of the order of arrival and of the noise of the step after this one.
             state: from `reset` or the step before.
-            action: bids as [home, 4] numbers between 0 and 1 or as a `RawBid`; powers as [home, 1] numbers between -1
-                and 1; levels as [home] whole numbers.
+            action: bids as [home, 4] numbers between 0 and 1 or as a `RawBid`; powers as [home, slot] numbers between
+                -1 and 1; levels as [home] whole numbers, or [home, slot] where there is more than the battery.
             params: instead of the environment's own.
 
         Returns:
@@ -151,9 +161,11 @@ class CommunityEnv:
             market_key = jax.random.key(0)
         now = self._now(state, params)
         after, outcome = step(community, state.community, now, self.decode(action, params), market_key)
-        kpis, window = measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
+        kpis, window = jax.lax.optimization_barrier(
+            measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
+        )
         paid = Paid(params, outcome, kpis, window)
-        terms = jnp.stack([term(paid) for term in self._rewards]) * params.weights
+        terms = jax.lax.optimization_barrier(jnp.stack([term(paid) for term in self._rewards]) * params.weights)
         record, flows, local = outcome.record, outcome.record.flows, outcome.record.local
         time = state.time + 1
         load, solar = self._coming(noise_key, params, state.start + time)
@@ -192,21 +204,23 @@ class CommunityEnv:
         if self.config.control == "bid":
             return decode_bid(action, params)
         if self.config.levels is not None:
-            return decode_level(action, self.config.levels, params)
+            return decode_level(action, self.config.levels, self.config.reach, params)
         return decode_power(action, params)
 
     def action_mask(self, state: EnvState, params: EnvParams | None = None) -> BidMask | Array:
-        """What makes sense in the coming step: sides and partners of a bid, levels [home, level], a battery [home, 1].
+        """What makes sense in the coming step: sides and partners of a bid, devices [home, slot], or levels.
 
-        A home without a battery has one level that counts, the one nearest to zero.
+        Levels are [home, level], or [home, slot, level] where there is more than the battery. Without a device one
+        level counts, the one nearest to zero.
         """
         params = self.params if params is None else params
         if self.config.control == "bid":
             return bid_mask(params, state)
-        has = (params.community.homes.battery.capacity_kwh > 0)[:, None]
+        has = device_mask(params)
         if self.config.levels is None:
             return has
-        return has | (jnp.arange(self.config.levels) == (self.config.levels - 1) // 2)[None, :]
+        levels = has[:, :, None] | (jnp.arange(self.config.levels) == (self.config.levels - 1) // 2)
+        return levels[:, 0] if len(self.config.slots) == 1 else levels
 
     def sample_action(self, key: PRNGKeyArray) -> Any:
         """An action drawn evenly from all there are (bids as one Box)."""
@@ -214,8 +228,9 @@ class CommunityEnv:
         if self.config.control == "bid":
             return jax.random.uniform(key, (homes, 4))
         if self.config.levels is not None:
-            return jax.random.randint(key, (homes,), 0, self.config.levels)
-        return jax.random.uniform(key, (homes, 1), minval=-1.0, maxval=1.0)
+            slots = len(self.config.slots)
+            return jax.random.randint(key, (homes,) if slots == 1 else (homes, slots), 0, self.config.levels)
+        return jax.random.uniform(key, (homes, len(self.config.slots)), minval=-1.0, maxval=1.0)
 
     def _start(self, key: PRNGKeyArray, community: Community) -> Int[Array, ""]:
         """A step at which an episode can begin, so that it ends within the period."""

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from prosumax import equipment, household
 from prosumax.community import Community, build
 from prosumax.env.core import CommunityEnv, EnvConfig
 from prosumax.env.observe import PRESETS, observations
@@ -53,6 +54,7 @@ def env_config(scenario: Scenario) -> EnvConfig:
         agents=tuple(home.name for home in scenario.homes),
         control=spec.control,
         levels=spec.levels,
+        reach=spec.reach,
         steps=spec.episode_steps,
         start_every=every,
         observations=_terms(spec.observations, f"{where}.observations"),
@@ -62,6 +64,7 @@ def env_config(scenario: Scenario) -> EnvConfig:
         noisy=spec.noise > 0,
         random_arrival=spec.random_arrival,
         window=spec.window,
+        slots=("battery", *equipment.slot_names(scenario)),
     )
 
 
@@ -89,8 +92,12 @@ def _scales(scenario: Scenario, community: Community) -> Scales:
         what = f"leave no room: bids lie between {lowest:g} and {highest:g}"
         raise InputError(f"{scenario.name}: environment.lowest_price and highest_price", what, "Set both.")
     battery, hours = community.homes.battery, float(community.step_hours)
+    charge_kw, discharge_kw = np.asarray(battery.charge_kw), np.asarray(battery.discharge_kw)
+    if community.homes.devices is not None:
+        taken, given = household.devices.limits_kw(community.homes.devices)
+        charge_kw, discharge_kw = charge_kw + np.asarray(taken), discharge_kw + np.asarray(given)
     load, solar = np.asarray(series.load_kwh, np.float64).max(0), np.asarray(series.solar_kwh, np.float64).max(0)
-    wanted = np.maximum(load + np.asarray(battery.charge_kw) * hours, solar + np.asarray(battery.discharge_kw) * hours)
+    wanted = np.maximum(load + charge_kw * hours, solar + discharge_kw * hours)
     most = float(wanted.max()) if spec.most_kwh is None else spec.most_kwh
     capacity = scenario.network.capacity_kw
     carbon = np.nanmax(prices["carbon_kg"]) if np.isfinite(prices["carbon_kg"]).any() else 1.0

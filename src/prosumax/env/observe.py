@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from prosumax import household
 from prosumax.community import Series
+from prosumax.env.actions import feasible
 from prosumax.env.types import EnvParams, EnvState
 from prosumax.registry import Registry
 from prosumax.types import Prices
@@ -53,6 +53,13 @@ def hour(seen: Seen) -> Float[Array, "..."]:
     angle = 2 * jnp.pi * seen.now.hour / 24.0
     homes = seen.state.load_kwh.shape[0]
     return jnp.broadcast_to(jnp.stack([jnp.sin(angle), jnp.cos(angle)]), (homes, 2))
+
+
+@shown("hour_of_day", "Public: which hour of the day it is, one column each; 0 to 1.")
+def hour_of_day(seen: Seen) -> Float[Array, "..."]:
+    """24 columns, as MAHTM's agents see it: sharper than `hour` where a price lasts an hour."""
+    homes = seen.state.load_kwh.shape[0]
+    return jnp.broadcast_to(jax.nn.one_hot(seen.now.hour, 24), (homes, 24))
 
 
 @shown("progress", "Public: share of the episode that is over; 0 to 1.")
@@ -151,16 +158,22 @@ def soc(seen: Seen) -> Float[Array, "..."]:
     return jnp.where(capacity > 0, stored / jnp.where(capacity > 0, capacity, 1.0), 0.0)
 
 
+@shown("capacity", "Private: capacity of the own battery over the greatest order; 0 without one.")
+def capacity(seen: Seen) -> Float[Array, "..."]:
+    """For policies that serve homes of different make."""
+    return seen.params.community.homes.battery.capacity_kwh / seen.params.scales.energy_kwh
+
+
 @shown("can_sell", "Private: the most the home can sell in the coming step over the greatest order.")
 def can_sell(seen: Seen) -> Float[Array, "..."]:
     """MARLEM equation 11a."""
-    return _feasible(seen)[0] / seen.params.scales.energy_kwh
+    return feasible(seen.params, seen.state)[0] / seen.params.scales.energy_kwh
 
 
 @shown("can_buy", "Private: the most the home can buy in the coming step over the greatest order.")
 def can_buy(seen: Seen) -> Float[Array, "..."]:
     """MARLEM equation 11b."""
-    return _feasible(seen)[1] / seen.params.scales.energy_kwh
+    return feasible(seen.params, seen.state)[1] / seen.params.scales.energy_kwh
 
 
 @shown("profit", "Private: money earned minus paid per step so far, over highest price times greatest order.")
@@ -195,6 +208,92 @@ def unmet(seen: Seen) -> Float[Array, "..."]:
     return jnp.minimum(jnp.where(need > 0, seen.state.unmet_kwh / jnp.where(need > 0, need, 1.0), 0.0), 1.0)
 
 
+# Private, of flexible devices; all 0 in a home without the device.
+
+
+@shown("car_soc", "Private: state of charge of the own car; 0 to 1.")
+def car_soc(seen: Seen) -> Float[Array, "..."]:
+    """Of its capacity."""
+    devices, state = seen.params.community.homes.devices, seen.state.community.homes.devices
+    if devices is None or devices.car is None or state is None or state.car is None:
+        return _nothing(seen)
+    capacity = devices.car.capacity_kwh
+    return jnp.where(capacity > 0, state.car.stored_kwh / jnp.where(capacity > 0, capacity, 1.0), 0.0)
+
+
+@shown("car_plugged", "Private: whether the own car is plugged in during the coming step; 0 to 1.")
+def car_plugged(seen: Seen) -> Float[Array, "..."]:
+    """0 or 1."""
+    now = seen.now.devices
+    return _nothing(seen) if now is None or now.car is None else (now.car.hours_left > 0).astype(jnp.float32)
+
+
+@shown("car_hours_left", "Private: hours until the own car departs, in days, at most one; 0 while away; 0 to 1.")
+def car_hours_left(seen: Seen) -> Float[Array, "..."]:
+    """From the start of the coming step."""
+    now = seen.now.devices
+    return _nothing(seen) if now is None or now.car is None else jnp.minimum(now.car.hours_left / 24.0, 1.0)
+
+
+@shown("car_missing", "Private: what the own car still lacks to the charge required at departure; 0 to 1.")
+def car_missing(seen: Seen) -> Float[Array, "..."]:
+    """Of its capacity."""
+    devices, state = seen.params.community.homes.devices, seen.state.community.homes.devices
+    if devices is None or devices.car is None or state is None or state.car is None:
+        return _nothing(seen)
+    capacity, missing = devices.car.capacity_kwh, devices.car.required_kwh - state.car.stored_kwh
+    return jnp.where(capacity > 0, jnp.maximum(missing, 0.0) / jnp.where(capacity > 0, capacity, 1.0), 0.0)
+
+
+@shown("indoor", "Private: indoor temperature in the comfort band; 0 at its lower end, 1 at its upper.")
+def indoor(seen: Seen) -> Float[Array, "..."]:
+    """Beyond the band below 0 or above 1."""
+    devices, state = seen.params.community.homes.devices, seen.state.community.homes.devices
+    if devices is None or devices.heat_pump is None or state is None or state.heat_pump is None:
+        return _nothing(seen)
+    pump = devices.heat_pump
+    return pump.exists * (state.heat_pump.indoor_c - pump.lowest_c) / (pump.highest_c - pump.lowest_c)
+
+
+@shown("hot_water", "Private: temperature of the hot-water tank in its band; 0 at its lower end, 1 at its upper.")
+def hot_water(seen: Seen) -> Float[Array, "..."]:
+    """0 without a tank."""
+    devices, state = seen.params.community.homes.devices, seen.state.community.homes.devices
+    if devices is None or devices.heat_pump is None or state is None or state.heat_pump is None:
+        return _nothing(seen)
+    pump = devices.heat_pump
+    band = pump.tank_highest_c - pump.tank_lowest_c
+    return jnp.where(band > 0, (state.heat_pump.tank_c - pump.tank_lowest_c) / jnp.where(band > 0, band, 1.0), 0.0)
+
+
+@shown("outdoor", "Public: outdoor temperature in the coming step, (T + 10 C) / 40 K; 0 where nobody has a heat pump.")
+def outdoor(seen: Seen) -> Float[Array, "..."]:
+    """About 0 on the coldest day, 1 on the hottest."""
+    now = seen.now.devices
+    if now is None or now.heat_pump is None:
+        return jnp.float32(0.0)
+    return (now.heat_pump.outdoor_c + 10.0) / 40.0
+
+
+@shown(
+    "appliances",
+    "Private: for each appliance slot 1 when its run is due, less with time left, 0 when none waits; 0 to 1.",
+)
+def appliances(seen: Seen) -> Float[Array, "..."]:
+    """One column per slot: 1 - steps that the run can still wait / (steps it could at most + 1)."""
+    devices, state, now = seen.params.community.homes.devices, seen.state.community.homes.devices, seen.now.devices
+    if devices is None or devices.appliances is None or state is None or state.appliances is None:
+        return jnp.zeros((seen.state.load_kwh.shape[0], 0))
+    most, can_wait = devices.appliances.wait_steps, state.appliances.can_wait
+    if now is not None and now.appliances is not None:
+        can_wait = jnp.where(now.appliances.filled, most, can_wait)
+    return jnp.where(can_wait >= 0, 1.0 - can_wait / (most + 1.0), 0.0)
+
+
+def _nothing(seen: Seen) -> Float[Array, " home"]:
+    return jnp.zeros_like(seen.state.load_kwh)
+
+
 # Shared: figures of the whole market (section 3.6).
 
 
@@ -222,6 +321,10 @@ _kpi("convergence", None, "how steady traded volumes are; 0 to 1.")
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "minimal": ("hour", "retail", "feed_in", "load", "solar", "soc"),
+    "devices": (
+        *("hour", "retail", "feed_in", "load", "solar", "soc", "outdoor", "car_soc", "car_plugged", "car_hours_left"),
+        *("car_missing", "indoor", "hot_water", "appliances"),
+    ),
     "citylearn": ("hour", "carbon", "retail", "load", "solar", "soc", "net", "load_forecast", "solar_forecast"),
     "mahtm": ("hour", "retail", "feed_in", "carbon", "load", "solar", "soc", "balance_kwh"),
     "marlem": (
@@ -245,9 +348,10 @@ def observe(terms: Sequence[Term], seen: Seen) -> Float[Array, "home feature"]:
     return jnp.concatenate(columns, axis=1)
 
 
-def columns_of(names: Sequence[str], homes: int, forecast_steps: int) -> list[str]:
+def columns_of(names: Sequence[str], homes: int, forecast_steps: int, appliances: int = 0) -> list[str]:
     """Name of every column, in order."""
-    width = {"load_forecast": forecast_steps, "solar_forecast": forecast_steps, "reputations": homes}
+    width = {"load_forecast": forecast_steps, "solar_forecast": forecast_steps, "reputations": homes, "hour_of_day": 24}
+    width["appliances"] = appliances
     suffix = {"hour": ("_sin", "_cos")}
     out = []
     for name in names:
@@ -266,10 +370,3 @@ def rows(series: Series, first: Int[Array, ""], count: int) -> Series:
 def row(series: Series, at: Int[Array, ""]) -> Series:
     """One step of the series."""
     return jax.tree.map(lambda leaf: leaf[0], rows(series, at, 1))
-
-
-def _feasible(seen: Seen) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    community = seen.params.community
-    return household.feasible(
-        community.homes, seen.state.community.homes, seen.state.load_kwh, seen.state.solar_kwh, community.step_hours
-    )

@@ -95,6 +95,40 @@ def limited(paid: Paid) -> Float[Array, " home"]:
     return -paid.outcome.limited_kwh
 
 
+@rewards.register(
+    "unserved", "The negative of what devices failed to deliver, kWh: trips, departures, hot water, runs."
+)
+def unserved(paid: Paid) -> Float[Array, " home"]:
+    """Charge missing at a departure counts as well as trips that the car could not drive on its own."""
+    devices = paid.outcome.record.flows.devices
+    missing = jnp.zeros_like(paid.outcome.unmet_kwh)
+    if devices is None:
+        return missing
+    if devices.car is not None:
+        missing += devices.car.unserved_kwh + devices.car.short_kwh
+    if devices.heat is not None:
+        missing += devices.heat.unserved_kwh
+    return -(missing if devices.appliances is None else missing + devices.appliances.unserved_kwh.sum(-1))
+
+
+@rewards.register("comfort", "The negative of the kelvin-hours that rooms are outside their comfort band.")
+def comfort(paid: Paid) -> Float[Array, " home"]:
+    """Zero without a heat pump."""
+    devices = paid.outcome.record.flows.devices
+    if devices is None or devices.heat is None:
+        return jnp.zeros_like(paid.outcome.unmet_kwh)
+    return -(devices.heat.too_cold_kh + devices.heat.too_warm_kh)
+
+
+@rewards.register("battery_wear", "The negative of what the home's battery lost in worth by cycles and time.")
+def battery_wear(paid: Paid) -> Float[Array, " home"]:
+    """In the tariff's currency; zero for a battery without `ageing`."""
+    used, ageing = paid.outcome.record.flows.life_used, paid.params.community.homes.ageing
+    if used is None or ageing is None:
+        return jnp.zeros_like(paid.outcome.unmet_kwh)
+    return -used * ageing.price
+
+
 @rewards.register("wear", "The negative of the energy through the home's battery, kWh.")
 def wear(paid: Paid) -> Float[Array, " home"]:
     """Weight it with the cost per kWh of throughput."""

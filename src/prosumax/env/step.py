@@ -13,6 +13,9 @@ from prosumax import household, market, network, tariff
 from prosumax.community import Community, Series
 from prosumax.types import Action, Bid, Fills, Flows, Orders, Prices
 
+_phase = jax.lax.optimization_barrier
+"""Results of a phase are computed once, however many later phases use them (see `prosumax.batching`)."""
+
 
 class State(NamedTuple):
     """What a community remembers from step to step."""
@@ -72,9 +75,10 @@ def initial_state(community: Community) -> State:
 def step(community: Community, state: State, now: Series, action: Action, key: PRNGKeyArray) -> tuple[State, Outcome]:
     """Let every home do what it decided, as far as it can; trade, bill, and see what the wires make of it.
 
-    With a `Dispatch` the batteries move first and what is left over is the order (AAMAS 2025, MAHTM, CityLearn). With a
-    `Bid` the order comes first, limited to what the home can deliver or take (MARLEM equation 11), and the battery
-    covers what it leaves open; a need that was neither ordered nor covered is bought from the supplier.
+    Cars, heat pumps and appliances act first, in style bid by habit. With a `Dispatch` the batteries move next and what
+    is left over is the order (AAMAS 2025, MAHTM, CityLearn). With a `Bid` the order comes first, limited to what the
+    home can deliver or take (MARLEM equation 11), and the battery covers what it leaves open; a need that was
+    neither ordered nor covered is bought from the supplier.
 
     Arguments:
         community: its devices, tariff constants and market.
@@ -85,35 +89,38 @@ def step(community: Community, state: State, now: Series, action: Action, key: P
     """
     hours, params = community.step_hours, community.homes
     prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
-    need = now.load_kwh - now.solar_kwh
-    most_sold, most_bought = household.feasible(params, state.homes, now.load_kwh, now.solar_kwh, hours)
+    asked = None if isinstance(action, Bid) else action.devices
+    homes, devices = _phase(household.run_devices(params, state.homes, now.devices, asked, hours))
+    drawn = 0.0 if devices is None else household.devices.net_kwh(devices)
+    need = now.load_kwh + drawn - now.solar_kwh
+    most_sold, most_bought = _phase(household.feasible(params, homes, now.load_kwh + drawn, now.solar_kwh, hours))
     if isinstance(action, Bid):
         wish = jnp.clip(action.quantity_kwh, -most_sold, most_bought)
         limited = jnp.abs(action.quantity_kwh - wish)
         battery_kw = (wish - need) / hours
     else:
         battery_kw = action.battery_kw
-    homes, flows = household.step(params, state.homes, now.load_kwh, now.solar_kwh, battery_kw, hours)
+    homes, flows = _phase(household.step(params, homes, now.load_kwh, now.solar_kwh, battery_kw, hours, devices))
     if not isinstance(action, Bid):
         wish = flows.net_kwh
         limited = jnp.abs(battery_kw * hours - flows.charge_kwh + flows.discharge_kwh)
-    orders = _orders(wish, prices, action, state.reputation, key)
+    orders = _phase(_orders(wish, prices, action, state.reputation, key))
     wires, grid_record, fees, stress = community.network, None, None, state.grid_stress
     if wires is not None:
         decision = network.decide(wires, flows, orders.price, stress, hours, jax.random.fold_in(key, 1))
         cut = decision.curtailed_kwh
         flows = flows._replace(export_kwh=flows.export_kwh - cut, curtailed_kwh=cut)
         orders = orders._replace(quantity_kwh=jnp.where(wish < 0, jnp.minimum(wish + cut, 0.0), wish))
-    local, _ = market.clear(community.stages, orders, prices)
+    local = _phase(market.clear(community.stages, orders, prices).local)
     # Whatever the meters show beyond local trade is the grid side's.
     rest = orders._replace(quantity_kwh=flows.net_kwh - local.bought_kwh + local.sold_kwh)
-    grid, _ = market.grid(rest, prices)
+    grid = _phase(market.grid(rest, prices)[0])
     if wires is not None:
-        grid_record = network.record(wires, flows, local, grid, decision, hours)
+        grid_record = _phase(network.record(wires, flows, local, grid, decision, hours))
         fees = grid_record.fees
         stress = network.remembered(stress, grid_record.loading.max() > wires.operator.threshold)
     bill = tariff.settle(now.tariff, community.rates, local, grid, fees)
-    reputation = market.reputation.update(state.reputation, orders, local)
+    reputation = _phase(market.reputation.update(state.reputation, orders, local))
     record = Record(flows, local, bill, reputation, grid_record)
     unmet = jnp.maximum(flows.net_kwh - jnp.maximum(wish, 0.0), 0.0)
     carbon_kg = jnp.nan_to_num(now.tariff.carbon_kg)

@@ -53,11 +53,12 @@ class Result:
 
         record = self.trajectory.record
         series: dict[str, Any] = {}
-        flows = record.flows._asdict()
+        flows = _per_home(record.flows)
         local = {"bought_locally_kwh": record.local.bought_kwh, "sold_locally_kwh": record.local.sold_kwh}
         for name, values in {**flows, **local}.items():
             text = name.removesuffix("_kwh").replace("_", " ")
-            series[name] = (("time", "home"), values.astype(np.float32), {"units": "kWh", "long_name": text})
+            units = {"kh": "K h", "c": "degC", "used": "1", "waiting": "1"}.get(name.rsplit("_", 1)[-1], "kWh")
+            series[name] = (("time", "home"), values.astype(np.float32), {"units": units, "long_name": text})
         currency = self.scenario.tariff.currency
         money = {"bill": record.bill.total, "bill_without_exchange": self.trajectory.bill_alone}
         for name, values in money.items():
@@ -66,10 +67,14 @@ class Result:
             units = "kg/kWh" if name == "carbon_kg" else f"{currency}/kWh"
             series[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
         coordinates: dict[str, Any] = {}
+        uses = self.uses_kwh
+        if len(uses.columns):
+            series["use_kwh"] = (("home", "use"), uses.to_numpy(), {"units": "kWh", "long_name": "energy by use"})
+            coordinates["use"] = list(uses.columns)
         if record.grid is not None and self.profiles.feeder is not None:
             series |= _network_series(record.grid, self.scenario.network.flow)
             feeder = self.profiles.feeder
-            coordinates = {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
+            coordinates |= {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
         clock = {
             "time": self.profiles.index.tz_localize(None).to_numpy(),
             "local_time": (("time",), self.profiles.local.tz_localize(None).to_numpy()),
@@ -81,10 +86,25 @@ class Result:
 
     def to_frame(self) -> "pd.DataFrame":
         """The per-home time series as one long pandas table with `time`, `local_time` and `home` columns."""
-        # Without buses and branches, or the table would have a row for every combination.
-        series = self.timeseries.drop_dims([dim for dim in ("bus", "branch") if dim in self.timeseries.dims])
+        # Without buses, branches and uses, or the table would have a row for every combination.
+        others = [dim for dim in ("bus", "branch", "use") if dim in self.timeseries.dims]
+        series = self.timeseries.drop_dims(others)
         per_home = series.drop_vars([name for name in series if "home" not in series[name].dims])
         return per_home.to_dataframe().reset_index()
+
+    @cached_property
+    def uses_kwh(self) -> "pd.DataFrame":
+        """What each home used electricity for, kWh over the period: a row per home, a column per use, largest first.
+
+        Homes whose load comes from a meter or a table have no uses; their rows are empty (NaN).
+        """
+        import pandas as pd
+
+        names = [home.name for home in self.scenario.homes]
+        table = pd.DataFrame([home["uses_kwh"] for home in self.households], index=names, dtype=np.float64)
+        known = table.notna().any(axis=1)
+        table.loc[known] = table.loc[known].fillna(0.0)
+        return table[table.sum().sort_values(ascending=False, kind="stable").index]
 
     @cached_property
     def trades(self) -> "pd.DataFrame":
@@ -147,6 +167,16 @@ class Result:
             pooled_kwh = totals[0] > _POOL_DUST_KWH, totals[1] > _POOL_DUST_KWH
             totals = [np.where(pooled_kwh[side % 2], total, 0.0) for side, total in enumerate(totals)]
         return totals[0], totals[1], totals[2], totals[3]
+
+
+def _per_home(flows: Any) -> dict[str, Any]:
+    """Every series of the meters and devices, [step, home]: those of devices under the device's name."""
+    series = {name: values for name, values in flows._asdict().items() if name != "devices" and values is not None}
+    for device, part in () if flows.devices is None else flows.devices._asdict().items():
+        for name, values in () if part is None else part._asdict().items():
+            # Of appliances all of a home together: they have no names of their own.
+            series[f"{device}_{name}"] = values if values.ndim == 2 else values.sum(-1)
+    return series
 
 
 def _network_series(grid: Any, flow: str) -> dict[str, Any]:

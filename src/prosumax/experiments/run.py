@@ -156,7 +156,7 @@ def _part(on_stage: OnStage, start: float, share: float) -> OnStage:
     return lambda stage, done: on_stage(stage, start + share * done)
 
 
-def _run_one(scenario: Scenario, profiles: Profiles, plan_kw: Any, optima: Optima | None, build_s: float) -> Result:
+def _run_one(scenario: Scenario, profiles: Profiles, plan: Any, optima: Optima | None, build_s: float) -> Result:
     community = assemble(scenario, profiles)
     control = scenario.control
     decide = assemble_policy(_policies(scenario))
@@ -164,9 +164,7 @@ def _run_one(scenario: Scenario, profiles: Profiles, plan_kw: Any, optima: Optim
     if control.power_levels is not None:
         levels = power_levels(control.power_levels, control.power_reach, control.zero_level)
         policy = Levelled(decide, jnp.asarray(levels, jnp.float32))
-    trajectory, compile_s, simulate_s = simulate(
-        community, policy, scenario.seed, plan_kw if _plans(scenario) else None
-    )
+    trajectory, compile_s, simulate_s = simulate(community, policy, scenario.seed, plan if _plans(scenario) else None)
     timing = {"build_s": build_s, "compile_s": compile_s, "simulate_s": simulate_s, "steps": scenario.period.steps}
     if optima is not None:
         for name, plan in (("own_optimum", optima.alone), ("community_optimum", optima.together)):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax import env, market, network, tariff
-from prosumax.agents import Levelled, Policy, View
+from prosumax.agents import Levelled, Planned, Policy, View
 from prosumax.community import Community, Series
 from prosumax.profiles.datasets import cache_folder
 
@@ -24,7 +24,7 @@ class Trajectory(NamedTuple):
 
 
 def rollout(
-    community: Community, policy: Policy | Levelled, key: PRNGKeyArray, plan_kw: Float[Array, "step home"] | None = None
+    community: Community, policy: Policy | Levelled, key: PRNGKeyArray, plan: Planned | None = None
 ) -> Trajectory:
     """Run a community under a policy over all its steps; pure, so it may be jitted and batched.
 
@@ -32,20 +32,20 @@ def rollout(
         community: what `build` returned.
         policy: which rule decides for which home.
         key: source of all randomness; step t uses `fold_in(key, t)`.
-        plan_kw: for policies that follow one, from `make_plan`.
+        plan: for policies that follow one, from `make_plan`.
     """
 
-    def advance(state: env.State, step: tuple[Array, Series, Array | None]) -> tuple[env.State, env.Record]:
+    def advance(state: env.State, step: tuple[Array, Series, Planned | None]) -> tuple[env.State, env.Record]:
         number, now, planned = step
         prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
         seen = (now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
-        view = View(*seen, planned)
+        view = View(*seen, planned, now.devices)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
         after, outcome = env.step(community, state, now, policy(view, policy_key), market_key)
         return after, outcome.record
 
     steps = jnp.arange(community.series.hour.shape[0])
-    _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series, plan_kw))
+    _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series, plan))
     return Trajectory(record, _bill_alone(community, record))
 
 
@@ -62,7 +62,7 @@ def _bill_alone(community: Community, record: env.Record) -> Float[Array, "step 
 
 
 def simulate(
-    community: Community, policy: Policy | Levelled, seed: int, plan_kw: np.ndarray | None = None
+    community: Community, policy: Policy | Levelled, seed: int, plan: Planned | None = None
 ) -> tuple[Trajectory, float, float]:
     """Compile once per shape, run, and bring the result to the host.
 
@@ -71,7 +71,7 @@ def simulate(
     """
     use_compilation_cache()
     key = jax.random.key(seed)
-    arguments = (community, policy, key, None if plan_kw is None else jnp.asarray(plan_kw, jnp.float32))
+    arguments = (community, policy, key, jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), plan))
     before = time.perf_counter()
     leaves, structure = jax.tree.flatten(arguments)
     compiled = _compile(structure, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves))

@@ -16,12 +16,15 @@ from prosumax.experiments.study_table import csv_text, markdown, study_to_json
 from prosumax.scenario import dump_scenario
 from prosumax.tariff import Statement, statement_from_json, statement_to_json
 
-Kind = Literal["run", "comparison", "study"]
+Kind = Literal["run", "comparison", "study", "training"]
 
 _COMPARISON_FILES = ("kpis.json", "scenario.yaml", "report.html")
 _FILES: dict[Kind, tuple[str, ...]] = {
     "run": (*_COMPARISON_FILES, "timeseries.nc", "timeseries.parquet", "ledger.jsonl", "bills.json"),
     "comparison": _COMPARISON_FILES,
+    "training": (
+        *("training.json", "state.npz", "policies.npz", "curves.csv", "result.json", "report.html", "tensorboard"),
+    ),
     "study": ("study.json", "table.csv", "table.md"),
 }
 """What a result of each kind may consist of; without the first file it is not complete."""

@@ -51,6 +51,7 @@ def summarise(
     problem = pose(scenario, profiles, community) if optima is None else optima.problem
     total, alone = bill.total + settlement + fees * gross, year.alone
     per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
+    of_devices = _device_figures(community, record.flows)
     households = [
         {
             "name": home.name,
@@ -60,8 +61,10 @@ def summarise(
             "bill_without_exchange": float(alone[number]),
             "saving": float(alone[number] - total[number]),
             **{name: _number(values[number]) for name, values in per_home.items()},
+            **{name: _number(values[number]) for name, values in of_devices.items()},
             "mean_monthly_peak_kw": float(year.mean_peak_kw[number]),
             "reputation": float(record.reputation[-1, number]),
+            "uses_kwh": profiles.uses_kwh[number] if profiles.uses_kwh else {},
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
                 "vat": float(bill.vat[number] + (gross - 1) * fees[number]),
@@ -89,6 +92,7 @@ def summarise(
         "cost_without_exchange": alone.sum(),
         "saving": alone.sum() - total.sum(),
         **metrics.community_kpis(record.flows, record.local, carbon, hours),
+        **{name: values.sum() for name, values in of_devices.items() if name != "battery_capacity_left"},
         **{f"{party}_receives": amount for party, amount in receipts.items()},
         **_market_figures(exact, accounts),
         **_fairness_figures(exact, accounts, alone - total),
@@ -105,6 +109,16 @@ def summarise(
     notes = [*profiles.notes, *_tariff_notes(scenario), *_network_notes(scenario, kpis["network"])]
     bills = statements(scenario, profiles, exact, year, settlement)
     return Result(scenario, kpis, households, dict(timing), notes, trajectory, profiles, bills)
+
+
+def _device_figures(community: Community, flows: Any) -> dict[str, Any]:
+    """Per home, of what there is: flexible devices, and the wear of batteries."""
+    figures = {} if flows.devices is None else metrics.device_kpis(flows.devices)
+    if flows.life_used is not None and community.homes.ageing is not None:
+        owned = (community.homes.ageing.price, community.homes.battery.capacity_kwh)
+        price, capacity = (np.asarray(part, np.float64) for part in owned)
+        figures |= metrics.wear_kpis(flows.worn_kwh, flows.life_used, price, capacity)
+    return figures
 
 
 def _network_figures(scenario: Scenario, profiles: Profiles, record: Any) -> dict[str, Any] | None:

@@ -20,9 +20,9 @@ def worth_measuring(problem: Problem) -> bool:
 
     if problem.net_metered.any():
         return False
-    small = len(problem.net_kwh) * len(problem.storing) <= AUTOMATIC_SIZE and not binaries(problem)
+    small = len(problem.net_kwh) * len(problem.deciding) <= AUTOMATIC_SIZE and not binaries(problem)
     installed = find_spec("linopy") is not None and find_spec("highspy") is not None
-    return small and (installed or not len(problem.storing))
+    return small and (installed or not len(problem.deciding))
 
 
 def scores(

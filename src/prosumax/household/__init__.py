@@ -4,7 +4,30 @@ The four kinds of MAHTM (passive or active, consumer or prosumer) are not modell
 Passive homes have no storage, consumers have no solar.
 """
 
-from prosumax.household import battery
-from prosumax.household.home import HomeParams, HomeState, feasible, initial_state, kind, step
+from prosumax.household import appliances, battery, car, devices, heat_pump
+from prosumax.household.home import (
+    HomeParams,
+    HomeState,
+    feasible,
+    initial_state,
+    kind,
+    run_devices,
+    step,
+    usual_kwh,
+)
 
-__all__ = ["HomeParams", "HomeState", "battery", "feasible", "initial_state", "kind", "step"]
+__all__ = [
+    "HomeParams",
+    "HomeState",
+    "appliances",
+    "battery",
+    "car",
+    "devices",
+    "feasible",
+    "heat_pump",
+    "initial_state",
+    "kind",
+    "run_devices",
+    "step",
+    "usual_kwh",
+]

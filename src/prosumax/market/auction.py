@@ -14,8 +14,9 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int
 
+from prosumax.batching import add_per_home
 from prosumax.market.cascade import MarketOptions, Mechanism, Stage, mechanisms, remaining
-from prosumax.market.matching import MAX_TOTAL_TICKS, Match, add_per_home, match, price_ticks_available
+from prosumax.market.matching import MAX_TOTAL_TICKS, Match, match, price_ticks_available
 from prosumax.types import Fills, Orders, Prices, Trades
 
 PairPrice = Callable[..., Float[Array, " slot"]]

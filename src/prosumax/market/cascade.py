@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from prosumax.registry import Registry
-from prosumax.types import ANYONE, GRID, Fills, Orders, Prices, Trades
+from prosumax.types import ANYONE, GRID, Fills, Orders, Pooled, Prices, Trades
 
 Stage = Callable[[Orders, Prices], tuple[Fills, Orders]]
 """A stage takes the open orders and what the grid offers; it returns what it traded and what is still open.
@@ -150,19 +150,28 @@ def clear(stages: Sequence[Stage], orders: Orders, prices: Prices) -> Cleared:
         prices: what the grid offers each home.
 
     Returns:
-        Local and grid trades; `local.trades` has the bilateral trades of all stages, pools have none.
+        Local and grid trades; `local.trades` has the bilateral trades of all stages, `local.pooled` the rest.
     """
     waiting = jnp.where(orders.partner == GRID, orders.quantity_kwh, 0.0)
     orders = orders._replace(quantity_kwh=orders.quantity_kwh - waiting)
     local = [jnp.zeros_like(orders.quantity_kwh)] * 4
-    trades = []
+    trades, pools = [], []
     for stage in stages[:-1]:
-        fills, orders = stage(orders, prices)
+        fills, orders = jax.lax.optimization_barrier(stage(orders, prices))
         local = [total + part for total, part in zip(local, fills[:4], strict=True)]
         trades += [] if fills.trades is None else [fills.trades]
+        pools += [] if (through := _through_pool(fills)) is None else [through]
     last, _ = stages[-1](orders._replace(quantity_kwh=orders.quantity_kwh + waiting), prices)
     bought, sold, paid, earned = local
-    return Cleared(Fills(bought, sold, paid, earned, _joined(trades, orders)), last)
+    pooled = jax.tree.map(lambda *parts: sum(parts), *pools) if pools else None
+    return Cleared(Fills(bought, sold, paid, earned, _joined(trades, orders), pooled), last)
+
+
+def _through_pool(fills: Fills) -> Pooled | None:
+    if fills.trades is not None:
+        return fills.pooled
+    value = (jnp.maximum(fills.paid, 0.0) + jnp.maximum(fills.earned, 0.0)) / 2
+    return Pooled(fills.bought_kwh + fills.sold_kwh, value)
 
 
 def _joined(trades: list[Trades], orders: Orders) -> Trades:

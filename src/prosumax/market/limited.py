@@ -5,9 +5,9 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from prosumax.batching import add_per_home
 from prosumax.market.cascade import Stage, clear, grid, remaining
-from prosumax.market.matching import add_per_home
-from prosumax.types import Fills, Orders, Prices, Trades
+from prosumax.types import Fills, Orders, Pooled, Prices, Trades
 
 TradeShares = Callable[[Int[Array, " slot"], Int[Array, " slot"], Array, Array], Float[Array, " slot"]]
 """Buyer, seller, kWh and worth of every trade -> the share of it that fits."""
@@ -43,12 +43,14 @@ def within_limits(
     paired, paired_kept = _per_home(trades, homes), _per_home(kept, homes)
     bought, sold, paid, earned = (total - part for total, part in zip(local[:4], paired, strict=True))
     share = pool_share(sold - bought)
+    pooled = None if local.pooled is None else Pooled(*(part * share for part in local.pooled))
     fills = Fills(
         bought_kwh=jnp.maximum(bought, 0.0) * share + paired_kept[0],
         sold_kwh=jnp.maximum(sold, 0.0) * share + paired_kept[1],
         paid=paid * share + paired_kept[2],
         earned=earned * share + paired_kept[3],
         trades=kept,
+        pooled=pooled,
     )
     return fills, remaining(orders, fills)
 

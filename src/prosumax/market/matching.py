@@ -6,15 +6,16 @@ sequence, so pairing them needs a merge and no second sort. Under `vmap` the bat
 where the compare-exchanges vectorise. Batches of 64 books and more are best (`benchmarks/clearing.py` has figures).
 """
 
-from collections.abc import Callable
-from functools import reduce, wraps
+from functools import reduce
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
+
+from prosumax.batching import apart
 
 MAX_TOTAL_TICKS = 2**29
 """The quantities of one book must add up to no more than this."""
@@ -70,14 +71,6 @@ def match(
     return _match((buys, price, quantity, priority))
 
 
-def add_per_home(index: Int[Array, " slot"], amount: Float[Array, " slot"], homes: int) -> Float[Array, " home"]:
-    """Sum of the slots of each home. Comparing few slots with few homes vectorises, scattering does not."""
-    if index.shape[0] > 8 or index.shape[0] == 0:
-        return jnp.zeros(homes, amount.dtype).at[index].add(amount)
-    home = jnp.arange(homes)
-    return reduce(jnp.add, [jnp.where(index[slot] == home, amount[slot], 0) for slot in range(index.shape[0])])
-
-
 @custom_vmap
 def _match(orders: tuple[Array, Array, Array, Array | None]) -> Match:
     """`match` for arrays [home, ...], whatever axes follow the homes."""
@@ -131,28 +124,7 @@ def _match_flat(buys: Array, price: Array, quantity: Array, priority: Array | No
     )
 
 
-def _apart(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compute a function of a batch where XLA cannot fuse it with its users, each of which would compute it again.
-
-    On a CPU that halves the time. An optimization barrier is gone by the time XLA fuses; the branch of a conditional
-    stays. The condition always holds, which XLA does not find out.
-    """
-
-    def conditional(*arguments: Any) -> Any:
-        some_number = jax.tree.leaves(arguments)[0].reshape(-1)[0].astype(jnp.int32)
-        nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, *arguments))
-        return jax.lax.cond((some_number | 1) != 0, function, lambda *_: nothing, *arguments)
-
-    @wraps(function)
-    def either(*arguments: Any) -> Any:
-        if max(map(jnp.ndim, jax.tree.leaves(arguments))) < 2:
-            return function(*arguments)
-        return jax.lax.platform_dependent(*arguments, cpu=conditional, default=function)
-
-    return either
-
-
-@_apart
+@apart
 def _keys(buys: Array, level: Array, priority: Array | None) -> Array:
     """One number per order; ascending, they run over the buyers, then the sellers, each from dear to cheap.
 
@@ -180,14 +152,14 @@ def _trades(tie_bits: int, book: Array, amount: Array) -> tuple[Array, Array, Ar
     return bid, ask, jnp.where(crosses, length, 0)
 
 
-@_apart
+@apart
 def _ends(book: Array, amount: Array) -> Array:
     """Twice where each order ends when its side is laid out from the best price on (for sellers: from the far end)."""
     sells, cumulated = book >= _SELLS, _cumsum(amount)
     return (jnp.where(sells, cumulated[-1:] - cumulated + amount, cumulated) << 1) | sells
 
 
-@_apart
+@apart
 def _segments(ends: Array) -> tuple[Array, Array, Array]:
     """Positions in the book of buyer and seller, and length. Equal ends give no length, in whatever order."""
     sells = ends & 1
@@ -195,14 +167,14 @@ def _segments(ends: Array) -> tuple[Array, Array, Array]:
     return _positions(ends) - sellers_done, len(ends) - 1 - sellers_done, jnp.diff(ends >> 1, axis=0, prepend=0)
 
 
-@_apart
+@apart
 def _margin(bid: Array, ask: Array, ticks: Array) -> tuple[Array, Array, Array]:
     """How much trades, and the keys of the last bid and ask that do (-1 and all ones without trade)."""
     bid, ask = jnp.where(ticks > 0, bid, -1), jnp.where(ticks > 0, ask, _NOTHING)
     return jnp.sum(ticks, axis=0), jnp.max(bid, axis=0), jnp.min(ask, axis=0)
 
 
-@_apart
+@apart
 def _claims(
     key: Array, worst_bid: Array, worst_ask: Array, shared_bits: Any, buys: Array, quantity: Array, volume: Array
 ) -> tuple[Array, ...]:
@@ -232,7 +204,7 @@ def _pro_rata(*claims: Array) -> Array:
     return share + (has_remainder & (_cumsum(has_remainder) <= spare))
 
 
-@_apart
+@apart
 def _shares(wanted: Array, available: Array, total: Array, ratio: Array, unit: Array) -> tuple[Array, Array]:
     """Whole part of `wanted * available / total`, and 1 where there is a remainder (0 <= available <= total).
 

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Float, Int
 
+from prosumax.batching import add_per_home
 from prosumax.market.auction import average, pairwise_auction, ticks_of
 from prosumax.market.cascade import MarketOptions, Mechanism, mechanisms, remaining
-from prosumax.market.matching import add_per_home
 from prosumax.types import ANYONE, Fills, Orders, Prices, Trades
 
 _REPUTATION_WEIGHT = 0.5  # the paper gives no weights; reputation and nearness count the same

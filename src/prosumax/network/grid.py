@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from prosumax.batching import add_per_home
 from prosumax.network import operator as dso
 from prosumax.network.flow import magnitude
-from prosumax.network.operator import FeeRates, Transfers
+from prosumax.network.operator import FeeRates
 from prosumax.network.routes import Paths
 from prosumax.types import Fills, Flows, Trades
 
@@ -160,105 +161,73 @@ def record(
         step_hours: length of the step.
     """
     homes = flows.load_kwh.shape[0]
-    moved = transfers(local, grid)
-    distance = network.paths.distance_km(moved.payer, moved.other)
-    lost = jnp.minimum(distance * network.loss_per_km, 1.0)
+    trades = _no_trades() if local.trades is None else local.trades
+    paths, everyone, source = network.paths, jnp.arange(homes), jnp.full(homes, homes)
+    between_km, away_km = paths.distance_km(trades.buyer, trades.seller), paths.distance_km(everyone, source)
+    between_loss, away_loss = (jnp.minimum(km * network.loss_per_km, 1.0) for km in (between_km, away_km))
+    # Energy of a pool has no pairs: it goes by the source, each home paying the fees of its own half of the way.
+    with_grid = grid.bought_kwh + grid.sold_kwh
+    by_source = with_grid if local.pooled is None else with_grid + local.pooled.kwh
     net, drawn = flows.net_kwh / step_hours, flows.load_kwh / step_hours
     background = network.background_kw.sum() * step_hours
     if network.flow is None:
-        carried = network.paths.carried(moved.payer, moved.other, moved.kwh)
+        carried = paths.carried((trades.buyer, trades.seller, trades.kwh), (everyone, source, by_source))
         loading = carried / (network.capacity_kw * step_hours)
         voltage = jnp.ones_like(network.background_kw)
-        loss, residual = (lost * moved.kwh).sum(), jnp.zeros_like(step_hours)
-        source = flows.net_kwh.sum() + background + loss
+        loss, residual = (between_loss * trades.kwh).sum() + (away_loss * by_source).sum(), jnp.zeros_like(step_hours)
+        drawn_kwh = flows.net_kwh.sum() + background + loss
     else:
         p = network.background_kw.at[network.home_bus].add(net)
         q = network.background_kvar.at[network.home_bus].add(network.reactive * drawn)
         found = network.flow(p, q)
         loading, voltage, residual = found.loading, magnitude(found.voltage), found.residual
         loss = (found.loss_kw.sum() + found.bus_loss_kw.sum()) * step_hours
-        source = found.source_kw * step_hours
+        drawn_kwh = found.source_kw * step_hours
     balance = -flows.net_kwh.sum()
-    paid, terms, over = jnp.zeros(homes, loss.dtype), jnp.zeros(len(dso.TERMS), loss.dtype), moved.kwh < 0
-    if network.operator.rates is not None:
-        congestion = network.paths.worst(moved.payer, moved.other, loading)
-        same_zone = network.zone[moved.payer] == network.zone[moved.other]
-        by_term = dso.fees(
-            network.operator.rates,
-            moved,
-            congestion,
-            lost,
-            distance,
-            same_zone,
-            balance,
-            decision.threshold,
-            decision.intervenes,
-        )
-        paid, terms = shared_out(by_term.sum(0), moved, homes), by_term.sum(1)
+    paid, terms, penalised = jnp.zeros(homes, loss.dtype), jnp.zeros(len(dso.TERMS), loss.dtype), jnp.zeros_like(loss)
+    rates = network.operator.rates
+    if rates is not None:
         punished = decision.intervenes & (network.operator.punishes > 0)
-        over = moved.is_local & (moved.kwh > 0) & (congestion > decision.threshold) & punished
+
+        def charge(kwh: Array, value: Array, way: dso.Way, zone: Array) -> tuple[dso.LocalFees, Array]:
+            over = punished & (kwh > 0) & (way.congestion > decision.threshold)
+            fees = dso.local_fees(rates, value, way, zone, decision.threshold, decision.intervenes)
+            return fees, jnp.where(over, kwh, 0.0).sum()
+
+        way = dso.Way(paths.worst(trades.buyer, trades.seller, loading), between_km, between_loss)
+        price = jnp.maximum((trades.buyer_price + trades.seller_price) / 2, 0.0)
+        zone = dso.zone_rate(rates, network.zone[trades.buyer] == network.zone[trades.seller])
+        fees, penalised = charge(trades.kwh, trades.kwh * price, way, zone)
+        half = sum(fees[1:], fees[0]) / 2
+        paid = add_per_home(trades.buyer, half, homes) + add_per_home(trades.seller, half, homes)
+        sums = [term.sum() for term in fees]
+        if local.pooled is not None:
+            way = dso.Way(paths.worst(everyone, source, loading), away_km, away_loss)
+            fees, more = charge(*local.pooled, way, jnp.float32(0.0))
+            paid, penalised = paid + sum(fees[1:], fees[0]), penalised + more
+            sums = [total + term.sum() for total, term in zip(sums, fees, strict=True)]
+        imbalance = dso.imbalance_fee(rates, with_grid, _worth(grid), balance)
+        by_name = dict(zip(dso.LocalFees._fields, sums, strict=True)) | {"imbalance": imbalance.sum()}
+        paid, terms = paid + imbalance, jnp.stack([by_name[name] for name in dso.TERMS])
     return GridRecord(
         voltage=voltage,
         loading=loading,
         loss_kwh=loss,
         background_kwh=background,
-        source_kwh=source,
+        source_kwh=drawn_kwh,
         residual=residual,
         balance_kwh=balance,
-        intervened=(decision.curtailed_kwh.sum() > 0) | over.any(),
+        intervened=(decision.curtailed_kwh.sum() > 0) | (penalised > 0),
         curtailed_kwh=decision.curtailed_kwh,
-        penalised_kwh=jnp.where(over, moved.kwh, 0.0).sum(),
+        penalised_kwh=penalised,
         fees=paid,
         fee_terms=terms,
     )
 
 
-def transfers(local: Fills, grid: Fills) -> Transfers:
-    """Every movement of energy in a step.
-
-    Energy of a pool has no pairs: it goes by the source, each home paying the fees of its own half of the way.
-    """
-    homes = grid.bought_kwh.shape[0]
-    trades = local.trades if local.trades is not None else Trades(*(jnp.zeros(0, jnp.int32),) * 2, *(jnp.zeros(0),) * 3)
-    everyone, source = jnp.arange(homes), jnp.full(homes, homes)
-    price = (trades.buyer_price + trades.seller_price) / 2
-    pooled_kwh, pooled_value = pooled(local, trades)
-    slots = trades.kwh.shape[0]
-    number = jnp.arange(slots + 2 * homes)
-    return Transfers(
-        payer=jnp.concatenate([trades.buyer, everyone, everyone]),
-        other=jnp.concatenate([trades.seller, source, source]),
-        kwh=jnp.concatenate([trades.kwh, pooled_kwh, grid.bought_kwh + grid.sold_kwh]),
-        value=jnp.concatenate(
-            [
-                trades.kwh * jnp.maximum(price, 0.0),
-                pooled_value,
-                jnp.maximum(grid.paid, 0.0) + jnp.maximum(grid.earned, 0.0),
-            ]
-        ),
-        payer_share=jnp.where(number < slots, 0.5, 1.0),
-        is_local=number < slots + homes,
-        is_bilateral=number < slots,
-    )
-
-
-def pooled(local: Fills, trades: Trades) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    """Energy each home moved through pools, and half of its value: local trade less the bilateral trades."""
-    ends = ((trades.buyer, trades.buyer_price), (trades.seller, trades.seller_price))
-    kwh = local.bought_kwh + local.sold_kwh
-    value = jnp.maximum(local.paid, 0.0) + jnp.maximum(local.earned, 0.0)
-    for home, price in ends:
-        kwh = kwh.at[home].add(-trades.kwh)
-        value = value.at[home].add(-trades.kwh * jnp.maximum(price, 0.0))
-    # Single precision leaves a trace where nothing was pooled.
-    real = kwh > 1e-5
-    return jnp.where(real, kwh, 0.0), jnp.where(real, jnp.maximum(value, 0.0) / 2, 0.0)
-
-
-def shared_out(fee: Float[Array, " transfer"], moved: Transfers, homes: int) -> Float[Array, " home"]:
-    """What each home pays of the fees of all transfers."""
-    paid = jnp.zeros(homes + 1, fee.dtype).at[moved.payer].add(fee * moved.payer_share)
-    return paid.at[moved.other].add(fee * (1.0 - moved.payer_share))[:homes]
+def _no_trades() -> Trades:
+    nobody, nothing = jnp.zeros(0, jnp.int32), jnp.zeros(0)
+    return Trades(nobody, nobody, nothing, nothing, nothing)
 
 
 def fees_alone(network: Network, grid: Fills) -> Float[Array, " home"]:
@@ -268,14 +237,13 @@ def fees_alone(network: Network, grid: Fills) -> Float[Array, " home"]:
         network: the wires.
         grid: trades with the grid side.
     """
-    homes = grid.bought_kwh.shape[0]
     rates = network.operator.rates
     if rates is None:
         return jnp.zeros_like(grid.bought_kwh)
-    nothing = jnp.zeros_like(grid.bought_kwh)
-    moved = transfers(Fills(nothing, nothing, nothing, nothing), grid)
-    none = jnp.zeros_like(moved.kwh)
     balance = (grid.sold_kwh - grid.bought_kwh).sum()
-    never = jnp.zeros((), bool)
-    by_term = dso.fees(rates, moved, none, none, none, none > 0, balance, rates.congestion_threshold, never)
-    return shared_out(by_term.sum(0), moved, homes)
+    return dso.imbalance_fee(rates, grid.bought_kwh + grid.sold_kwh, _worth(grid), balance)
+
+
+def _worth(grid: Fills) -> Float[Array, " home"]:
+    """Money that each home's trade with the grid side is about, >= 0."""
+    return jnp.maximum(grid.paid, 0.0) + jnp.maximum(grid.earned, 0.0)

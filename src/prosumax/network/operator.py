@@ -8,7 +8,7 @@ filled. Unlike in the released code the fees are paid: they are on the bills of 
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 TERMS = ("congestion", "usage", "imbalance", "voltage", "thermal", "zone")
 """Names of the fee terms, in the order of equation 4; a penalty is part of the congestion term."""
@@ -32,85 +32,95 @@ class FeeRates(NamedTuple):
     surcharge: Float[Array, ""]
 
 
-class Transfers(NamedTuple):
-    """Energy that goes from one place to another in a step; places are homes, and their number for the source.
-
-    First the bilateral trades, then each home's share of pools, then each home's trade with the grid side.
+class Way(NamedTuple):
+    """What energy meets between two places.
 
     Attributes:
-        payer, other: both ends.
-        kwh: >= 0.
-        value: money for it, >= 0 (a negative price carries no fee).
-        payer_share: part of the fee that `payer` pays; `other` pays the rest if it is a home.
-        is_local: between homes.
-        is_bilateral: with a known partner.
+        congestion: loading of the fullest line.
+        distance_km: length.
+        lost_share: part that is lost (equation 14).
     """
 
-    payer: Int[Array, " transfer"]
-    other: Int[Array, " transfer"]
-    kwh: Float[Array, " transfer"]
-    value: Float[Array, " transfer"]
-    payer_share: Float[Array, " transfer"]
-    is_local: Bool[Array, " transfer"]
-    is_bilateral: Bool[Array, " transfer"]
+    congestion: Float[Array, " transfer"]
+    distance_km: Float[Array, " transfer"]
+    lost_share: Float[Array, " transfer"]
 
 
-def fees(
+class LocalFees(NamedTuple):
+    """The terms that local trades pay, each [transfer]."""
+
+    congestion: Float[Array, " transfer"]
+    usage: Float[Array, " transfer"]
+    voltage: Float[Array, " transfer"]
+    thermal: Float[Array, " transfer"]
+    zone: Float[Array, " transfer"]
+
+
+def local_fees(
     rates: FeeRates,
-    transfers: Transfers,
-    congestion: Float[Array, " transfer"],
-    lost_share: Float[Array, " transfer"],
-    distance_km: Float[Array, " transfer"],
-    same_zone: Bool[Array, " transfer"],
-    balance_kwh: Float[Array, ""],
+    value: Float[Array, " transfer"],
+    way: Way,
+    zone: Float[Array, "*transfer"],
     threshold: Float[Array, ""],
     intervenes: Bool[Array, ""],
-) -> Float[Array, "term transfer"]:
-    """What the operator charges for every transfer, by term; a bonus is negative.
+) -> LocalFees:
+    """What the operator charges for energy between homes, by term; a bonus is negative.
 
     * Congestion (4a): f_cong (C - threshold) value where the fullest line on the way is loaded to C over the threshold;
       C counts up to 1. In a step with intervention times `penalty`, plus `surcharge` of the value.
     * Usage: the paper names F_trans, "usage per unit of distance", without an equation, and says that losses are part
       of the fees. Here it is `usage` times the value of what is lost on the way (equation 14).
-    * Imbalance (4b, 4h): f_imb |B_impact| value, B_impact = min(q / |B_grid|, 1), on trades with the grid side.
     * Voltage (4c, 4f): min(f_volt d, threshold) value.
     * Thermal (4d, 4g): min((C - T) / (1 - T), T) value where C > T, T being the thermal threshold; the paper leaves
       the cap f_threshold open.
-    * Zone (4e): a bonus of f_zone of the value inside a zone, a charge of `cross_zone` between zones; pools have none.
+    * Zone (4e): a share of the value, see `zone_rate`.
 
-    All but the imbalance term are on local trades only: the tariff already charges for the network on what the
-    supplier sells.
+    The tariff already charges for the network on what the supplier sells, which pays the imbalance term only.
 
     Arguments:
         rates: factors and thresholds.
-        transfers: of the step.
-        congestion, lost_share, distance_km, same_zone: of the way between the two ends.
-        balance_kwh: B_grid (equation 16): exported minus imported by all homes together.
+        value: money for the energy, >= 0 (a negative price carries no fee).
+        way: between the two ends.
+        zone: `zone_rate` of the two ends; zero for pools.
         threshold: congestion threshold that holds in this step.
         intervenes: whether the operator acts in this step.
 
-    Source: the MARLEM paper, equations 4 and 4a to 4h.
+    Source: the MARLEM paper, equations 4 and 4a to 4g.
     """
-    value = transfers.value
-    full = jnp.minimum(congestion, 1.0)
+    full = jnp.minimum(way.congestion, 1.0)
     over = jnp.maximum(full - threshold, 0.0)
     punished = intervenes & (full > threshold)
-    size = jnp.abs(balance_kwh)
-    impact = jnp.minimum(transfers.kwh / jnp.where(size > 1e-9, size, 1.0), 1.0) * (size > 1e-9)
     heat = jnp.maximum((full - rates.thermal_threshold) / (1.0 - rates.thermal_threshold), 0.0)
-    local = jnp.where(transfers.is_local, value, 0.0)
-    zone = jnp.where(same_zone, -rates.zone, rates.cross_zone) * transfers.is_bilateral
     factor = jnp.where(punished, rates.penalty, 1.0) * rates.congestion
-    return jnp.stack(
-        [
-            (factor * over + jnp.where(punished, rates.surcharge, 0.0)) * local,
-            rates.usage * lost_share * local,
-            rates.imbalance * impact * jnp.where(transfers.is_local, 0.0, value),
-            jnp.minimum(rates.voltage * distance_km, rates.voltage_threshold) * local,
-            jnp.minimum(heat, rates.thermal_threshold) * local,
-            zone * local,
-        ]
+    return LocalFees(
+        congestion=(factor * over + jnp.where(punished, rates.surcharge, 0.0)) * value,
+        usage=rates.usage * way.lost_share * value,
+        voltage=jnp.minimum(rates.voltage * way.distance_km, rates.voltage_threshold) * value,
+        thermal=jnp.minimum(heat, rates.thermal_threshold) * value,
+        zone=zone * value,
     )
+
+
+def zone_rate(rates: FeeRates, same_zone: Bool[Array, " transfer"]) -> Float[Array, " transfer"]:
+    """A bonus of f_zone of the value inside a zone, a charge of `cross_zone` between zones (equation 4e)."""
+    return jnp.where(same_zone, -rates.zone, rates.cross_zone)
+
+
+def imbalance_fee(
+    rates: FeeRates, kwh: Float[Array, " home"], value: Float[Array, " home"], balance_kwh: Float[Array, ""]
+) -> Float[Array, " home"]:
+    """f_imb |B_impact| value, B_impact = min(q / |B_grid|, 1), on trades with the grid side.
+
+    Arguments:
+        rates: factors.
+        kwh, value: of each home's trade with the grid side, both >= 0.
+        balance_kwh: B_grid (equation 16): exported minus imported by all homes together.
+
+    Source: the MARLEM paper, equations 4b and 4h.
+    """
+    size = jnp.abs(balance_kwh)
+    impact = jnp.minimum(kwh / jnp.where(size > 1e-9, size, 1.0), 1.0) * (size > 1e-9)
+    return rates.imbalance * impact * value
 
 
 def remembered(stress: Float[Array, ""], overloaded: Bool[Array, ""]) -> Float[Array, ""]:

@@ -1,10 +1,13 @@
 """Ways through a network: how far two buses are apart, and what trades put on the lines between them.
 
 A trade between two homes takes the shortest path (the MARLEM paper, section 3.5). `TreePaths` knows a radial network of
-any size; `TablePaths` lists the branches between every two places, for meshed ones.
+any size; `PairPaths` has looked up everything about every two places of one, up to a thousand; `TablePaths` lists the
+branches between every two places of a meshed one.
 """
 
 import math
+from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -18,6 +21,10 @@ from prosumax.network.feeder import Feeder
 from prosumax.network.wires import depth_first, is_radial
 
 _MOST_TABLE_ENTRIES = 20_000_000
+_MOST_PAIRED_HOMES = 1000  # 28 MB
+
+Group = tuple[Int[Array, "_"], Int[Array, "_"], Float[Array, "_"]]
+"""Pairs of places, and the energy that each pair exchanges."""
 
 
 class TreePaths(NamedTuple):
@@ -30,6 +37,7 @@ class TreePaths(NamedTuple):
         jump: by power of two, the bus that many branches closer to the source [level, bus].
         hops: branches between each bus and the source [bus].
         branch_of: branch that feeds each bus [bus].
+        bus_of: bus that each branch feeds [branch].
         last: one past the last bus behind each bus [bus].
     """
 
@@ -39,6 +47,7 @@ class TreePaths(NamedTuple):
     jump: Int[Array, "level bus"]
     hops: Int[Array, " bus"]
     branch_of: Int[Array, " bus"]
+    bus_of: Int[Array, " branch"]
     last: Int[Array, " bus"]
 
     def fork(self, a: Int[Array, " pair"], b: Int[Array, " pair"]) -> Int[Array, " pair"]:
@@ -56,16 +65,11 @@ class TreePaths(NamedTuple):
         a, b = self.place[a], self.place[b]
         return self.away_km[a] + self.away_km[b] - 2 * self.away_km[self.fork(a, b)]
 
-    def carried(
-        self, a: Int[Array, " pair"], b: Int[Array, " pair"], kwh: Float[Array, " pair"]
-    ) -> Float[Array, " branch"]:
+    def carried(self, *groups: Group) -> Float[Array, " branch"]:
         """Energy on every branch when each pair exchanges some, whatever the direction."""
-        a, b = self.place[a], self.place[b]
-        at_bus = jnp.zeros(self.hops.shape, kwh.dtype).at[a].add(kwh).at[b].add(kwh).at[self.fork(a, b)].add(-2 * kwh)
-        total = jnp.cumsum(at_bus)
-        behind = total[self.last - 1] - total + at_bus
-        # Sums that cancel leave a trace of rounding; energy on a line is not negative.
-        return jnp.zeros(len(self.hops) - 1, kwh.dtype).at[self.branch_of[1:]].set(jnp.maximum(behind[1:], 0.0))
+        return _behind(
+            self, [(self.place[a], self.place[b], self.fork(self.place[a], self.place[b]), kwh) for a, b, kwh in groups]
+        )
 
     def worst(
         self, a: Int[Array, " pair"], b: Int[Array, " pair"], value: Float[Array, " branch"]
@@ -73,7 +77,7 @@ class TreePaths(NamedTuple):
         """Largest value of the branches between two places; 0 where there are none."""
         a, b = self.place[a], self.place[b]
         fork = self.fork(a, b)
-        here = jnp.concatenate([jnp.zeros(1, value.dtype), value[self.branch_of[1:]]])
+        here = _at_buses(self, value)
         found = jnp.zeros(a.shape, value.dtype)
         from_a, from_b = self.hops[a] - self.hops[fork], self.hops[b] - self.hops[fork]
         for level in range(self.jump.shape[0]):
@@ -103,12 +107,13 @@ class TablePaths(NamedTuple):
         """Length of the way between two places."""
         return self.length_km[a, b]
 
-    def carried(
-        self, a: Int[Array, " pair"], b: Int[Array, " pair"], kwh: Float[Array, " pair"]
-    ) -> Float[Array, " branch"]:
+    def carried(self, *groups: Group) -> Float[Array, " branch"]:
         """Energy on every branch when each pair exchanges some, whatever the direction."""
-        way = self.listed[a, b]
-        return self.branches.at[way].add(jnp.broadcast_to(kwh[:, None], way.shape), mode="drop")
+        total = self.branches
+        for a, b, kwh in groups:
+            way = self.listed[a, b]
+            total = total.at[way].add(jnp.broadcast_to(kwh[:, None], way.shape), mode="drop")
+        return total
 
     def worst(
         self, a: Int[Array, " pair"], b: Int[Array, " pair"], value: Float[Array, " branch"]
@@ -117,7 +122,66 @@ class TablePaths(NamedTuple):
         return jnp.concatenate([value, jnp.zeros(1, value.dtype)])[self.listed[a, b]].max(-1, initial=0.0)
 
 
-Paths = TreePaths | TablePaths
+class PairPaths(NamedTuple):
+    """Shortest paths of a radial network with every pair of places looked up; meaning otherwise as in `TreePaths`.
+
+    Attributes:
+        km: distance of each pair, number `a * places + b` [pair].
+        fork: where the two ways to the source meet [pair].
+        spans: the four runs of branches, `level * buses + bus`, that together are the way; a run of level l goes up
+            2^l branches from its bus, and runs may overlap [pair, run].
+        jump: as in `TreePaths`, one level fewer [level, bus].
+    """
+
+    place: Int[Array, " place"]
+    km: Float[Array, " pair"]
+    fork: Int[Array, " pair"]
+    spans: Int[Array, "pair run"]
+    jump: Int[Array, "level bus"]
+    branch_of: Int[Array, " bus"]
+    bus_of: Int[Array, " branch"]
+    last: Int[Array, " bus"]
+
+    def _pair(self, a: Int[Array, " pair"], b: Int[Array, " pair"]) -> Int[Array, " pair"]:
+        return a * self.place.shape[0] + b
+
+    def distance_km(self, a: Int[Array, " pair"], b: Int[Array, " pair"]) -> Float[Array, " pair"]:
+        """Length of the way between two places."""
+        return self.km[self._pair(a, b)]
+
+    def carried(self, *groups: Group) -> Float[Array, " branch"]:
+        """Energy on every branch when each pair exchanges some, whatever the direction."""
+        return _behind(self, [(self.place[a], self.place[b], self.fork[self._pair(a, b)], kwh) for a, b, kwh in groups])
+
+    def worst(
+        self, a: Int[Array, " pair"], b: Int[Array, " pair"], value: Float[Array, " branch"]
+    ) -> Float[Array, " pair"]:
+        """Largest value (>= 0) of the branches between two places; 0 where there are none."""
+        levels = [_at_buses(self, value)]
+        for up in self.jump:
+            levels.append(jnp.maximum(levels[-1], levels[-1][up]))
+        runs, spans = jnp.concatenate(levels), self.spans[self._pair(a, b)]
+        return reduce(jnp.maximum, [runs[spans[:, run]] for run in range(spans.shape[1])])
+
+
+def _at_buses(paths: TreePaths | PairPaths, value: Float[Array, " branch"]) -> Float[Array, " bus"]:
+    """The value of the branch that feeds each bus; 0 at the source."""
+    return jnp.concatenate([jnp.zeros(1, value.dtype), value[paths.branch_of[1:]]])
+
+
+def _behind(
+    paths: TreePaths | PairPaths, groups: Sequence[tuple[Array, Array, Array, Array]]
+) -> Float[Array, " branch"]:
+    """Energy on every branch, from buses, fork and energy of pairs."""
+    at_bus = jnp.zeros(paths.last.shape, groups[0][-1].dtype)
+    for a, b, fork, kwh in groups:
+        at_bus = at_bus.at[a].add(kwh).at[b].add(kwh).at[fork].add(-2 * kwh)
+    total = jnp.cumsum(at_bus)
+    # Sums that cancel leave a trace of rounding; energy on a line is not negative.
+    return jnp.maximum(total[paths.last - 1] - total + at_bus, 0.0)[paths.bus_of]
+
+
+Paths = TreePaths | PairPaths | TablePaths
 
 
 def paths_of(feeder: Feeder, home_bus: NDArray[np.int64]) -> Paths:
@@ -127,7 +191,8 @@ def paths_of(feeder: Feeder, home_bus: NDArray[np.int64]) -> Paths:
         InputError: a meshed network with so many homes that a table would not fit.
     """
     if is_radial(feeder):
-        return tree_paths(feeder, home_bus)
+        tree = tree_paths(feeder, home_bus)
+        return tree if len(home_bus) > _MOST_PAIRED_HOMES else pair_paths(tree)
     return table_paths(feeder, home_bus)
 
 
@@ -157,10 +222,42 @@ def tree_paths(feeder: Feeder, home_bus: NDArray[np.int64]) -> TreePaths:
         )
     for level in range(1, jumps):
         jump[level] = jump[level - 1][jump[level - 1]]
+    bus_of = np.empty(buses - 1, np.int64)
+    bus_of[branch_of[1:]] = np.arange(1, buses)
     return TreePaths(
         jnp.asarray(rank[np.append(home_bus, feeder.source)], jnp.int32),
         jnp.asarray(away, jnp.float32),
-        *(jnp.asarray(part, jnp.int32) for part in (shallowest, jump, hops, branch_of, last)),
+        *(jnp.asarray(part, jnp.int32) for part in (shallowest, jump, hops, branch_of, bus_of, last)),
+    )
+
+
+def pair_paths(tree: TreePaths) -> PairPaths:
+    """The same paths with every pair looked up; memory grows with the square of the places."""
+    places = tree.place.shape[0]
+    number = jnp.arange(places * places, dtype=jnp.int32)
+    a, b = number // places, number % places
+    jump, hops, place = (np.asarray(part) for part in (tree.jump, tree.hops, tree.place))
+    buses = len(hops)
+    fork = np.asarray(tree.fork(tree.place[a], tree.place[b]))
+    spans = []
+    for bus in (place[np.asarray(a)], place[np.asarray(b)]):
+        length = hops[bus] - hops[fork]
+        level = np.where(length > 0, np.int64(np.log2(np.maximum(length, 1))), 0)
+        second, missing = bus.copy(), length - (1 << level)  # the second run begins so that both end at the fork
+        for power in range(len(jump)):
+            second = np.where((missing > 0) & ((missing >> power) & 1 == 1), jump[power][second], second)
+        # No branch at all is the run of the source, whose value is zero.
+        spans += [np.where(length > 0, level * buses + start, 0) for start in (bus, second)]
+    levels = max(int(part.max()) // buses for part in spans)
+    return PairPaths(
+        tree.place,
+        tree.distance_km(a, b),
+        jnp.asarray(fork, jnp.int32),
+        jnp.asarray(np.stack(spans, axis=1), jnp.int32),
+        tree.jump[:levels],
+        tree.branch_of,
+        tree.bus_of,
+        tree.last,
     )
 
 

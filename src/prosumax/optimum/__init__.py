@@ -9,7 +9,7 @@ from prosumax.optimum.optima import Optima
 from prosumax.optimum.paper import plan_like_the_paper
 from prosumax.optimum.problem import Problem, capacity_fees, check_plannable, cost_alone, cost_together, pose
 from prosumax.optimum.program import MOST_BINARIES, binaries, build, solve
-from prosumax.optimum.search import OnStage, Plan, plan_alone, plan_together, replay, silent
+from prosumax.optimum.search import OnStage, Plan, nothing_asked, plan_alone, plan_together, put, replay, silent
 from prosumax.optimum.storage import Physics, best_physics
 
 __all__ = [
@@ -27,12 +27,14 @@ __all__ = [
     "cost_alone",
     "cost_together",
     "forecaster",
+    "nothing_asked",
     "plan_alone",
     "plan_levels",
     "plan_like_the_paper",
     "plan_rolling",
     "plan_together",
     "pose",
+    "put",
     "replay",
     "silent",
     "solve",

@@ -87,6 +87,7 @@ def plan_rolling(
         InputError: linopy or HiGHS is not installed, or a step has no plan.
     """
     check_bounded(problem)
+    problem = problem.without_devices
     storing = problem.storing
     power = np.zeros_like(problem.net_kwh)
     if not len(storing):

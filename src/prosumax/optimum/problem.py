@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from prosumax.community import Community
 from prosumax.errors import InputError
+from prosumax.household.ageing import AgeingParams
 from prosumax.household.battery import BatteryParams
 from prosumax.inputs import Profiles
+from prosumax.optimum.flexible import Flexible, flexible_devices
 from prosumax.scenario import Scenario, total
 from prosumax.tariff import Metering, compensate, metering, monthly_peaks, registers
 
@@ -26,7 +28,7 @@ class Problem:
         name: of the scenario, for messages.
         names: of the homes.
         step_hours: length of a step.
-        net_kwh: load less solar [step, home].
+        net_kwh: load less solar, flexible devices following their habits [step, home].
         buy: all-in price of a kWh from the grid, the carbon price on its emissions included [step].
         retail: the same without the carbon price [step].
         sell: feed-in price [step].
@@ -39,6 +41,8 @@ class Problem:
         net_metered: homes whose exports cancel imports afterwards; plans do not know of it.
         carbon_price: money per kg CO2, in `buy` already.
         battery: the batteries, one slot per home.
+        ageing: how they age; None where none does.
+        devices: cars and heat pumps; None where there are none.
     """
 
     name: str
@@ -57,18 +61,34 @@ class Problem:
     net_metered: NDArray[np.bool_]
     carbon_price: float
     battery: BatteryParams
+    ageing: AgeingParams | None = None
+    devices: Flexible | None = None
 
     @property
     def storing(self) -> NDArray[np.int64]:
         """Numbers of the homes that have a battery."""
         return np.flatnonzero(np.asarray(self.battery.capacity_kwh) > 0)
 
+    @property
+    def deciding(self) -> NDArray[np.int64]:
+        """Numbers of the homes that have a battery, a car or a heat pump."""
+        if self.devices is None:
+            return self.storing
+        return np.flatnonzero((np.asarray(self.battery.capacity_kwh) > 0) | self.devices.planned)
+
     def of(self, homes: NDArray[np.int64]) -> "Problem":
         """The same for some of the homes."""
-        battery: Any = jax.tree.map(lambda leaf: leaf[homes], self.battery)
+        own: Any = jax.tree.map(lambda leaf: leaf[homes], (self.battery, self.ageing))
         names = tuple(self.names[home] for home in homes)
+        devices = None if self.devices is None else self.devices.of(homes)
         net_kwh, fees, net_metered = self.net_kwh[:, homes], self.fees[homes], self.net_metered[homes]
-        return replace(self, names=names, net_kwh=net_kwh, fees=fees, net_metered=net_metered, battery=battery)
+        mine: dict[str, Any] = {"names": names, "net_kwh": net_kwh, "fees": fees, "net_metered": net_metered}
+        return replace(self, **mine, battery=own[0], ageing=own[1], devices=devices)
+
+    @property
+    def without_devices(self) -> "Problem":
+        """The same with cars and heat pumps left to their habits, for planners that know batteries only."""
+        return replace(self, devices=None)
 
     def between(self, first: int, last: int) -> "Problem":
         """The same for the steps from `first` to before `last`."""
@@ -96,12 +116,15 @@ def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Proble
     years = len(retail) * hours / 8760
     fees = (tariff.supplier_fee_per_year, tariff.network_fee_per_year, tariff.levies_per_year)
     inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
-    battery: Any = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), community.homes.battery)
+    own = (community.homes.battery, community.homes.ageing)
+    exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), own)
+    load_kwh = profiles.load_kwh - profiles.solar_kwh
+    devices, net_kwh = flexible_devices(community.homes, community.series.devices, load_kwh, hours)
     return Problem(
         name=scenario.name,
         names=tuple(home.name for home in scenario.homes),
         step_hours=hours,
-        net_kwh=profiles.load_kwh - profiles.solar_kwh,
+        net_kwh=net_kwh,
         buy=retail + carbon,
         retail=retail,
         sell=prices["feed_in"],
@@ -113,7 +136,9 @@ def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Proble
         fees=(sum(map(total, fees)) + tariff.prosumer_per_kw_year * inverter_kw) * gross * years,
         net_metered=inverter_kw > 0,
         carbon_price=carbon_price,
-        battery=battery,
+        battery=exact[0],
+        ageing=exact[1],
+        devices=devices,
     )
 
 

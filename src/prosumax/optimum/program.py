@@ -9,8 +9,10 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
+from prosumax.optimum.flexible import add_flexible, or_idle, price_of_leaving_out, requests_of
 from prosumax.optimum.problem import Array, Problem, cost_alone
 from prosumax.optimum.storage import Physics, add_storage
+from prosumax.types import Requests
 
 OnStage = Callable[[str, float], None]
 
@@ -33,6 +35,7 @@ class Solution(NamedTuple):
         columns, rows, nonzeros: size of the program.
         seconds: building and solving.
         basis: of the solver, to start the next program from.
+        requests: of the devices of the homes that decide, kW [step, home]; None where there are none.
     """
 
     charge_kwh: Float[Array, "step home"]
@@ -45,6 +48,7 @@ class Solution(NamedTuple):
     nonzeros: int
     seconds: float
     basis: Any
+    requests: Requests | None = None
 
 
 def solve(
@@ -60,7 +64,7 @@ def solve(
 
     Arguments:
         problem: meters, prices, batteries.
-        physics: of the homes that have a battery, in their order.
+        physics: of the homes that decide, in their order.
         together: one bill for all, surplus going first to whoever needs it at the local charges; otherwise every home
             pays its own bill without exchange (the sum is minimised, which minimises each).
         on_stage: called every few seconds of a long solve.
@@ -73,7 +77,7 @@ def solve(
     _check_size(problem)
     before = time.perf_counter()
     steps, homes = problem.net_kwh.shape
-    storing = problem.storing
+    deciding = problem.deciding
     model, constant = build(problem, physics, together=together)
     matrices = model.matrices
     solver = make_solver(
@@ -101,9 +105,13 @@ def solve(
 
     def read(name: str) -> NDArray[np.float64]:
         values = np.zeros((steps, homes))
-        values[:, storing] = found[model.variables[name].labels.transpose("step", "home").to_numpy()]
+        values[:, deciding] = found[model.variables[name].labels.transpose("step", "home").to_numpy()]
         return values
 
+    requests = None
+    if problem.devices is not None:
+        requests, left_out = requests_of(model, problem.devices.of(deciding), found, problem.step_hours)
+        constant -= left_out * price_of_leaving_out(problem.buy, problem.sell)
     return Solution(
         read("charge"),
         read("discharge"),
@@ -116,20 +124,22 @@ def solve(
         nonzeros,
         time.perf_counter() - before,
         solver.getBasis(),
+        requests,
     )
 
 
 def binaries(problem: Problem) -> int:
     """How many yes-or-no decisions the program has: steps in which one way of cheating must be ruled out."""
     negative = int(((problem.buy < 0) | (problem.sell < 0)).sum())
-    return (negative + int((problem.sell > problem.buy).sum())) * len(problem.storing)
+    return (negative + int((problem.sell > problem.buy).sum())) * len(problem.deciding)
 
 
 def _check_size(problem: Problem) -> None:
     if (count := binaries(problem)) > MOST_BINARIES:
         raise InputError(
             f"{problem.name}: optimum",
-            f"has {count:,} batteries times steps with negative prices or a feed-in price above the price of buying",
+            f"has {count:,} homes with devices times steps with negative prices or a feed-in price above the price of "
+            "buying",
             f"The solver decides at most {MOST_BINARIES:,} of them; shorten the period or change the tariff.",
         )
 
@@ -174,24 +184,31 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
     """The linopy model of a problem, and what its objective leaves out because no plan changes it.
 
     Arguments as in `solve`. A home's import `i` is a variable and its export `e = i - net - battery` an expression, so
-    that the money of a step is `(buy - sell) i + sell (net + battery)`. Where buying costs at least what selling pays,
-    no optimum does both at once; elsewhere a binary decides.
+    that the money of a step is `(buy - sell) i + sell (net + battery)`; cars and heat pumps are in `battery`. Where
+    buying costs at least what selling pays, no optimum does both at once; elsewhere a binary decides.
     """
     linopy, xr = libraries()
-    storing = problem.storing
-    own = problem.of(storing)
+    deciding = problem.deciding
+    own = problem.of(deciding)
     steps, homes = own.net_kwh.shape
 
     def series(values: Any) -> Any:
         return xr.DataArray(values, dims="step")
 
-    net = xr.DataArray(own.net_kwh, dims=("step", "home"))
+    rest = own.net_kwh if own.devices is None else own.devices.rest_kwh
+    net = xr.DataArray(rest, dims=("step", "home"))
     model = linopy.Model()
-    battery = add_storage(model, own.battery, physics, problem.step_hours)
+    battery, left_out = add_storage(model, or_idle(own.battery), physics, problem.step_hours), None
+    most = own.battery.charge_kw, own.battery.discharge_kw
+    if own.devices is not None:
+        negative = (problem.buy < 0) | (problem.sell < 0)
+        price = price_of_leaving_out(problem.buy, problem.sell)
+        moved, left_out = add_flexible(model, own.devices, problem.step_hours, negative, price)
+        battery, most = battery + moved, own.devices.limits_kw(*most)
     imported = model.add_variables(0, xr.full_like(net, np.inf), name="import")
     model.add_constraints(imported - battery >= net, name="meter")
     cost = (series(problem.buy - problem.sell) * imported).sum() + (series(problem.sell) * battery).sum()
-    constant = float(problem.sell @ own.net_kwh.sum(1)) + own.fees.sum()
+    constant = float(problem.sell @ rest.sum(1)) + own.fees.sum()
     paid_to_import = problem.sell > problem.buy
     if paid_to_import.any():
         # Buying to sell would earn in these steps; a meter does one or the other.
@@ -199,8 +216,8 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
         places = [np.arange(steps), np.arange(homes)]
         buying = model.add_variables(binary=True, coords=places, dims=("step", "home"), mask=which, name="buying")
         buying = buying.fillna(0)
-        most_in = np.maximum(net, 0) + own.battery.charge_kw * problem.step_hours
-        most_out = np.maximum(-net, 0) + own.battery.discharge_kw * problem.step_hours
+        most_in = np.maximum(net, 0) + most[0] * problem.step_hours
+        most_out = np.maximum(-net, 0) + most[1] * problem.step_hours
         model.add_constraints(imported - most_in * buying <= 0, name="only_import", mask=which)
         model.add_constraints(imported - battery + most_out * buying <= most_out + net, name="only_export", mask=which)
     if problem.capacity_price.any():
@@ -211,7 +228,7 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
         model.add_constraints(imported - problem.step_hours * peak.sel(month=month) <= 0, name="monthly_peak")
         cost = cost + (xr.DataArray(problem.capacity_price, dims="month") * peak).sum()
     if together:
-        others = np.setdiff1d(np.arange(problem.net_kwh.shape[1]), storing)
+        others = np.setdiff1d(np.arange(problem.net_kwh.shape[1]), deciding)
         fixed = problem.of(others)
         need, surplus = np.maximum(fixed.net_kwh, 0).sum(1), np.maximum(-fixed.net_kwh, 0).sum(1)
         shared = model.add_variables(0, xr.full_like(series(need), np.inf), name="shared")
@@ -221,8 +238,8 @@ def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, f
         cost = cost - (series(np.maximum(problem.buy - problem.sell - problem.local, 0)) * shared).sum()
         constant += _idle_cost(fixed)
     else:
-        constant += _idle_cost(problem.of(np.setdiff1d(np.arange(problem.net_kwh.shape[1]), storing)))
-    model.add_objective(cost)
+        constant += _idle_cost(problem.of(np.setdiff1d(np.arange(problem.net_kwh.shape[1]), deciding)))
+    model.add_objective(cost if left_out is None else cost + left_out)
     return model, constant
 
 

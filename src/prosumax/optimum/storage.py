@@ -42,7 +42,7 @@ def best_physics(battery: BatteryParams, steps: int, step_hours: float, negative
     """
     shape = (steps, len(battery.capacity_kwh))
     charge, discharge = (np.sqrt(curve.max(-1)) for curve in (battery.charge_curve, battery.discharge_curve))
-    lossy = charge * discharge < 1
+    lossy = (charge * discharge < 1) & (battery.charge_kw > 0)
     return Physics(
         np.broadcast_to(charge, shape),
         np.broadcast_to(discharge, shape),

@@ -10,6 +10,16 @@ say it in figures and in plain language; `page` puts it on paper.
 """
 
 from prosumax.report.gains import GAIN_COLUMNS, gain_note, gain_rows
-from prosumax.report.page import write_comparison, write_report
+from prosumax.report.page import write_comparison, write_report, write_training
+from prosumax.report.training import players_table, short_name
 
-__all__ = ["GAIN_COLUMNS", "gain_note", "gain_rows", "write_comparison", "write_report"]
+__all__ = [
+    "GAIN_COLUMNS",
+    "gain_note",
+    "gain_rows",
+    "players_table",
+    "short_name",
+    "write_comparison",
+    "write_report",
+    "write_training",
+]

@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from prosumax.agents import policies
 from prosumax.experiments import Result
+from prosumax.experiments.training import FIGURES, Training
+from prosumax.learning import algorithms
 from prosumax.market import mechanisms
 from prosumax.report import comparison, curious, tables, words
 from prosumax.report.bill_lines import bill_lines
@@ -21,6 +23,8 @@ from prosumax.report.network import payments_table
 from prosumax.report.rule_charts import comparison_charts
 from prosumax.report.rules import ORDER, grouped
 from prosumax.report.style import CURVES, LOADS, LOOKS, NOT_RATED, VOLTS
+from prosumax.report.training import learning_verdict, players_table, short_name, training_charts
+from prosumax.scenario import Scenario, load_scenario
 
 _LONGEST_LIST = 48  # numbers in the shown YAML; the saved scenario.yaml has all
 
@@ -45,6 +49,7 @@ def write_report(result: Result, path: str | Path) -> None:
         receivers=tables.receivers_table(result),
         bill_lines=bill_lines(result),
         payments=payments_table(result),
+        uses=tables.uses_table(result),
         wires=feeder_section(result),
         beside=[chart for chart in charts if chart.id.startswith("feeder-")],
         facts={"The market": curious.market_facts(result), "Who gains": curious.fairness_facts(result)},
@@ -85,6 +90,41 @@ def write_comparison(results: Mapping[str, Result], path: str | Path) -> None:
     Path(path).write_text(html, encoding="utf-8")
 
 
+def write_training(training: Training, path: str | Path) -> None:
+    """Write the report of a training run.
+
+    Arguments:
+        training: what `prosumax.train` returned.
+        path: HTML file to write; its folder must exist.
+    """
+    plan, scenario = training.plan, load_scenario(training.plan.scenario)
+    period = scenario.period
+    who = [f"{part.policy} ({part.paradigm})" for part in scenario.population if part.policy in algorithms]
+    html = _render(
+        "training.html",
+        scenario,
+        training_charts(training),
+        title=f"{scenario.name}: homes that learn",
+        about=[
+            f"{period.steps:,} steps of {period.step_minutes} minutes",
+            words.plural(len(scenario.homes), "home"),
+            words.plural(plan.seeds, "seed"),
+            ", ".join(who),
+        ],
+        answer=learning_verdict(training),
+        test_days="Learners play the best they know; those of each seed that did best on the validation days.",
+        players=players_table(training.test),
+        meanings="; ".join(f"{short_name(name)}: {text}" for name, text in FIGURES.items()),
+        made=f"seeds {plan.first_seed} to {plan.first_seed + plan.seeds - 1} · {training.iteration:,} iterations of "
+        f"{plan.environments} communities · {training.seconds:.0f} s of training",
+        notes=[],
+        rules={scenario.market.mechanism: _rule_summary(scenario.market.mechanism)},
+        command=f"prosumax train scenario.yaml --iterations {plan.iterations} --seeds {plan.seeds} "
+        f"--environments {plan.environments}{' --finite' if plan.finite else ''}",
+    )
+    Path(path).write_text(html, encoding="utf-8")
+
+
 def _page(template: str, result: Result, charts: list[Chart], **content: Any) -> str:
     scenario, period = result.scenario, result.scenario.period
     local = result.profiles.local
@@ -94,16 +134,17 @@ def _page(template: str, result: Result, charts: list[Chart], **content: Any) ->
         period.time_zone or "clock without daylight saving",
         words.plural(len(scenario.homes), "home"),
     ]
+    return _render(template, scenario, charts, about=about, notes=result.notes, timing=result.timing, **content)
+
+
+def _render(template: str, scenario: Scenario, charts: list[Chart], **content: Any) -> str:
     return (
         _environment()
         .get_template(template)
         .render(
             scenario=scenario,
-            about=about,
-            notes=result.notes,
-            timing=result.timing,
             version=_version(),
-            yaml=_shown_yaml(result),
+            yaml=_shown_yaml(scenario),
             looks=LOOKS,
             curves=CURVES,
             loads=[*LOADS, NOT_RATED],
@@ -161,8 +202,8 @@ def _names(results: Mapping[str, Result]) -> str:
     return ",".join(mechanism_names) + (f" --policies {','.join(policy_names)}" if any(policy_names) else "")
 
 
-def _shown_yaml(result: Result) -> str:
-    raw = _shortened(result.scenario.model_dump(mode="json", exclude_none=True))
+def _shown_yaml(scenario: Scenario) -> str:
+    raw = _shortened(scenario.model_dump(mode="json", exclude_none=True))
     return yaml.safe_dump(raw, sort_keys=False, allow_unicode=True)
 
 

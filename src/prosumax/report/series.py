@@ -20,9 +20,10 @@ _NOISE_KWH = 1e-6  # single precision leaves crumbs where two equal numbers are 
 def powers(result: Result) -> dict[str, Values]:
     """Mean power in every step, kW, [step, 1 + home]: first all homes together, then each home.
 
-    `use + battery = sun + bought + sent + shared` for a home: `battery` is positive when it charges, `sent` is
-    negative, `shared` is positive when taken from neighbours. For all homes together `shared` is what changes
-    hands, and stays out of that sum. What never happens is left out, save `use` and `bought`.
+    `use + battery = sun + bought + sent + shared` for a home: `battery` is positive when it charges and negative when
+    it or a car gives back (charging of cars is part of `use`), `sent` is negative, `shared` is positive when taken from
+    neighbours. For all homes together `shared` is what changes hands, and stays out of that sum. What never happens is
+    left out, save `use` and `bought`.
     """
     flows, local = result.trajectory.record.flows, result.trajectory.record.local
     per_home = {
@@ -30,7 +31,7 @@ def powers(result: Result) -> dict[str, Values]:
         "sent": local.sold_kwh - flows.export_kwh,
         "shared": local.bought_kwh - local.sold_kwh,
         "sun": flows.solar_kwh,
-        "battery": flows.charge_kwh - flows.discharge_kwh,
+        "battery": flows.charge_kwh - flows.given_kwh,
         "use": flows.load_kwh,
     }
     totals = {"shared": local.bought_kwh.sum(1)}
@@ -110,7 +111,7 @@ def balance(result: Result) -> Balance:
     """The balance of every step and home, [step, home]."""
     flows, local = result.trajectory.record.flows, result.trajectory.record.local
     sun = np.minimum(flows.solar_kwh, flows.load_kwh)
-    battery = np.minimum(flows.discharge_kwh, flows.load_kwh - sun)
+    battery = np.minimum(flows.given_kwh, flows.load_kwh - sun)
     metered = flows.load_kwh - sun - battery
     imported = flows.import_kwh
     share = np.divide(local.bought_kwh, imported, out=np.zeros_like(imported), where=imported > 0).clip(0, 1)

@@ -7,6 +7,8 @@ from prosumax.experiments import Result
 from prosumax.report import words
 from prosumax.report.figure import Table
 
+_MOST_HOMES = 10  # with a column of their own in the table of uses
+
 RECEIVERS = {
     "supplier": "supplier",
     "network_operator": "network operator",
@@ -138,6 +140,23 @@ def bill_table(result: Result) -> Table:
     head = ["Home", *(COMPONENTS[name][0] for name in used), "Bill"]
     spans = [("", 1), *(group for group in groups if group[1]), ("", 1)]
     return Table(f"Each home's bill, {currency}", head, rows, foot, spans)
+
+
+def uses_table(result: Result) -> Table | None:
+    """Where the electricity went, appliance by appliance; None when no home's load tells."""
+    uses = result.uses_kwh.dropna(how="all")
+    if not len(uses.columns):
+        return None
+    single = uses if len(uses) <= _MOST_HOMES else uses.iloc[:0]
+    total = float(uses.to_numpy().sum())
+
+    def row(name: str, per_home: list[float], amount: float) -> list[str]:
+        share = words.percent(amount / total) if total else words.percent(None)
+        return [name, words.number(amount), share, *map(words.number, per_home)]
+
+    rows = [row(str(name).capitalize(), list(single[name]), float(uses[name].sum())) for name in uses.columns]
+    foot = row("All", list(single.sum(axis=1)), total)
+    return Table("Energy by use, kWh", ["Use", "All homes", "Share", *map(str, single.index)], rows, foot)
 
 
 def receivers_table(result: Result) -> Table:

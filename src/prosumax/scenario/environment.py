@@ -14,6 +14,8 @@ class Environment(Model):
     """Whether an agent steers its battery, or names price, quantity, side and partner of its order."""
     levels: Annotated[int, Field(ge=2, le=1001)] | None = None
     """Style dispatch with so many powers to choose from instead of a continuous one; an odd number has a true zero."""
+    reach: Annotated[float, Field(ge=1, le=10)] = 1.0
+    """The outermost level, as a share of the battery's power; more than 1 asks for what it cannot do."""
     episode_steps: Annotated[int, Field(ge=1)] = 24
     starts: Literal["first", "days", "any"] = "days"
     """Where episodes begin: at the first step, at a random day's first step, or anywhere."""

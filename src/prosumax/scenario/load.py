@@ -102,12 +102,12 @@ def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
 
 
 def _anchor_files(node: Any, folder: Path) -> None:
-    """Make `file:` entries and data set folders absolute: they are meant relative to the file that names them."""
+    """Make paths (`file:`, `signatures:`, data set folders) absolute: they are relative to the file that names them."""
     if isinstance(node, dict):
         for key, value in node.items():
-            if key in {"file", "dataset"} and isinstance(value, str) and (folder / value).exists():
+            if key in {"file", "dataset", "signatures"} and isinstance(value, str) and (folder / value).exists():
                 node[key] = str(folder / value)
-            elif key == "file" and isinstance(value, str):
+            elif key in {"file", "signatures"} and isinstance(value, str):
                 node[key] = str(folder / Path(value).expanduser())
             else:
                 _anchor_files(value, folder)

@@ -7,10 +7,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Discriminator, Field, field_validator, model_validator
 
 from prosumax.scenario._model import Fraction, Model, NonNegative, PositiveFraction
+from prosumax.scenario.devices import Ageing, Appliance, Car, HeatPump
 from prosumax.scenario.environment import Environment
 from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar, MahtmWorld
+from prosumax.scenario.generators import (
+    Antgen,
+    Schedule,
+    SimBench,
+    SimBenchSolar,
+    SyntheticLoad,
+    SyntheticSky,
+    SyntheticSolar,
+    Weather,
+)
 from prosumax.scenario.marlem import MarlemLoad, MarlemSolar
 from prosumax.scenario.network import Network
+from prosumax.scenario.population import Members
 from prosumax.scenario.sources import CityLearn, Table, Values
 from prosumax.scenario.tariff import Tariff, TimeOfUse
 
@@ -59,27 +71,9 @@ class Location(Model):
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
 
 
-class SyntheticLoad(Model):
-    """A generated household, see `prosumax.profiles.synthetic_load_kwh`."""
-
-    source: Literal["synthetic"]
-    lifestyle: Literal["couple", "family", "family_with_teenagers", "students", "home_business", "retired"]
-    annual_kwh: Annotated[float, Field(gt=0, le=200_000)] | None = None
-    """Scales the year; without it the lifestyle's mean, spread between homes."""
-
-
 class _Roof(Model):
     peak_kw: Annotated[float, Field(gt=0)]
     """Installed power at standard test conditions, kWp."""
-
-
-class SyntheticSolar(_Roof):
-    """A roof under the scenario's sky, computed with pvlib."""
-
-    source: Literal["synthetic"]
-    tilt_deg: Annotated[float, Field(ge=0, le=90)] = 35.0
-    azimuth_deg: Annotated[float, Field(ge=0, le=360)] = 180.0
-    """Compass direction the roof faces; 180 is south."""
 
 
 class CityLearnSolar(CityLearn, _Roof):
@@ -123,9 +117,13 @@ class Battery(Model):
     """Fraction of the stored energy lost in 30 days."""
     fade: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """CityLearn's capacity loss coefficient: capacity lost per full cycle, fraction."""
+    ageing: Ageing | None = None
+    """Wear by cycles and time, instead of `fade`."""
 
     @model_validator(mode="after")
     def _window(self) -> "Battery":
+        if self.fade and self.ageing is not None:
+            raise ValueError("`fade` and `ageing` both take capacity away; give one of them")
         if self.soc_min >= self.soc_max:
             raise ValueError(f"soc_min ({self.soc_min}) must be below soc_max ({self.soc_max})")
         if self.initial_soc is not None and not self.soc_min <= self.initial_soc <= self.soc_max:
@@ -137,12 +135,22 @@ class Home(Model):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    load: Annotated[SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad, Discriminator("source")]
+    load: Annotated[
+        SyntheticLoad | MarlemLoad | Table | CityLearn | Values | MahtmLoad | Antgen | SimBench | Schedule,
+        Discriminator("source"),
+    ]
     solar: (
-        Annotated[SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values | MahtmSolar, Discriminator("source")]
+        Annotated[
+            SyntheticSolar | MarlemSolar | Table | CityLearnSolar | Values | MahtmSolar | SimBenchSolar,
+            Discriminator("source"),
+        ]
         | None
     ) = None
     battery: Battery | None = None
+    car: Car | None = None
+    heat_pump: HeatPump | None = None
+    appliances: Annotated[list[Appliance], Field(max_length=8)] = []
+    """Those that can wait; their energy comes on top of the load."""
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
     net_metering_kw: Annotated[float, Field(gt=0)] | None = None
@@ -206,6 +214,8 @@ class Scenario(Model):
     period: Period
     location: Location | None = None
     """Needed for synthetic solar."""
+    weather: Weather = SyntheticSky()
+    """Over synthetic roofs."""
     homes: Annotated[list[Home], Field(min_length=1)]
     tariff: Tariff
     market: Market = Market()
@@ -218,6 +228,8 @@ class Scenario(Model):
     environment: Environment = Environment()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
+    population: list[Members] = []
+    """Who learns when the community is trained; homes that no entry names follow their policy."""
 
     @field_validator("homes")
     @classmethod
@@ -237,6 +249,17 @@ class Scenario(Model):
                 raise ValueError(f"market.{field} must name every home once; {odd!r} is missing or unknown")
             if named is not None and len(named) != len(homes):
                 raise ValueError(f"market.{field} names a home twice")
+        return self
+
+    @model_validator(mode="after")
+    def _population_names_homes(self) -> "Scenario":
+        named = [name for part in self.population if part.homes != "others" for name in part.homes]
+        unknown = sorted(set(named) - {home.name for home in self.homes})
+        if unknown:
+            raise ValueError(f"population names {unknown[0]!r}, and there is no such home")
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice or sum(part.homes == "others" for part in self.population) > 1:
+            raise ValueError(f"population names {twice[0]!r} twice" if twice else "population says `others` twice")
         return self
 
     @model_validator(mode="after")
@@ -276,4 +299,6 @@ class Scenario(Model):
     def _roofs_have_a_place(self) -> "Scenario":
         if self.location is None and any(isinstance(home.solar, SyntheticSolar) for home in self.homes):
             raise ValueError("synthetic solar needs a `location` with latitude_deg and longitude_deg")
+        if self.location is None and any(home.heat_pump is not None for home in self.homes):
+            raise ValueError("heat pumps need a `location` with latitude_deg and longitude_deg, for the weather")
         return self

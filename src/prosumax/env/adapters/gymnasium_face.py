@@ -18,9 +18,10 @@ class JointEnv(gymnasium.Env):
     """One agent for all homes: centralised training and centralised execution.
 
     The observation is all homes' side by side, float32 [home * feature]. The action is a Box [home * numbers] of
-    bids or powers, or MultiDiscrete [home] of levels. The reward is the sum or the mean of the homes'. An episode is
-    truncated when its time is up, never terminated. The info has `reward_terms` {name: [home]}, `limited_kwh` [home],
-    `kpis` {name: number}, and under `levels` an `action_mask` [home, level].
+    bids or powers, or MultiDiscrete [home * slot] of levels. The reward is the sum or the mean of the homes'. An
+    episode is truncated when its time is up, never terminated. The info has `reward_terms` {name: [home]},
+    `limited_kwh` [home], `kpis` {name: number}, and under `levels` an `action_mask` [home, level], or
+    [home, slot, level] where there is more than the battery.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}
@@ -139,7 +140,8 @@ class JointVectorEnv(VectorEnv):
 def _split(env: CommunityEnv, action: Any, copies: int) -> np.ndarray:
     """A joint action as each home's."""
     if env.config.levels is not None:
-        return np.asarray(action, np.int32).reshape(copies, env.num_agents)
+        slots = len(env.config.slots)
+        return np.asarray(action, np.int32).reshape(copies, env.num_agents, *([slots] if slots > 1 else []))
     return np.asarray(action, np.float32).reshape(copies, env.num_agents, env.action_size)
 
 

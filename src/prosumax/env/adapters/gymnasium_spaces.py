@@ -14,9 +14,10 @@ def observation_box(env: CommunityEnv, homes: int = 1) -> spaces.Box:
 
 
 def home_action(env: CommunityEnv) -> spaces.Space:
-    """What one home does: one of `levels`, or a Box of 1 (power) or 4 numbers (bid)."""
+    """What one home does: one of `levels` for each slot, or a Box of powers [slot] or of a bid [4]."""
     if env.config.levels is not None:
-        return spaces.Discrete(env.config.levels)
+        slots = len(env.config.slots)
+        return spaces.Discrete(env.config.levels) if slots == 1 else spaces.MultiDiscrete([env.config.levels] * slots)
     low, high = action_bounds(env)
     return spaces.Box(low, high, (env.action_size,), np.float32)
 
@@ -33,8 +34,8 @@ def bid_parts(env: CommunityEnv) -> spaces.Dict:
 
 
 def joint_action(env: CommunityEnv) -> spaces.Space:
-    """What all homes do: MultiDiscrete [home] for levels, or one Box [home * numbers]."""
+    """What all homes do: MultiDiscrete [home * slot] for levels, or one Box [home * numbers]."""
     if env.config.levels is not None:
-        return spaces.MultiDiscrete([env.config.levels] * env.num_agents)
+        return spaces.MultiDiscrete([env.config.levels] * (env.num_agents * len(env.config.slots)))
     low, high = action_bounds(env)
     return spaces.Box(low, high, (env.num_agents * env.action_size,), np.float32)

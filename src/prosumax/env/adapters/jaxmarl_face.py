@@ -24,8 +24,8 @@ class JaxMarlState(State):
 class JaxMarlEnv(MultiAgentEnv):
     """Every home is an agent, known by its name.
 
-    Actions are a Box [4] for a bid, a Box [1] for a power, or Discrete for a level. `step` takes the same keys to the
-    same trajectory as `prosumax.env.auto_reset`.
+    Actions are a Box [4] for a bid, a Box [slot] for powers, or (Multi)Discrete for levels. `step` takes the same keys
+    to the same trajectory as `prosumax.env.auto_reset`.
 
     JaxMARL knows no truncation: `dones` are true when an episode's time is up, although its value goes on. For
     learners that tell the two apart, `infos["truncated"]` [home] does; `final_obs=True` adds `infos["final_obs"]`
@@ -78,7 +78,7 @@ class JaxMarlEnv(MultiAgentEnv):
 
     @partial(jax.jit, static_argnums=(0,))
     def get_avail_actions(self, state: JaxMarlState) -> dict[str, Any]:
-        """Of every home: levels that count [level], whether it has a battery to steer [1], or all true for a bid [4].
+        """Of every home: levels that count [(slot,) level], devices there are [slot], or all true for a bid [4].
 
         Which sides and partners of a bid make sense is in `CommunityEnv.action_mask(state.core)`.
         """
@@ -88,7 +88,8 @@ class JaxMarlEnv(MultiAgentEnv):
 
     def _action(self) -> spaces.Space:
         if self.env.config.levels is not None:
-            return spaces.Discrete(self.env.config.levels)
+            slots, levels = len(self.env.config.slots), self.env.config.levels
+            return spaces.Discrete(levels) if slots == 1 else spaces.MultiDiscrete([levels] * slots)
         return spaces.Box(*action_bounds(self.env), (self.env.action_size,))
 
     def _by_name(self, rows: Any) -> dict[str, Any]:

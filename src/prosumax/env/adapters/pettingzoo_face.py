@@ -18,8 +18,8 @@ from prosumax.errors import InputError
 class HomesParallelEnv(ParallelEnv):
     """Every home is an agent; all act in each step, and all are truncated together when the episode's time is up.
 
-    Observations are float32 [feature]; actions are float32 [4] for a bid (or a dictionary, with `parts`), [1] for a
-    power, or a whole number for a level. Infos have the home's `reward_terms` and `limited_kwh`, the market's
+    Observations are float32 [feature]; actions are float32 [4] for a bid (or a dictionary, with `parts`), [slot] for
+    powers, or whole numbers for levels. Infos have the home's `reward_terms` and `limited_kwh`, the market's
     `kpis` (the same for all), and, where there is a choice of discrete parts, an `action_mask` as `Space.sample` of
     Gymnasium takes it.
     """
@@ -110,4 +110,5 @@ class HomesParallelEnv(ParallelEnv):
                 side, partner = mask.side[0, home].astype(np.int8), mask.partner[0, home].astype(np.int8)
                 info["action_mask"] = {"price": None, "quantity": None, "side": side, "partner": partner}
             else:
-                info["action_mask"] = mask[0, home].astype(np.int8)
+                own = mask[0, home].astype(np.int8)
+                info["action_mask"] = own if own.ndim == 1 else tuple(own)  # one for each slot of a MultiDiscrete

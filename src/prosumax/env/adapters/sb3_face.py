@@ -38,10 +38,9 @@ class HomesVecEnv(VecEnv):
         """Take the rows' actions [row, ..]; `step_wait` does the step."""
         env = self._host.env
         shape = (self._host.copies, env.num_agents)
-        whole = env.config.levels is not None
-        self._waiting = np.asarray(actions, np.int32 if whole else np.float32).reshape(
-            shape if whole else (*shape, env.action_size)
-        )
+        whole, slots = env.config.levels is not None, len(env.config.slots)
+        numbers = ([slots] if slots > 1 else []) if whole else [env.action_size]
+        self._waiting = np.asarray(actions, np.int32 if whole else np.float32).reshape(*shape, *numbers)
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Observations [row, feature], rewards and dones [row], and infos; a new episode begins where one is over."""

@@ -11,6 +11,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("progress", "soc", "unmet", "reputation", "reputations", "mean_reputation"), (0.0, 1.0)),
     **dict.fromkeys(("imbalance", "congestion", "self_consumption", "flexibility"), (0.0, 1.0)),
     **dict.fromkeys(("coordination", "convergence"), (0.0, 1.0)),
+    **dict.fromkeys(("car_soc", "car_plugged", "car_hours_left", "car_missing", "appliances"), (0.0, 1.0)),
 }
 """Lowest and highest value of the observation terms that have them; the rest, and terms of one's own, have none.
 
@@ -23,7 +24,8 @@ def observation_bounds(env: CommunityEnv) -> tuple[np.ndarray, np.ndarray]:
     low, high = [], []
     for term in env.config.observations:
         lowest, highest = BOUNDS.get(term, (-np.inf, np.inf))
-        width = len(columns_of([term], env.num_agents, env.config.forecast_steps))
+        machines = sum(slot.startswith("appliance") for slot in env.config.slots)
+        width = len(columns_of([term], env.num_agents, env.config.forecast_steps, machines))
         low += [lowest] * width
         high += [highest] * width
     return np.asarray(low, np.float32), np.asarray(high, np.float32)

@@ -1,0 +1,306 @@
+"""Policy gradients: REINFORCE, advantage actor-critic and PPO are settings of one thing.
+
+They differ in what an action is said to have been worth, in the loss, and in how often a batch is used:
+
+| | worth | loss | uses of a batch |
+|---|---|---|---|
+| `pg` (Williams 1992) | rewards to go | log-probability times worth | one |
+| `a2c` (Mnih et al. 2016) | the same less a value, or generalised advantage | the same | one |
+| `ppo` (Schulman et al. 2017) | generalised advantage | clipped ratio times worth | epochs x minibatches |
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from prosumax.learning import distributions, optimiser, returns
+from prosumax.learning.algorithms import Algorithm, algorithms
+from prosumax.learning.networks import Network, network
+from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
+from prosumax.learning.spaces import Mask
+from prosumax.learning.types import Batch, Decision, Memory, Spec
+
+
+class Hyper(NamedTuple):
+    """Hyper-parameters; numbers that may be traced.
+
+    Attributes:
+        learning_rate, critic_learning_rate: of both networks.
+        discount: of rewards, per step.
+        lam: of generalised advantage estimation; 1 counts the whole rest of the episode.
+        clip: of the ratio in PPO.
+        entropy: weight of the bonus on entropy.
+        most: longest gradient of the actor, and of the critic.
+    """
+
+    learning_rate: float | Array = 3e-4
+    critic_learning_rate: float | Array = 1e-3
+    discount: float | Array = 0.99
+    lam: float | Array = 0.95
+    clip: float | Array = 0.2
+    entropy: float | Array = 0.01
+    most: float | Array = 0.5
+
+
+class State(NamedTuple):
+    """Of one group.
+
+    Attributes:
+        actor, critic: networks; the critic is None without one.
+        actor_optimiser, critic_optimiser: of them.
+        scale: of the targets that the critic learns.
+    """
+
+    actor: Network
+    critic: Network | None
+    actor_optimiser: Any
+    critic_optimiser: Any
+    scale: Scale
+
+
+@dataclass(frozen=True)
+class PolicyGradient:
+    """A learner; see the module.
+
+    Attributes:
+        spec: sizes.
+        worth: `to_go` rewards without a value after a time limit, or `gae`.
+        loss: `gradient` or `clipped`.
+        critic: whether a value is taken off; without one worth must be `to_go`.
+        epochs, minibatches: how often a batch is used, and in how many parts each time.
+        hidden: sizes of the layers.
+        activation: between them.
+        recurrent: whether actor and critic remember (a gated recurrent unit).
+        standardise: whether advantages have mean 0 and deviation 1 in every minibatch.
+        scale_values: whether the critic learns targets with mean 0 and deviation 1.
+    """
+
+    spec: Spec
+    worth: Literal["to_go", "gae"] = "gae"
+    loss: Literal["gradient", "clipped"] = "clipped"
+    critic: bool = True
+    epochs: int = 4
+    minibatches: int = 4
+    hidden: tuple[int, ...] = (64, 64)
+    activation: Literal["tanh", "relu"] = "tanh"
+    recurrent: bool = False
+    standardise: bool = True
+    scale_values: bool = True
+
+    @property
+    def memory_size(self) -> int:
+        """Width of the actor's memory."""
+        return self.hidden[-1] if self.recurrent else 0
+
+    def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
+        """Fresh networks."""
+        actor_key, critic_key = jax.random.split(key)
+        outputs = distributions.outputs(self.spec.space)
+        kind: dict[str, Any] = {"activation": self.activation, "recurrent": self.recurrent}
+        actor = network(actor_key, self.spec.obs, outputs, self.hidden, last=0.01, **kind)
+        critic = network(critic_key, critic_inputs(self.spec), 1, self.hidden, last=1.0, **kind)
+        kept = critic if self.critic else None
+        return State(actor, kept, optimiser.begin(actor), optimiser.begin(kept), begin())
+
+    def act(
+        self,
+        state: State,
+        obs: Float[Array, "env member feature"],
+        mask: Mask,
+        memory: Memory,
+        hp: Hyper,
+        key: PRNGKeyArray,
+        explore: bool,
+    ) -> Decision:
+        """Draw from the policy, or take what is likeliest."""
+        out, memory = state.actor(obs, memory)
+        policy = distributions.policy(out, mask, self.spec.space)
+        action = distributions.sample(policy, key) if explore else distributions.mode(policy)
+        return Decision(action, {"log_prob": distributions.log_prob(policy, action)}, memory)
+
+    def slim(self, state: State) -> State:
+        """The actor alone."""
+        return state._replace(critic=None, actor_optimiser=None, critic_optimiser=None, scale=None)  # type: ignore[arg-type]
+
+    def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
+        """Epochs of minibatches over one batch."""
+        state, estimate = self.estimate(state, batch, hp)
+        data = (batch, estimate)
+        if not self.recurrent:  # nothing ties one step to the next, so all may be shuffled
+            data = _one_moment(data)
+        many = batch_size(data)
+        parts = min(self.minibatches, many)
+
+        def epoch(state: State, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
+            if parts == 1:
+                return self.descend(state, *data, hp)
+            # What does not divide evenly is left out of this epoch, and drawn anew in the next.
+            order = jax.random.permutation(key, many)[: many // parts * parts].reshape(parts, -1)
+            return jax.lax.scan(lambda state, at: self.descend(state, *_taken(data, at), hp), state, order)
+
+        state, figures = jax.lax.scan(epoch, state, jax.random.split(key, self.epochs))
+        return state, jax.tree.map(jnp.mean, figures)
+
+    def estimate(self, state: State, batch: Batch, hp: Hyper) -> tuple[State, returns.Estimate]:
+        """What every action was worth, with the critic as it is; and the scale of its targets brought up to date."""
+        done, dead = batch.done[..., None], batch.terminated
+        if state.critic is None:
+            worth = returns.to_go(batch.reward, done, hp.discount)
+            return state, returns.Estimate(worth, worth)
+        value, next_value = self.values(state, batch)
+        if self.worth == "to_go":
+            worth = returns.to_go(batch.reward, done, hp.discount)
+            found = returns.Estimate(worth - value, worth)
+        else:
+            found = returns.gae(batch.reward, value, next_value, dead, done, hp.discount, hp.lam)
+        if self.scale_values:
+            state = state._replace(scale=see(state.scale, found.target, batch.weight))
+        return state, found
+
+    def values(self, state: State, batch: Batch) -> tuple[Array, Array]:
+        """Values before and after every step [time, env, member]."""
+        assert state.critic is not None
+        seen = critic_input(self.spec, batch.obs, batch.everyone, batch.home)
+        later = critic_input(self.spec, batch.next_obs, batch.next_everyone, batch.home)
+        begins = jnp.broadcast_to(batch.begins[..., None], seen.shape[:-1])
+        out, memories = state.critic.over_time(seen, begins, self._blank(seen))
+        after, _ = state.critic(later, memories)
+        return unscaled(state.scale, out[..., 0]), unscaled(state.scale, after[..., 0])
+
+    def descend(
+        self, state: State, batch: Batch, estimate: returns.Estimate, hp: Hyper
+    ) -> tuple[State, dict[str, Array]]:
+        """One step of both optimisers."""
+        gradient, figures = jax.grad(self.actor_loss, has_aux=True)(state.actor, batch, estimate.advantage, hp)
+        actor, actor_optimiser = optimiser.descend(
+            state.actor, gradient, state.actor_optimiser, hp.learning_rate, hp.most
+        )
+        state = state._replace(actor=actor, actor_optimiser=actor_optimiser)
+        if state.critic is None:
+            return state, figures
+        loss, gradient = jax.value_and_grad(self.critic_loss)(state.critic, state.scale, batch, estimate.target)
+        critic, critic_optimiser = optimiser.descend(
+            state.critic, gradient, state.critic_optimiser, hp.critic_learning_rate, hp.most
+        )
+        return state._replace(critic=critic, critic_optimiser=critic_optimiser), figures | {"value_loss": loss}
+
+    def actor_loss(
+        self, actor: Network, batch: Batch, advantage: Float[Array, "time env member"], hp: Hyper
+    ) -> tuple[Float[Array, ""], dict[str, Array]]:
+        """The negative of what the policy should gain, less the bonus on entropy."""
+        begins = jnp.broadcast_to(batch.begins[..., None], batch.reward.shape)
+        out, _ = actor.over_time(batch.obs, begins, batch.memory)
+        policy = distributions.policy(out, batch.mask, self.spec.space)
+        log_prob, entropy = distributions.log_prob(policy, batch.action), distributions.entropy(policy)
+        if self.standardise:
+            advantage = standardised(advantage, batch.weight)
+        ratio = jnp.exp(log_prob - batch.notes["log_prob"])
+        if self.loss == "clipped":
+            cut = jnp.clip(ratio, 1.0 - hp.clip, 1.0 + hp.clip)
+            gain = jnp.minimum(ratio * advantage, cut * advantage)
+        else:
+            gain = log_prob * advantage
+        bonus = mean(entropy, batch.weight)
+        shown = {
+            "entropy": bonus,
+            "ratio_off": mean(jnp.abs(ratio - 1.0), batch.weight),
+        }
+        return -mean(gain, batch.weight) - hp.entropy * bonus, shown
+
+    def critic_loss(
+        self, critic: Network, scale: Scale, batch: Batch, target: Float[Array, "time env member"]
+    ) -> Float[Array, ""]:
+        """Half the mean squared error, in the scale of the targets."""
+        seen = critic_input(self.spec, batch.obs, batch.everyone, batch.home)
+        begins = jnp.broadcast_to(batch.begins[..., None], seen.shape[:-1])
+        out, _ = critic.over_time(seen, begins, self._blank(seen))
+        return 0.5 * mean((out[..., 0] - scaled(scale, target)) ** 2, batch.weight)
+
+    def _blank(self, seen: Array) -> Memory:
+        """The critic's memory before a batch; it knows nothing of an episode's earlier batches."""
+        return jnp.zeros((*seen.shape[1:-1], self.memory_size))
+
+
+def critic_inputs(spec: Spec) -> int:
+    """Width of what a critic sees."""
+    return spec.obs + (spec.everyone + spec.homes if spec.everyone else 0)
+
+
+def critic_input(
+    spec: Spec, obs: Float[Array, "time env member feature"], everyone: Float[Array, "time env wide"], home: Array
+) -> Float[Array, "time env member input"]:
+    """What a critic sees: the agent's own observation, and for a central one all homes' and which of them it is."""
+    if not spec.everyone:
+        return obs
+    shape = (*obs.shape[:-1], spec.everyone)
+    who = jnp.broadcast_to(jax.nn.one_hot(home, spec.homes), (*obs.shape[:-1], spec.homes))
+    return jnp.concatenate([obs, jnp.broadcast_to(everyone[..., None, :], shape), who], axis=-1)
+
+
+def mean(values: Float[Array, "*batch"], weight: Float[Array, "*batch"]) -> Float[Array, ""]:
+    """Weighted mean; 0 where nothing has weight."""
+    return (values * weight).sum() / jnp.maximum(weight.sum(), 1e-8)
+
+
+def standardised(values: Float[Array, "*batch"], weight: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """With weighted mean 0 and deviation 1."""
+    centred = values - mean(values, weight)
+    return centred / jnp.sqrt(mean(centred**2, weight) + 1e-8)
+
+
+def batch_size(data: tuple[Batch, returns.Estimate]) -> int:
+    """Independent rows of a batch: environments, or moments of environments."""
+    return int(data[0].obs.shape[1])
+
+
+_AXES = Batch(1, 1, 1, 1, 1, 1, 1, 1, 1, 0, None, 1, 1, 1, 1, 1)  # type: ignore[arg-type]
+"""Axis of the environments in each part of a batch; `home` has none."""
+
+
+def _map(data: tuple[Batch, returns.Estimate], change: Any) -> tuple[Batch, returns.Estimate]:
+    batch, estimate = data
+    parts: dict[str, Any] = {
+        name: part if axis is None else jax.tree.map(lambda leaf, axis=axis: change(leaf, axis), part)
+        for name, part, axis in zip(Batch._fields, batch, _AXES, strict=True)
+    }
+    return Batch(**parts), jax.tree.map(lambda leaf: change(leaf, 1), estimate)
+
+
+def _one_moment(data: tuple[Batch, returns.Estimate]) -> tuple[Batch, returns.Estimate]:
+    """Time and environments as one axis, behind a time axis of length 1."""
+    batch = data[0]
+    steps = batch.obs.shape[0]
+
+    def change(leaf: Array, axis: int) -> Array:
+        if axis == 0:  # memory, of width 0
+            return jnp.zeros((steps * leaf.shape[0], *leaf.shape[1:]), leaf.dtype)
+        return leaf.reshape(1, leaf.shape[0] * leaf.shape[1], *leaf.shape[2:])
+
+    return _map(data, change)
+
+
+def _taken(data: tuple[Batch, returns.Estimate], at: Array) -> tuple[Batch, returns.Estimate]:
+    """Some environments of a batch."""
+    return _map(data, lambda leaf, axis: jnp.take(leaf, at, axis=axis))
+
+
+algorithms.register("ppo", "Proximal policy optimisation: clipped ratios, several epochs over each batch.")(
+    Algorithm(PolicyGradient, Hyper())
+)
+algorithms.register("a2c", "Advantage actor-critic: one step per batch, generalised advantages.")(
+    Algorithm(
+        PolicyGradient,
+        Hyper(learning_rate=2e-3, critic_learning_rate=2e-3),
+        {"loss": "gradient", "epochs": 1, "minibatches": 1},
+    )
+)
+algorithms.register("pg", "REINFORCE: rewards to go, no critic.")(
+    Algorithm(
+        PolicyGradient,
+        Hyper(learning_rate=2e-3, discount=1.0),
+        {"worth": "to_go", "loss": "gradient", "critic": False, "epochs": 1, "minibatches": 1},
+    )
+)

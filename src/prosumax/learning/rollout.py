@@ -1,0 +1,266 @@
+"""Play: many copies of a community step by step, each team acting for its homes; what learners then learn from."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from prosumax.learning.spaces import Action, Mask, mask_of, to_env
+from prosumax.learning.teams import Team
+from prosumax.learning.types import Batch, Decision
+
+World = Any
+"""An environment's state."""
+
+
+class Script(Protocol):
+    """Homes that follow a rule: they may look at the whole state, as rules do, and learn nothing."""
+
+    @property
+    def homes(self) -> tuple[int, ...]:
+        """Their numbers in the community."""
+
+    def begin(self, params: Any, key: PRNGKeyArray) -> Any:
+        """Memory at the start of an episode of one community."""
+
+    def act(self, params: Any, state: World, memory: Any, key: PRNGKeyArray) -> tuple[Action, Any]:
+        """What the rule's homes do in one community, squashed; and what `after` is to be told."""
+
+    def after(self, params: Any, state: World, memory: Any, sent: Any, step: Any) -> Any:
+        """Memory after the step."""
+
+
+class Carry(NamedTuple):
+    """Between two steps, and between two rollouts.
+
+    Attributes:
+        world: states of the environments [env].
+        obs: what homes see [env, home, feature].
+        memories: of every team [group, env, member, memory].
+        scripts: memory of every script [env].
+        over: whether the episode is over, so that a new one begins [env].
+    """
+
+    world: World
+    obs: Float[Array, "env home feature"]
+    memories: tuple[Array, ...]
+    scripts: tuple[Any, ...]
+    over: Bool[Array, " env"]
+
+
+class Steps(NamedTuple):
+    """What happened, [time, env, ..] or for a team's parts [time, group, env, member, ..].
+
+    Attributes:
+        obs, next_obs: what homes saw before and after.
+        mask, next_mask: what made sense.
+        decisions: of every team.
+        joint: what homes did, squashed.
+        reward, terminated: of each home.
+        begins, done: whether an episode began before or ended after the step.
+        watched: what `watch` took from the environment's step.
+    """
+
+    obs: Array
+    next_obs: Array
+    mask: Mask
+    next_mask: Mask
+    decisions: tuple[Decision, ...]
+    joint: Action
+    reward: Array
+    terminated: Array
+    begins: Array
+    done: Array
+    watched: Any
+
+
+Watch = Callable[[Any], Any]
+"""From what an environment's step returned to figures worth keeping."""
+
+
+class Game(NamedTuple):
+    """A community and who plays for which homes.
+
+    Attributes:
+        env: the environment: `CommunityEnv` or anything with its `reset`, `step`, `action_mask` and `config`.
+        teams: who learns.
+        scripts: who follows rules.
+        order: where each home's action is among those of all teams and scripts.
+    """
+
+    env: Any
+    teams: tuple[Team, ...]
+    scripts: tuple[Script, ...]
+    order: np.ndarray
+
+
+def game(env: Any, teams: Sequence[Team], scripts: Sequence[Script] = ()) -> Game:
+    """Put teams and scripts around an environment; every home must be in exactly one of them."""
+    homes = [home for team in teams for home in team.homes] + [home for script in scripts for home in script.homes]
+    if sorted(homes) != list(range(env.num_agents)):
+        raise ValueError(f"teams and scripts play for homes {sorted(homes)} of {env.num_agents}")
+    return Game(env, tuple(teams), tuple(scripts), np.argsort(np.array(homes)))
+
+
+def start(game: Game, params: Any, key: PRNGKeyArray, environments: int) -> Carry:
+    """Before the first step: all episodes are over, so that the first rollout begins new ones."""
+    obs, world = jax.vmap(game.env.reset, in_axes=(0, None))(jax.random.split(key, environments), params)
+    memories = tuple(
+        jnp.zeros((*team.agents.shape[:1], environments, team.agents.shape[1], team.learner.memory_size))
+        for team in game.teams
+    )
+    scripts = tuple(
+        jax.vmap(script.begin, in_axes=(None, 0))(params, jax.random.split(key, environments))
+        for script in game.scripts
+    )
+    return Carry(world, obs, memories, scripts, jnp.ones(environments, bool))
+
+
+def rollout(
+    game: Game,
+    states: Sequence[Any],
+    hps: Sequence[Any],
+    carry: Carry,
+    params: Any,
+    key: PRNGKeyArray,
+    steps: int,
+    *,
+    explore: bool = True,
+    watch: Watch = lambda step: (),
+) -> tuple[Carry, Steps]:
+    """Play on for some steps.
+
+    All copies are at the same step of their episodes, which all have the same length, so episodes begin at known
+    places: no reset is computed in the steps between.
+
+    Arguments:
+        game: who plays.
+        states, hps: of every team's learner, with a leading axis for groups in the states.
+        carry: from `start` or the rollout before.
+        params: of the environment, the same for all copies.
+        key: of everything that is drawn.
+        steps: whole episodes, or a part of one that divides it.
+        explore: whether learners try things.
+        watch: what else to keep of every step.
+    """
+    length = game.env.config.steps
+    piece = min(steps, length)
+    if steps % piece or length % piece:
+        raise ValueError(f"{steps} steps are neither whole episodes of {length} nor an even part of one")
+    reset = jax.vmap(game.env.reset, in_axes=(0, None))
+    count = carry.over.shape[0]
+
+    def stretch(carry: Carry, key: PRNGKeyArray) -> tuple[Carry, Steps]:
+        reset_key, script_key, key = jax.random.split(key, 3)
+        obs, world = reset(jax.random.split(reset_key, count), params)
+        scripts = tuple(
+            jax.vmap(script.begin, in_axes=(None, 0))(params, jax.random.split(script_key, count))
+            for script in game.scripts
+        )
+        world, obs, scripts = _where(carry.over, (world, obs, scripts), (carry.world, carry.obs, carry.scripts))
+        memories = tuple(jnp.where(carry.over[:, None, None], 0.0, memory) for memory in carry.memories)
+        ready = carry._replace(world=world, obs=obs, scripts=scripts, memories=memories)
+        return jax.lax.scan(lambda carry, key: _advance(game, states, hps, carry, params, key, explore, watch), ready,
+                            jax.random.split(key, piece))  # fmt: skip
+
+    carry, found = jax.lax.scan(stretch, carry, jax.random.split(key, steps // piece))
+    return carry, jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), found)
+
+
+def _advance(
+    game: Game,
+    states: Sequence[Any],
+    hps: Sequence[Any],
+    carry: Carry,
+    params: Any,
+    key: PRNGKeyArray,
+    explore: bool,
+    watch: Watch,
+) -> tuple[Carry, Steps]:
+    env, count = game.env, carry.over.shape[0]
+    step_key, script_key, key = jax.random.split(key, 3)
+    masks = jax.vmap(lambda world: mask_of(env, world, params))
+    mask = masks(carry.world)
+    decisions, actions = [], []
+    for team, state, hp, memory in zip(game.teams, states, hps, carry.memories, strict=True):
+        key, own = jax.random.split(key)
+        act = jax.vmap(
+            lambda state, obs, mask, memory, key, team=team, hp=hp: team.learner.act(
+                state, obs, mask, memory, hp, key, explore
+            )
+        )
+        done = act(state, team.see(carry.obs), team.masks(mask), memory, jax.random.split(own, team.groups))
+        decisions.append(done)
+        actions.append(team.to_homes(done.action))
+    sents = []
+    for number, (script, memory) in enumerate(zip(game.scripts, carry.scripts, strict=True)):
+        keys = jax.random.split(jax.random.fold_in(script_key, number), count)
+        action, sent = jax.vmap(script.act, in_axes=(None, 0, 0, 0))(params, carry.world, memory, keys)
+        actions.append(action)
+        sents.append(sent)
+    joint: Action = jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1)[:, game.order], *actions)
+
+    def one(key: PRNGKeyArray, world: World, action: Action) -> Any:
+        return env.step(key, world, to_env(env, action), params)
+
+    ts = jax.vmap(one)(jax.random.split(step_key, count), carry.world, joint)
+    scripts = tuple(
+        jax.vmap(script.after, in_axes=(None, 0, 0, 0, 0))(params, carry.world, memory, sent, ts)
+        for script, memory, sent in zip(game.scripts, carry.scripts, sents, strict=True)
+    )
+    memories = tuple(decision.memory for decision in decisions)
+    kept = tuple(decision._replace(memory=()) for decision in decisions)
+    steps = Steps(
+        obs=carry.obs,
+        next_obs=ts.final_obs,
+        mask=mask,
+        next_mask=masks(ts.state),
+        decisions=kept,
+        joint=joint,
+        reward=ts.reward,
+        terminated=ts.terminated,
+        begins=carry.over,
+        done=ts.truncated | ts.terminated.all(-1),
+        watched=watch(ts),
+    )
+    return Carry(ts.state, ts.obs, memories, scripts, steps.done), steps
+
+
+def batch_of(team: Team, steps: Steps, decision: Decision, memory: Array) -> Batch:
+    """What one team learns from, as [group, time, env, member, ..]; `SHARED` says which parts have no group.
+
+    Arguments:
+        team: whose.
+        steps: from `rollout`.
+        decision: the team's part of `steps.decisions`.
+        memory: of its actors before the first step.
+    """
+    central, shape = team.paradigm.central, steps.obs.shape
+    nothing = jnp.zeros((*shape[:2], 0))
+    first = lambda tree: jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), tree)  # noqa: E731
+    dead = team.rewards(steps.terminated.astype(jnp.float32)) >= 1.0
+    return Batch(
+        obs=team.see(steps.obs),
+        next_obs=team.see(steps.next_obs),
+        mask=team.masks(steps.mask),
+        next_mask=team.masks(steps.next_mask),
+        action=first(decision.action),
+        notes=first(decision.notes),
+        reward=team.rewards(steps.reward),
+        terminated=dead,
+        weight=team.weights(team.masks(steps.mask)),
+        memory=memory,
+        home=jnp.asarray(team.agents),
+        begins=steps.begins,
+        done=steps.done,
+        everyone=steps.obs.reshape(*shape[:2], -1) if central else nothing,
+        next_everyone=steps.next_obs.reshape(*shape[:2], -1) if central else nothing,
+        joint=steps.joint if central else Action(*(part[:, :, :0] for part in steps.joint)),
+    )
+
+
+def _where(pick: Bool[Array, " env"], new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(pick.reshape(-1, *([1] * (a.ndim - 1))), a, b), new, old)

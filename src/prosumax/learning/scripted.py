@@ -1,0 +1,106 @@
+"""Homes that follow a rule beside homes that learn: the baselines of `agents` as players of a game."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
+
+from prosumax import tariff
+from prosumax.agents import Bidder, Rule, View, bidders, planners, policies
+from prosumax.env import CommunityEnv, EnvParams, EnvState, RawBid, TimeStep
+from prosumax.env.observe import row
+from prosumax.errors import InputError
+from prosumax.learning.spaces import Action
+from prosumax.types import Dispatch
+
+_UNDER_BIDS = {"none": "truthful"}
+"""Rules that steer a battery, and the bidder that does the same."""
+
+
+class RuleScript(NamedTuple):
+    """Homes whose batteries follow a rule, in style dispatch.
+
+    Attributes:
+        homes: their numbers.
+        rule: all homes at once; the others' part is not used.
+        levels: powers to choose from; None for any.
+        reach: of the outermost level.
+    """
+
+    homes: tuple[int, ...]
+    rule: Rule
+    levels: int | None
+    reach: float = 1.0
+
+    def begin(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+        """Rules remember nothing."""
+        return ()
+
+    def act(self, params: EnvParams, state: EnvState, memory: Any, key: PRNGKeyArray) -> tuple[Action, Any]:
+        """The rule's power as the environment's action."""
+        community = params.community
+        now = row(community.series, state.start + state.time)
+        prices = tariff.offered_prices(now.tariff, community.rates, state.load_kwh.shape[0])
+        meter = (state.load_kwh, state.solar_kwh, now.hour, community.step_hours, prices)
+        asked: Dispatch = self.rule(View(*meter, community.homes, state.community.homes), key)
+        battery = community.homes.battery
+        most = jnp.where(asked.battery_kw >= 0, battery.charge_kw, battery.discharge_kw)
+        share = jnp.clip(asked.battery_kw / jnp.where(most > 0, most, 1.0), -1.0, 1.0)[jnp.array(self.homes)]
+        if self.levels is None:
+            return Action(share[:, None], jnp.zeros((len(self.homes), 0), jnp.int32)), ()
+        level = jnp.round((share / self.reach + 1.0) / 2.0 * (self.levels - 1)).astype(jnp.int32)
+        return Action(jnp.zeros((len(self.homes), 0)), level[:, None]), ()
+
+    def after(self, params: EnvParams, state: EnvState, memory: Any, sent: Any, step: TimeStep) -> Any:
+        """Nothing to remember."""
+        return memory
+
+
+class BidScript(NamedTuple):
+    """Homes whose bids follow a rule.
+
+    Attributes:
+        homes: their numbers.
+        bidder: all homes at once; the others' part is not used.
+    """
+
+    homes: tuple[int, ...]
+    bidder: Bidder
+
+    def begin(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+        """The bidder's memory."""
+        return self.bidder.init(params, key)
+
+    def act(self, params: EnvParams, state: EnvState, memory: Any, key: PRNGKeyArray) -> tuple[Action, RawBid]:
+        """The rule's bids as the environment's action."""
+        sent = self.bidder.act(params, state, memory, key)
+        numbers = 2.0 * jnp.stack([sent.price, sent.quantity], axis=1) - 1.0
+        choices = jnp.stack([sent.side, sent.partner], axis=1)
+        own = jnp.array(self.homes)
+        return Action(numbers[own], choices[own]), sent
+
+    def after(self, params: EnvParams, state: EnvState, memory: Any, sent: RawBid, step: TimeStep) -> Any:
+        """What the bidder learned of the step."""
+        return self.bidder.update(params, state, memory, sent, step)
+
+
+def script(env: CommunityEnv, homes: tuple[int, ...], policy: str, where: str) -> RuleScript | BidScript:
+    """The rule of some homes, in the environment's style of control.
+
+    Arguments:
+        env: the environment.
+        homes: their numbers.
+        policy: name of a policy, or under bids of a bidder.
+        where: for messages.
+
+    Raises:
+        InputError: no such rule, or one that plans before the run.
+    """
+    if env.config.control == "bid":
+        return BidScript(homes, bidders.get(_UNDER_BIDS.get(policy, policy), where))
+    if policy in planners:
+        raise InputError(where, f"{policy!r} plans before the run", "Name a rule, as `prosumax policies` lists them.")
+    if len(env.config.slots) > 1:
+        what = f"is policy {policy!r} beside learners in a community with {', '.join(env.config.slots[1:])}"
+        raise InputError(where, what, "Let every home of such a community learn, or `prosumax run` with the rule.")
+    return RuleScript(homes, policies.get(policy, where), env.config.levels, env.config.reach)

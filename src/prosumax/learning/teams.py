@@ -1,0 +1,157 @@
+"""Who learns with whom, and who sees what: a paradigm is three settings, not three trainers.
+
+A team is the homes that one entry of a population names. It puts every home's observation where its learner wants it
+[group, env, member, ..], and every agent's action back to its home.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+
+from prosumax.learning.distributions import freedom
+from prosumax.learning.spaces import Action, Mask, Space, continuous, discretised, discretised_mask
+from prosumax.learning.types import Learner, Spec
+
+
+class Paradigm(NamedTuple):
+    """How a team learns and acts.
+
+    Attributes:
+        summary: one line.
+        joint: one agent sees and decides everything (CTCE).
+        central: the critic sees all homes of the community; it is not needed to act (CTDE).
+        shared: all homes of the team share parameters; otherwise each has its own.
+    """
+
+    summary: str
+    joint: bool = False
+    central: bool = False
+    shared: bool = False
+
+
+PARADIGMS: Mapping[str, Paradigm] = {
+    "dtde": Paradigm("Each home learns alone, with parameters of its own."),
+    "dtde-shared": Paradigm("Each home acts alone; all share parameters, which is centralised training.", shared=True),
+    "ctde": Paradigm("Each home acts alone; its critic sees all homes while it learns.", central=True),
+    "ctde-shared": Paradigm("The same with shared parameters.", central=True, shared=True),
+    "ctce": Paradigm("One agent sees all homes and decides for all.", joint=True),
+}
+"""After MARLEM, section 3.7.1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Team:
+    """Homes that learn by one algorithm in one paradigm.
+
+    Attributes:
+        name: for figures and files.
+        homes: their numbers in the community.
+        members: homes of each group, padded with the first of all [group, member].
+        valid: what is not padding [group, member].
+        paradigm: how they learn.
+        spec: sizes.
+        learner: the algorithm.
+        hp: its hyper-parameters.
+    """
+
+    name: str
+    homes: tuple[int, ...]
+    members: NDArray[np.int32]
+    valid: NDArray[np.bool_]
+    paradigm: Paradigm
+    spec: Spec
+    learner: Learner
+    hp: Any
+
+    @property
+    def groups(self) -> int:
+        """Sets of parameters."""
+        return len(self.members)
+
+    def split(self, values: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+        """From homes of the community on `axis` to groups in front and members on that axis."""
+        if self.paradigm.joint:
+            taken = jnp.take(values, np.array(self.homes), axis=axis)
+            shape = taken.shape
+            wide = math.prod(shape[axis : axis + 2])
+            return taken.reshape(1, *shape[:axis], 1, wide, *shape[axis + 2 :])
+        taken = jnp.take(values, self.members.reshape(-1), axis=axis)
+        shape = taken.shape
+        taken = taken.reshape(*shape[:axis], *self.members.shape, *shape[axis + 1 :])
+        return jnp.moveaxis(taken, axis, 0)
+
+    def see(self, obs: Float[Array, "*time env home feature"]) -> Float[Array, "group *time env member feature"]:
+        """What every agent sees."""
+        return self.split(obs, obs.ndim - 2)
+
+    def masks(self, mask: Mask) -> Mask:
+        """What makes sense for every agent, in the learner's space."""
+        axis = mask.numbers.ndim - 2
+        own = Mask(self.split(mask.numbers, axis), self.split(mask.choices, axis))
+        whole = _joint(self.spec.home_space, len(self.homes)) if self.paradigm.joint else self.spec.home_space
+        return discretised_mask(own, whole, self.spec.bins)
+
+    def rewards(self, reward: Float[Array, "*time env home"]) -> Float[Array, "group *time env member"]:
+        """What every agent is paid; a joint agent the mean of its homes."""
+        own = self.split(reward, reward.ndim - 1)
+        return own.mean(-1) if self.paradigm.joint else own
+
+    def weights(self, mask: Mask) -> Float[Array, "group *time env member"]:
+        """1 where an agent had anything to decide; `mask` as from `masks`."""
+        free = freedom(mask)
+        valid = self.valid.reshape(len(self.valid), *([1] * (free.ndim - 2)), -1)
+        return free * (1.0 if self.paradigm.joint else jnp.asarray(valid, jnp.float32))
+
+    @property
+    def agents(self) -> NDArray[np.int32]:
+        """Number of each agent's home [group, member]."""
+        return np.zeros((1, 1), np.int32) if self.paradigm.joint else self.members
+
+    def to_homes(self, action: Action) -> Action:
+        """From agents [group, env, member, ..] to the team's homes [env, home, ..], squashed, in the home's space."""
+        space, homes = self.spec.home_space, len(self.homes)
+        if self.paradigm.joint:
+            whole = continuous(action, _joint(space, homes), self.spec.bins)
+            return Action(*(part[0, :, 0].reshape(part.shape[1], homes, part.shape[-1] // homes) for part in whole))
+        own = continuous(action, space, self.spec.bins)
+        at = {int(home): slot for slot, home in reversed([*enumerate(self.members.reshape(-1))])}
+        slots = np.array([at[home] for home in self.homes])
+        flat = (jnp.moveaxis(part, 0, 1).reshape(part.shape[1], self.members.size, part.shape[-1]) for part in own)
+        return Action(*(part[:, slots] for part in flat))
+
+
+def groups_of(homes: Sequence[int], paradigm: Paradigm) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Members and validity for a paradigm: one group of all, or one for each home."""
+    one = paradigm.shared or paradigm.joint
+    members = np.array([homes] if one else [[home] for home in homes], np.int32)
+    return members, np.ones(members.shape, bool)
+
+
+def spec_of(
+    space: Space, features: int, community: int, homes: Sequence[int], paradigm: Paradigm, bins: int | None
+) -> Spec:
+    """Sizes of a team's agents.
+
+    Arguments:
+        space: of one home.
+        features: width of one home's observation.
+        community: number of homes in the community.
+        homes: of the team.
+        paradigm: how they learn.
+        bins: values to cut numbers into; None leaves them.
+    """
+    if paradigm.joint:
+        return Spec(len(homes) * features, 0, 1, discretised(_joint(space, len(homes)), bins), space, bins)
+    everyone = community * features if paradigm.central else 0
+    return Spec(features, everyone, community, discretised(space, bins), space, bins)
+
+
+def _joint(space: Space, homes: int) -> Space:
+    """What a joint agent decides."""
+    return Space(space.numbers * homes, space.choices * homes, space.options)

@@ -1,0 +1,125 @@
+"""What passes between the trainer and the algorithms.
+
+An algorithm is written for one group: the agents that share its parameters, on the axis `member`. The trainer maps it
+over groups, so that groups do not couple, and over seeds. Axes are time, environment (`env`), member.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from prosumax.learning.spaces import Action, Mask, Space
+
+Memory = Float[Array, "*batch memory"]
+"""What an actor remembers; of width 0 where it does not."""
+
+
+class Spec(NamedTuple):
+    """Sizes, all static.
+
+    Attributes:
+        obs: width of what an agent sees.
+        everyone: width of what a central critic sees on top of that: all homes' observations; 0 for a local critic.
+        homes: homes in the community, whose number tells a central critic agents apart; 1 for a joint agent.
+        space: what an agent decides.
+        home_space: what a home of the environment decides: of `Batch.joint`.
+        bins: values that a number was cut into for a learner of choices; None where it was not.
+    """
+
+    obs: int
+    everyone: int
+    homes: int
+    space: Space
+    home_space: Space
+    bins: int | None = None
+
+
+class Decision(NamedTuple):
+    """What an actor did.
+
+    Attributes:
+        action: numbers not yet squashed.
+        notes: what its update will want to know of this moment, such as `log_prob`; [env, member] each.
+        memory: after the step.
+    """
+
+    action: Action
+    notes: dict[str, Array]
+    memory: Memory
+
+
+class Batch(NamedTuple):
+    """What happened to a group since the last update, in the order in which it happened.
+
+    Attributes:
+        obs, next_obs: before and after the step; after the last step of an episode its final observation.
+        mask, next_mask: what made sense then.
+        action, notes: from `Decision`.
+        reward: of each agent; a joint agent's is the mean of its homes'.
+        terminated: whether the agent's life ended with the step.
+        weight: 0 for padding and where there was nothing to decide, else 1.
+        memory: of the actor before the first step.
+        home: number of the agent's home.
+        begins, done: whether an episode began before, or ended after the step.
+        everyone, next_everyone: what a central critic sees on top, side by side; width 0 for a local one.
+        joint: what every home of the community did, squashed, in the environment's space; no homes for a local critic.
+    """
+
+    obs: Float[Array, "time env member feature"]
+    next_obs: Float[Array, "time env member feature"]
+    mask: Mask
+    next_mask: Mask
+    action: Action
+    notes: dict[str, Array]
+    reward: Float[Array, "time env member"]
+    terminated: Bool[Array, "time env member"]
+    weight: Float[Array, "time env member"]
+    memory: Memory
+    home: Int[Array, " member"]
+    begins: Bool[Array, "time env"]
+    done: Bool[Array, "time env"]
+    everyone: Float[Array, "time env wide"]
+    next_everyone: Float[Array, "time env wide"]
+    joint: Action
+
+
+SHARED = Batch(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, None, None, None)  # type: ignore[arg-type]
+"""Which parts of a batch have an axis for groups, as `vmap` wants to know."""
+
+
+class Learner(Protocol):
+    """An algorithm with its sizes and static settings; all functions are pure."""
+
+    def init(self, key: PRNGKeyArray, hp: Any) -> Any:
+        """The state before the first update: parameters, optimiser, whatever else; a pytree of arrays."""
+
+    @property
+    def memory_size(self) -> int:
+        """Width of the actor's memory; 0 without one."""
+
+    def act(
+        self,
+        state: Any,
+        obs: Float[Array, "env member feature"],
+        mask: Mask,
+        memory: Memory,
+        hp: Any,
+        key: PRNGKeyArray,
+        explore: bool,
+    ) -> Decision:
+        """What the agents of a group do.
+
+        Arguments:
+            state: from `init` or `update`.
+            obs, mask: what each agent sees, and nothing else.
+            memory: from its last decision, zeros where an episode begins.
+            hp: hyper-parameters, a NamedTuple of numbers that may be traced.
+            key: of its dice.
+            explore: static; False for the best that it knows.
+        """
+
+    def slim(self, state: Any) -> Any:
+        """The state with all that `act` does not need replaced by None: what an exported policy consists of."""
+
+    def update(self, state: Any, batch: Batch, hp: Any, key: PRNGKeyArray) -> tuple[Any, dict[str, Float[Array, ""]]]:
+        """Learn from a batch: the new state, and figures to show (`entropy` among them where there is one)."""

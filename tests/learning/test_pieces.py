@@ -1,0 +1,204 @@
+"""Returns, distributions and gradients against loops, closed forms and finite differences written here."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from prosumax.learning import distributions, returns
+from prosumax.learning.algorithms import choose
+from prosumax.learning.policy_gradient import PolicyGradient
+from prosumax.learning.spaces import Action, Mask, Space
+from prosumax.learning.types import Batch, Spec
+
+T, B = 7, 3
+GAMMA, LAM = 0.9, 0.8
+
+
+@pytest.fixture(scope="module")
+def played():
+    """Rewards, values, and episodes that end by time or for good at some steps."""
+    rng = np.random.default_rng(0)
+    reward, value, after = rng.normal(size=(3, T, B))
+    done = rng.random((T, B)) < 0.3
+    dead = done & (rng.random((T, B)) < 0.5)
+    after[:-1] = np.where(done[:-1], after[:-1], value[1:])  # within an episode it is the next step's value
+    return reward, value, after, dead, done
+
+
+def test_gae_is_the_weighted_sum_of_its_definition(played):
+    reward, value, after, dead, done = played
+    found = returns.gae(*map(jnp.asarray, played), GAMMA, LAM)
+    delta = reward + GAMMA * after * ~dead - value
+    for b in range(B):
+        for t in range(T):
+            total, weight = 0.0, 1.0
+            for k in range(t, T):
+                total += weight * delta[k, b]
+                weight *= GAMMA * LAM
+                if done[k, b]:
+                    break
+            np.testing.assert_allclose(found.advantage[t, b], total, atol=1e-5)
+
+
+def test_n_step_counts_so_many_rewards_and_the_value_after(played):
+    reward, value, after, dead, done = played
+    found = returns.n_step(*map(jnp.asarray, played), GAMMA, 3)
+    for b in range(B):
+        for t in range(T):
+            total, weight = 0.0, 1.0
+            for k in range(t, min(t + 3, T)):
+                total += weight * reward[k, b]
+                weight *= GAMMA
+                if done[k, b]:
+                    break
+            total += weight * after[k, b] * ~dead[k, b]
+            np.testing.assert_allclose(found.target[t, b], total, atol=1e-5)
+
+
+def test_vtrace_of_its_own_policy_is_gae(played):
+    # With ratios of 1 the correction vanishes, and the advantage is that of the corrected next value (Espeholt 2018).
+    reward, value, after, dead, done = (jnp.asarray(part) for part in played)
+    found = returns.vtrace(jnp.ones((T, B)), reward, value, after, dead, done, GAMMA)
+    expected = returns.gae(reward, value, after, dead, done, GAMMA, 1.0)
+    np.testing.assert_allclose(found.target, expected.target, atol=1e-5)
+    np.testing.assert_allclose(found.advantage, expected.advantage, atol=1e-5)
+
+
+SPACE = Space(numbers=2, choices=2, options=4)
+MASK = Mask(
+    jnp.array([True, False]), jnp.array([[True, True, False, False], [False, True, True, True]])
+)  # the second number and three options do not exist
+
+
+def some_policy(seed=0):
+    out = jax.random.normal(jax.random.key(seed), (distributions.outputs(SPACE),))
+    return distributions.policy(out, MASK, SPACE)
+
+
+def test_probabilities_of_all_actions_add_up_to_one():
+    policy = some_policy()
+    grid = np.linspace(-12, 12, 20001)  # numbers before squashing; the slope of tanh makes densities of them
+    total = 0.0
+    for first in range(2):
+        for second in range(1, 4):
+            choices = jnp.broadcast_to(jnp.array([first, second]), (len(grid), 2))
+            numbers = jnp.stack([jnp.asarray(grid, jnp.float32), jnp.zeros(len(grid))], axis=1)
+            log_prob = distributions.log_prob(policy, Action(numbers, choices))
+            squashed_density = np.exp(np.asarray(log_prob, np.float64)) / np.cosh(grid) ** 2
+            total += np.trapezoid(squashed_density, grid)
+    assert total == pytest.approx(1.0, abs=1e-3)  # float32 sums of 20,000 terms
+
+
+def test_what_is_masked_is_never_drawn_and_counts_for_nothing():
+    policy = some_policy()
+    many = jax.vmap(lambda key: distributions.sample(policy, key))(jax.random.split(jax.random.key(1), 2000))
+    assert set(np.unique(many.choices[:, 0])) == {0, 1}
+    assert set(np.unique(many.choices[:, 1])) == {1, 2, 3}
+    shares = [(many.choices[:, 1] == option).mean() for option in (1, 2, 3)]
+    np.testing.assert_allclose(shares, np.exp(policy.logp[1, 1:]), atol=0.04)  # four standard errors of 2000 draws
+    one = jax.tree.map(lambda leaf: leaf[0], many)
+    other = one._replace(numbers=one.numbers.at[1].add(5.0))
+    assert distributions.log_prob(policy, one) == distributions.log_prob(policy, other)
+
+
+def test_entropy_is_the_mean_of_minus_log_prob():
+    policy = some_policy()
+    keys = jax.random.split(jax.random.key(2), 40_000)
+    drawn = jax.vmap(lambda key: distributions.log_prob(policy, distributions.sample(policy, key)))(keys)
+    assert distributions.entropy(policy) == pytest.approx(-float(drawn.mean()), abs=4 * float(drawn.std()) / 200)
+
+
+def test_a_home_with_nothing_to_decide_has_no_weight():
+    idle = Mask(jnp.zeros(2, bool), jnp.zeros((2, 4), bool).at[:, 0].set(True))
+    assert distributions.freedom(idle) == 0
+    assert distributions.freedom(MASK) == 1
+
+
+def one_step_batch(learner, state, hp, draws=64):
+    """Moments of one step with three levels, level k paid k."""
+    obs = jax.random.normal(jax.random.key(5), (1, draws, 1, 2))
+    mask = Mask(jnp.ones((1, draws, 1, 0), bool), jnp.ones((1, draws, 1, 1, 3), bool))
+    first = jax.tree.map(lambda leaf: leaf[0], (obs, mask))
+    done = learner.act(state, *first, jnp.zeros((draws, 1, 0)), hp, jax.random.key(6), True)
+    action, notes = jax.tree.map(lambda leaf: leaf[None], (done.action, done.notes))
+    nothing, over = jnp.zeros((1, draws, 0)), jnp.ones((1, draws), bool)
+    return Batch(
+        obs=obs,
+        next_obs=obs,
+        mask=mask,
+        next_mask=mask,
+        action=action,
+        notes=notes,
+        reward=action.choices[..., 0].astype(jnp.float32),
+        terminated=over[..., None],
+        weight=jnp.ones((1, draws, 1)),
+        memory=jnp.zeros((draws, 1, 0)),
+        home=jnp.zeros(1, jnp.int32),
+        begins=over,
+        done=over,
+        everyone=nothing,
+        next_everyone=nothing,
+        joint=Action(jnp.zeros((1, draws, 0, 0)), jnp.zeros((1, draws, 0, 1), jnp.int32)),
+    )
+
+
+@pytest.fixture(scope="module")
+def learner():
+    spec = Spec(2, 0, 1, Space(0, 1, 3), Space(0, 1, 3))
+    return PolicyGradient(spec, hidden=(4,), standardise=False)
+
+
+def test_ppo_begins_with_the_gradient_of_advantage_actor_critic(learner):
+    hp = choose("ppo", {"entropy": 0.0}).hp
+    state = learner.init(jax.random.key(0), hp)
+    batch = one_step_batch(learner, state, hp)
+    advantage = jax.random.normal(jax.random.key(7), batch.reward.shape)
+    plain = PolicyGradient(learner.spec, hidden=(4,), standardise=False, loss="gradient")
+    clipped = jax.grad(learner.actor_loss, has_aux=True)(state.actor, batch, advantage, hp)[0]
+    simple = jax.grad(plain.actor_loss, has_aux=True)(state.actor, batch, advantage, hp)[0]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), clipped, simple)
+
+
+def test_gradients_agree_with_finite_differences(learner):
+    hp = choose("ppo", {"entropy": 0.01}).hp
+    state = learner.init(jax.random.key(0), hp)
+    batch = one_step_batch(learner, state, hp)
+    estimate = jax.random.normal(jax.random.key(7), batch.reward.shape)
+    moved = jax.tree.map(lambda leaf: leaf + 0.03 * jax.random.normal(jax.random.key(8), leaf.shape), state.actor)
+    losses = {
+        "actor": (lambda net: learner.actor_loss(net, batch, estimate, hp)[0], moved),
+        "critic": (lambda net: learner.critic_loss(net, state.scale, batch, estimate), state.critic),
+    }
+    for name, (loss, network) in losses.items():
+        gradient = jax.grad(loss)(network)
+        up = loss(jax.tree.map(lambda leaf, way: leaf + 1e-2 * way, network, gradient))
+        down = loss(jax.tree.map(lambda leaf, way: leaf - 1e-2 * way, network, gradient))
+        steepness = sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(gradient))
+        # Single precision leaves about three digits of a difference over so small a step.
+        assert float(up - down) / 2e-2 == pytest.approx(steepness, rel=2e-2), name
+
+
+def test_the_policy_gradient_is_that_of_the_expected_reward(learner):
+    """REINFORCE with a baseline, over every action weighted by its probability, is the exact gradient."""
+    plain = PolicyGradient(learner.spec, hidden=(4,), standardise=False, loss="gradient")
+    hp = choose("a2c", {"entropy": 0.0}).hp
+    state = plain.init(jax.random.key(0), hp)
+    batch = one_step_batch(plain, state, hp, draws=1)
+    seen = batch.obs[0, 0]
+
+    def expected(actor):
+        out, _ = actor(seen, jnp.zeros((1, 0)))
+        return (jax.nn.softmax(out[0]) * jnp.arange(3.0)).sum()
+
+    out, _ = state.actor(seen, jnp.zeros((1, 0)))
+    chance = jax.nn.softmax(out[0])
+    total = None
+    for level in range(3):
+        one = batch._replace(action=batch.action._replace(choices=jnp.full((1, 1, 1, 1), level)))
+        advantage = jnp.full((1, 1, 1), level - 0.7)  # any baseline will do
+        found = jax.grad(plain.actor_loss, has_aux=True)(state.actor, one, advantage, hp)[0]
+        part = jax.tree.map(lambda leaf, level=level: -chance[level] * leaf, found)
+        total = part if total is None else jax.tree.map(jnp.add, total, part)
+    exact = jax.grad(expected)(state.actor)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), total, exact)
