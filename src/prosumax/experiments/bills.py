@@ -1,6 +1,7 @@
 """The bills of a run, line by line."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def _supplier(scenario: Scenario, profiles: Profiles, year: Year, number: int) -
         kwh -= float(year.cancelled.bought_kwh[:, number].sum())
         money -= float(year.cancelled.sold[number])
     for line in money_line("supplier", NAMES["feed_in"], -money, -kwh):
-        yield Line(**{**line.__dict__, "mean": bool(np.ptp(price) > 0)})
+        yield replace(line, mean=bool(np.ptp(price) > 0))
 
 
 def _charged(

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 # EUR/MWh by local hour. The sunny day is that of a price model fitted to Belgium 2024-25 (pricecast 0.1.5, for a sunny
 # day in spring); the dark day passes through the same model's winter values at 3, 7 and 18 h (52, 78, 115) and
@@ -36,10 +37,6 @@ def typical_day_ahead_eur_per_mwh(local: pd.DatetimeIndex, seed: int) -> NDArray
     mean = low + (high - low) * season
     clear = rng.beta(2 * mean, 2 * (1 - mean))[day_of]
     shock = rng.standard_t(_FREEDOM, len(hours)) * _RESIDUAL_EUR * np.sqrt((_FREEDOM - 2) / _FREEDOM)
-    spell = np.empty(len(hours))
-    level = 0.0
-    for number, new in enumerate(shock):
-        level = _MEMORY * level + np.sqrt(1 - _MEMORY**2) * new
-        spell[number] = level
+    spell = lfilter([np.sqrt(1 - _MEMORY**2)], [1, -_MEMORY], shock)
     at = local.hour.to_numpy()
     return clear * np.asarray(_SUNNY)[at] + (1 - clear) * np.asarray(_DARK)[at] + spell[hour_of]

@@ -1,6 +1,6 @@
 """A user's meter exports become the homes of a scenario; everything doubtful has a line and a cure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,7 @@ def read_meters(paths: list[Path], how: Reading, first_day: str | None = None, l
         errors += [] if error is None else [error]
     files = [path.name for path in paths]
     meters = Meters(index, step_s // 60, how.time_zone, homes, files, list(dict.fromkeys(notes)))
-    return Meters(**meters.__dict__ | {"gap_error": _gap_error(meters, errors)})
+    return replace(meters, gap_error=_gap_error(errors))
 
 
 def _one_step(series: dict[str, Directions]) -> int:
@@ -313,7 +313,7 @@ def _line_before(series: MeterSeries, step: int, begin_s: int, step_s: int) -> s
     return f" {series.registers[0].table.line(int(series.row[known[-1]]))}" if len(known) else ""
 
 
-def _gap_error(meters: Meters, errors: list[InputError]) -> InputError | None:
+def _gap_error(errors: list[InputError]) -> InputError | None:
     if not errors:
         return None
     others = f" ({len(errors) - 1} more homes have gaps.)" if len(errors) > 1 else ""
