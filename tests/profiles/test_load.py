@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prosumax.errors import InputError
 from prosumax.profiles.lifestyles import LIFESTYLES, MIX
 from prosumax.profiles.load import USES, synthetic_load
-from prosumax.scenario.sources import LifestyleName
+from prosumax.scenario.generators import LifestyleName
 
 BRUSSELS = "Europe/Brussels"
 

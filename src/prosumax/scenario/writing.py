@@ -98,6 +98,7 @@ def generated_homes(count: int, solar: int, batteries: int) -> list[str]:
         f"  # lifestyle: {', '.join(LIFESTYLES)}",
         "  # Add `annual_kwh: 3500` to a load to fix its year; without it the lifestyle's mean, spread between homes.",
         "  # azimuth_deg: 180 is south, 90 east. Remove `solar` or `battery`, or add them to other homes.",
+        "  # Add `car: {power_kw: 7.4}` or `heat_pump: {}` to a home, and `policy: solar-first` above: docs/devices.md",
     ]
     for number, lifestyle, roof in zip(range(1, count + 1), cycle(LIFESTYLES), cycle(_ROOFS), strict=False):
         said = lifestyle.replace("_", " ").capitalize()
