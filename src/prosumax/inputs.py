@@ -45,6 +45,7 @@ from prosumax.scenario import (
     parts,
 )
 
+_AS_A_USE = {"washing_machine": "washing machine", "dishwasher": "dishwasher", "dryer": "tumble dryer"}
 _DRAWN_DAYS = 64  # days of a home drawn at a time
 
 
@@ -143,6 +144,9 @@ class _Reader:
         where = f"{self.scenario.name}: homes[{number}].load"
         match home.load:
             case SyntheticLoad() as source:
+                # A machine that is a device of its own is not in the load a second time.
+                apart = [_AS_A_USE[one.kind] for one in home.appliances]
+                source = source.model_copy(update={"without": sorted({*source.without, *apart})})
                 return self._uses(number, self.generated.load(source, self._seed(number, "load"), where), [])
             case Antgen() as source:
                 return self._uses(number, *read_antgen(source.file, self.index, self.generated.time_zone, where))

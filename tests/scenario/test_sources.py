@@ -117,3 +117,12 @@ def test_simbench_rural_says_where_its_data_are_from() -> None:
     read = read_profiles(preset)
     assert any("Open Database License" in note for note in read.notes)
     assert (read.load_kwh >= 0).all()
+
+
+def test_a_machine_that_is_a_device_is_not_in_the_load_too() -> None:
+    family = {"load": {"source": "synthetic", "lifestyle": "family"}}
+    both = read_profiles(scenario(family))
+    apart = read_profiles(scenario({**family, "appliances": [{"kind": "washing_machine"}, {"kind": "dryer"}]}))
+    assert {"washing machine", "tumble dryer"}.isdisjoint(apart.uses_kwh[0])
+    kept = {name: kwh for name, kwh in both.uses_kwh[0].items() if name not in ("washing machine", "tumble dryer")}
+    assert apart.uses_kwh[0] == pytest.approx(kept)
