@@ -289,7 +289,7 @@ def _begin(stage: Stage, schedule: Schedule, params: EnvParams) -> _Progress:
     state = jax.vmap(stage.trainer.init, in_axes=(0, None, None))(keys, schedule, params)
     looks = -(-plan.iterations // _every(plan))
     curves = {name: jnp.full((looks, plan.seeds), jnp.nan) for name in _CURVES}
-    return _Progress(state, state.learners, jnp.full(plan.seeds, -jnp.inf), curves)
+    return _typed(_Progress(state, state.learners, jnp.full(plan.seeds, -jnp.inf), curves))
 
 
 def _every(plan: Plan) -> int:
@@ -361,7 +361,16 @@ def _look(
     train, best, score, figures = jax.vmap(one)(progress.train, progress.best, progress.score)
     at = train.iteration[0] // every - 1
     curves = {name: values.at[at].set(figures[name]) for name, values in progress.curves.items()}
-    return _Progress(train, best, score, curves)
+    return _typed(_Progress(train, best, score, curves))
+
+
+def _typed(progress: _Progress) -> _Progress:
+    """With explicit types: JAX would compile once more for what comes back from the first part with stronger ones."""
+    key = jax.dtypes.prng_key
+    strong: _Progress = jax.tree.map(
+        lambda leaf: leaf if jnp.issubdtype(leaf.dtype, key) else jnp.asarray(leaf, leaf.dtype), progress
+    )
+    return strong
 
 
 def _curve(stage: Stage, shown: Figures, days: Account) -> dict[str, Array]:
