@@ -17,7 +17,8 @@ from rich.table import Table
 from prosumax import experiments, report
 from prosumax.cli.printing import print_names
 from prosumax.errors import InputError
-from prosumax.experiments.training import FIGURES, Now, OnProgress, Training
+from prosumax.experiments.judging import FIGURES
+from prosumax.experiments.training import Now, OnProgress, Training
 from prosumax.learning import PARADIGMS, algorithms
 
 _out = Console()

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prosumax.experiments.judging import judge
 from prosumax.experiments.mahtm_learning import BARE, PAPER
+from prosumax.experiments.stage import read_stage
 from prosumax.experiments.study import Figure, Study, Variant, studies
 from prosumax.experiments.trained import elsewhere
-from prosumax.experiments.training import Training, judge, read_stage, train
+from prosumax.experiments.training import Training, train
 from prosumax.learning import algorithms
 from prosumax.scenario import load_scenario
 

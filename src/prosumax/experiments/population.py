@@ -13,9 +13,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax.errors import InputError
+from prosumax.experiments.judging import judge
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
-from prosumax.experiments.training import Plan, Training, judge, populated, stage_of, store_training, write_json
+from prosumax.experiments.stage import Plan, populated, stage_of
+from prosumax.experiments.training import Training, store_training, write_json
 from prosumax.learning import Schedule, Trainer, TrainState, pbt
 from prosumax.learning.evaluation import fixed, play
 from prosumax.scenario import load_scenario

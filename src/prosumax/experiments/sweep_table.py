@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from prosumax.experiments import training
+from prosumax.experiments import judging
 from prosumax.experiments.study import Figure, Study, StudyResult
 from prosumax.experiments.study_table import csv_text, markdown
 from prosumax.experiments.sweep import Swept, records, write_rows
@@ -32,7 +32,7 @@ FIGURES = {
 """Rows of a sweep's table: key figure -> title and digits; what no trial has is left out. docs/kpis.md defines them."""
 
 
-LEARNED = {name: (title, 3) for name, title in training.FIGURES.items()}
+LEARNED = {name: (title, 3) for name, title in judging.FIGURES.items()}
 """The same where homes learn; of the test days."""
 
 

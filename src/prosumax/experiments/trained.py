@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from prosumax.env import CommunityEnv
 from prosumax.errors import InputError
+from prosumax.experiments.judging import judge
 from prosumax.experiments.run import ScenarioLike
-from prosumax.experiments.training import Stage, judge, read_plan, stage_of
+from prosumax.experiments.stage import Stage, read_plan, stage_of
 from prosumax.learning import Action, Mask, Space, Spec, Team, algorithms, choose
 from prosumax.learning.spaces import executed
 from prosumax.learning.storage import load_tree, save_tree

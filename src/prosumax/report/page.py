@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from prosumax import experiments
 from prosumax.agents import policies
 from prosumax.experiments import Result, StudyResult, studies
-from prosumax.experiments.training import FIGURES, Training
+from prosumax.experiments.judging import FIGURES
+from prosumax.experiments.training import Training
 from prosumax.learning import algorithms
 from prosumax.market import mechanisms
 from prosumax.report import comparison, curious, tables, words

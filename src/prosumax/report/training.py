@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from prosumax.experiments.training import FIGURES, Training
+from prosumax.experiments.judging import FIGURES
+from prosumax.experiments.training import Training
 from prosumax.report import words
 from prosumax.report.figure import Chart, Table
 from prosumax.report.style import CURVES, Option, base, category_axis, value_axis

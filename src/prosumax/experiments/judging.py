@@ -1,0 +1,113 @@
+"""How players did on days: figures, and the rules and the optimum beside them."""
+
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpy.typing import NDArray
+
+from prosumax.env import CommunityEnv, EnvParams
+from prosumax.experiments.stage import Stage
+from prosumax.learning import Game
+from prosumax.learning.evaluation import Account, fixed, play
+from prosumax.learning.scripted import script
+from prosumax.optimum import cost_alone, cost_together, plan_alone, plan_together, pose
+
+
+def p2p_share(days: Account) -> Array:
+    """Local share of all energy traded, over the days."""
+    local = days.bought.sum()
+    return local / jnp.maximum(local + days.grid_in.sum() + days.grid_out.sum(), 1e-9)
+
+
+def figures_of(days: Account, carbon_price: float = 0.0) -> dict[str, Array]:
+    """Key figures of played episodes [day, home]: means per episode, of the whole community unless it says home.
+
+    Arguments:
+        days: from `play`.
+        carbon_price: per kg, of the scenario's objective.
+    """
+    priced = carbon_price * jnp.nan_to_num(days.carbon) if carbon_price else 0.0
+    return {
+        "reward": days.reward.mean(),
+        "objective": (days.bill + priced).sum(-1).mean(),
+        "cost": days.bill.sum(-1).mean(),
+        "carbon_kg": days.carbon.sum(-1).mean(),
+        "welfare": days.surplus.sum(-1).mean(),
+        "p2p_share": p2p_share(days),
+        "imbalance": days.imbalance.mean(),
+        "grid_kwh": days.grid_in.sum(-1).mean(),
+    }
+
+
+FIGURES = {
+    "reward": "Reward per home and episode",
+    "objective": "Bills and priced carbon per episode",
+    "cost": "All bills per episode",
+    "carbon_kg": "Emissions per episode, kg",
+    "welfare": "Gains from local trade per episode",
+    "p2p_share": "Local share of all trade",
+    "imbalance": "Imbalance of orders, of capacity",
+    "grid_kwh": "Bought from the grid per episode, kWh",
+}
+"""What is reported of test days."""
+
+
+def judge(
+    stage: Stage, learners: tuple[Any, ...], rules: Sequence[str] | None = None
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """The test days, played by what was learned and by rules, and their optimum: player -> figure -> values [seed].
+
+    Arguments:
+        stage: with the days.
+        learners: of every team [seed, group, ..]; none leaves them out.
+        rules: to put beside them; those that suit the environment when absent.
+    """
+    game = fixed(stage.game, stage.env.config.steps)
+    first = jnp.asarray(stage.days.test)
+    keys = jax.vmap(jax.random.key)(stage.plan.first_seed + jnp.arange(stage.plan.seeds))
+
+    def judged(game: Game) -> Any:
+        def one(states: Any, key: Array, params: EnvParams) -> dict[str, Array]:
+            days = play(game, states, stage.schedule.last[: len(states)], params, first, key)
+            return figures_of(days, stage.scenario.objective.carbon_price_per_kg)
+
+        return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
+
+    found = {"learned": judged(game)(learners, keys, stage.env.params)} if learners else {}
+    homes = tuple(range(stage.env.num_agents))
+    for name in baselines(stage.env) if rules is None else rules:
+        ruled = Game(game.env, (), (script(stage.env, homes, name, "baseline"),), np.arange(len(homes)))
+        found[name] = judged(ruled)((), keys, stage.env.params)
+    players = {who: {n: np.asarray(v, np.float64) for n, v in figures.items()} for who, figures in found.items()}
+    return players | optima(stage, stage.days.test)
+
+
+def optima(stage: Stage, first: NDArray[np.int64]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """What the two optima would pay on some days: `objective` only, since they trade on no market.
+
+    Empty where the solver is not installed. Network fees are no part of it.
+
+    Arguments:
+        stage: with the environment.
+        first: first steps of the episodes.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("linopy", "highspy")):
+        return {}
+    steps, whole = stage.env.config.steps, pose(stage.scenario, stage.profiles, stage.env.params.community)
+    problems = [whole.between(int(at), int(at) + steps) for at in first]
+    alone = [float(cost_alone(one, plan_alone(one).net_kwh).sum()) for one in problems]
+    together = [cost_together(one, plan_together(one).net_kwh) for one in problems]
+    values = {"optimal": np.mean(alone), "community-optimal": np.mean(together)}
+    return {name: {"objective": np.full(stage.plan.seeds, value)} for name, value in values.items()}
+
+
+def baselines(env: CommunityEnv) -> tuple[str, ...]:
+    """Rules that learners are compared with."""
+    if env.config.control == "bid":
+        return ("marlem-zero-intelligence", "zero-intelligence", "truthful", "self-consumption")
+    return ("zero-intelligence", "none", "self-consumption")
