@@ -17,8 +17,8 @@ from prosumax.env.actions import BidMask
 class ProbeConfig:
     control: str = "dispatch"
     levels: int | None = 3
-    slots: tuple[str, ...] = ("battery",)
     steps: int = 1
+    slots: tuple[str, ...] = ("battery",)
 
 
 class ProbeState(NamedTuple):
