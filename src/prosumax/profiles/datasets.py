@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -141,11 +142,10 @@ def _download_wheel(scratch: Path) -> Path:
 
 def _bytes_so_far(scratch: Path) -> int:
     total = 0
-    for file in scratch.rglob("*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except OSError:  # pip moves its files while we look
-            continue
+    for folder, _, names in os.walk(scratch):  # unlike `rglob`, does not mind that pip moves its files while we look
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118
     return min(total, _WHEEL_BYTES)
 
 
