@@ -198,7 +198,8 @@ class PolicyGradient:
         log_prob, entropy = distributions.log_prob(policy, batch.action), distributions.entropy(policy)
         if self.standardise:
             advantage = standardised(advantage, batch.weight)
-        ratio = jnp.exp(log_prob - batch.notes["log_prob"])
+        # Narrow policies that have moved on make ratios that overflow.
+        ratio = jnp.exp(jnp.clip(log_prob - batch.notes["log_prob"], -20.0, 20.0))
         if self.loss == "clipped":
             cut = jnp.clip(ratio, 1.0 - hp.clip, 1.0 + hp.clip)
             gain = jnp.minimum(ratio * advantage, cut * advantage)

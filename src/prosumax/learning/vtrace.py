@@ -89,7 +89,7 @@ class VTrace(PolicyGradient):
     ) -> tuple[policy_gradient.State, returns.Estimate]:
         """What every action was worth to the newest policy."""
         value, next_value = self.values(state, batch)
-        ratio = jnp.exp(batch.notes["log_prob"] - batch.notes["played"])
+        ratio = jnp.exp(jnp.clip(batch.notes["log_prob"] - batch.notes["played"], -20.0, 20.0))
         done = batch.done[..., None]
         found = returns.vtrace(ratio, batch.reward, value, next_value, batch.terminated, done, hp.discount, hp.lam)
         if self.scale_values:
