@@ -56,25 +56,6 @@ def gae(
     return Estimate(advantage, advantage + value)
 
 
-def n_step(
-    reward: Float[Array, "time *batch"],
-    value: Float[Array, "time *batch"],
-    next_value: Float[Array, "time *batch"],
-    terminated: Bool[Array, "time *batch"],
-    done: Bool[Array, "time *batch"],
-    discount: Float[Array, ""] | float,
-    steps: int,
-) -> Estimate:
-    """Rewards of `steps` steps and the value after them; fewer where the episode or the batch ends (Watkins 1989)."""
-    after = jnp.where(terminated, 0.0, next_value)
-    target = reward + discount * after
-    for _ in range(steps - 1):
-        later = jnp.concatenate([target[1:], after[-1:]])
-        last = jnp.arange(reward.shape[0]).reshape(-1, *([1] * (reward.ndim - 1))) == reward.shape[0] - 1
-        target = reward + discount * jnp.where(done | last, after, later)
-    return Estimate(target - value, target)
-
-
 def to_go(
     reward: Float[Array, "time *batch"], done: Bool[Array, "time *batch"], discount: Float[Array, ""] | float
 ) -> Float[Array, "time *batch"]:
