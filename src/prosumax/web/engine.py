@@ -3,14 +3,15 @@
 Only imported there: it loads JAX, and keeps compiled programs warm from one job to the next.
 """
 
-import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from prosumax import run
 from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.web.communities import asked, community_of, scenario_of
 from prosumax.web.outcome import Outcome, outcome_of
+from prosumax.web.own_data import OwnData, Refusal, read_own
 from prosumax.web.state import Community
 from prosumax.web.worker import Report
 
@@ -41,9 +42,13 @@ def _warm(lane: str, report: Report) -> None:
             simulate(asked(Community(rule=rule)), report)
 
 
+def _upload(folder: str, report: Report) -> OwnData | Refusal:
+    report(0.1, "reading")
+    return read_own(Path(folder) / "sent.csv", Path(folder))
+
+
 _KINDS: dict[str, Callable[[Any, Report], Any]] = {
     "warm": _warm,
     "run": simulate,
+    "upload": _upload,
 }
-
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
