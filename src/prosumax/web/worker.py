@@ -6,6 +6,7 @@ Importing this file loads neither JAX nor the web framework, so that a process i
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -53,10 +54,13 @@ def serve(link: Connection, stop: Event, perform: str, lane: str, nice: int) -> 
     if hasattr(os, "nice"):
         os.nice(nice)
 
+    one_at_a_time = threading.Lock()
+
     def report(done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
         if stop.is_set():
             raise Stopped
-        link.send(("progress", done, stage, left_s, more))
+        with one_at_a_time:
+            link.send(("progress", done, stage, left_s, more))
 
     def silent(done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
         """Nobody asked for the warming up."""
