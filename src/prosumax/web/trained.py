@@ -28,7 +28,7 @@ from prosumax.web.outcome import Outcome, Spread, outcome_of
 from prosumax.web.worker import Report
 
 SEEDS = 3
-ROUNDS = 200
+ROUNDS = 300
 _ENVIRONMENTS = 32
 _BEGUN, _PREPARED, _TRAINED = 0.02, 0.2, 0.92  # shares of the work done when training is prepared, begins, ends
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {

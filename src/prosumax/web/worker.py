@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -38,7 +38,7 @@ Perform = Callable[[str, Any, Report], Any]
 """Does a job: its kind, what was asked for (plain data), and where to report. Answers plain data."""
 
 
-def serve(link: Connection, stop: Event, perform: str, lane: str, nice: int) -> None:
+def serve(link: Connection, stop: Event, perform: str, lane: str, nice: int, environ: Mapping[str, str]) -> None:
     """Do jobs until the other end of the pipe is closed.
 
     Arguments:
@@ -48,9 +48,10 @@ def serve(link: Connection, stop: Event, perform: str, lane: str, nice: int) -> 
             lane's name.
         lane: which jobs come here.
         nice: how far behind other processes this one stands.
+        environ: settings of this process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which then closes the pipe
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.update(environ)
     if hasattr(os, "nice"):
         os.nice(nice)
 
