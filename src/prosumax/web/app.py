@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import app, ui
 from starlette.requests import Request
 
-from prosumax.web import kit, state
+from prosumax.web import household, kit, state
 from prosumax.web.pages import basics, community, home
 from prosumax.web.view import View, frame
 from prosumax.web.words import Words
@@ -65,7 +65,8 @@ def _failed() -> None:
 
 
 def run(host: str, port: int, open_browser: bool) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted; nobody is let in before all is drawn and compiled."""
+    household.warm()
     configure()
     ui.run(
         host=host,

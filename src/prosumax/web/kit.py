@@ -15,7 +15,7 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
-from prosumax.web.charts import Chart, Table
+from prosumax.web.charts import FORMATTERS, Chart, Table
 from prosumax.web.words import Words
 
 _THROTTLE_S = 0.03
@@ -240,6 +240,16 @@ def number_field(
     return box
 
 
+def check_field(label: str, value: bool, on_change: Callable[[bool], Any], test_id: str | None = None) -> Element:
+    """Something that is on or off."""
+    with tag("label", "x-check") as box:
+        control = tag("input", type="checkbox", data_testid=test_id)
+        control.props["^checked"] = "checked" if value else None
+        control.on("change", lambda event: on_change(bool(event.args)), js_handler="(e) => emit(e.target.checked)")
+        Text("span", label)
+    return box
+
+
 def fold(summary: str, classes: str = "", open_: bool = False, test_id: str | None = None) -> Element:
     """A part that opens; what stands in it follows in a `with` block."""
     with tag("details", f"x-fold {classes}", data_testid=test_id) as box:
@@ -305,6 +315,11 @@ class ChartCard:
         classes: of the card, such as `x-sticky`.
         height: of the drawing, CSS.
         sentence: whether the chart's sentence is shown; it is the drawing's text for screen readers in any case.
+
+    Attributes:
+        box: the whole card.
+        drawing: the chart element.
+        below: an empty place under the sentence, for controls of this chart.
     """
 
     def __init__(
@@ -330,6 +345,7 @@ class ChartCard:
             attributes(self.drawing, role="img", aria_label=chart.sentence.replace("**", ""))
             self._sentence = Sentence(chart.sentence, classes="x-sentence")
             self._sentence.set_visibility(sentence)
+            self.below = tag("div", "x-below")
             with fold(words("common.as_table"), "x-as-table") as as_table:
                 self._table = ui.html(table_html(chart.table)).classes("x-table-scroll")
                 attributes(self._table, tabindex=0, role="region", aria_label=chart.table.caption)
@@ -391,13 +407,13 @@ def _csv(table: Table) -> str:
 
 
 def _checked(option: dict[str, Any]) -> dict[str, Any]:
-    """The option, if no key of it would be run as code (the framework evaluates keys that begin with a colon)."""
+    """The option, if it holds no code but ours (the framework evaluates what stands under keys with a colon)."""
     stack: list[Any] = [option]
     while stack:
         part = stack.pop()
         if isinstance(part, dict):
-            if any(str(key).startswith(":") for key in part):
-                raise ValueError("a chart's option has a key that begins with a colon")
+            if any(str(key).startswith(":") and text not in FORMATTERS.values() for key, text in part.items()):
+                raise ValueError("a chart's option holds code that is not one of FORMATTERS")
             stack.extend(part.values())
         elif isinstance(part, list | tuple):
             stack.extend(part)

@@ -1,5 +1,6 @@
 """What all charts share: the meaning of colours, axes, and the shape of what is handed out."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 INK, QUIET, RULE, PAPER = "#1B2730", "#56636D", "#DADFE3", "#FFFFFF"
@@ -55,12 +56,43 @@ DECALS: dict[str, Option] = {
 """The second encoding of filled areas, so that no colour has to be told from another."""
 
 
-def base(**parts: Any) -> Option:
-    """What every option begins with: no motion, our type, tooltips that are never HTML."""
+_DIGITS = {"": 2, "kW": 2, "kWh": 1, "%": 0, "€": 2}
+_TAGS = {"en": "en-IE", "fr": "fr-BE", "nl": "nl-BE"}
+
+
+def _formatter(tag: str, unit: str) -> str:
+    style = f"maximumFractionDigits: {_DIGITS[unit]}"
+    if unit == "€":
+        style = f"style: 'currency', currency: 'EUR', minimumFractionDigits: 0, {style}"
+    after = f"\u00a0{unit}" if unit not in ("", "€") else ""
+    return (
+        "(v) => { const x = v && v.value !== undefined ? v.value : v; "
+        f"return x == null || x === '-' ? '–' : Number(x).toLocaleString('{tag}', {{{style}}}) + '{after}'; }}"
+    )
+
+
+FORMATTERS: Mapping[tuple[str, str], str] = {
+    (lang, unit): _formatter(tag, unit) for lang, tag in _TAGS.items() for unit in _DIGITS
+}
+"""The only code that an option may hold: numbers as the language (first) writes them, with their unit (second)."""
+
+
+def base(lang: str, unit: str, **parts: Any) -> Option:
+    """What every option begins with: no motion, our type, tooltips that are never HTML.
+
+    Arguments:
+        lang: of the numbers in tooltips.
+        unit: of all series: "", "kW", "kWh", "%" or "€".
+    """
     return {
         "animation": False,
         "textStyle": {"fontFamily": "system-ui, sans-serif", "color": INK, "fontSize": 14},
-        "tooltip": {"renderMode": "richText", "confine": True, "trigger": "axis"},
+        "tooltip": {
+            "renderMode": "richText",
+            "confine": True,
+            "trigger": "axis",
+            ":valueFormatter": FORMATTERS[lang, unit],
+        },
         **parts,
     }
 
@@ -70,13 +102,46 @@ def axis_text(**more: Any) -> Option:
     return {"color": INK, "fontSize": 13, "lineHeight": 17, "hideOverlap": True, **more}
 
 
-def value_axis(name: str, **more: Any) -> Option:
-    """An axis of amounts, its unit on top."""
+def amount_text(lang: str, unit: str = "") -> Option:
+    """Labels of an axis of amounts, as the language writes numbers."""
+    return axis_text(**{":formatter": FORMATTERS[lang, unit]})
+
+
+def clock_axis(grid: int = 0, show: bool = True, every_h: int = 3) -> Option:
+    """The 96 quarter-hours of a day from left to right, labelled every few hours."""
+    return {
+        "type": "category",
+        "gridIndex": grid,
+        "data": [f"{quarter // 4:02d}:{quarter % 4 * 15:02d}" for quarter in range(96)],
+        "boundaryGap": False,
+        "axisTick": {"show": False},
+        "axisLine": {"lineStyle": {"color": QUIET}},
+        "axisLabel": axis_text(interval=4 * every_h - 1, show=show, showMaxLabel=False),
+    }
+
+
+def legend(*names: str, **more: Any) -> Option:
+    """What the lines and areas are, in words, above the drawing."""
+    return {
+        "data": list(names),
+        "top": 0,
+        "left": 0,
+        "itemWidth": 26,
+        "itemHeight": 12,
+        "itemGap": 16,
+        "textStyle": {"color": INK, "fontSize": 14, "lineHeight": 18},
+        "selectedMode": False,
+        **more,
+    }
+
+
+def value_axis(lang: str, name: str, unit: str = "", **more: Any) -> Option:
+    """An axis of amounts, its name on top; `unit` is written after every number."""
     return {
         "type": "value",
         "name": name,
         "nameTextStyle": {"color": QUIET, "align": "left", "fontSize": 13},
-        "axisLabel": axis_text(),
+        "axisLabel": amount_text(lang, unit),
         "splitLine": {"lineStyle": {"color": RULE}},
         **more,
     }
