@@ -316,6 +316,8 @@ class ChartCard:
         height: of the drawing, CSS.
         sentence: whether the chart's sentence is shown; it is the drawing's text for screen readers in any case.
 
+        level: of the heading.
+
     Attributes:
         box: the whole card.
         drawing: the chart element.
@@ -332,11 +334,12 @@ class ChartCard:
         classes: str = "",
         height: str = "20rem",
         sentence: bool = True,
+        level: int = 2,
         test_id: str | None = None,
     ) -> None:
         self._chart = chart
         with tag("section", f"x-card {classes}", data_testid=test_id) as self.box:
-            Text("h2", title, "x-card-title")
+            Text(f"h{level}", title, "x-card-title")
             self._note = Text("p", note, "x-note")
             self._note.set_visibility(bool(note))
             self.drawing = (

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.web.charts.common import INK, QUIET, RULE, SUN, USE, Option, axis_text, base
+from prosumax.web.charts.common import INK, QUIET, RULE, SUN, USE, Option, axis_text, base, tooltip
 from prosumax.web.words import Words
 
 _FINE = 12  # points per hour of the ring line, so that its steps follow the circle
@@ -22,8 +22,7 @@ def clock(words: Words, use_kw: NDArray[np.float64], solar_kw: NDArray[np.float6
     ring = np.repeat(use_kw, _FINE).round(3).tolist()
     radius = {"min": 0, "max": top, "axisLine": {"show": False}, "axisTick": {"show": False}}
     return base(
-        words.lang,
-        "kW",
+        tooltip=tooltip(words.lang, "kW"),
         legend={
             "bottom": 0,
             "itemWidth": 26,

@@ -77,23 +77,23 @@ FORMATTERS: Mapping[tuple[str, str], str] = {
 """The only code that an option may hold: numbers as the language (first) writes them, with their unit (second)."""
 
 
-def base(lang: str, unit: str, **parts: Any) -> Option:
-    """What every option begins with: no motion, our type, tooltips that are never HTML.
-
-    Arguments:
-        lang: of the numbers in tooltips.
-        unit: of all series: "", "kW", "kWh", "%" or "€".
-    """
+def base(**parts: Any) -> Option:
+    """What every option begins with: no motion, our type, tooltips that are never HTML."""
     return {
         "animation": False,
         "textStyle": {"fontFamily": "system-ui, sans-serif", "color": INK, "fontSize": 14},
-        "tooltip": {
-            "renderMode": "richText",
-            "confine": True,
-            "trigger": "axis",
-            ":valueFormatter": FORMATTERS[lang, unit],
-        },
+        "tooltip": {"renderMode": "richText", "confine": True, "trigger": "axis"},
         **parts,
+    }
+
+
+def tooltip(lang: str, unit: str, trigger: str = "axis") -> Option:
+    """What is shown under the pointer, every number with its unit: "", "kW", "kWh", "%" or "€"."""
+    return {
+        "renderMode": "richText",
+        "confine": True,
+        "trigger": trigger,
+        ":valueFormatter": FORMATTERS[lang, unit],
     }
 
 
@@ -135,13 +135,13 @@ def legend(*names: str, **more: Any) -> Option:
     }
 
 
-def value_axis(lang: str, name: str, unit: str = "", **more: Any) -> Option:
-    """An axis of amounts, its name on top; `unit` is written after every number."""
+def value_axis(name: str, **more: Any) -> Option:
+    """An axis of amounts, its name on top; `axisLabel=amount_text(lang, unit)` writes the numbers in a language."""
     return {
         "type": "value",
         "name": name,
         "nameTextStyle": {"color": QUIET, "align": "left", "fontSize": 13},
-        "axisLabel": amount_text(lang, unit),
+        "axisLabel": axis_text(),
         "splitLine": {"lineStyle": {"color": RULE}},
         **more,
     }

@@ -24,6 +24,7 @@ from prosumax.web.charts.common import (
     base,
     clock_axis,
     legend,
+    tooltip,
     value_axis,
 )
 from prosumax.web.words import Words
@@ -90,13 +91,12 @@ def when(words: Words, now: Power, top_kw: float, before: Power | None = None, a
     }
     overlap = np.minimum(now.use, now.solar)
     option = base(
-        words.lang,
-        "kW",
+        tooltip=tooltip(words.lang, "kW"),
         legend=legend(*names),
         grid=grids,
         xAxis=[clock_axis(0, show=not has_battery), {**clock_axis(1, show=has_battery), "show": has_battery}],
         yAxis=[
-            value_axis(words.lang, "kW", min=0, max=top_kw, splitNumber=4, nameGap=10),
+            value_axis("kW", axisLabel=amount_text(words.lang), min=0, max=top_kw, splitNumber=4, nameGap=10),
             {
                 "type": "value",
                 "gridIndex": 1,
@@ -218,11 +218,10 @@ def balance(words: Words, now: Energy) -> Chart:
     names = [words("home.you_use"), words("home.panels_make")]
     shown = [words(f"home.{key}") for key in look if used.get(key, 0.0) + made.get(key, 0.0) > 0.005]
     option = base(
-        words.lang,
-        "kWh",
+        tooltip=tooltip(words.lang, "kWh"),
         legend=legend(*shown),
         grid={"left": 8, "right": 20, "top": 66, "bottom": 8, "containLabel": True},
-        xAxis={**value_axis(words.lang, "", "kWh", splitNumber=3), "max": round(total * 1.02, 2), "nameGap": 0},
+        xAxis={**value_axis("", splitNumber=3), "max": round(total * 1.02, 2), "nameGap": 0},
         yAxis={
             "type": "category",
             "inverse": True,
@@ -273,8 +272,7 @@ def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -
         use_kwh, solar_kwh: [12].
     """
     option = base(
-        words.lang,
-        "kWh",
+        tooltip=tooltip(words.lang, "kWh"),
         legend=legend(words("home.you_use"), words("home.panels_make")),
         grid={"left": 8, "right": 8, "top": 62, "bottom": 8, "containLabel": True},
         xAxis={
@@ -283,7 +281,7 @@ def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -
             "axisTick": {"show": False},
             "axisLabel": axis_text(interval=0, hideOverlap=True),
         },
-        yAxis=value_axis(words.lang, "kWh", splitNumber=4, nameGap=10),
+        yAxis=value_axis("kWh", axisLabel=amount_text(words.lang), splitNumber=4, nameGap=10),
         series=[
             _months_bar(words("home.you_use"), use_kwh, {"color": USE}),
             _months_bar(
@@ -319,11 +317,10 @@ def bill(words: Words, before: float, after: float) -> Chart:
     names = [words("home.bill_before"), words("home.bill_after")]
     lowest, highest = min(0.0, before, after), max(before, after, 0.5)
     option = base(
-        words.lang,
-        "€",
+        tooltip=tooltip(words.lang, "€"),
         grid={"left": 8, "right": 70, "top": 8, "bottom": 8, "containLabel": True},
         xAxis={
-            **value_axis(words.lang, "", "€", splitNumber=3),
+            **value_axis("", splitNumber=3),
             "min": round(1.15 * lowest, 2),
             "max": round(1.1 * highest, 2),
             "axisLabel": {**amount_text(words.lang, "€"), "showMaxLabel": False, "showMinLabel": False},
