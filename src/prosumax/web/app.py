@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from prosumax.web import household, kit, state
 from prosumax.web.pages import basics, community, home
+from prosumax.web.services import attach
 from prosumax.web.view import View, frame
 from prosumax.web.words import Words
 
@@ -22,7 +23,9 @@ BUILD: Mapping[str, Callable[[View[Any], kit.Banner], None]] = {
 """A page's builder gets the view and the notice above the content."""
 
 _QUASAR = {"en": "en-GB", "fr": "fr", "nl": "nl"}
-_HEAD = '<link rel="stylesheet" href="/static/demo.css">'
+_HEAD = """<link rel="stylesheet" href="/static/demo.css">
+<link rel="stylesheet" href="/static/community.css">
+<script src="/static/net.js"></script>"""
 
 
 def configure() -> None:
@@ -31,6 +34,7 @@ def configure() -> None:
     ui.add_head_html(_HEAD, shared=True)
     for page, path in state.PATHS.items():
         ui.page(path)(_page(page))
+    attach(app)
     app.on_page_exception(_failed)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from prosumax.errors import InputError
+from prosumax.profiles.datasets import DATASETS, cache_folder
 from prosumax.scenario import Scenario, load_scenario
 from prosumax.web.state import FIRST_NAMES, ROUTINES, Community, OwnHome
 
@@ -33,6 +35,7 @@ _MECHANISMS = {
     ("auction", "one"): "double_auction",
     ("learned", "one"): "key_pro_rata",
 }
+_CHARGES = ("energy", "network", "levies")
 _POLICIES = {"habits": "citylearn-basic-battery-rbc", "rules": "self-consumption"}
 _AZIMUTHS_DEG = (180, 200, 160, 225, 135, 180, 250, 110)  # roofs of a street look different ways
 
@@ -244,3 +247,23 @@ def _of_file(state: Community, file: str | None) -> dict[str, Any]:
     if file is None:
         raise InputError("file", "is not there", "Choose your file again.")
     return stored_scenario(file, STEPS[state.period])
+
+
+@cache
+def category_prices(category: str) -> tuple[float, float]:
+    """EUR per kWh, taxes included: the supplier's price, and what is still due on a neighbour's kWh.
+
+    Arguments:
+        category: how near the neighbours are, A to D.
+    """
+    scenario = scenario_of(Community(category=category, rule="none", period="day"))
+    tariff, gross = scenario.tariff, 1 + scenario.tariff.vat
+    sums = {name: sum(float(price) for field, _, price in tariff.prices if field == name) for name in _CHARGES}
+    due = tariff.local_network_share * sums["network"] + tariff.local_levies * sums["levies"]
+    return sum(sums.values()) * gross, due * gross
+
+
+@cache
+def citylearn_is_here() -> bool:
+    """Whether CityLearn's data set was fetched: the demo itself asks no other server."""
+    return (cache_folder() / DATASETS["citylearn-2022"] / "schema.json").is_file()

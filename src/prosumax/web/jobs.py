@@ -176,6 +176,11 @@ class Jobs:
         """Whether a lane's process is warm."""
         return self._lines[lane].warm
 
+    def idle(self, lane: str) -> bool:
+        """Whether nobody waits in a lane."""
+        line = self._lines[lane]
+        return line.running is None and not line.waiting
+
     def process(self, lane: str) -> int | None:
         """Number of a lane's process."""
         return self._lines[lane].pid
@@ -258,6 +263,25 @@ class Jobs:
                 seconds=end - job.began if job.began else 0.0,
             )
 
+    def question(self, job_id: str) -> tuple[str, Any] | None:
+        """Kind and content of a job that anybody may see; None for a private one, or none."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            return None if job is None or job.private else (job.kind, job.spec)
+
+    def owner(self, job_id: str) -> str | None:
+        """Whose job it is."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            return None if job is None else job.owner
+
+    def adopt(self, job_id: str, owner: str) -> None:
+        """Make a job another session's: of a visitor who left the page and came back to it."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job is not None and not job.private:
+                job.owner = owner
+
     def stop(self, job_id: str, owner: str) -> None:
         """End a job of this visitor's; nothing happens if it is over or somebody else's."""
         with self._lock:
@@ -297,7 +321,6 @@ class Jobs:
                 self._answers[job.key] = job.result
                 while len(self._answers) > self._kept:
                     self._answers.popitem(last=False)
-        job.spec = None
 
 
 class _Line:

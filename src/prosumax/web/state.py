@@ -176,7 +176,7 @@ class Community:
     homes: tuple[OwnHome, ...] = field(default=(), metadata={"kind": Homes("h")})
     rule: str = _choice("use", "m", RULES)
     rounds: str = _choice("one", "rounds", ("one", "several"))
-    price: float = _number(0.19, "price", 0.05, 0.34, 0.01)
+    price: float = _number(0.14, "price", 0.05, 0.34, 0.01)
     category: str = _choice("B", "cat", ("A", "B", "C", "D"))
     period: str = _choice("month", "len", ("day", "week", "month", "year"))
     season: str = _choice("spring", "s", SEASONS)
