@@ -76,9 +76,8 @@ def _shares(surplus_kwh: Float[Array, ""]) -> dict[str, Array]:
         priority=jnp.zeros(homes),
         arrival=jnp.zeros(homes),
     )
-    return {
-        rule: market.clear(stages, orders, prices)[0].bought_kwh[: len(WANTED_KWH)] for rule, stages in _stages().items()
-    }
+    got = {rule: market.clear(stages, orders, prices)[0].bought_kwh for rule, stages in _stages().items()}
+    return {rule: kwh[: len(WANTED_KWH)] for rule, kwh in got.items()}
 
 
 def warm() -> None:

@@ -166,7 +166,8 @@ def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence
         rule: "equal", "use", "auction" or "none".
         got_kwh, wanted_kwh: of each home.
     """
-    filled, hollow = [], []
+    filled: list[list[int]] = []
+    hollow: list[list[int]] = []
     for home, (got, wanted) in enumerate(zip(got_kwh, wanted_kwh, strict=True)):
         count = round(got / DOT_KWH)
         for dot in range(round(wanted / DOT_KWH)):
@@ -202,7 +203,12 @@ def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence
         ],
     )
     rows = tuple(
-        (words("basics.home", home=_HOMES[at]), words.short(wanted, 2), words.short(got, 2), words.short(wanted - got, 2))
+        (
+            words("basics.home", home=_HOMES[at]),
+            words.short(wanted, 2),
+            words.short(got, 2),
+            words.short(wanted - got, 2),
+        )
         for at, (got, wanted) in enumerate(zip(got_kwh, wanted_kwh, strict=True))
     )
     head = tuple(words(f"basics.{key}") for key in ("one_home", "wanted", "dot_shared", "dot_bought"))

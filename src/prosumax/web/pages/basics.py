@@ -1,6 +1,5 @@
 """Page 1: five ideas, one control each."""
 
-from dataclasses import replace
 from typing import Any
 
 from nicegui import ui
@@ -16,6 +15,7 @@ from prosumax.web.view import View
 
 _BATTERY_KWH = 5.0
 _RULES = ("equal", "use", "auction", "none")
+_ALIKE = 0.25  # gains that differ by less, of the larger, are about the same
 _BETS = ("with", "without", "same")
 
 
@@ -74,7 +74,9 @@ class _Page:
         with self._clock.below:
             options = {key: words(f"home.season_{key}") for key in state.SEASONS}
             kit.segments(words("home.season"), options, self.view.state.season, self._season, test_id="season")
-            hand = kit.button(words("basics.pause"), classes="x-quiet x-pause", aria_pressed="false", data_testid="pause")
+            hand = kit.button(
+                words("basics.pause"), classes="x-quiet x-pause", aria_pressed="false", data_testid="pause"
+            )
             # The hand is drawn by the style sheet; stopping it needs no server.
             hand.on("click", js_handler=_PAUSE)
 
@@ -178,13 +180,17 @@ class _Page:
             for roofs in (True, False)
         }
         mean = {roofs: sum(found) / len(found) / 100 for roofs, found in gains.items()}
-        most = max(mean.values())
-        right = "same" if abs(mean[True] - mean[False]) < 0.25 * most else "with" if mean[True] > mean[False] else "without"
+        apart = mean[True] - mean[False]
+        right = "with" if apart > 0 else "without"
+        if abs(apart) < _ALIKE * max(mean.values()):
+            right = "same"
         self._answer.clear()
         with self._answer:
             said = "show" if bet == "show" else "right" if bet == right else "wrong"
             amounts = {"with_": words.euro(mean[True], 0), "without": words.euro(mean[False], 0)}
-            answer = kit.Sentence(words(f"basics.bet_{said}", answer=words(f"basics.bet_{right}")), classes="x-sentence")
+            answer = kit.Sentence(
+                words(f"basics.bet_{said}", answer=words(f"basics.bet_{right}")), classes="x-sentence"
+            )
             kit.attributes(answer, role="status")
             kit.Sentence(words(f"basics.bet_because_{right}", **amounts), classes="x-sentence")
             chart = community_charts.bills(words, outcome, "month")
