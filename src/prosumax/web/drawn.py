@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from prosumax.agents import assemble_policy
 from prosumax.community import assemble
 from prosumax.experiments.simulate import simulate
 from prosumax.inputs import Profiles, read_profiles
-from prosumax.profiles.cache import cached, code_key
+from prosumax.profiles.cache import cached, code_key, file_key
 from prosumax.profiles.sky import irradiation
 from prosumax.scenario import load_scenario
 from prosumax.web import state
@@ -130,9 +131,9 @@ def panels(peak_kwp: float, roof: str) -> dict[str, Any]:
 @cache
 def tables() -> Tables:
     """Everything random; read from the cache where it is kept."""
-    words = [SEED, YEAR, dict(MONTHS), dict(ROOFS), dict(_LIFESTYLE), _ANNUAL_KWH, MOVED, _GREY_SHARE]
     code = code_key("load", "occupancy", "lifestyles", "appliances", "solar", "sky", "sun", "hot_water")
-    return Tables(**cached("demo_home", {"what": words, "code": code, "tables": Tables._fields}, _draw))
+    own = file_key(Path(__file__))
+    return Tables(**cached("demo_home", {"code": [code, own], "routines": state.ROUTINES}, _draw))
 
 
 def _weather(kind: str) -> dict[str, Any]:
