@@ -15,7 +15,7 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
-from prosumax.web.charts import FORMATTERS, Chart, Table
+from prosumax.web.charts import FORMATTERS, Chart, Mark, Table
 from prosumax.web.words import Words
 
 _THROTTLE_S = 0.03
@@ -313,10 +313,11 @@ class ChartCard:
         words: of the page's language.
         title, note: above the chart.
         classes: of the card, such as `x-sticky`.
-        height: of the drawing, CSS.
+        height: of the drawing, CSS; empty where the style sheet says it.
         sentence: whether the chart's sentence is shown; it is the drawing's text for screen readers in any case.
 
         level: of the heading.
+        rest: where sentence, controls and table go, if not under the drawing.
 
     Attributes:
         box: the whole card.
@@ -335,6 +336,7 @@ class ChartCard:
         height: str = "20rem",
         sentence: bool = True,
         level: int = 2,
+        rest: Element | None = None,
         test_id: str | None = None,
     ) -> None:
         self._chart = chart
@@ -342,10 +344,12 @@ class ChartCard:
             Text(f"h{level}", title, "x-card-title")
             self._note = Text("p", note, "x-note")
             self._note.set_visibility(bool(note))
-            self.drawing = (
-                ui.echart(_checked(chart.option), renderer="svg").classes("x-chart").style(f"height:{height}")
-            )
+            self._marks = ui.html(marks_html(chart.marks), tag="ul").classes("x-marks")
+            self._marks.set_visibility(bool(chart.marks))
+            self.drawing = ui.echart(_checked(chart.option), renderer="svg")
+            self.drawing.classes("x-chart").style(f"height:{height}" if height else "")
             attributes(self.drawing, role="img", aria_label=chart.sentence.replace("**", ""))
+        with self.box if rest is None else rest:
             self._sentence = Sentence(chart.sentence, classes="x-sentence")
             self._sentence.set_visibility(sentence)
             self.below = tag("div", "x-below")
@@ -367,6 +371,8 @@ class ChartCard:
             self.drawing.props["options"] = _checked(chart.option)
             self.drawing.props["aria-label"] = chart.sentence.replace("**", "")
         self.drawing.update()
+        self._marks.content = marks_html(chart.marks)
+        self._marks.set_visibility(bool(chart.marks))
         self._sentence.show(chart.sentence)
         if self._open:
             self._show_table()
@@ -379,6 +385,32 @@ class ChartCard:
     def _show_table(self) -> None:
         self._table.content = table_html(self._chart.table)
         attributes(self._csv, href=_csv(self._chart.table))
+
+
+_SHAPES = {
+    "line": '<path d="M1 7H27" stroke="{colour}" stroke-width="3"/>',
+    "dash": '<path d="M1 7H27" stroke="{colour}" stroke-width="3" stroke-dasharray="7 4"/>',
+    "area": '<rect x="1" y="1" width="26" height="12" fill="{colour}" fill-opacity=".55" stroke="{colour}"/>',
+    "bar": '<rect x="1" y="1" width="26" height="12" rx="2" fill="{colour}"/>{decal}',
+    "dot": '<circle cx="14" cy="7" r="6" fill="{colour}"/>',
+    "ring": '<circle cx="14" cy="7" r="5" fill="#fff" stroke="{colour}" stroke-width="2"/>',
+}
+_DECALS = {
+    "none": "",
+    "bought": '<path d="M3 13L11 1M10 13L18 1M17 13L25 1" stroke="#fff" stroke-opacity=".6" stroke-width="2"/>',
+    "store": '<path d="M6 7h.1M14 7h.1M22 7h.1" stroke="#fff" stroke-width="4" stroke-linecap="round"/>',
+    "sent": '<path d="M7 4l3 6H4zM21 4l3 6h-6z" fill="#fff" fill-opacity=".75"/>',
+}
+
+
+def marks_html(marks: Sequence[Mark]) -> str:
+    """The key of a chart as a list."""
+    return "".join(
+        f'<li><svg width="28" height="14" viewBox="0 0 28 14" aria-hidden="true">'
+        f"{_SHAPES[mark.shape].format(colour=html.escape(mark.colour), decal=_DECALS[mark.decal])}</svg>"
+        f"<span>{html.escape(mark.name)}</span></li>"
+        for mark in marks
+    )
 
 
 def table_html(table: Table) -> str:

@@ -40,7 +40,9 @@ def day(season: str) -> tuple[Series, Series]:
     homes = sorted(PRESETS["street"], key=lambda home: home.panels_kwp <= 0)
     roofed = tuple(replace(home, panels_kwp=home.panels_kwp or _MORE_KWP, battery_kwh=0.0) for home in homes)
     asked = scenario_of(state.Community(preset="own", homes=roofed, period="day", season=season))
-    made = read_profiles(load_scenario(asked, {"period.start": f"{drawn.date(season, 'weekday')}T00:00"}))
+    # The day and the sky of the home above it on the page.
+    same_day = {"period.start": f"{drawn.date(season, 'weekday')}T00:00", "seed": drawn.SEED}
+    made = read_profiles(load_scenario(asked, same_day))
     return made.load_kwh / 0.25, made.solar_kwh / 0.25
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.web.charts.clock import clock
+from prosumax.web.charts.clock import clock, clock_marks
 from prosumax.web.charts.common import (
     BOUGHT,
     INK,
@@ -16,13 +16,13 @@ from prosumax.web.charts.common import (
     SUN,
     USE,
     Chart,
+    Mark,
     Option,
     Table,
     amount_text,
     axis_text,
     base,
     clock_axis,
-    legend,
     tooltip,
     value_axis,
 )
@@ -46,7 +46,7 @@ def hours(words: Words, now: Power) -> Chart:
         for hour, sun in enumerate(solar)
     )
     head = (words("home.hour"), f"{words('home.you_use')} (kW)", f"{words('home.panels_make')} (kW)")
-    return Chart(clock(words, use, solar), text, Table(words("home.when_caption"), head, rows))
+    return Chart(clock(words, use, solar), text, Table(words("home.when_caption"), head, rows), clock_marks(words))
 
 
 def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
@@ -123,8 +123,7 @@ def duck(words: Words, net_kw: Series, roofs: int, homes: int) -> Chart:
     names = [words("basics.all_buy"), words("basics.nobody")]
     option = base(
         tooltip=tooltip(words.lang, "kW"),
-        legend=legend(*names),
-        grid={"left": 8, "right": 16, "top": 62, "bottom": 8, "containLabel": True},
+        grid={"left": 8, "right": 16, "top": 28, "bottom": 8, "containLabel": True},
         xAxis={**clock_axis(), "axisLine": {"onZero": False, "lineStyle": {"color": QUIET}}},
         yAxis=value_axis(
             "kW",
@@ -144,7 +143,8 @@ def duck(words: Words, net_kw: Series, roofs: int, homes: int) -> Chart:
     hourly = net_kw.reshape(24, 4).mean(axis=1)
     rows = tuple((f"{words.time(at)}–{words.time(at + 1)}", words.number(float(kw), 1)) for at, kw in enumerate(hourly))
     caption = words("basics.duck_caption", homes=homes)
-    return Chart(option, text, Table(caption, (words("home.hour"), "kW"), rows))
+    marks = (Mark(names[0], "area", BOUGHT), Mark(names[1], "area", SUN))
+    return Chart(option, text, Table(caption, (words("home.hour"), "kW"), rows), marks)
 
 
 def _band(name: str, kw: Series | None, fill: str, edge: str, opacity: float) -> Option:

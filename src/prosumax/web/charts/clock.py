@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.web.charts.common import INK, QUIET, RULE, SUN, USE, Option, axis_text, base, tooltip
+from prosumax.web.charts.common import QUIET, RULE, SUN, USE, Mark, Option, axis_text, base, tooltip
 from prosumax.web.words import Words
 
 _FINE = 12  # points per hour of the ring line, so that its steps follow the circle
@@ -23,14 +23,7 @@ def clock(words: Words, use_kw: NDArray[np.float64], solar_kw: NDArray[np.float6
     radius = {"min": 0, "max": top, "axisLine": {"show": False}, "axisTick": {"show": False}}
     return base(
         tooltip=tooltip(words.lang, "kW"),
-        legend={
-            "bottom": 0,
-            "itemWidth": 26,
-            "itemGap": 20,
-            "selectedMode": False,
-            "textStyle": {"color": INK, "fontSize": 14, "lineHeight": 18},
-        },
-        polar=[{"center": ["50%", "46%"], "radius": ["24%", "76%"]}] * 2,
+        polar=[{"center": ["50%", "50%"], "radius": ["24%", "84%"]}] * 2,
         angleAxis=[
             {
                 "type": "category",
@@ -83,3 +76,8 @@ def clock(words: Words, use_kw: NDArray[np.float64], solar_kw: NDArray[np.float6
             },
         ],
     )
+
+
+def clock_marks(words: Words) -> tuple[Mark, ...]:
+    """The key of the clock."""
+    return Mark(words("home.panels_make"), "bar", SUN), Mark(words("home.you_use"), "line", USE)

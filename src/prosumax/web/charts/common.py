@@ -19,12 +19,29 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
 
 
+class Mark(NamedTuple):
+    """What a line or an area stands for.
+
+    Attributes:
+        name: in words.
+        shape: "line", "dash", "area", "bar", "ring" (hollow dot) or "dot".
+        colour: of it.
+        decal: of an area or a bar, a key of `DECALS`.
+    """
+
+    name: str
+    shape: str
+    colour: str
+    decal: str = "none"
+
+
 class Chart(NamedTuple):
-    """A picture (`option`, for ECharts), the one sentence that says the same (**bold** parts), and its table."""
+    """A picture (`option`, for ECharts), one sentence that says the same (**bold** parts), its table and its key."""
 
     option: Option
     sentence: str
     table: Table
+    marks: tuple[Mark, ...] = ()
 
 
 DECALS: dict[str, Option] = {
@@ -56,7 +73,7 @@ DECALS: dict[str, Option] = {
 """The second encoding of filled areas, so that no colour has to be told from another."""
 
 
-_DIGITS = {"": 2, "kW": 2, "kWh": 1, "%": 0, "€": 2}
+_DIGITS = {"": 2, "1": 1, "kW": 2, "kWh": 1, "%": 0, "€": 2}
 _TAGS = {"en": "en-IE", "fr": "fr-BE", "nl": "nl-BE"}
 
 
@@ -64,7 +81,7 @@ def _formatter(tag: str, unit: str) -> str:
     style = f"maximumFractionDigits: {_DIGITS[unit]}"
     if unit == "€":
         style = f"style: 'currency', currency: 'EUR', minimumFractionDigits: 0, {style}"
-    after = f"\u00a0{unit}" if unit not in ("", "€") else ""
+    after = f"\u00a0{unit}" if unit not in ("", "1", "€") else ""
     return (
         "(v) => { const x = v && v.value !== undefined ? v.value : v; "
         f"return x == null || x === '-' ? '–' : Number(x).toLocaleString('{tag}', {{{style}}}) + '{after}'; }}"
@@ -74,7 +91,10 @@ def _formatter(tag: str, unit: str) -> str:
 FORMATTERS: Mapping[tuple[str, str], str] = {
     (lang, unit): _formatter(tag, unit) for lang, tag in _TAGS.items() for unit in _DIGITS
 }
-"""The only code that an option may hold: numbers as the language (first) writes them, with their unit (second)."""
+"""The only code that an option may hold: numbers as a language (first) writes them, with their unit (second).
+
+Unit "1" is none, with one decimal.
+"""
 
 
 def base(**parts: Any) -> Option:
@@ -117,21 +137,6 @@ def clock_axis(grid: int = 0, show: bool = True, every_h: int = 3) -> Option:
         "axisTick": {"show": False},
         "axisLine": {"lineStyle": {"color": QUIET}},
         "axisLabel": axis_text(interval=4 * every_h - 1, show=show, showMaxLabel=False),
-    }
-
-
-def legend(*names: str, **more: Any) -> Option:
-    """What the lines and areas are, in words, above the drawing."""
-    return {
-        "data": list(names),
-        "top": 0,
-        "left": 0,
-        "itemWidth": 26,
-        "itemHeight": 12,
-        "itemGap": 16,
-        "textStyle": {"color": INK, "fontSize": 14, "lineHeight": 18},
-        "selectedMode": False,
-        **more,
     }
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.web.charts.clock import clock
+from prosumax.web.charts.clock import clock, clock_marks
 from prosumax.web.charts.common import (
     BOUGHT,
     DECALS,
@@ -17,13 +17,13 @@ from prosumax.web.charts.common import (
     SUN,
     USE,
     Chart,
+    Mark,
     Option,
     Table,
     amount_text,
     axis_text,
     base,
     clock_axis,
-    legend,
     tooltip,
     value_axis,
 )
@@ -34,7 +34,7 @@ Series = NDArray[np.float64]
 _STEPS_PER_HOUR = 4
 SUN_EDGE = {"color": SUN, "borderColor": INK}
 """Production as a bar: orange alone is too pale on white."""
-_LABEL_SHARE = 0.08  # of a bar: narrower parts do not carry their number
+_LABEL_SHARE = 0.1  # of a bar: narrower parts do not carry their number
 
 
 class Power(NamedTuple):
@@ -76,10 +76,14 @@ def when(words: Words, now: Power, top_kw: float, before: Power | None = None, a
         at: quarter-hour that is read out, marked by a line.
     """
     has_panels, has_battery = bool(now.solar.any()), now.stored is not None
-    names = [words("home.you_use"), *([words("home.panels_make"), words("home.used_directly")] * has_panels)]
+    marks = (
+        Mark(words("home.you_use"), "line", USE),
+        Mark(words("home.panels_make"), "dash", SUN),
+        Mark(words("home.used_directly"), "area", "#7f9c92"),
+    )
     battery = words("home.battery_charge")
     grids = [
-        {"left": 46, "right": 14, "top": 62, "bottom": 92 if has_battery else 30},
+        {"left": 46, "right": 14, "top": 28, "bottom": 92 if has_battery else 30},
         {"left": 46, "right": 14, "height": 26 if has_battery else 0, "bottom": 30},
     ]
     mark = {
@@ -92,7 +96,6 @@ def when(words: Words, now: Power, top_kw: float, before: Power | None = None, a
     overlap = np.minimum(now.use, now.solar)
     option = base(
         tooltip=tooltip(words.lang, "kW"),
-        legend=legend(*names),
         grid=grids,
         xAxis=[clock_axis(0, show=not has_battery), {**clock_axis(1, show=has_battery), "show": has_battery}],
         yAxis=[
@@ -124,7 +127,7 @@ def when(words: Words, now: Power, top_kw: float, before: Power | None = None, a
             },
         ],
     )
-    return Chart(option, _when_sentence(words, now), _when_table(words, now))
+    return Chart(option, _when_sentence(words, now), _when_table(words, now), marks if has_panels else marks[:1])
 
 
 def _line(
@@ -210,17 +213,20 @@ def balance(words: Words, now: Energy) -> Chart:
                     "color": ink,
                     "fontSize": 14,
                     "fontWeight": 650,
-                    ":formatter": FORMATTERS[words.lang, "kWh"],
+                    ":formatter": FORMATTERS[words.lang, "1"],
                     **({} if ink == INK else {"backgroundColor": colour, "padding": [2, 4], "borderRadius": 4}),
                 },
             }
         )
     names = [words("home.you_use"), words("home.panels_make")]
-    shown = [words(f"home.{key}") for key in look if used.get(key, 0.0) + made.get(key, 0.0) > 0.005]
+    marks = tuple(
+        Mark(words(f"home.{key}"), "bar", colour, decal)
+        for key, (colour, decal, _) in look.items()
+        if used.get(key, 0.0) + made.get(key, 0.0) > 0.005
+    )
     option = base(
         tooltip=tooltip(words.lang, "kWh"),
-        legend=legend(*shown),
-        grid={"left": 8, "right": 20, "top": 66, "bottom": 8, "containLabel": True},
+        grid={"left": 8, "right": 20, "top": 4, "bottom": 8, "containLabel": True},
         xAxis={**value_axis("", splitNumber=3), "max": round(total * 1.02, 2), "nameGap": 0},
         yAxis={
             "type": "category",
@@ -232,7 +238,7 @@ def balance(words: Words, now: Energy) -> Chart:
         series=series,
     )
     option["xAxis"]["axisLabel"] = {**amount_text(words.lang, "kWh"), "showMaxLabel": False}
-    return Chart(option, _balance_sentence(words, now), _balance_table(words, now))
+    return Chart(option, _balance_sentence(words, now), _balance_table(words, now), marks)
 
 
 def _balance_sentence(words: Words, now: Energy) -> str:
@@ -273,8 +279,7 @@ def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -
     """
     option = base(
         tooltip=tooltip(words.lang, "kWh"),
-        legend=legend(words("home.you_use"), words("home.panels_make")),
-        grid={"left": 8, "right": 8, "top": 62, "bottom": 8, "containLabel": True},
+        grid={"left": 8, "right": 8, "top": 28, "bottom": 8, "containLabel": True},
         xAxis={
             "type": "category",
             "data": names,
@@ -301,7 +306,8 @@ def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -
         (name, words.number(use), words.number(solar))
         for name, use, solar in zip(names, use_kwh, solar_kwh, strict=True)
     )
-    return Chart(option, text, Table(words("home.months_caption"), head, rows))
+    marks = (Mark(words("home.you_use"), "bar", USE), Mark(words("home.panels_make"), "bar", SUN))
+    return Chart(option, text, Table(words("home.months_caption"), head, rows), marks)
 
 
 def _months_bar(name: str, kwh: Series, style: Option) -> Option:
@@ -370,7 +376,7 @@ def bill_sentence(words: Words, before: float, after: float) -> str:
 def around_the_clock(words: Words, now: Power) -> Chart:
     """Chart E: the day as a clock."""
     use, solar = (part.reshape(24, _STEPS_PER_HOUR).mean(axis=1) for part in (now.use, now.solar))
-    return Chart(clock(words, use, solar), _when_sentence(words, now), _when_table(words, now))
+    return Chart(clock(words, use, solar), _when_sentence(words, now), _when_table(words, now), clock_marks(words))
 
 
 def headline(words: Words, own_share: float, used: float, made: float, after: float, before: float) -> str:

@@ -133,7 +133,7 @@ class _Page:
 
     def _bet_part(self) -> None:
         words = self.words
-        with kit.tag("section", "x-idea"):
+        with kit.tag("section", "x-idea x-idea-top"):
             with kit.tag("div", "x-idea-words"):
                 kit.Text("h2", words("basics.bet_title"), "x-idea-title")
                 kit.Text("p", words("basics.bet_text"))

@@ -115,16 +115,31 @@ class _Page:
 
     def _results(self) -> None:
         words, day = self.words, self._day()
-        with kit.tag("div", "x-card x-sticky"):
-            self._headline = kit.Sentence(self._sentence(day), tag="h2", classes="x-headline", test_id="sentence")
-            self._spoken = kit.Spoken()
-        self._when = kit.ChartCard(
-            words, words("home.when_title"), self._when_chart(), classes="x-first", height="21rem", test_id="chart-a"
-        )
+        with kit.tag("div", "x-watch"):
+            with kit.tag("div", "x-card"):
+                self._headline = kit.Sentence(self._sentence(day), tag="h2", classes="x-headline", test_id="sentence")
+                self._spoken = kit.Spoken()
+            first = kit.tag("div")
+        rest = kit.tag("div", "x-card x-rest")
+        with first:
+            self._when = kit.ChartCard(
+                words,
+                words("home.when_title"),
+                self._when_chart(),
+                classes="x-first",
+                height="",
+                rest=rest,
+                test_id="chart-a",
+            )
         with self._when.below:
             self._reading()
         self._balance = kit.ChartCard(
-            words, words("home.balance_title"), self._balance_chart(day), height="15rem", test_id="chart-b"
+            words,
+            words("home.balance_title"),
+            self._balance_chart(day),
+            height="11rem",
+            classes="x-second",
+            test_id="chart-b",
         )
         with (
             kit.fold(words("home.more_title"), "x-card x-more", test_id="more-charts") as more,
