@@ -7,10 +7,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from babel.dates import get_month_names
+import pandas as pd
+from babel.dates import format_date, get_month_names
 
 from prosumax.web import household, kit, state
 from prosumax.web.charts import home as charts
+from prosumax.web.own_data import OwnData, stored
+from prosumax.web.services import services
+from prosumax.web.upload_field import found_text, upload_field
 from prosumax.web.view import View
 from prosumax.web.words import LOCALES
 
@@ -44,6 +48,7 @@ class _Page:
         self._ghost: charts.Power | None = None
         self._wants_ghost = True
         self._at: int | None = None
+        self._own: tuple[float, ...] | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._shown = self._power(self._day())
         self._top_kw = self._needed(self._shown)
@@ -185,7 +190,41 @@ class _Page:
             kit.check_field(words("home.ghost"), True, self._set_ghost, test_id="ghost")
 
     def _own_data(self) -> None:
-        """Own meter data: added where uploads are."""
+        with kit.fold(self.words("home.own_title"), test_id="own-data-fold"):
+            self._own_box = kit.tag("div")
+            upload_field(self.words, self._taken)
+
+    def _taken(self, token: str, found: OwnData) -> None:
+        """A file was understood: its first home's use counts from now on."""
+        folder = services().uploads.folder(token)
+        if folder is None:
+            return
+        _, load_kwh, _ = stored(folder)
+        days = load_kwh[:, 0].reshape(-1, household.QUARTERS)
+        dates = pd.date_range(found.first, periods=len(days))
+        names = {str(at): format_date(date, "full", locale=LOCALES[self.words.lang]) for at, date in enumerate(dates)}
+
+        def show(at: str) -> None:
+            date = dates[int(at)]
+            self._own = tuple(days[int(at)].tolist())
+            month = date.month % 12 // 3
+            kind = "weekend" if date.dayofweek >= 5 else "weekday"
+            said = self.words("home.own_on", name=found.names[0], date=names[at])
+            self._jump(state.replace(self.view.state, season=state.SEASONS[month], day=kind), said)
+
+        self.view.own_data = True
+        self._own_box.clear()
+        with self._own_box:
+            kit.attributes(kit.Text("p", found_text(self.words, found), "x-note"), data_testid="own-data")
+            kit.select_field(self.words("home.own_day"), names, "0", show, test_id="own-day")
+            kit.button(self.words("home.own_off"), lambda: self._own_off(token), data_testid="own-off")
+        show("0")
+
+    def _own_off(self, token: str) -> None:
+        services().uploads.delete(token)
+        self._own, self.view.own_data = None, False
+        self._own_box.clear()
+        self._jump(self.view.state, "")
 
     def _set_one(self, field: str, value: Any) -> None:
         self._set(**{field: value})
@@ -218,6 +257,7 @@ class _Page:
 
     def _draw_more(self, day: household.Day) -> None:
         self._bill.show(self._bill_chart(day))
+        self._months.box.set_visibility(self._own is None)
         self._months.show(self._months_chart())
         self._clock.show(charts.around_the_clock(self.words, self._shown))
 
@@ -264,7 +304,7 @@ class _Page:
         self._jump(FAMILIES[number], words("home.family", name=words(f"home.family_{number + 1}")))
 
     def _day(self) -> household.Day:
-        return household.day(self.view.state)
+        return household.day(self.view.state, self._own)
 
     def _power(self, day: household.Day) -> charts.Power:
         stored = day.stored_share if self.view.state.battery_kwh > 0 else None
