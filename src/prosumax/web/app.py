@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import app, ui
 from starlette.requests import Request
 
-from prosumax.web import kit, state
+from prosumax.web import household, kit, state, street
 from prosumax.web.pages import basics, community, home
 from prosumax.web.services import attach
 from prosumax.web.view import View, frame
@@ -69,7 +69,9 @@ def _failed() -> None:
 
 
 def run(host: str, port: int, open_browser: bool) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted; nobody is let in before all is drawn and compiled."""
+    household.warm()
+    street.warm()
     configure()
     ui.run(
         host=host,

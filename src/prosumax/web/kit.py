@@ -15,7 +15,7 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
-from prosumax.web.charts import Chart, Table
+from prosumax.web.charts import FORMATTERS, Chart, Mark, Table
 from prosumax.web.words import Words
 
 _THROTTLE_S = 0.03
@@ -240,6 +240,16 @@ def number_field(
     return box
 
 
+def check_field(label: str, value: bool, on_change: Callable[[bool], Any], test_id: str | None = None) -> Element:
+    """Something that is on or off."""
+    with tag("label", "x-check") as box:
+        control = tag("input", type="checkbox", data_testid=test_id)
+        control.props["^checked"] = "checked" if value else None
+        control.on("change", lambda event: on_change(bool(event.args)), js_handler="(e) => emit(e.target.checked)")
+        Text("span", label)
+    return box
+
+
 def fold(summary: str, classes: str = "", open_: bool = False, test_id: str | None = None) -> Element:
     """A part that opens; what stands in it follows in a `with` block."""
     with tag("details", f"x-fold {classes}", data_testid=test_id) as box:
@@ -303,8 +313,16 @@ class ChartCard:
         words: of the page's language.
         title, note: above the chart.
         classes: of the card, such as `x-sticky`.
-        height: of the drawing, CSS.
+        height: of the drawing, CSS; empty where the style sheet says it.
         sentence: whether the chart's sentence is shown; it is the drawing's text for screen readers in any case.
+
+        level: of the heading.
+        rest: where sentence, controls and table go, if not under the drawing.
+
+    Attributes:
+        box: the whole card.
+        drawing: the chart element.
+        below: an empty place under the sentence, for controls of this chart.
     """
 
     def __init__(
@@ -317,19 +335,24 @@ class ChartCard:
         classes: str = "",
         height: str = "20rem",
         sentence: bool = True,
+        level: int = 2,
+        rest: Element | None = None,
         test_id: str | None = None,
     ) -> None:
         self._chart = chart
         with tag("section", f"x-card {classes}", data_testid=test_id) as self.box:
-            Text("h2", title, "x-card-title")
+            Text(f"h{level}", title, "x-card-title")
             self._note = Text("p", note, "x-note")
             self._note.set_visibility(bool(note))
-            self.drawing = (
-                ui.echart(_checked(chart.option), renderer="svg").classes("x-chart").style(f"height:{height}")
-            )
+            self._marks = ui.html(marks_html(chart.marks), tag="ul").classes("x-marks")
+            self._marks.set_visibility(bool(chart.marks))
+            self.drawing = ui.echart(_checked(chart.option), renderer="svg")
+            self.drawing.classes("x-chart").style(f"height:{height}" if height else "")
             attributes(self.drawing, role="img", aria_label=chart.sentence.replace("**", ""))
+        with self.box if rest is None else rest:
             self._sentence = Sentence(chart.sentence, classes="x-sentence")
             self._sentence.set_visibility(sentence)
+            self.below = tag("div", "x-below")
             with fold(words("common.as_table"), "x-as-table") as as_table:
                 self._table = ui.html(table_html(chart.table)).classes("x-table-scroll")
                 attributes(self._table, tabindex=0, role="region", aria_label=chart.table.caption)
@@ -348,6 +371,8 @@ class ChartCard:
             self.drawing.props["options"] = _checked(chart.option)
             self.drawing.props["aria-label"] = chart.sentence.replace("**", "")
         self.drawing.update()
+        self._marks.content = marks_html(chart.marks)
+        self._marks.set_visibility(bool(chart.marks))
         self._sentence.show(chart.sentence)
         if self._open:
             self._show_table()
@@ -360,6 +385,32 @@ class ChartCard:
     def _show_table(self) -> None:
         self._table.content = table_html(self._chart.table)
         attributes(self._csv, href=_csv(self._chart.table))
+
+
+_SHAPES = {
+    "line": '<path d="M1 7H27" stroke="{colour}" stroke-width="3"/>',
+    "dash": '<path d="M1 7H27" stroke="{colour}" stroke-width="3" stroke-dasharray="7 4"/>',
+    "area": '<rect x="1" y="1" width="26" height="12" fill="{colour}" fill-opacity=".55" stroke="{colour}"/>',
+    "bar": '<rect x="1" y="1" width="26" height="12" rx="2" fill="{colour}"/>{decal}',
+    "dot": '<circle cx="14" cy="7" r="6" fill="{colour}"/>',
+    "ring": '<circle cx="14" cy="7" r="5" fill="#fff" stroke="{colour}" stroke-width="2"/>',
+}
+_DECALS = {
+    "none": "",
+    "bought": '<path d="M3 13L11 1M10 13L18 1M17 13L25 1" stroke="#fff" stroke-opacity=".6" stroke-width="2"/>',
+    "store": '<path d="M6 7h.1M14 7h.1M22 7h.1" stroke="#fff" stroke-width="4" stroke-linecap="round"/>',
+    "sent": '<path d="M7 4l3 6H4zM21 4l3 6h-6z" fill="#fff" fill-opacity=".75"/>',
+}
+
+
+def marks_html(marks: Sequence[Mark]) -> str:
+    """The key of a chart as a list."""
+    return "".join(
+        f'<li><svg width="28" height="14" viewBox="0 0 28 14" aria-hidden="true">'
+        f"{_SHAPES[mark.shape].format(colour=html.escape(mark.colour), decal=_DECALS[mark.decal])}</svg>"
+        f"<span>{html.escape(mark.name)}</span></li>"
+        for mark in marks
+    )
 
 
 def table_html(table: Table) -> str:
@@ -391,13 +442,13 @@ def _csv(table: Table) -> str:
 
 
 def _checked(option: dict[str, Any]) -> dict[str, Any]:
-    """The option, if no key of it would be run as code (the framework evaluates keys that begin with a colon)."""
+    """The option, if it holds no code but ours (the framework evaluates what stands under keys with a colon)."""
     stack: list[Any] = [option]
     while stack:
         part = stack.pop()
         if isinstance(part, dict):
-            if any(str(key).startswith(":") for key in part):
-                raise ValueError("a chart's option has a key that begins with a colon")
+            if any(str(key).startswith(":") and text not in FORMATTERS.values() for key, text in part.items()):
+                raise ValueError("a chart's option holds code that is not one of FORMATTERS")
             stack.extend(part.values())
         elif isinstance(part, list | tuple):
             stack.extend(part)

@@ -75,7 +75,8 @@ def frame(view: View[Any], changed: list[str]) -> kit.Banner:
         with kit.tag("nav", "x-languages", aria_label=words("common.language")):
             for lang in state.LANGUAGES:
                 _language(view, lang)
-        kit.button(words("common.share"), lambda: _share(view), "x-share", data_testid="share")
+        with kit.button("", lambda: _share(view), "x-share", data_testid="share"):
+            kit.Text("span", words("common.share"))
     with footer, kit.tag("div", "x-foot"):
         for part in ("assumptions", "sources", "accessibility", "privacy", "licence"):
             with kit.fold(words(f"common.{part}")):

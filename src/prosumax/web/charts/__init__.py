@@ -3,6 +3,6 @@
 One file per page. `common` has the colours and axes that all of them share.
 """
 
-from prosumax.web.charts.common import Chart, Table
+from prosumax.web.charts.common import FORMATTERS, Chart, Mark, Table
 
-__all__ = ["Chart", "Table"]
+__all__ = ["FORMATTERS", "Chart", "Mark", "Table"]
