@@ -213,7 +213,9 @@ def _run(
             # The first part includes compiling; after it the pace is a moving mean.
             pace = took if done <= first + every else 0.7 * pace + 0.3 * took
             done += every
-            by_seed = {name: np.asarray(values[done // every - 1], np.float64) for name, values in progress.curves.items()}
+            by_seed = {
+                name: np.asarray(values[done // every - 1], np.float64) for name, values in progress.curves.items()
+            }
             figures = {name: float(np.mean(values)) for name, values in by_seed.items()}
             left = pace * (plan.iterations - done) / every
             on_progress(Now(done, plan.iterations, figures, by_seed, agents * every / took, left))

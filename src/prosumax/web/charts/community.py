@@ -4,8 +4,22 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from prosumax.web.charts.common import BOUGHT, INK, QUIET, RULE, SENT, SHARED_EDGE, SUN, USE, Chart, Option, Table
-from prosumax.web.charts.common import axis_text, base, value_axis
+from prosumax.web.charts.common import (
+    BOUGHT,
+    INK,
+    QUIET,
+    RULE,
+    SENT,
+    SHARED_EDGE,
+    SUN,
+    USE,
+    Chart,
+    Option,
+    Table,
+    axis_text,
+    base,
+    value_axis,
+)
 from prosumax.web.outcome import Outcome
 from prosumax.web.words import Words
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from nicegui import Client, ui
+
 from prosumax.web import kit, state
 from prosumax.web.communities import FEWEST_HOMES, asked, homes_of, needs_training
 from prosumax.web.jobs import Refused, Seen
@@ -12,7 +14,6 @@ from prosumax.web.services import services
 from prosumax.web.uploads import counted_address
 from prosumax.web.view import View
 from prosumax.web.words import Words
-from nicegui import Client, ui
 
 _LOOK_S = 0.1
 TRAINING_S = 45
@@ -124,7 +125,11 @@ class _Page:
         kit.attributes(self.run_button, disabled=problem is not None or self.job is not None)
         self.hint.set_text(
             problem
-            or (self.words("community.trains", seconds=seconds) if needs_training(now) else self.words("community.quick"))
+            or (
+                self.words("community.trains", seconds=seconds)
+                if needs_training(now)
+                else self.words("community.quick")
+            )
         )
 
     def run(self) -> None:
@@ -241,5 +246,3 @@ def failure_text(words: Words, seen: Seen) -> str:
     if seen.error == "refused" and seen.said is not None:
         return words("community.refused", what=f"{seen.said[1]} ({seen.said[0]}). {seen.said[2]}")
     return words("community.late" if seen.error == "late" else "community.failed", code=seen.code or "")
-
-

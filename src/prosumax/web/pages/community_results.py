@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -33,9 +34,7 @@ class Results:
         with kit.tag("section", "x-card x-verdict-card", aria_label=words("community.results")) as self.verdict_card:
             self.empty = kit.attributes(kit.Text("p", words("community.waiting"), "x-lead"), data_testid="empty")
             with kit.tag("div", "x-verdicts") as self.verdict_box:
-                self.verdicts = {
-                    name: _CountedVerdict(view, name) for name in ("cost", "efficiency", "fairness")
-                }
+                self.verdicts = {name: _CountedVerdict(view, name) for name in ("cost", "efficiency", "fairness")}
             self.trained = kit.attributes(kit.Text("p", "", "x-said"), data_testid="trained")
         self.curve_box = kit.tag("div")
         self.curve: kit.ChartCard | None = None
@@ -44,6 +43,7 @@ class Results:
             self.below = kit.tag("div", "x-stack")
         self.compare_box = kit.tag("section", "x-card", aria_label=words("community.compare"), data_testid="compare")
         self.cards: dict[str, kit.ChartCard] = {}
+        self.drawn: tuple[bool, str] | None = None
         self.network: Any = None
         for part in (self.verdict_box, self.box, self.compare_box, self.trained):
             part.set_visibility(False)
@@ -181,9 +181,7 @@ class Results:
             self.matrix = kit.ChartCard(
                 words, words("community.who"), chart, note=note, height=height, test_id="network"
             )
-            kit.range_field(
-                words("community.time"), hour, 0, 23, 1, words.time, self.matrix_hour, "hour"
-            )
+            kit.range_field(words("community.time"), hour, 0, 23, 1, words.time, self.matrix_hour, "hour")
 
     def content(self, outcome: Outcome) -> dict[str, Any]:
         """What the drawing of the network gets."""
@@ -250,13 +248,11 @@ class Results:
             with kit.tag("div", "x-three"):
                 for name, chart in made.items():
                     title = words(f"community.compare_{name}")
-                    kit.ChartCard(
-                        words, title, chart, height=height, sentence=False, test_id=f"compare-{name}"
-                    )
+                    kit.ChartCard(words, title, chart, height=height, sentence=False, test_id=f"compare-{name}")
             with kit.tag("ul", "x-kept"):
                 for run in self.kept:
                     with kit.tag("li"):
-                        kit.button(words("community.forget", name=run.name), lambda key=run.key: self.forget(key))
+                        kit.button(words("community.forget", name=run.name), partial(self.forget, run.key))
 
     def forget(self, key: str) -> None:
         """Take a run out of the comparison."""
