@@ -42,6 +42,7 @@ class Now(NamedTuple):
     Attributes:
         iteration, iterations: done and planned.
         figures: means over seeds, by name.
+        by_seed: the same by seed.
         per_second: agent-steps.
         seconds_left: about.
     """
@@ -49,6 +50,7 @@ class Now(NamedTuple):
     iteration: int
     iterations: int
     figures: Mapping[str, float]
+    by_seed: Mapping[str, NDArray[np.float64]]
     per_second: float
     seconds_left: float
 
@@ -95,6 +97,7 @@ def train(
     out: Path | str | None = None,
     tensorboard: bool = False,
     data_dir: str | Path | None = None,
+    judged: bool = True,
     on_progress: OnProgress = lambda now: None,
 ) -> Training:
     """Train the homes of a scenario.
@@ -111,6 +114,7 @@ def train(
         finite: whether nothing counts after an episode; otherwise its end is a time limit.
         out: folder to keep the run in; nothing is written when absent.
         tensorboard: whether to write its logs there too (needs `prosumax[tensorboard]`).
+        judged: whether what was learned plays the test days in the end, with rules and the optimum beside it.
         on_progress: called after every part of the work.
 
     Raises:
@@ -136,7 +140,7 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "training.json", asdict(plan))
-    return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress)
+    return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress, judged)
 
 
 def resume(
@@ -184,7 +188,12 @@ def _every(plan: Plan) -> int:
 
 
 def _run(
-    stage: Stage, folder: Path | None, progress: _Progress | None, tensorboard: bool, on_progress: OnProgress
+    stage: Stage,
+    folder: Path | None,
+    progress: _Progress | None,
+    tensorboard: bool,
+    on_progress: OnProgress,
+    judged: bool = True,
 ) -> Training:
     use_compilation_cache()
     plan, every, began = stage.plan, _every(stage.plan), time.perf_counter()
@@ -204,9 +213,10 @@ def _run(
             # The first part includes compiling; after it the pace is a moving mean.
             pace = took if done <= first + every else 0.7 * pace + 0.3 * took
             done += every
-            figures = {name: float(np.mean(values[done // every - 1])) for name, values in progress.curves.items()}
+            by_seed = {name: np.asarray(values[done // every - 1], np.float64) for name, values in progress.curves.items()}
+            figures = {name: float(np.mean(values)) for name, values in by_seed.items()}
             left = pace * (plan.iterations - done) / every
-            on_progress(Now(done, plan.iterations, figures, agents * every / took, left))
+            on_progress(Now(done, plan.iterations, figures, by_seed, agents * every / took, left))
             if logs is not None:
                 for name, value in figures.items():
                     logs.add_scalar(name, value, done)
@@ -223,7 +233,7 @@ def _run(
         name: np.asarray(values[: done // every], np.float64) for name, values in progress.curves.items()
     }
     curves["iteration"] = every * (1.0 + np.arange(done // every))
-    test = judge(stage, progress.best) if done == plan.iterations else {}
+    test = judge(stage, progress.best) if judged and done == plan.iterations else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)

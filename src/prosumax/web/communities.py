@@ -17,6 +17,8 @@ LEARNERS = ("q", "ppo")
 STEPS = {"day": 96, "week": 7 * 96, "month": 30 * 96, "year": 365 * 96}
 """Quarter-hours. A month has 30 days in every season, so that all months are one compiled program."""
 FEWEST_HOMES = 2
+LEARNED = "learned_price"
+"""The mechanism in which an agent sets the price."""
 
 _STARTS = {
     "month": {"winter": "01-01", "spring": "04-01", "summer": "07-01", "autumn": "10-01"},
@@ -33,7 +35,7 @@ _MECHANISMS = {
     ("use", "one"): "key_pro_rata",
     ("hybrid", "one"): "key_hybrid",
     ("auction", "one"): "double_auction",
-    ("learned", "one"): "key_pro_rata",
+    ("learned", "one"): LEARNED,
 }
 _CHARGES = ("energy", "network", "levies")
 _POLICIES = {"habits": "citylearn-basic-battery-rbc", "rules": "self-consumption"}
@@ -171,15 +173,23 @@ def scenario_of(state: Community, file: str | None = None) -> Scenario:
     return load_scenario(content)
 
 
-def learners_of(state: Community) -> list[dict[str, Any]]:
-    """Who learns, and to what end: a scenario's `population`, one entry per home that learns."""
+def learners_of(state: Community) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
+    """Who learns, and to what end.
+
+    Returns:
+        A scenario's `population`, one entry per way of learning, and the weights of the goal of each home that learns.
+    """
     algorithms = {"q": "qlearning", "ppo": "ppo"}
-    goals = {"bill": "cost", "sun": "self_consumption", "street": "community_cost"}
-    return [
-        {"homes": [name], "policy": algorithms[home.style], "goal": goals[home.goal]}
-        for name, home in zip(_names(homes_of(state)), homes_of(state), strict=True)
-        if home.style in LEARNERS and home.battery_kwh > 0
+    terms = {"bill": "cost", "sun": "self_consumption", "street": "community_cost"}
+    named = zip(_names(homes_of(state)), homes_of(state), strict=True)
+    learning = [(name, home) for name, home in named if home.style in LEARNERS and home.battery_kwh > 0]
+    population = [
+        {"homes": names, "policy": policy}
+        for style, policy in algorithms.items()
+        if (names := [name for name, home in learning if home.style == style])
     ]
+    population += [{"prices": "all", "policy": "ppo"}] if state.rule == "learned" else []
+    return population, {name: {terms[home.goal]: 1.0} for name, home in learning}
 
 
 def _period(state: Community) -> dict[str, Any]:

@@ -50,12 +50,14 @@ class Lane:
         room: how many may wait.
         most_s: a job that takes longer is ended.
         nice: how far its process stands behind others.
+        environ: settings of its process.
     """
 
     name: str
     room: int = 8
     most_s: float = 120.0
     nice: int = 0
+    environ: Mapping[str, str] = field(default_factory=lambda: {"JAX_PLATFORMS": "cpu"})
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Jobs:
     def __init__(
         self,
         perform: str,
-        lanes: tuple[Lane, ...] = (Lane("quick", most_s=60), Lane("long", most_s=600, nice=10)),
+        lanes: tuple[Lane, ...],
         per_owner: int = 1,
         per_address: int = 3,
         kept: int = 128,
@@ -367,7 +369,8 @@ class _Line:
         self._kill()
         self._link, theirs = _SPAWN.Pipe()
         self._stop = _SPAWN.Event()
-        arguments = (theirs, self._stop, self.jobs._perform, self.lane.name, self.lane.nice)
+        lane = self.lane
+        arguments = (theirs, self._stop, self.jobs._perform, lane.name, lane.nice, dict(lane.environ))
         self._worker = _SPAWN.Process(target=serve, args=arguments, name=f"prosumax-{self.lane.name}", daemon=True)
         self._worker.start()
         theirs.close()  # else the end of the process would not close the pipe

@@ -25,7 +25,9 @@ class Spread:
         losers: homes that pay more, by try.
         rounds: of training.
         curve_rounds: rounds at which it was looked at.
-        curve: all bills per day, by look and try.
+        curve: what is learned, by look and try: all bills of a day (`cost`), or the mean difference of two homes' gains
+            of a day (`uneven`).
+        curve_of: which of them.
     """
 
     cost: Numbers
@@ -35,6 +37,7 @@ class Spread:
     rounds: int
     curve_rounds: tuple[int, ...]
     curve: tuple[Numbers, ...]
+    curve_of: str = "cost"
 
 
 @dataclass(frozen=True)

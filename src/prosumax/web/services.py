@@ -10,7 +10,7 @@ from fastapi import HTTPException, Response
 
 from prosumax.scenario import dump_scenario
 from prosumax.web.communities import asked, community_of, scenario_of
-from prosumax.web.jobs import Jobs, Refused
+from prosumax.web.jobs import Jobs, Lane, Refused
 from prosumax.web.security import SecureHeaders
 from prosumax.web.state import RULES, Community
 from prosumax.web.uploads import Uploads
@@ -20,6 +20,14 @@ _FIRST: tuple[Community, ...] = (
     *(Community(preset=preset) for preset in ("block", "school", "village")),
 )
 """What is answered before anybody asks: opening the page and trying the rules shows results at once."""
+
+
+# A training program is compiled for one use: half the time goes into making it a few percent faster otherwise.
+_HASTY = "--xla_llvm_disable_expensive_passes=true --xla_backend_optimization_level=1"
+_LANES = (
+    Lane("quick", most_s=60),
+    Lane("long", most_s=600, nice=10, environ={"JAX_PLATFORMS": "cpu", "XLA_FLAGS": _HASTY}),
+)
 
 
 class Services(NamedTuple):
@@ -32,7 +40,7 @@ class Services(NamedTuple):
 @cache
 def services() -> Services:
     """The server's own; made, not started, on first use."""
-    jobs = Jobs("prosumax.web.engine:perform")
+    jobs = Jobs("prosumax.web.engine:perform", _LANES)
     return Services(jobs, Uploads(jobs))
 
 

@@ -6,8 +6,9 @@ Importing this file loads neither JAX nor the web framework, so that a process i
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -37,7 +38,7 @@ Perform = Callable[[str, Any, Report], Any]
 """Does a job: its kind, what was asked for (plain data), and where to report. Answers plain data."""
 
 
-def serve(link: Connection, stop: Event, perform: str, lane: str, nice: int) -> None:
+def serve(link: Connection, stop: Event, perform: str, lane: str, nice: int, environ: Mapping[str, str]) -> None:
     """Do jobs until the other end of the pipe is closed.
 
     Arguments:
@@ -47,16 +48,20 @@ def serve(link: Connection, stop: Event, perform: str, lane: str, nice: int) -> 
             lane's name.
         lane: which jobs come here.
         nice: how far behind other processes this one stands.
+        environ: settings of this process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which then closes the pipe
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.update(environ)
     if hasattr(os, "nice"):
         os.nice(nice)
+
+    one_at_a_time = threading.Lock()
 
     def report(done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
         if stop.is_set():
             raise Stopped
-        link.send(("progress", done, stage, left_s, more))
+        with one_at_a_time:
+            link.send(("progress", done, stage, left_s, more))
 
     def silent(done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
         """Nobody asked for the warming up."""

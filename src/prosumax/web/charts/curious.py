@@ -92,13 +92,16 @@ def price(words: Words, outcome: Outcome) -> Chart:
     return Chart(option, sentence, table)
 
 
-def learning(words: Words, rounds: Sequence[int], curve: Sequence[Sequence[float]], planned: int) -> Chart:
-    """How the community's daily bill falls while agents learn: mean over tries, and the band between them.
+def learning(
+    words: Words, rounds: Sequence[int], curve: Sequence[Sequence[float]], planned: int, what: str = "cost"
+) -> Chart:
+    """How agents learn: mean over tries, and the band between them.
 
     Arguments:
         rounds: at which it was looked at.
         curve: all bills per day by look and try.
         planned: rounds of the whole training.
+        what: of `Spread.curve_of`.
     """
     low = [round(min(row), 4) for row in curve]
     high = [round(max(row), 4) for row in curve]
@@ -115,7 +118,7 @@ def learning(words: Words, rounds: Sequence[int], curve: Sequence[Sequence[float
             "nameGap": 28,
             "axisLabel": axis_text(),
         },
-        yAxis=value_axis(words("community.daily_bill"), scale=True),
+        yAxis=value_axis(words("community.daily_bill" if what == "cost" else "community.daily_uneven"), scale=True),
         series=[
             {**hidden, "data": [[at, value] for at, value in zip(rounds, low, strict=True)]},
             {
@@ -140,7 +143,8 @@ def learning(words: Words, rounds: Sequence[int], curve: Sequence[Sequence[float
     )
     head = tuple(words(f"community.{name}") for name in ("round", "lowest", "mean", "highest"))
     if mean:
-        sentence = words("community.curve_sentence", first=words.euro(mean[0]), last=words.euro(mean[-1]))
+        key = "community.curve_sentence" if what == "cost" else "community.uneven_sentence"
+        sentence = words(key, first=words.euro(mean[0]), last=words.euro(mean[-1]))
     else:
         sentence = words("community.curve_waiting")
     return Chart(option, sentence, Table(words("community.curve_caption"), head, rows))

@@ -161,7 +161,8 @@ class _Page:
             share, text = seen.done, stage_text(self.words, seen)
             self.progress.show(share, text)
             if "curve" in seen.more:
-                self.results.learning(seen.more["curve_rounds"], seen.more["curve"], int(seen.more["rounds"]))
+                more = seen.more
+                self.results.learning(more["curve_rounds"], more["curve"], int(more["rounds"]), more["curve_of"])
             return
         spec, self.job = self.running, None
         self.busy(False)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from prosumax.web import kit, state
-from prosumax.web.communities import PRESETS, category_prices, citylearn_is_here, drawn_homes, homes_of
+from prosumax.market import mechanisms
+from prosumax.web.communities import LEARNED, PRESETS, category_prices, citylearn_is_here, drawn_homes, homes_of
 from prosumax.web.own_data import OwnData
 from prosumax.web.state import FIRST_NAMES, GOALS, MOST_HOMES, ROUTINES, RULES, SEASONS, STYLES, OwnHome
 from prosumax.web.upload_field import found_text, upload_field
@@ -227,7 +228,8 @@ class Controls:
     def rules(self) -> None:
         """Which rule."""
         words = self.words
-        options = {name: (words(f"community.rule_{name}"), words(f"community.rule_{name}_text")) for name in RULES}
+        known = [name for name in RULES if name != "learned" or LEARNED in mechanisms]
+        options = {name: (words(f"community.rule_{name}"), words(f"community.rule_{name}_text")) for name in known}
         kit.choice_cards(words("community.rules"), options, self.view.state.rule, self.choose_rule, "rules")
 
     def choose_rule(self, rule: str) -> None:

@@ -97,12 +97,12 @@ class Results:
             saved = [alone - cost for alone, cost in zip(spread.cost_alone, spread.cost, strict=True)]
             off = self.words.euro(max(saved) - min(saved))
             self.trained.set_text(self.words("community.trained", rounds=self.words.number(spread.rounds), spread=off))
-            self.learning(spread.curve_rounds, spread.curve, spread.rounds)
+            self.learning(spread.curve_rounds, spread.curve, spread.rounds, spread.curve_of)
 
-    def learning(self, rounds: Any, curve: Any, planned: int) -> None:
+    def learning(self, rounds: Any, curve: Any, planned: int, what: str) -> None:
         """Draw the learning curve as far as it is known."""
         self.curve_box.set_visibility(True)
-        chart = curious.learning(self.words, rounds, curve, planned)
+        chart = curious.learning(self.words, rounds, curve, planned, what)
         if self.curve is None:
             with self.curve_box:
                 self.curve = kit.ChartCard(
