@@ -1,6 +1,7 @@
 """One visitor's open page: what it says, in which language, and its URL."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Generic
 
 from nicegui import Client, ui
@@ -87,6 +88,21 @@ def frame(view: View[Any], changed: list[str]) -> kit.Banner:
     if changed:
         banner.show(words("common.clamped", n=len(changed)))
     return banner
+
+
+def without_scripts(words: Words, title: str, sentences: Sequence[str], drawing: str = "") -> None:
+    """What a browser shows that runs no scripts: the page's sentences as they are now, and a still picture.
+
+    Arguments:
+        drawing: an SVG of ours.
+    """
+    need = kit.rich(words("common.no_script"))
+    said = "".join(f"<p>{kit.rich(sentence)}</p>" for sentence in sentences)
+    ui.add_body_html(
+        f"<noscript><style>#esm-fallback{{display:none!important}}</style>"
+        f'<div class="nicegui-content"><h1>{kit.rich(title)}</h1><p class="x-banner">{need}</p>'
+        f"{said}{drawing}</div></noscript>"
+    )
 
 
 def _language(view: View[Any], lang: str) -> None:

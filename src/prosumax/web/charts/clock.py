@@ -81,3 +81,18 @@ def clock(words: Words, use_kw: NDArray[np.float64], solar_kw: NDArray[np.float6
 def clock_marks(words: Words) -> tuple[Mark, ...]:
     """The key of the clock."""
     return Mark(words("home.panels_make"), "bar", SUN), Mark(words("home.you_use"), "line", USE)
+
+
+def still(use_kw: NDArray[np.float64], solar_kw: NDArray[np.float64]) -> str:
+    """The day from left to right as an SVG, for browsers that run no scripts; kW, any number of steps."""
+    top = max(float(use_kw.max()), float(solar_kw.max()), 0.5)
+
+    def points(kw: NDArray[np.float64]) -> str:
+        return " ".join(f"{720 * at / len(kw):.1f},{200 - 190 * value / top:.1f}" for at, value in enumerate(kw))
+
+    return (
+        '<svg viewBox="0 0 720 204" width="100%" role="img" aria-hidden="true">'
+        f'<polygon points="0,200 {points(solar_kw)} 720,200" fill="{SUN}" fill-opacity=".3"/>'
+        f'<polyline points="{points(use_kw)}" fill="none" stroke="{USE}" stroke-width="2.5"/>'
+        f'<path d="M0 200H720" stroke="{QUIET}"/></svg>'
+    )

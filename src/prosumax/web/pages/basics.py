@@ -7,11 +7,12 @@ from nicegui import ui
 from prosumax.web import household, kit, state, street
 from prosumax.web.charts import basics as charts
 from prosumax.web.charts import community as community_charts
+from prosumax.web.charts.clock import still
 from prosumax.web.charts.home import Energy, Power
 from prosumax.web.communities import asked
 from prosumax.web.outcome import Outcome
 from prosumax.web.services import services
-from prosumax.web.view import View
+from prosumax.web.view import View, without_scripts
 
 _BATTERY_KWH = 5.0
 _RULES = ("equal", "use", "auction", "none")
@@ -30,6 +31,9 @@ class _Page:
     def __init__(self, view: View[state.Basics]) -> None:
         self.view, self.words = view, view.words
         words = self.words
+        day = household.day(self._home())
+        said = [words("basics.lead"), self._where().sentence, self._hours().sentence, self._duck_chart().sentence]
+        without_scripts(words, words("basics.headline"), said, still(day.use_kwh, day.solar_kwh))
         kit.Text("h1", words("basics.headline"))
         kit.Text("p", words("basics.lead"), "x-lead")
         with kit.tag("div", "x-columns"):

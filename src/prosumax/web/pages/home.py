@@ -12,10 +12,11 @@ from babel.dates import format_date, get_month_names
 
 from prosumax.web import household, kit, state
 from prosumax.web.charts import home as charts
+from prosumax.web.charts.clock import still
 from prosumax.web.own_data import OwnData, stored
 from prosumax.web.services import services
 from prosumax.web.upload_field import found_text, upload_field
-from prosumax.web.view import View
+from prosumax.web.view import View, without_scripts
 from prosumax.web.words import LOCALES
 
 FAMILIES = (
@@ -52,6 +53,8 @@ class _Page:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._shown = self._power(self._day())
         self._top_kw = self._needed(self._shown)
+        first = self._sentence(self._day())
+        without_scripts(self.words, self.words("home.title"), [first], still(self._shown.use, self._shown.solar))
         with kit.tag("div", "x-page x-home"):
             with kit.tag("div", "x-card x-controls"):
                 self._controls_box = kit.tag("div")
