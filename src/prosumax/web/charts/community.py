@@ -187,7 +187,14 @@ def _point(value: float, at: int, what: str, words: Words, loss: int = 0) -> Opt
     if loss:
         text = words("community.pays_more", amount=words.euro(loss / 100))
         point |= {"symbol": "triangle", "symbolSize": 16}
-        point["label"] = {"show": True, "position": "top", "distance": 2, "formatter": text, "color": INK, "fontSize": 12}
+        point["label"] = {
+            "show": True,
+            "position": "top",
+            "distance": 2,
+            "formatter": text,
+            "color": INK,
+            "fontSize": 12,
+        }
     return point
 
 
