@@ -94,7 +94,9 @@ def test_an_address_has_three_jobs_and_this_machine_is_not_counted(jobs: Jobs) -
         finished(jobs, name)
 
 
-def test_a_killed_process_is_told_with_a_code_and_the_next_job_runs(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_killed_process_is_told_with_a_code_and_the_next_job_runs(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.ERROR):
         job = jobs.submit("quick", "deaf", 30, owner="ada")
         until(lambda: jobs.see(job).state == "running")  # type: ignore[union-attr]

@@ -14,7 +14,12 @@ STAMPS = pd.date_range("2023-04-19", periods=96, freq="15min")
 def lines(steps: int = 96, columns: int = 2, start: str = "2023-04-19") -> list[str]:
     stamps = pd.date_range(start, periods=steps, freq="15min")
     return [
-        ";".join([at.strftime("%Y-%m-%d %H:%M"), *(f"{0.1 + 0.01 * ((row + c) % 9):.2f}".replace(".", ",") for c in range(columns))])
+        ";".join(
+            [
+                at.strftime("%Y-%m-%d %H:%M"),
+                *(f"{0.1 + 0.01 * ((row + c) % 9):.2f}".replace(".", ",") for c in range(columns)),
+            ]
+        )
         for row, at in enumerate(stamps)
     ]
 
@@ -68,13 +73,19 @@ def test_gaps_get_the_hour_before(tmp_path: Path) -> None:
     np.testing.assert_allclose(load[40:52, 0], np.tile(load[36:40, 0], 3))
 
 
+def with_line(line: str, number: int, columns: int = 2) -> list[str]:
+    """A good table but for one line, counted from 1 with the header."""
+    rows = lines(columns=columns)
+    return [*rows[: number - 2], line, *rows[number - 1 :]]
+
+
 @pytest.mark.parametrize(
     ("header", "rows", "expected"),
     [
-        ("time;a;a_pv", [*lines()[:35], "2023-04-19 08:45;abc;0,1", *lines()[36:]], Refusal("number", line=37, cell="abc")),
+        ("time;a;a_pv", with_line("2023-04-19 08:45;abc;0,1", 37), Refusal("number", line=37, cell="abc")),
         ("time;a;a_pv", lines(90), Refusal("rows", n=90)),
-        ("time;a", [*lines(columns=1)[:9], "2023-04-19 02:15;-0,5", *lines(columns=1)[10:]], Refusal("negative", line=11, cell="-0,5")),
-        ("time;a;b", [*lines()[:9], "2023-04-19 02:15;1", *lines()[10:]], Refusal("columns", line=11, n=2)),
+        ("time;a", with_line("2023-04-19 02:15;-0,5", 11, 1), Refusal("negative", line=11, cell="-0,5")),
+        ("time;a;b", with_line("2023-04-19 02:15;1", 11), Refusal("columns", line=11, n=2)),
         ("a;b", [line.split(";", 1)[1] for line in lines()], Refusal("no_time")),
         ("hello", ["world"], Refusal("no_time")),
         ("time;a;a", lines(), Refusal("columns_twice")),

@@ -213,7 +213,9 @@ def _run(
             # The first part includes compiling; after it the pace is a moving mean.
             pace = took if done <= first + every else 0.7 * pace + 0.3 * took
             done += every
-            by_seed = {name: np.asarray(values[done // every - 1], np.float64) for name, values in progress.curves.items()}
+            by_seed = {
+                name: np.asarray(values[done // every - 1], np.float64) for name, values in progress.curves.items()
+            }
             figures = {name: float(np.mean(values)) for name, values in by_seed.items()}
             left = pace * (plan.iterations - done) / every
             on_progress(Now(done, plan.iterations, figures, by_seed, agents * every / took, left))
@@ -255,7 +257,12 @@ def _look(
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), train.learners, best)
         return train, best, jnp.where(better, value, score), _curve(stage, shown, days)
 
-    train, best, score, figures = jax.vmap(one)(progress.train, progress.best, progress.score)
+    # One seed after another on a CPU: what a seed's update touches fits its cache, and less is compiled. Else at once.
+    seeds = (progress.train, progress.best, progress.score)
+    if jax.default_backend() == "cpu":
+        train, best, score, figures = jax.lax.map(lambda own: one(*own), seeds)
+    else:
+        train, best, score, figures = jax.vmap(one)(*seeds)
     at = train.iteration[0] // every - 1
     curves = {name: values.at[at].set(figures[name]) for name, values in progress.curves.items()}
     return _typed(_Progress(train, best, score, curves))

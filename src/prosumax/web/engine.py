@@ -63,9 +63,7 @@ def explore(spec: Mapping[str, Any], report: Report) -> dict[str, Any]:
     scenario = scenario_of(*community_of(spec))
     bills = {home["name"]: home["bill"] for home in run(scenario, optimum=False).households}
     able = [(at, home) for at, home in enumerate(scenario.homes) if home.battery is not None]
-    tries = [
-        (at, home, policy) for at, home in able for policy in SIMPLE if policy != (home.policy or scenario.policy)
-    ]
+    tries = [(at, home, policy) for at, home in able for policy in SIMPLE if policy != (home.policy or scenario.policy)]
     best: dict[str, Any] = {"gain": 0.005}
     for number, (at, home, policy) in enumerate(tries):
         report(number / len(tries), "exploring", round=number + 1, rounds=len(tries))

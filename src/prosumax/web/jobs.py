@@ -1,7 +1,7 @@
 """Work that takes longer than a blink: bounded queues in front of spawned processes, and what became of each job.
 
 A lane is a queue and one process. Runs of a moment and training stand in different lanes, so that nobody waits for
-somebody else's training to see a bill. Nothing here knows the web framework: pages ask `Jobs.see` as often as they like.
+somebody else's training to see a bill. Nothing here knows the web framework: pages ask `Jobs.see` whenever they like.
 """
 
 import hashlib

@@ -54,7 +54,7 @@ class Outcome:
         shared_kwh: what of it neighbours took.
         kpis: of the community, as `prosumax run` names them.
         gives_kw: mean power by hour of the day, from home to home: (hour, giver, taker, kW).
-        buys_kw, buys_alone_kw: of all homes together from the grid by quarter-hour of the day, with sharing and without.
+        buys_kw, buys_alone_kw: of all homes from the grid by quarter-hour of the day, with sharing and without.
         sends_kw, sends_alone_kw: the same of what goes to the grid.
         price: between neighbours by hour of the day, EUR/kWh; None without trade.
         retail, feed_in, local_charges: EUR/kWh, means of the period; the last is due on a neighbour's kWh.
@@ -160,7 +160,7 @@ def outcome_of(result: Result, spread: Spread | None = None) -> Outcome:
         retail=float(retail.mean()),
         feed_in=float(prices["feed_in"].mean()),
         local_charges=float(charges.mean()),
-        lorenz=None if curve is None else tuple(np.round(curve, 6).tolist()),
+        lorenz=None if curve is None else tuple(np.asarray(curve, np.float64).round(6).tolist()),
         spread=spread,
         notes=tuple(result.notes),
     )
@@ -181,7 +181,7 @@ def whole_cents(amounts: NDArray[np.float64]) -> tuple[int, ...]:
 
 
 def _by_slot(kwh: NDArray[np.float64], slot: NDArray[np.int64], hours: float) -> Numbers:
-    """Mean power of all homes in each quarter-hour of the day, kW; what a longer step has is spread over its quarters."""
+    """Mean power of all homes in each quarter-hour of the day, kW; a longer step is spread over its quarters."""
     total = np.maximum(kwh, 0).sum(1) / hours
     sums, counts = np.bincount(slot, total, 96), np.bincount(slot, minlength=96)
     at = np.arange(96)

@@ -99,8 +99,8 @@ def stored(folder: str | Path) -> tuple[OwnData, NDArray[np.float64], NDArray[np
             load, solar = series["load"], series["solar"]
     except (OSError, ValueError, KeyError):
         raise InputError("file", "is not there any more", "Choose it again.") from None
-    lists = {name: tuple(content.pop(name)) for name in ("names", "has_sun")}
-    return OwnData(**content, **lists), load, solar
+    content |= {name: tuple(content[name]) for name in ("names", "has_sun")}
+    return OwnData(**content), load, solar
 
 
 def stored_scenario(folder: str | Path, steps: int) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def attach(app: Any) -> None:
     app.include_router(uploads.router)
     app.add_api_route("/api/run/{name}", download, methods=["GET"])
     app.on_startup(_start)
-    app.on_shutdown(lambda: (jobs.close(), uploads.close()))
+    app.on_shutdown(jobs.close)
+    app.on_shutdown(uploads.close)
 
 
 async def _start() -> None:

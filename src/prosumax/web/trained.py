@@ -11,10 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from prosumax.env import CommunityEnv
 from prosumax.experiments import Result, train
 from prosumax.experiments.simulate import Trajectory, bill_alone
 from prosumax.experiments.stage import Stage, stage_of

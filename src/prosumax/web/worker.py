@@ -22,16 +22,17 @@ class Stopped(Exception):
 
 
 class Report(Protocol):
-    """Tells the visitor how far a job is; raises `Stopped` when it is wanted no more.
+    """Tells the visitor how far a job is."""
 
-    Arguments:
-        done: share of the whole, 0 to 1.
-        stage: key of a text, such as `training`.
-        left_s: seconds left, about.
-        more: numbers of that text, and what is to be drawn meanwhile.
-    """
+    def __call__(self, done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
+        """Say it; raises `Stopped` when the job is wanted no more.
 
-    def __call__(self, done: float, stage: str, left_s: float | None = None, **more: Any) -> None: ...
+        Arguments:
+            done: share of the whole, 0 to 1.
+            stage: key of a text, such as `training`.
+            left_s: seconds left, about.
+            more: numbers of that text, and what is to be drawn meanwhile.
+        """
 
 
 Perform = Callable[[str, Any, Report], Any]

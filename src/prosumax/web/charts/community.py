@@ -4,8 +4,22 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from prosumax.web.charts.common import BOUGHT, INK, QUIET, RULE, SENT, SHARED_EDGE, SUN, USE, Chart, Option, Table
-from prosumax.web.charts.common import axis_text, base, value_axis
+from prosumax.web.charts.common import (
+    BOUGHT,
+    INK,
+    QUIET,
+    RULE,
+    SENT,
+    SHARED_EDGE,
+    SUN,
+    USE,
+    Chart,
+    Option,
+    Table,
+    axis_text,
+    base,
+    value_axis,
+)
 from prosumax.web.outcome import Outcome
 from prosumax.web.words import Words
 
@@ -110,7 +124,7 @@ def bills(words: Words, outcome: Outcome, period: str) -> Chart:
     after = [outcome.bill_cents[home] / 100 for home in order]
     gains = [outcome.gain_cents[home] for home in order]
     option = base(
-        grid={"left": 8, "right": 28, "top": 12, "bottom": 8, "containLabel": True},
+        grid={"left": 8, "right": 48, "top": 16, "bottom": 8, "containLabel": True},
         tooltip={"renderMode": "richText", "confine": True, "trigger": "item"},
         xAxis=value_axis("€", nameGap=8, nameTextStyle={"color": QUIET, "fontSize": 13}),
         yAxis={
@@ -173,7 +187,14 @@ def _point(value: float, at: int, what: str, words: Words, loss: int = 0) -> Opt
     if loss:
         text = words("community.pays_more", amount=words.euro(loss / 100))
         point |= {"symbol": "triangle", "symbolSize": 16}
-        point["label"] = {"show": True, "position": "right", "formatter": text, "color": INK, "fontSize": 12}
+        point["label"] = {
+            "show": True,
+            "position": "top",
+            "distance": 2,
+            "formatter": text,
+            "color": INK,
+            "fontSize": 12,
+        }
     return point
 
 

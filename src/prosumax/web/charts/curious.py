@@ -3,8 +3,20 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from prosumax.web.charts.common import BOUGHT, INK, QUIET, SENT, SUN, USE, Chart, Option, Table
-from prosumax.web.charts.common import axis_text, base, value_axis
+from prosumax.web.charts.common import (
+    BOUGHT,
+    INK,
+    QUIET,
+    SENT,
+    SUN,
+    USE,
+    Chart,
+    Option,
+    Table,
+    axis_text,
+    base,
+    value_axis,
+)
 from prosumax.web.outcome import Outcome
 from prosumax.web.words import Words
 
@@ -159,7 +171,7 @@ class Kept(NamedTuple):
 
 
 def comparison(words: Words, kept: Sequence[Kept]) -> dict[str, Chart]:
-    """Kept runs side by side, one chart each for cost, efficiency and fairness: rows of dots on an axis of their own."""
+    """Kept runs side by side, a chart each for cost, efficiency and fairness: rows of dots on an own axis."""
     savings = [sum(run.outcome.gain_cents) / 100 for run in kept]
     shares = [100 * (run.outcome.shared_share or 0.0) for run in kept]
     better = [float(sum(gain > 0 for gain in run.outcome.gain_cents)) for run in kept]
@@ -167,6 +179,9 @@ def comparison(words: Words, kept: Sequence[Kept]) -> dict[str, Chart]:
     share_range = [_range(run.outcome, "share") for run in kept]
     most_homes = max((len(run.outcome.names) for run in kept), default=1)
     nothing = [None] * len(kept)
+    counts = [
+        words("community.n_of_m", n=int(n), m=len(run.outcome.names)) for n, run in zip(better, kept, strict=True)
+    ]
     return {
         "cost": _dots(words, kept, "cost", savings, cost_range, [words.euro(value) for value in savings], None),
         "efficiency": _dots(
@@ -174,9 +189,7 @@ def comparison(words: Words, kept: Sequence[Kept]) -> dict[str, Chart]:
             [words("community.of_hundred", n=words.number(value)) for value in shares], 100,
         ),
         "fairness": _dots(
-            words, kept, "fairness", better, nothing,
-            [words("community.n_of_m", n=int(n), m=len(run.outcome.names)) for n, run in zip(better, kept, strict=True)],
-            most_homes,
+            words, kept, "fairness", better, nothing, counts, most_homes,
         ),
     }  # fmt: skip
 
@@ -220,7 +233,10 @@ def _dots(
 ) -> Chart:
     bound = {} if most is None else {"min": 0, "max": most}
     whiskers = [
-        {"coords": [[low, at], [high, at]]} for at, pair in enumerate(ranges) if pair is not None for low, high in [pair]
+        {"coords": [[low, at], [high, at]]}
+        for at, pair in enumerate(ranges)
+        if pair is not None
+        for low, high in [pair]
     ]
     option = base(
         grid={"left": 8, "right": 30, "top": 8, "bottom": 48, "containLabel": True},
@@ -252,6 +268,8 @@ def _dots(
         ],
     )  # fmt: skip
     rows = tuple((run.name, text) for run, text in zip(kept, shown, strict=True))
-    table = Table(words(f"community.compare_{what}"), (words("community.rule"), words(f"community.verdict_{what}")), rows)
+    table = Table(
+        words(f"community.compare_{what}"), (words("community.rule"), words(f"community.verdict_{what}")), rows
+    )
     sentence = "; ".join(f"{run.name}: {text}" for run, text in zip(kept, shown, strict=True)) + "."
     return Chart(option, sentence, table)

@@ -1,6 +1,9 @@
 """Page 3: a community, its rule, a period; and what comes of it."""
 
+import asyncio
 from typing import Any
+
+from nicegui import Client, ui
 
 from prosumax.web import kit, state
 from prosumax.web.communities import FEWEST_HOMES, asked, homes_of, needs_training
@@ -12,7 +15,6 @@ from prosumax.web.services import services
 from prosumax.web.uploads import counted_address
 from prosumax.web.view import View
 from prosumax.web.words import Words
-from nicegui import Client, ui
 
 _LOOK_S = 0.1
 TRAINING_S = 45
@@ -49,8 +51,7 @@ class _Page:
                     self.hint = kit.attributes(kit.Text("p", "", "x-hint"), data_testid="run-hint")
                     self.progress = kit.Progress(words("community.run"), "progress")
                     self.error = kit.attributes(kit.Text("p", "", "x-error"), role="alert", data_testid="run-error")
-            with kit.tag("div", "x-stack x-results"):
-                self.results = Results(view, self.explore)
+            self.results = Results(view, self.explore)
         self.error.set_visibility(False)
         self.timer = ui.timer(_LOOK_S, self.look, active=False)
         self.busy(False)
@@ -102,6 +103,12 @@ class _Page:
         folder = services().uploads.folder(self.token) if self.token else None
         return asked(self.view.state, folder)
 
+    @property
+    def address(self) -> str | None:
+        """By which the visitor's jobs are counted."""
+        request = self.view.client.request
+        return counted_address(request.client.host if request.client else None)
+
     def problem(self) -> str | None:
         """Why this community cannot be run, in words; None if it can."""
         now = self.view.state
@@ -124,7 +131,11 @@ class _Page:
         kit.attributes(self.run_button, disabled=problem is not None or self.job is not None)
         self.hint.set_text(
             problem
-            or (self.words("community.trains", seconds=seconds) if needs_training(now) else self.words("community.quick"))
+            or (
+                self.words("community.trains", seconds=seconds)
+                if needs_training(now)
+                else self.words("community.quick")
+            )
         )
 
     def run(self) -> None:
@@ -136,11 +147,9 @@ class _Page:
             return
         self.error.set_visibility(False)
         spec, lane = self.spec, "long" if self.kind == "train" else "quick"
-        request = self.view.client.request
-        address = counted_address(request.client.host if request.client else None)
         try:
             self.job = services().jobs.submit(
-                lane, self.kind, spec, owner=self.owner, address=address, private=self.private
+                lane, self.kind, spec, owner=self.owner, address=self.address, private=self.private
             )
         except Refused as refused:
             reason = {"full": "full" if lane == "long" else "full_quick", "own": "own_job", "address": "address"}
@@ -211,8 +220,23 @@ class _Page:
         if self.shown is not None:
             self.results.keep(*self.shown)
 
-    def explore(self) -> None:
+    async def explore(self) -> None:
         """Find out whether a home would gain by deciding in another way."""
+        if self.shown is None or self.job is not None:
+            return
+        jobs, spec = services().jobs, self.shown[0]
+        try:
+            job = jobs.submit("quick", "explore", spec, owner=self.owner, address=self.address, private=self.private)
+        except Refused:
+            self.fail(self.words("community.full_quick"))
+            return
+        while (seen := jobs.see(job, self.owner)) is not None and not seen.over:
+            self.results.exploring(stage_text(self.words, seen))
+            await asyncio.sleep(_LOOK_S)
+        if seen is not None and seen.state == "done" and self.shown is not None and self.shown[0] == spec:
+            self.results.explored(seen.result)
+        elif seen is not None and seen.state == "failed":
+            self.results.exploring(failure_text(self.words, seen))
 
     def took(self, token: str | None) -> None:
         """The visitor's file was taken, or deleted."""
@@ -241,5 +265,3 @@ def failure_text(words: Words, seen: Seen) -> str:
     if seen.error == "refused" and seen.said is not None:
         return words("community.refused", what=f"{seen.said[1]} ({seen.said[0]}). {seen.said[2]}")
     return words("community.late" if seen.error == "late" else "community.failed", code=seen.code or "")
-
-

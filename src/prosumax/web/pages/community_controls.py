@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from prosumax.web import kit, state
 from prosumax.market import mechanisms
+from prosumax.web import kit, state
 from prosumax.web.communities import LEARNED, PRESETS, category_prices, citylearn_is_here, drawn_homes, homes_of
 from prosumax.web.own_data import OwnData
 from prosumax.web.state import FIRST_NAMES, GOALS, MOST_HOMES, ROUTINES, RULES, SEASONS, STYLES, OwnHome
@@ -160,7 +160,12 @@ class Controls:
                 kit.attributes(away, aria_label=f"{words('community.remove')}: {name}")
 
     def select(
-        self, name: str, options: tuple[str, ...], value: str, on_change: Callable[[str], Any], test_id: str | None = None
+        self,
+        name: str,
+        options: tuple[str, ...],
+        value: str,
+        on_change: Callable[[str], Any],
+        test_id: str | None = None,
     ) -> None:
         """One of some words of the page's texts."""
         shown = {option: self.words(f"community.{name}_{option}") for option in options}
@@ -259,9 +264,7 @@ class Controls:
                 self.say_price()
             if now.rule != "none":
                 options = {name: words(f"community.category_{name}") for name in "ABCD"}
-                kit.select_field(
-                    words("community.category"), options, now.category, self.set_category, "category"
-                )
+                kit.select_field(words("community.category"), options, now.category, self.set_category, "category")
 
     def set_price(self, price: float) -> None:
         """Another price."""

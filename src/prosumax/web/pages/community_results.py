@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from nicegui import ui
+from nicegui.element import Element
 
 from prosumax.web import kit, state
 from prosumax.web.charts import community as charts
@@ -14,6 +16,7 @@ from prosumax.web.outcome import Outcome
 from prosumax.web.view import View
 
 _MOST_KEPT = 4
+_VERDICTS = ("cost", "efficiency", "fairness")
 
 
 class Results:
@@ -26,27 +29,45 @@ class Results:
 
     def __init__(self, view: View[state.Community], on_explore: Callable[[], Any]) -> None:
         self.view, self.words, self.on_explore = view, view.words, on_explore
+        self.exploit: kit.Text | None = None
         self.kept: list[curious.Kept] = []
         self.outcome: Outcome | None = None
         words = view.words
-        self.spoken = kit.Spoken("")
-        with kit.tag("section", "x-card x-verdict-card", aria_label=words("community.results")) as self.verdict_card:
-            self.empty = kit.attributes(kit.Text("p", words("community.waiting"), "x-lead"), data_testid="empty")
-            with kit.tag("div", "x-verdicts") as self.verdict_box:
-                self.verdicts = {
-                    name: _CountedVerdict(view, name) for name in ("cost", "efficiency", "fairness")
-                }
-            self.trained = kit.attributes(kit.Text("p", "", "x-said"), data_testid="trained")
-        self.curve_box = kit.tag("div")
-        self.curve: kit.ChartCard | None = None
-        with kit.tag("div", "x-stack") as self.box:
-            self.pair = kit.tag("div", "x-pair")
-            self.below = kit.tag("div", "x-stack")
-        self.compare_box = kit.tag("section", "x-card", aria_label=words("community.compare"), data_testid="compare")
         self.cards: dict[str, kit.ChartCard] = {}
+        self.drawn: tuple[bool, str] | None = None
         self.network: Any = None
-        for part in (self.verdict_box, self.box, self.compare_box, self.trained):
+        with kit.tag("section", "x-card x-verdict-card", aria_label=words("community.results")):
+            self.spoken = kit.Spoken("")
+            self.empty = kit.attributes(kit.Text("p", words("community.waiting"), "x-lead"), data_testid="empty")
+            with kit.tag("div") as self.verdict_box:
+                with kit.tag("div", "x-verdicts"):
+                    self.verdicts = {
+                        name: kit.verdict(words(f"community.verdict_{name}"), f"verdict-{name}") for name in _VERDICTS
+                    }
+                with (
+                    kit.fold(words("community.counted"), "x-as-table", test_id="counted"),
+                    kit.tag("div", "x-verdicts"),
+                ):
+                    self.details = {name: self.counted(name) for name in _VERDICTS}
+                self.trained = kit.attributes(kit.Text("p", "", "x-said"), data_testid="trained")
+        with kit.tag("div", "x-stack x-charts"):
+            self.curve_box = kit.tag("div")
+            self.curve: kit.ChartCard | None = None
+            with kit.tag("div", "x-stack") as self.box:
+                self.pair = kit.tag("div", "x-pair")
+                self.below = kit.tag("div", "x-stack")
+            self.compare_box = kit.tag(
+                "section", "x-card", aria_label=words("community.compare"), data_testid="compare"
+            )
+        for part in (self.verdict_box, self.box, self.compare_box, self.trained, self.curve_box):
             part.set_visibility(False)
+
+    def counted(self, name: str) -> Element:
+        """How a verdict is counted; returns the list for the figures behind it."""
+        with kit.tag("div"):
+            kit.Text("h3", self.words(f"community.verdict_{name}"))
+            kit.Text("p", self.words(f"community.counted_{name}"), "x-hint")
+            return kit.tag("dl")
 
     def nothing(self, text: str) -> None:
         """There is no result, and why."""
@@ -80,7 +101,12 @@ class Results:
             "fairness": charts.fairness(words, outcome),
         }
         for name, verdict in told.items():
-            self.verdicts[name].show(verdict)
+            self.verdicts[name].show(verdict.figure, verdict.sentence)
+            self.details[name].clear()
+            with self.details[name]:
+                for what, value in verdict.details:
+                    kit.Text("dt", what)
+                    kit.Text("dd", value)
         self.spoken.show(told["cost"].sentence)
         for part in (self.verdict_box, self.box):
             part.set_visibility(True)
@@ -139,8 +165,13 @@ class Results:
                 with kit.tag("section", "x-card"), kit.fold(words("community.curious"), test_id="curious"):
                     self.cards["lorenz"] = self.card("lorenz", made["lorenz"], "20rem")
                     self.cards["price"] = self.card("price", made["price"], "20rem", "price_title")
-                    self.exploit_box = kit.tag("div")
+                    with kit.tag("section", aria_label=words("community.exploit")):
+                        kit.Text("h2", words("community.exploit"), "x-card-title")
+                        self.exploit = kit.attributes(kit.Text("p", ""), role="status", data_testid="exploit")
+                        kit.button(words("community.exploit_button"), self.on_explore, data_testid="explore")
                     self.links = kit.tag("div", "x-buttons")
+        if self.exploit is not None:
+            self.exploit.set_text("")
         self.links.clear()
         if job is not None:
             with self.links:
@@ -174,16 +205,14 @@ class Results:
                     caption = words("community.given_caption")
                     kit.attributes(self.given, tabindex=0, role="region", aria_label=caption)
             return
-        with kit.tag("div", "x-stack"):
+        with kit.tag("section", "x-card x-with-slider"):
             chart = charts.matrix(words, outcome, hour)
             note = words("community.matrix_note")
             height = f"{8 + 1.8 * sum(outcome.has_sun):.0f}rem"
             self.matrix = kit.ChartCard(
                 words, words("community.who"), chart, note=note, height=height, test_id="network"
             )
-            kit.range_field(
-                words("community.time"), hour, 0, 23, 1, words.time, self.matrix_hour, "hour"
-            )
+            kit.range_field(words("community.time"), hour, 0, 23, 1, words.time, self.matrix_hour, "hour")
 
     def content(self, outcome: Outcome) -> dict[str, Any]:
         """What the drawing of the network gets."""
@@ -207,6 +236,32 @@ class Results:
         self.view.change(hour=hour)
         if self.matrix is not None and self.outcome is not None:
             self.matrix.show(charts.matrix(self.words, self.outcome, int(hour)))
+
+    def exploring(self, text: str) -> None:
+        """How far that is."""
+        if self.exploit is not None:
+            self.exploit.set_text(text)
+
+    def explored(self, found: Mapping[str, Any]) -> None:
+        """Whether a home would gain by deciding in another way.
+
+        Arguments:
+            found: from `engine.explore`.
+        """
+        words = self.words
+        if not found["homes"]:
+            said = words("community.exploit_none")
+        elif "name" in found:
+            style = words(
+                "community.style_none"
+                if found["policy"] == "none"
+                else f"community.style_{charts.style_key(found['policy'])}"
+            )
+            said = words("community.exploit_sentence", name=found["name"], style=style, gain=words.euro(found["gain"]))
+        else:
+            said = words("community.exploit_stable")
+        if self.exploit is not None:
+            self.exploit.set_text(said)
 
     # Keep and compare
 
@@ -250,39 +305,16 @@ class Results:
             with kit.tag("div", "x-three"):
                 for name, chart in made.items():
                     title = words(f"community.compare_{name}")
-                    kit.ChartCard(
-                        words, title, chart, height=height, sentence=False, test_id=f"compare-{name}"
-                    )
+                    kit.ChartCard(words, title, chart, height=height, sentence=False, test_id=f"compare-{name}")
             with kit.tag("ul", "x-kept"):
                 for run in self.kept:
                     with kit.tag("li"):
-                        kit.button(words("community.forget", name=run.name), lambda key=run.key: self.forget(key))
+                        kit.button(words("community.forget", name=run.name), partial(self.forget, run.key))
 
     def forget(self, key: str) -> None:
         """Take a run out of the comparison."""
         self.kept = [run for run in self.kept if run.key != key]
         self.draw_kept()
-
-
-class _CountedVerdict:
-    """A verdict with how it is counted."""
-
-    def __init__(self, view: View[Any], name: str) -> None:
-        words = view.words
-        with kit.tag("div"):
-            self.verdict = kit.verdict(words(f"community.verdict_{name}"), f"verdict-{name}")
-            with kit.fold(words("community.counted"), "x-as-table"):
-                kit.Text("p", words(f"community.counted_{name}"), "x-hint")
-                self.details = kit.tag("dl")
-
-    def show(self, told: charts.Verdict) -> None:
-        """Another result."""
-        self.verdict.show(told.figure, told.sentence)
-        self.details.clear()
-        with self.details:
-            for name, value in told.details:
-                kit.Text("dt", name)
-                kit.Text("dd", value)
 
 
 def _nearest_period(days: float) -> str:
