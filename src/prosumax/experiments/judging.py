@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from prosumax.env import CommunityEnv, EnvParams
 from prosumax.experiments.stage import Stage
-from prosumax.learning import Game
+from prosumax.learning import Game, make_game
 from prosumax.learning.evaluation import Account, fixed, play
-from prosumax.learning.scripted import script
+from prosumax.learning.scripted import PriceScript, script
 from prosumax.optimum import cost_alone, cost_together, plan_alone, plan_together, pose
 
 
@@ -79,9 +79,15 @@ def judge(
         return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
 
     found = {"learned": judged(game)(learners, keys, stage.env.params)} if learners else {}
-    homes = tuple(range(stage.env.num_agents))
-    for name in baselines(stage.env) if rules is None else rules:
-        ruled = Game(game.env, (), (script(stage.env, homes, name, "baseline"),), np.arange(len(homes)))
+    homes, agents = tuple(range(stage.env.num_homes)), tuple(range(stage.env.num_agents))
+    prices = (PriceScript(agents[len(homes) :]),) if len(agents) > len(homes) else ()
+    # Where only prices learn, the same homes under the price that the rule sets.
+    only_prices = prices and not any(set(team.homes) & set(homes) for team in game.teams)
+    if only_prices:
+        ruled = make_game(game.env, (), (*(one for one in game.scripts if not isinstance(one, PriceScript)), *prices))
+        found[f"{stage.scenario.market.price_policy} price"] = judged(ruled)((), keys, stage.env.params)
+    for name in (() if only_prices else baselines(stage.env)) if rules is None else rules:
+        ruled = make_game(game.env, (), (script(stage.env, homes, name, "baseline"), *prices))
         found[name] = judged(ruled)((), keys, stage.env.params)
     players = {who: {n: np.asarray(v, np.float64) for n, v in figures.items()} for who, figures in found.items()}
     return players | optima(stage, stage.days.test)

@@ -144,7 +144,7 @@ def mahtm_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[s
         else:
             stage = read_stage(scenario, count)
             players = judge(stage, (), () if player == "optimal" else (player,))
-            homes = stage.env.num_agents
+            homes = stage.env.num_homes
             found[name] = -players[player]["objective"] / homes if player == "optimal" else players[player]["reward"]
     return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
 

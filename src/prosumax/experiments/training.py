@@ -234,16 +234,17 @@ def _look(
     stage: Stage, every: int, progress: _Progress, whole: EnvParams, schedule: Schedule, params: EnvParams
 ) -> _Progress:
     """Train for some iterations, judge on validation days, keep what is best; one compiled program."""
+    learning = sorted(agent for team in stage.game.teams for agent in team.homes)
 
     def one(train: TrainState, best: Any, score: Array) -> tuple[TrainState, Any, Array, dict[str, Array]]:
         train, shown = stage.trainer.chunk(train, schedule, params, every)
         game, hps = fixed(stage.game, stage.env.config.steps), schedule.at(train.iteration)
         key = jax.random.key(0)  # the same days and draws at every look
         days = play(game, train.learners, hps, whole, jnp.asarray(stage.days.validation), key)
-        value = days.reward.mean()
+        value = days.reward[..., jnp.array(learning)].mean()
         better = value > score
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), train.learners, best)
-        return train, best, jnp.where(better, value, score), _curve(stage, shown, days)
+        return train, best, jnp.where(better, value, score), _curve(stage, shown, days, value)
 
     train, best, score, figures = jax.vmap(one)(progress.train, progress.best, progress.score)
     at = train.iteration[0] // every - 1
@@ -260,11 +261,11 @@ def _typed(progress: _Progress) -> _Progress:
     return strong
 
 
-def _curve(stage: Stage, shown: Figures, days: Account) -> dict[str, Array]:
+def _curve(stage: Stage, shown: Figures, days: Account, value: Array) -> dict[str, Array]:
     entropy = [figures["entropy"].mean() for figures in shown.teams if "entropy" in figures]
     return {
         "reward": shown.reward.mean() * stage.env.config.steps,
-        "validation": days.reward.mean(),
+        "validation": value,
         "cost": days.bill.sum(-1).mean(),
         "entropy": jnp.stack(entropy).mean() if entropy else jnp.float32(jnp.nan),
         "p2p_share": p2p_share(days),
