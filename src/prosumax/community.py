@@ -12,11 +12,11 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 from prosumax import equipment, feeders, market, network
+from prosumax.errors import InputError
 from prosumax.household import HomeParams
 from prosumax.household.battery import BatteryParams
 from prosumax.household.devices import DeviceSeries
 from prosumax.inputs import Profiles, read_profiles
-from prosumax.errors import InputError
 from prosumax.market import MarketOptions, grid, mechanisms, price_rules
 from prosumax.network import Network
 from prosumax.scenario import (

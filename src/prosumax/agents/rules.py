@@ -91,8 +91,8 @@ def self_consumption(view: View, key: PRNGKeyArray) -> Dispatch:
 def price_aware(view: View, key: PRNGKeyArray) -> Dispatch:
     """Below the middle of the band between feed-in and retail price it charges more, above it gives more.
 
-    The farther from the middle, the more of its power is added to what self-consumption asks. So whoever announces prices
-    steers the batteries. Without announced prices it is self-consumption.
+    The farther from the middle, the more of its power is added to what self-consumption asks. So whoever announces
+    prices steers the batteries. Without announced prices it is self-consumption.
     """
     own, known, prices = (view.solar_kwh - view.load_kwh) / view.step_hours, view.prices.announced, view.prices
     if known is None:

@@ -212,7 +212,7 @@ class CommunityEnv:
         obs = self.observe(new, params)
         info = {"reward_terms": terms, "kpis": kpis, "limited_kwh": outcome.limited_kwh, "record": record}
         never, reward = jnp.zeros(self.num_agents, bool), terms.sum(0)
-        if self._price_rewards:
+        if self._price_rewards and params.price_weights is not None:
             goals = jnp.stack([term(paid) for term in self._price_rewards]) * params.price_weights
             reward = jnp.concatenate([reward, goals.sum(0)])
         return TimeStep(obs, new, reward, never, time >= self.config.steps, obs, info)

@@ -37,7 +37,7 @@ def _grid(paid: Paid) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
 def community_cost(paid: Paid) -> Float[Array, " agent"]:
     """In the tariff's currency."""
     pricing, _ = _known(paid)
-    return -of_pools(pricing.together, paid.outcome.record.bill.total)
+    return -of_pools(pricing.together, jnp.asarray(paid.outcome.record.bill.total))
 
 
 @price_rewards.register("exchange", "The negative of what the pool pays beyond itself (MAHTM equations 8 and 12).")
@@ -95,7 +95,7 @@ def fairness(paid: Paid) -> Float[Array, " agent"]:
     pricing, levels = _known(paid)
     prices = paid.outcome.prices
     gain = prices.worth_buying * levels.import_kwh - levels.paid + levels.earned - prices.feed_in * levels.export_kwh
-    before = paid.saved_before
+    before = jnp.zeros_like(gain[0]) if paid.saved_before is None else paid.saved_before
     return _unevenness(pricing, before) - _unevenness(pricing, before + gain.sum(0))
 
 

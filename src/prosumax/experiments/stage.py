@@ -214,7 +214,7 @@ def populated(scenario: Scenario, algorithm: str | None, paradigm: str, settings
     population: list[dict[str, Any]] = [part.model_dump(mode="json") for part in scenario.population]
     if algorithm is not None or not population:
         mechanism = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
-        how = {"policy": algorithm or "ppo", "paradigm": paradigm, "settings": dict(settings)}
+        how: dict[str, Any] = {"policy": algorithm or "ppo", "paradigm": paradigm, "settings": dict(settings)}
         algorithms.check(how["policy"], "algorithm")
         population = [{"prices": "all"} | how] if mechanism.has_agents else []
         population += [] if mechanism.has_agents and algorithm is None else [{"homes": "others"} | how]

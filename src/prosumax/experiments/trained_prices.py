@@ -95,5 +95,5 @@ def _act(team: Team, state: Any, obs: Array, mask: Mask, hp: Any) -> Any:
     """The likeliest action of every group."""
     keys = jax.random.split(jax.random.key(0), team.groups)
     memory = jnp.zeros((*team.agents.shape[:1], 1, team.agents.shape[1], 0))
-    act = jax.vmap(lambda *given: team.learner.act(*given[:4], hp, given[4], False))
+    act = jax.vmap(lambda state, obs, mask, memory, key: team.learner.act(state, obs, mask, memory, hp, key, False))
     return act(state, obs, mask, memory, keys)

@@ -1,7 +1,9 @@
-"""What one agent decides, in one form for homes in all styles of control and price agents: some numbers, some choices.
+"""What one agent decides, in one form for homes in all styles of control and for price agents: numbers and choices.
 
 Homes and price agents decide different things. An agent has its own space; what all of them did side by side is in the
-widest one, where each has its own parts first and the others masked. Every choice has the same number of options; those it does not have are masked. Masks say what makes sense, and what is
+widest one, where each has its own parts first and the others masked.
+
+Every choice has the same number of options; those it does not have are masked. Masks say what makes sense, and what is
 masked counts neither in a probability nor in an entropy.
 """
 
@@ -84,7 +86,7 @@ def mask_of(env: CommunityEnv, state: Any, params: Any) -> Mask:
     if not env.config.price_agents:
         return homes
     space, agents = widest_of(env), len(env.config.price_agents)
-    pricing = (env.params if params is None else params).community.pricing
+    pricing: Any = (env.params if params is None else params).community.pricing
     both = jnp.stack([jnp.ones((), bool), ~pricing.one_price])
     numbers = jnp.pad(homes.numbers, ((0, 0), (0, space.numbers - homes.numbers.shape[1])))
     theirs = jnp.zeros((agents, space.numbers), bool).at[:, :2].set(both)

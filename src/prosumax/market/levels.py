@@ -1,8 +1,8 @@
 """Pools at prices that an agent announced before anybody acted: one community, or microgrids and the district of them.
 
 MAHTM's hierarchy (paper section 2): energy is settled at the nearest level first. Level 1 are the homes of a microgrid
-among themselves, level 2 the microgrids of a district, level 3 is the grid, the cascade's last stage. An agent sets what
-homes pay and earn in its pool; what lies between the two it keeps.
+among themselves, level 2 the microgrids of a district, level 3 is the grid, the cascade's last stage. An agent sets
+what homes pay and earn in its pool; what lies between the two it keeps.
 """
 
 from collections.abc import Sequence

@@ -28,7 +28,8 @@ class Environment(Model):
     ]
     """What price agents see."""
     price_goal: dict[str, float] = {"community_cost": 1.0}
-    """Weight of each goal of price agents: community_cost, exchange, margin, carbon, peak, self_consumption, fairness."""
+    """Weight of each goal of price agents: community_cost, exchange, margin, carbon, peak, self_consumption or
+    fairness."""
     price_goals: dict[str, dict[str, float]] = {}
     """Of single price agents by name, where theirs differ."""
     forecast: Literal["perfect", "persistence", "noisy"] = "perfect"

@@ -8,7 +8,7 @@ from prosumax.scenario._model import Model
 
 
 class Members(Model):
-    """Homes, or price agents, that decide alike when the community is trained (`prosumax train`); see docs/learning.md."""
+    """Homes, or price agents, that decide alike in training (`prosumax train`); see docs/learning.md."""
 
     homes: Annotated[list[str], Field(min_length=1)] | Literal["others"] | None = None
     """Their names, or all that no other entry names."""

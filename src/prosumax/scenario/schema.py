@@ -175,8 +175,8 @@ class Market(Model):
     price: float | None = None
     """The price per kWh of rule `fixed`, the fraction of rule `share_of_retail`; the price of `price_fixed`."""
     price_policy: str = "mid-market"
-    """How price agents that do not learn announce prices: fixed, mid-market, supply-demand or feedback; or the folder of
-    a training run, whose price agents then announce them."""
+    """How price agents that do not learn announce prices: fixed, mid-market, supply-demand or feedback; or the folder
+    of a training run, whose price agents then announce them."""
     feedback: NonNegative = 0.2
     """How far rule feedback moves the price at most, in one step, as a share of the band it lies in."""
     one_price: bool = True
