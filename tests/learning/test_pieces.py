@@ -41,21 +41,6 @@ def test_gae_is_the_weighted_sum_of_its_definition(played):
             np.testing.assert_allclose(found.advantage[t, b], total, atol=1e-5)
 
 
-def test_n_step_counts_so_many_rewards_and_the_value_after(played):
-    reward, value, after, dead, done = played
-    found = returns.n_step(*map(jnp.asarray, played), GAMMA, 3)
-    for b in range(B):
-        for t in range(T):
-            total, weight = 0.0, 1.0
-            for k in range(t, min(t + 3, T)):
-                total += weight * reward[k, b]
-                weight *= GAMMA
-                if done[k, b]:
-                    break
-            total += weight * after[k, b] * ~dead[k, b]
-            np.testing.assert_allclose(found.target[t, b], total, atol=1e-5)
-
-
 def test_vtrace_of_its_own_policy_is_gae(played):
     # With ratios of 1 the correction vanishes, and the advantage is that of the corrected next value (Espeholt 2018).
     reward, value, after, dead, done = (jnp.asarray(part) for part in played)
