@@ -94,6 +94,7 @@ def train(
     finite: bool = False,
     out: Path | str | None = None,
     tensorboard: bool = False,
+    compared: bool = True,
     data_dir: str | Path | None = None,
     on_progress: OnProgress = lambda now: None,
 ) -> Training:
@@ -111,6 +112,7 @@ def train(
         finite: whether nothing counts after an episode; otherwise its end is a time limit.
         out: folder to keep the run in; nothing is written when absent.
         tensorboard: whether to write its logs there too (needs `prosumax[tensorboard]`).
+        compared: whether rules and the optimum play the test days too.
         on_progress: called after every part of the work.
 
     Raises:
@@ -136,7 +138,7 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "training.json", asdict(plan))
-    return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress)
+    return _run(stage_of(plan, data_dir), folder, None, tensorboard, compared, on_progress)
 
 
 def resume(
@@ -155,7 +157,7 @@ def resume(
     stage = stage_of(read_plan(folder), data_dir)
     like = jax.eval_shape(lambda *given: _begin(stage, *given), stage.schedule, stage.training_params)
     progress = load_tree(folder / "state.npz", like) if (folder / "state.npz").is_file() else None
-    return _run(stage, folder, progress, tensorboard, on_progress)
+    return _run(stage, folder, progress, tensorboard, True, on_progress)
 
 
 class _Progress(NamedTuple):
@@ -184,7 +186,12 @@ def _every(plan: Plan) -> int:
 
 
 def _run(
-    stage: Stage, folder: Path | None, progress: _Progress | None, tensorboard: bool, on_progress: OnProgress
+    stage: Stage,
+    folder: Path | None,
+    progress: _Progress | None,
+    tensorboard: bool,
+    compared: bool,
+    on_progress: OnProgress,
 ) -> Training:
     use_compilation_cache()
     plan, every, began = stage.plan, _every(stage.plan), time.perf_counter()
@@ -223,7 +230,7 @@ def _run(
         name: np.asarray(values[: done // every], np.float64) for name, values in progress.curves.items()
     }
     curves["iteration"] = every * (1.0 + np.arange(done // every))
-    test = judge(stage, progress.best) if done == plan.iterations else {}
+    test = judge(stage, progress.best, compared=compared) if done == plan.iterations else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)
