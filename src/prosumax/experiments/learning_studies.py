@@ -58,7 +58,7 @@ def trained(settings: Mapping[str, Any], seeds: int) -> Training:
         environments=settings.get("environments", 32),
         finite=settings.get("finite", False),
         seeds=seeds,
-        compared=False,
+        judged="alone",
     )
 
 
