@@ -12,11 +12,12 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 from prosumax import equipment, feeders, market, network
+from prosumax.errors import InputError
 from prosumax.household import HomeParams
 from prosumax.household.battery import BatteryParams
 from prosumax.household.devices import DeviceSeries
 from prosumax.inputs import Profiles, read_profiles
-from prosumax.market import MarketOptions, grid, mechanisms
+from prosumax.market import MarketOptions, grid, mechanisms, price_rules
 from prosumax.network import Network
 from prosumax.scenario import (
     Battery,
@@ -61,6 +62,7 @@ class Community(NamedTuple):
         step_hours: length of a step.
         stages: the market's cascade; functions are static, their parameters are arrays.
         network: the wires; None for a copper plate.
+        pricing: who announces prices; None under rules without price agents.
     """
 
     homes: HomeParams
@@ -69,6 +71,7 @@ class Community(NamedTuple):
     step_hours: Float[Array, ""]
     stages: tuple[Partial, ...]
     network: Network | None
+    pricing: market.Pricing | None = None
 
 
 def build(scenario: Scenario, data_dir: Path | str | None = None) -> Community:
@@ -113,6 +116,35 @@ def assemble(scenario: Scenario, series: Profiles) -> Community:
         step_hours=jnp.float32(hours),
         stages=(*local, Partial(grid)),
         network=wires,
+        pricing=_pricing(scenario, series, mechanism, options),
+    )
+
+
+def _pricing(
+    scenario: Scenario, series: Profiles, mechanism: market.Mechanism, options: MarketOptions
+) -> market.Pricing | None:
+    """Who announces prices; a rule does until somebody trains."""
+    if not mechanism.levels:
+        return None
+    if scenario.network.trade_limit != "none" and len(mechanism.levels) > 1:
+        what = f"does not go with mechanism {scenario.market.mechanism}, whose levels it would mix"
+        raise InputError(f"{scenario.name}: network.trade_limit", what, "Set it to none.")
+    rule = mechanism.price_policy or (options.price_policy if options.price_policy in price_rules else "mid-market")
+    members = market.levels.memberships(mechanism.levels, options)
+    load, solar = np.asarray(series.load_kwh, np.float64), np.asarray(series.solar_kwh, np.float64)
+    net = (load - solar) @ np.concatenate(members).T
+    prices = {name: np.asarray(price, np.float64) for name, price in series.prices.items()}
+    retail = (prices["energy"] + prices["network"] + prices["levies"]) * (1 + scenario.tariff.vat)
+    carbon = np.nan_to_num(prices["carbon_kg"]).max()
+    return market.Pricing(
+        members=tuple(jnp.asarray(part, jnp.float32) for part in members),
+        rule=price_rules.get(rule, f"{scenario.name}: market.price_policy")(options),
+        policy=None,
+        rational=jnp.asarray(options.individually_rational),
+        one_price=jnp.asarray(scenario.market.one_price),
+        scale_kwh=jnp.asarray(np.maximum(np.abs(net).max(0), 1e-6), jnp.float32),
+        highest=jnp.float32(max(float(np.abs(retail).max()), 1e-9)),
+        carbon_scale=jnp.float32(carbon or 1.0),
     )
 
 
@@ -136,6 +168,7 @@ def market_options(scenario: Scenario) -> MarketOptions:
     """The scenario's market with everything it leaves open filled in."""
     names, market = [home.name for home in scenario.homes], scenario.market
     options = MarketOptions.default(len(names))
+    microgrids = list(dict.fromkeys(home.microgrid or "microgrid" for home in scenario.homes))
     return replace(
         options,
         shares=options.shares if market.shares is None else np.array([market.shares[name] for name in names]),
@@ -148,6 +181,12 @@ def market_options(scenario: Scenario) -> MarketOptions:
         price_tick=market.price_tick,
         energy_tick_kwh=market.energy_tick_kwh,
         incentive=market.incentive,
+        microgrid=np.array([microgrids.index(home.microgrid or "microgrid") for home in scenario.homes]),
+        microgrids=tuple(microgrids),
+        price_policy=market.price_policy,
+        feedback=market.feedback,
+        individually_rational=market.individual_rationality,
+        nearest_first=market.nearest_first,
     )
 
 

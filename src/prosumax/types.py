@@ -78,6 +78,18 @@ class Fills(NamedTuple):
     pooled: Pooled | None = None
 
 
+class Announced(NamedTuple):
+    """What price agents announced before homes acted, per local kWh; the nearest level first.
+
+    Attributes:
+        buy: what each home pays.
+        sell: what each home earns, at most that.
+    """
+
+    buy: Float[Array, "level home"]
+    sell: Float[Array, "level home"]
+
+
 class Prices(NamedTuple):
     """What the outside world offers a home in this step, per kWh; the alternative to every local trade.
 
@@ -85,16 +97,34 @@ class Prices(NamedTuple):
         retail: all-in price of a kWh from the supplier (energy, network, levies, VAT).
         feed_in: what the supplier pays for a kWh sent to the grid.
         local_charges: network, levies and VAT still due on a kWh bought from a neighbour.
+        announced: by price agents, for local trade; None where there are none.
     """
 
     retail: Float[Array, " home"]
     feed_in: Float[Array, " home"]
     local_charges: Float[Array, " home"]
+    announced: Announced | None = None
 
     @property
     def worth_buying(self) -> Float[Array, " home"]:
         """What a kWh from a neighbour saves the buyer: the truthful bid."""
         return self.retail - self.local_charges
+
+
+class LevelFlows(NamedTuple):
+    """What homes traded at each local level of a hierarchy in a step; energy in kWh, all >= 0.
+
+    Attributes:
+        import_kwh, export_kwh: MAHTM's E^imp and E^exp of level 1 (and 2); what is left is level 3, the grid.
+        paid, earned: money for it.
+        prices: as announced.
+    """
+
+    import_kwh: Float[Array, "level home"]
+    export_kwh: Float[Array, "level home"]
+    paid: Float[Array, "level home"]
+    earned: Float[Array, "level home"]
+    prices: Announced
 
 
 class Requests(NamedTuple):

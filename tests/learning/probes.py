@@ -19,6 +19,7 @@ class ProbeConfig:
     levels: int | None = 3
     steps: int = 1
     slots: tuple[str, ...] = ("battery",)
+    price_agents: tuple[str, ...] = ()
 
 
 class ProbeState(NamedTuple):
@@ -48,6 +49,10 @@ class Probe:
 
     @property
     def num_agents(self):
+        return self.homes
+
+    @property
+    def num_homes(self):
         return self.homes
 
     def reset(self, key, params=None):

@@ -247,10 +247,11 @@ def test_own_meter_data_and_back(visit, tmp_path):
     page.get_by_text("Your own data").first.wait_for(timeout=30_000)
     assert _shown(page, "sentence") != before
     assert page.locator("[data-testid=season] input:checked").get_attribute("value") == "summer"
-    own.write_text("time;home1\n2023-07-19 00:00;abc\n")
+    own.write_text("time;home1\n" + lines.replace("\r", "").replace(" 08:45;0,10", " 08:45;abc"))
     page.get_by_test_id("upload").set_input_files(own)
     kept = _shown(page, "sentence")
     page.get_by_test_id("upload-error").filter(has_text="abc").wait_for(timeout=30_000)
+    visit.allow("422")  # which is how the server refuses a file
     assert _shown(page, "sentence") == kept
     page.get_by_test_id("own-off").click()
     page.get_by_test_id("own-off").wait_for(state="detached")

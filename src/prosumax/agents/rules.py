@@ -85,6 +85,27 @@ def self_consumption(view: View, key: PRNGKeyArray) -> Dispatch:
 
 
 @policies.register(
+    "price-aware",
+    "As self-consumption; when the announced local price is low it charges more, when high it gives more.",
+)
+def price_aware(view: View, key: PRNGKeyArray) -> Dispatch:
+    """Below the middle of the band between feed-in and retail price it charges more, above it gives more.
+
+    The farther from the middle, the more of its power is added to what self-consumption asks. So whoever announces
+    prices steers the batteries. Without announced prices it is self-consumption.
+    """
+    own, known, prices = (view.solar_kwh - view.load_kwh) / view.step_hours, view.prices.announced, view.prices
+    if known is None:
+        return dispatch(own)
+    span = prices.worth_buying - prices.feed_in
+    place = (known.buy[0] - prices.feed_in) / jnp.where(span > 0, span, 1.0)
+    battery = view.params.battery
+    asked = jnp.clip(1.0 - 2.0 * place, -1.0, 1.0)
+    power = jnp.where(asked >= 0, asked * battery.charge_kw, asked * battery.discharge_kw)
+    return dispatch(own + power)
+
+
+@policies.register(
     "solar-first", "As self-consumption; cars, heat pumps and appliances too wait for the home's own sun."
 )
 def solar_first(view: View, key: PRNGKeyArray) -> Dispatch:

@@ -4,13 +4,14 @@
 it. Observation and reward terms are functions in the registries `observations` and `rewards`.
 """
 
-from prosumax.env.actions import BUY, SELL, BidMask, RawBid
+from prosumax.env.actions import BUY, SELL, BidMask, RawBid, WithPrices
 from prosumax.env.core import CommunityEnv, EnvConfig, auto_reset
 from prosumax.env.kpis import Kpis
 from prosumax.env.make import env_config, env_params, make
 from prosumax.env.observe import Seen, observations
+from prosumax.env.price_rewards import price_rewards
 from prosumax.env.rewards import Paid, rewards
-from prosumax.env.step import Outcome, Record, State, initial_state, step
+from prosumax.env.step import Outcome, Record, State, initial_state, offers, outlook, step
 from prosumax.env.types import EnvParams, EnvState, Scales, TimeStep
 
 __all__ = [
@@ -30,12 +31,16 @@ __all__ = [
     "Seen",
     "State",
     "TimeStep",
+    "WithPrices",
     "auto_reset",
     "env_config",
     "env_params",
     "initial_state",
     "make",
     "observations",
+    "offers",
+    "outlook",
+    "price_rewards",
     "rewards",
     "step",
 ]

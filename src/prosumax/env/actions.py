@@ -1,6 +1,6 @@
 """From numbers that learners put out to what homes do."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,18 @@ class RawBid(NamedTuple):
     quantity: Float[Array, " home"]
     side: Int[Array, " home"]
     partner: Int[Array, " home"]
+
+
+class WithPrices(NamedTuple):
+    """What homes do, and what price agents announce for the next step.
+
+    Attributes:
+        homes: their actions, in the environment's style.
+        shares: of the band, 0 to 1, as in `market.Posted`; below 0 the rule of `market.price_policy` sets the price.
+    """
+
+    homes: Any
+    shares: Float[Array, "agent 2"]
 
 
 class BidMask(NamedTuple):

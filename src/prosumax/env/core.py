@@ -10,12 +10,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from prosumax import tariff
 from prosumax.community import Community
 from prosumax.env import observe as seeing
-from prosumax.env.actions import BidMask, bid_mask, decode_bid, decode_level, decode_power, device_mask
+from prosumax.env.actions import BidMask, WithPrices, bid_mask, decode_bid, decode_level, decode_power, device_mask
 from prosumax.env.kpis import empty_window, measure, no_kpis
 from prosumax.env.observe import Seen, observations
+from prosumax.env.price_rewards import price_rewards
 from prosumax.env.rewards import Paid, rewards
-from prosumax.env.step import initial_state, step
+from prosumax.env.step import initial_state, offers, outlook, step
 from prosumax.env.types import EnvParams, EnvState, TimeStep
+from prosumax.market import announced, price_observations
+from prosumax.market.announced import price_columns
 from prosumax.types import Action
 
 
@@ -37,6 +40,8 @@ class EnvConfig:
         random_arrival: whether orders arrive in random order.
         window: steps of volatility and convergence.
         slots: names of what a home steers under dispatch; the battery alone where nobody has flexible devices.
+        price_agents: names of those who announce prices.
+        price_observations, price_rewards: names of their terms.
     """
 
     agents: tuple[str, ...]
@@ -53,6 +58,9 @@ class EnvConfig:
     random_arrival: bool
     window: int
     slots: tuple[str, ...] = ("battery",)
+    price_agents: tuple[str, ...] = ()
+    price_observations: tuple[str, ...] = ()
+    price_rewards: tuple[str, ...] = ()
 
 
 class CommunityEnv:
@@ -71,22 +79,35 @@ class CommunityEnv:
         self.config, self.params = config, params
         self._terms = tuple(observations.get(name, "environment.observations") for name in config.observations)
         self._rewards = tuple(rewards.get(name, "environment.rewards") for name in config.rewards)
+        seen, paid = config.price_observations, config.price_rewards
+        self._price_terms = tuple(price_observations.get(name, "environment.price_observations") for name in seen)
+        self._price_rewards = tuple(price_rewards.get(name, "environment.price_goal") for name in paid)
 
     @property
     def agents(self) -> list[str]:
-        """Names of the homes, in the order of every array."""
-        return list(self.config.agents)
+        """Names of the homes, then of price agents, in the order of every array."""
+        return [*self.config.agents, *self.config.price_agents]
 
     @property
     def num_agents(self) -> int:
+        """Number of homes and price agents."""
+        return len(self.agents)
+
+    @property
+    def num_homes(self) -> int:
         """Number of homes."""
         return len(self.config.agents)
 
     @property
     def observation_names(self) -> list[str]:
-        """Name of every column of an observation."""
+        """Name of every column of a home's observation."""
         machines = sum(slot.startswith("appliance") for slot in self.config.slots)
-        return seeing.columns_of(self.config.observations, self.num_agents, self.config.forecast_steps, machines)
+        return seeing.columns_of(self.config.observations, self.num_homes, self.config.forecast_steps, machines)
+
+    @property
+    def price_observation_names(self) -> list[str]:
+        """Name of every column of a price agent's observation."""
+        return price_columns(self.config.price_observations)
 
     @property
     def reward_names(self) -> list[str]:
@@ -105,7 +126,7 @@ class CommunityEnv:
 
     def reset(
         self, key: PRNGKeyArray, params: EnvParams | None = None
-    ) -> tuple[Float[Array, "home feature"], EnvState]:
+    ) -> tuple[Float[Array, "agent feature"], EnvState]:
         """Begin an episode.
 
         Arguments:
@@ -113,7 +134,7 @@ class CommunityEnv:
             params: instead of the environment's own.
 
         Returns:
-            Every home's observation, and the state.
+            Every agent's observation, and the state.
         """
         params = self.params if params is None else params
         start_key, noise_key, forecast_key = jax.random.split(key, 3)
@@ -148,7 +169,8 @@ class CommunityEnv:
             key: of the order of arrival and of the noise of the step after this one.
             state: from `reset` or the step before.
             action: bids as [home, 4] numbers between 0 and 1 or as a `RawBid`; powers as [home, slot] numbers between
-                -1 and 1; levels as [home] whole numbers, or [home, slot] where there is more than the battery.
+                -1 and 1; levels as [home] whole numbers, or [home, slot] where there is more than the battery. Where
+                there are price agents, a `WithPrices` of that.
             params: instead of the environment's own.
 
         Returns:
@@ -159,12 +181,14 @@ class CommunityEnv:
         market_key, noise_key, forecast_key = jax.random.split(key, 3)
         if not self.config.random_arrival:
             market_key = jax.random.key(0)
-        now = self._now(state, params)
-        after, outcome = step(community, state.community, now, self.decode(action, params), market_key)
+        now, shares, posted = self._now(state, params), None, state.community.posted
+        if self.config.price_agents:
+            action, shares = action
+        after, outcome = step(community, state.community, now, self.decode(action, params), market_key, shares)
         kpis, window = jax.lax.optimization_barrier(
             measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
         )
-        paid = Paid(params, outcome, kpis, window)
+        paid = Paid(params, outcome, kpis, window, None if posted is None else posted.saved)
         terms = jax.lax.optimization_barrier(jnp.stack([term(paid) for term in self._rewards]) * params.weights)
         record, flows, local = outcome.record, outcome.record.flows, outcome.record.local
         time = state.time + 1
@@ -187,19 +211,28 @@ class CommunityEnv:
         )
         obs = self.observe(new, params)
         info = {"reward_terms": terms, "kpis": kpis, "limited_kwh": outcome.limited_kwh, "record": record}
-        never = jnp.zeros(self.num_agents, bool)
-        return TimeStep(obs, new, terms.sum(0), never, time >= self.config.steps, obs, info)
+        never, reward = jnp.zeros(self.num_agents, bool), terms.sum(0)
+        if self._price_rewards and params.price_weights is not None:
+            goals = jnp.stack([term(paid) for term in self._price_rewards]) * params.price_weights
+            reward = jnp.concatenate([reward, goals.sum(0)])
+        return TimeStep(obs, new, reward, never, time >= self.config.steps, obs, info)
 
-    def observe(self, state: EnvState, params: EnvParams | None = None) -> Float[Array, "home feature"]:
-        """What every home sees before it acts."""
+    def observe(self, state: EnvState, params: EnvParams | None = None) -> Float[Array, "agent feature"]:
+        """What every agent sees before it acts: homes, then price agents, filled up with zeros to the same width."""
         params = self.params if params is None else params
-        now = self._now(state, params)
-        prices = tariff.offered_prices(now.tariff, params.community.rates, self.num_agents)
+        now, community = self._now(state, params), state.community
+        prices = offers(params.community, community, now)
         share = state.time / self.config.steps
-        return seeing.observe(self._terms, Seen(params, state, now, self._ahead(state, params), prices, share))
+        own = seeing.observe(self._terms, Seen(params, state, now, self._ahead(state, params), prices, share))
+        seen = outlook(params.community, community, now)
+        if seen is None or not self.config.price_agents:
+            return own
+        theirs = announced.see(seen, self._price_terms)
+        wide = max(own.shape[1], theirs.shape[1])
+        return jnp.concatenate([jnp.pad(part, ((0, 0), (0, wide - part.shape[1]))) for part in (own, theirs)])
 
     def decode(self, action: Any, params: EnvParams | None = None) -> Action:
-        """The action of a step in energy and money."""
+        """What homes do in a step, in energy and money."""
         params = self.params if params is None else params
         if self.config.control == "bid":
             return decode_bid(action, params)
@@ -224,7 +257,14 @@ class CommunityEnv:
 
     def sample_action(self, key: PRNGKeyArray) -> Any:
         """An action drawn evenly from all there are (bids as one Box)."""
-        homes = self.num_agents
+        if not self.config.price_agents:
+            return self._sample_homes(key)
+        key, price_key = jax.random.split(key)
+        shares = jax.random.uniform(price_key, (len(self.config.price_agents), 2))
+        return WithPrices(self._sample_homes(key), shares)
+
+    def _sample_homes(self, key: PRNGKeyArray) -> Any:
+        homes = self.num_homes
         if self.config.control == "bid":
             return jax.random.uniform(key, (homes, 4))
         if self.config.levels is not None:
@@ -251,7 +291,7 @@ class CommunityEnv:
         row = seeing.row(params.community.series, at)
         if not self.config.noisy:
             return row.load_kwh, row.solar_kwh
-        draw = jax.random.normal(key, (2, self.num_agents))
+        draw = jax.random.normal(key, (2, self.num_homes))
         factor = jnp.maximum(1.0 + params.noise * draw, 0.0)
         return row.load_kwh * factor[0], row.solar_kwh * factor[1]
 
@@ -260,11 +300,11 @@ class CommunityEnv:
         count = self.config.forecast_steps
         ahead = seeing.rows(params.community.series, state.start + state.time + 1, count)
         if self.config.forecast == "persistence":
-            flat = (jnp.broadcast_to(part, (count, self.num_agents)) for part in (state.load_kwh, state.solar_kwh))
+            flat = (jnp.broadcast_to(part, (count, self.num_homes)) for part in (state.load_kwh, state.solar_kwh))
             load, solar = flat
             return ahead._replace(load_kwh=load, solar_kwh=solar)
         if self.config.forecast == "noisy":
-            draw = jax.random.normal(state.forecast_key, (2, count, self.num_agents))
+            draw = jax.random.normal(state.forecast_key, (2, count, self.num_homes))
             factor = jnp.maximum(1.0 + params.forecast_noise * draw, 0.0)
             return ahead._replace(load_kwh=ahead.load_kwh * factor[0], solar_kwh=ahead.solar_kwh * factor[1])
         return ahead

@@ -6,14 +6,18 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from prosumax import equipment, household
-from prosumax.community import Community, build
+from prosumax.community import Community, build, market_options
 from prosumax.env.core import CommunityEnv, EnvConfig
 from prosumax.env.observe import PRESETS, observations
+from prosumax.env.price_rewards import price_rewards
 from prosumax.env.rewards import rewards
 from prosumax.env.types import EnvParams, Scales
 from prosumax.errors import InputError, did_you_mean
+from prosumax.market import mechanisms, price_observations
+from prosumax.market.levels import agent_names
 from prosumax.scenario import Scenario, load_scenario
 
 
@@ -65,7 +69,34 @@ def env_config(scenario: Scenario) -> EnvConfig:
         random_arrival=spec.random_arrival,
         window=spec.window,
         slots=("battery", *equipment.slot_names(scenario)),
+        **_price_agents(scenario),
     )
+
+
+def _price_agents(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """Names and terms of those who announce prices; nothing under rules without them."""
+    mechanism = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
+    if not mechanism.has_agents:
+        return {}
+    spec, where = scenario.environment, f"{scenario.name}: environment"
+    for name in spec.price_observations:
+        price_observations.check(name, f"{where}.price_observations")
+    names = agent_names(mechanism.levels, market_options(scenario))
+    unknown = sorted(set(spec.price_goals) - set(names))
+    if unknown:
+        raise InputError(f"{where}.price_goals", f"there is no price agent {unknown[0]!r}", f"There are: {names}.")
+    goals = _price_goals(scenario, names)
+    terms = tuple(dict.fromkeys(name for goal in goals for name in goal))
+    for name in terms:
+        price_rewards.check(name, f"{where}.price_goal")
+    if not terms:
+        raise InputError(f"{where}.price_goal", "is empty", f"Name some of: {', '.join(price_rewards)}.")
+    return {"price_agents": names, "price_observations": tuple(spec.price_observations), "price_rewards": terms}
+
+
+def _price_goals(scenario: Scenario, names: Iterable[str]) -> list[dict[str, float]]:
+    spec = scenario.environment
+    return [spec.price_goals.get(name, spec.price_goal) for name in names]
 
 
 def env_params(scenario: Scenario, community: Community) -> EnvParams:
@@ -79,7 +110,16 @@ def env_params(scenario: Scenario, community: Community) -> EnvParams:
         scales=_scales(scenario, community),
         noise=jnp.float32(spec.noise),
         forecast_noise=jnp.float32(spec.forecast_noise),
+        price_weights=_price_weights(scenario),
     )
+
+
+def _price_weights(scenario: Scenario) -> Float[Array, "term agent"] | None:
+    found = _price_agents(scenario)
+    if not found:
+        return None
+    goals = _price_goals(scenario, found["price_agents"])
+    return jnp.asarray([[goal.get(name, 0.0) for goal in goals] for name in found["price_rewards"]], jnp.float32)
 
 
 def _scales(scenario: Scenario, community: Community) -> Scales:

@@ -104,6 +104,34 @@ def feed_in(seen: Seen) -> Float[Array, "..."]:
     return seen.prices.feed_in / seen.params.scales.price
 
 
+@shown("local_buy", "Public: what a kWh from the nearest pool will cost, over the highest price; 0 where unknown.")
+def local_buy(seen: Seen) -> Float[Array, "..."]:
+    """Known beforehand where price agents announce it."""
+    known = seen.prices.announced
+    return jnp.float32(0.0) if known is None else known.buy[0] / seen.params.scales.price
+
+
+@shown("local_sell", "Public: what a kWh for the nearest pool will earn, over the highest price; 0 where unknown.")
+def local_sell(seen: Seen) -> Float[Array, "..."]:
+    """As `local_buy`."""
+    known = seen.prices.announced
+    return jnp.float32(0.0) if known is None else known.sell[0] / seen.params.scales.price
+
+
+@shown("district_buy", "Public: what a kWh from other microgrids will cost, over the highest price; 0 where unknown.")
+def district_buy(seen: Seen) -> Float[Array, "..."]:
+    """That of the farthest local level."""
+    known = seen.prices.announced
+    return jnp.float32(0.0) if known is None else known.buy[-1] / seen.params.scales.price
+
+
+@shown("district_sell", "Public: what a kWh for other microgrids will earn, over the highest price; 0 where unknown.")
+def district_sell(seen: Seen) -> Float[Array, "..."]:
+    """That of the farthest local level."""
+    known = seen.prices.announced
+    return jnp.float32(0.0) if known is None else known.sell[-1] / seen.params.scales.price
+
+
 @shown("carbon", "Public: carbon intensity of the grid in the coming step over the highest; 0 when unknown.")
 def carbon(seen: Seen) -> Float[Array, "..."]:
     """For homes that care."""

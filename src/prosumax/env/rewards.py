@@ -25,12 +25,14 @@ class Paid(NamedTuple):
         outcome: of the step.
         kpis: of the step.
         window: of prices and volumes, this step included.
+        saved_before: by each home against the grid alone, up to the step; None where nobody announces prices.
     """
 
     params: EnvParams
     outcome: Outcome
     kpis: Kpis
     window: Window
+    saved_before: Float[Array, " home"] | None = None
 
 
 Term = Callable[[Paid], Float[Array, " home"]]

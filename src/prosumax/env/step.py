@@ -11,18 +11,19 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax import household, market, network, tariff
 from prosumax.community import Community, Series
-from prosumax.types import Action, Bid, Fills, Flows, Orders, Prices
+from prosumax.types import Action, Bid, Fills, Flows, LevelFlows, Orders, Prices
 
 _phase = jax.lax.optimization_barrier
 """Results of a phase are computed once, however many later phases use them (see `prosumax.batching`)."""
 
 
 class State(NamedTuple):
-    """What a community remembers from step to step."""
+    """What a community remembers from step to step; `posted` is None where nobody announces prices."""
 
     homes: household.HomeState
     reputation: Float[Array, " home"]
     grid_stress: Float[Array, ""]
+    posted: market.Posted | None = None
 
 
 class Record(NamedTuple):
@@ -34,6 +35,7 @@ class Record(NamedTuple):
         bill: of each home.
         reputation: afterwards.
         grid: what happened in the network; None on a copper plate.
+        levels: local trade level by level, and its prices; None where nobody announces prices.
     """
 
     flows: Flows
@@ -41,6 +43,7 @@ class Record(NamedTuple):
     bill: tariff.Bill
     reputation: Float[Array, " home"]
     grid: network.GridRecord | None
+    levels: LevelFlows | None = None
 
 
 class Outcome(NamedTuple):
@@ -69,10 +72,34 @@ def initial_state(community: Community) -> State:
     """The community before the first step."""
     homes = community.homes.battery.capacity_kwh.shape
     reputation = jnp.full(homes, market.reputation.INITIAL, jnp.float32)
-    return State(household.initial_state(community.homes), reputation, jnp.zeros(homes[:-1]))
+    posted = None if community.pricing is None else market.announced.begin(community.pricing)
+    return State(household.initial_state(community.homes), reputation, jnp.zeros(homes[:-1]), posted)
 
 
-def step(community: Community, state: State, now: Series, action: Action, key: PRNGKeyArray) -> tuple[State, Outcome]:
+def outlook(community: Community, state: State, now: Series) -> market.Outlook | None:
+    """What price agents may look at before a step; None where nobody announces prices."""
+    if community.pricing is None or state.posted is None:
+        return None
+    prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
+    net_kwh, carbon_kg = now.load_kwh - now.solar_kwh, now.tariff.carbon_kg
+    return market.announced.look(community.pricing, state.posted, prices, now.hour, carbon_kg, net_kwh)
+
+
+def offers(community: Community, state: State, now: Series) -> Prices:
+    """What homes know of prices before they act: those of the grid side, and what was announced for local trade."""
+    prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
+    seen = outlook(community, state, now)
+    return prices if seen is None else prices._replace(announced=market.announced.announce(seen))
+
+
+def step(
+    community: Community,
+    state: State,
+    now: Series,
+    action: Action,
+    key: PRNGKeyArray,
+    shares: Float[Array, "agent 2"] | None = None,
+) -> tuple[State, Outcome]:
     """Let every home do what it decided, as far as it can; trade, bill, and see what the wires make of it.
 
     Cars, heat pumps and appliances act first, in style bid by habit. With a `Dispatch` the batteries move next and what
@@ -86,9 +113,10 @@ def step(community: Community, state: State, now: Series, action: Action, key: P
         now: this step's row of `community.series`.
         action: what each home decides.
         key: of the order in which orders arrive, for rules in which that matters, and of the operator's looks.
+        shares: what price agents announce for the next step (`market.Posted`); trained ones or their rule when absent.
     """
     hours, params = community.step_hours, community.homes
-    prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
+    prices = _phase(offers(community, state, now))
     asked = None if isinstance(action, Bid) else action.devices
     homes, devices = _phase(household.run_devices(params, state.homes, now.devices, asked, hours))
     drawn = 0.0 if devices is None else household.devices.net_kwh(devices)
@@ -111,7 +139,8 @@ def step(community: Community, state: State, now: Series, action: Action, key: P
         cut = decision.curtailed_kwh
         flows = flows._replace(export_kwh=flows.export_kwh - cut, curtailed_kwh=cut)
         orders = orders._replace(quantity_kwh=jnp.where(wish < 0, jnp.minimum(wish + cut, 0.0), wish))
-    local = _phase(market.clear(community.stages, orders, prices).local)
+    cleared, stages = market.clear_by_stage(community.stages, orders, prices)
+    local = _phase(cleared.local)
     # Whatever the meters show beyond local trade is the grid side's.
     rest = orders._replace(quantity_kwh=flows.net_kwh - local.bought_kwh + local.sold_kwh)
     grid = _phase(market.grid(rest, prices)[0])
@@ -121,11 +150,14 @@ def step(community: Community, state: State, now: Series, action: Action, key: P
         stress = network.remembered(stress, grid_record.loading.max() > wires.operator.threshold)
     bill = tariff.settle(now.tariff, community.rates, local, grid, fees)
     reputation = _phase(market.reputation.update(state.reputation, orders, local))
-    record = Record(flows, local, bill, reputation, grid_record)
+    seen, posted, levels = outlook(community, state, now), None, None
+    if seen is not None:
+        posted, levels = _phase(market.announced.after(seen, prices, orders, stages, shares))
+    record = Record(flows, local, bill, reputation, grid_record, levels)
     unmet = jnp.maximum(flows.net_kwh - jnp.maximum(wish, 0.0), 0.0)
     carbon_kg = jnp.nan_to_num(now.tariff.carbon_kg)
     outcome = Outcome(record, orders, prices, limited, unmet, most_sold + most_bought, carbon_kg)
-    return State(homes, reputation, stress), outcome
+    return State(homes, reputation, stress, posted), outcome
 
 
 def _orders(

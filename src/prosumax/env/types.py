@@ -36,6 +36,7 @@ class EnvParams(NamedTuple):
         scales: of observations and bids.
         noise: relative standard deviation of load and sun around their series.
         forecast_noise: of noisy forecasts.
+        price_weights: of the goals of price agents, for each agent; None without any.
     """
 
     community: Community
@@ -43,6 +44,7 @@ class EnvParams(NamedTuple):
     scales: Scales
     noise: Float[Array, ""]
     forecast_noise: Float[Array, ""]
+    price_weights: Float[Array, "term agent"] | None = None
 
 
 class EnvState(NamedTuple):
@@ -79,19 +81,19 @@ class TimeStep(NamedTuple):
     """What a step returns.
 
     Attributes:
-        obs: each home's observation.
+        obs: each home's observation, then each price agent's; zeros behind those that are shorter.
         state: after the step.
-        reward: of each home.
+        reward: of each home, then of each price agent.
         terminated: whether a home's episode came to an end of its own; never, here.
         truncated: whether the episode's time is up; its value goes on beyond that.
         final_obs: the observation at the end of the episode, also when `obs` is that of a new one.
         info: `reward_terms` [term, home] (weighted), `kpis`, `limited_kwh` [home], and the `record` of the step.
     """
 
-    obs: Float[Array, "home feature"]
+    obs: Float[Array, "agent feature"]
     state: EnvState
-    reward: Float[Array, " home"]
-    terminated: Bool[Array, " home"]
+    reward: Float[Array, " agent"]
+    terminated: Bool[Array, " agent"]
     truncated: Bool[Array, ""]
-    final_obs: Float[Array, "home feature"]
+    final_obs: Float[Array, "agent feature"]
     info: dict[str, Any]

@@ -20,7 +20,7 @@ from prosumax.types import Fills, Orders, Prices
 HOMES, BOOKS = 6, 100
 _FACTORS = np.concatenate([np.linspace(0.5, 0.95, 10), np.linspace(1.05, 1.5, 10)])
 _RETAIL, _FEED_IN = 0.35, 0.05
-_PRICES = Prices(*(jnp.full(HOMES, price, jnp.float32) for price in (_RETAIL, _FEED_IN, 0.0)))
+_PRICES = Prices(jnp.full(HOMES, _RETAIL), jnp.full(HOMES, _FEED_IN), jnp.zeros(HOMES))
 
 
 class Properties(NamedTuple):

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 
 from prosumax.agents import Levelled, Policy, assemble_policy, make_plan, planners, power_levels
 from prosumax.agents import policies as known_policies
-from prosumax.community import assemble
+from prosumax.community import Community, assemble
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import simulate
 from prosumax.experiments.summary import summarise
+from prosumax.experiments.trained_prices import with_trained_prices
 from prosumax.experiments.yardstick import worth_measuring
 from prosumax.inputs import Profiles, read_profiles
 from prosumax.market import mechanisms as known_mechanisms
@@ -116,6 +117,9 @@ def _run_all(
         for label, variant in variants(scenario, mechanisms or [scenario.market.mechanism], policy)
     }
     optima = Optima(pose(scenario, profiles, assemble(scenario, profiles)), on_stage)
+    communities = {
+        label: with_trained_prices(variant, assemble(variant, profiles), data_dir) for label, variant in chosen.items()
+    }
     measured, planned = optimum, any(_plans(variant) for variant in chosen.values())
     if measured is None:
         measured = worth_measuring(optima.problem) or planned
@@ -129,7 +133,9 @@ def _run_all(
         if who not in plans:
             plans[who] = make_plan(who, variant, optima, _part(on_stage, done, 1 / len(chosen)))
         on_stage(f"Simulating {variant.period.steps:,} steps of {len(variant.homes)} homes: {label}", done)
-        results[label] = _run_one(variant, profiles, plans[who], optima if measured else None, build_s)
+        results[label] = _run_one(
+            variant, profiles, communities[label], plans[who], optima if measured else None, build_s
+        )
     return results
 
 
@@ -157,8 +163,9 @@ def _part(on_stage: OnStage, start: float, share: float) -> OnStage:
     return lambda stage, done: on_stage(stage, start + share * done)
 
 
-def _run_one(scenario: Scenario, profiles: Profiles, plan: Any, optima: Optima | None, build_s: float) -> Result:
-    community = assemble(scenario, profiles)
+def _run_one(
+    scenario: Scenario, profiles: Profiles, community: Community, plan: Any, optima: Optima | None, build_s: float
+) -> Result:
     control = scenario.control
     decide = assemble_policy(_policies(scenario))
     policy: Policy | Levelled = decide

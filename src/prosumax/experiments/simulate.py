@@ -37,7 +37,7 @@ def rollout(
 
     def advance(state: env.State, step: tuple[Array, Series, Planned | None]) -> tuple[env.State, env.Record]:
         number, now, planned = step
-        prices = tariff.offered_prices(now.tariff, community.rates, now.load_kwh.shape[-1])
+        prices = env.offers(community, state, now)
         seen = (now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
         view = View(*seen, planned, now.devices)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))

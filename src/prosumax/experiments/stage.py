@@ -12,12 +12,14 @@ import jax.numpy as jnp
 
 from prosumax.community import assemble
 from prosumax.env import CommunityEnv, EnvParams, TimeStep, env_config, env_params
-from prosumax.errors import InputError
+from prosumax.errors import InputError, did_you_mean
 from prosumax.inputs import Profiles, read_profiles
 from prosumax.learning import Game, Part, Schedule, Trainer, algorithms, make_game
 from prosumax.learning.evaluation import Split, between, split
-from prosumax.learning.scripted import script
-from prosumax.scenario import Scenario, load_scenario
+from prosumax.learning.scripted import PriceScript, script
+from prosumax.learning.storage import load_tree
+from prosumax.market import mechanisms
+from prosumax.scenario import Members, Scenario, load_scenario
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,23 @@ def stage_of(plan: Plan, data_dir: str | Path | None = None) -> Stage:
     return Stage(plan, scenario, profiles, env, _game(env, scenario), split(length, config.steps, config.start_every))
 
 
+def read_learners(folder: Path, stage: Stage) -> tuple[Any, ...]:
+    """The best learners of a stored run [seed, group, ..].
+
+    Raises:
+        InputError: the run has stored none, or others than its plan says.
+    """
+
+    def like() -> tuple[Any, ...]:
+        keys = jax.vmap(jax.random.key)(jnp.arange(stage.plan.seeds))
+        return jax.vmap(stage.trainer.init, in_axes=(0, None, None))(
+            keys, stage.schedule, stage.training_params
+        ).learners
+
+    learners: tuple[Any, ...] = load_tree(folder / "policies.npz", jax.eval_shape(like))
+    return learners
+
+
 def read_stage(scenario: Scenario, seeds: int, plan: Plan | None = None) -> Stage:
     """A scenario's days and homes with `seeds` draws of each player, to judge players that may not learn at all.
 
@@ -134,10 +153,17 @@ def read_stage(scenario: Scenario, seeds: int, plan: Plan | None = None) -> Stag
 def _game(env: CommunityEnv, scenario: Scenario) -> Game:
     """Learners and rule-following homes as the scenario's population says."""
     names = [home.name for home in scenario.homes]
-    named = {name for part in scenario.population if part.homes != "others" for name in part.homes}
+    named = {name for part in scenario.population if isinstance(part.homes, list) for name in part.homes}
     parts, rules, seen = [], {}, set()
     for number, entry in enumerate(scenario.population):
         where = f"population[{number}].policy"
+        if entry.homes is None:
+            setters = _price_agents(env, entry, f"population[{number}].prices")
+            algorithms.check(entry.policy, where)
+            label = f"{_label(entry.policy, number, scenario)}-prices"
+            parts.append(Part(label, setters, entry.policy, entry.paradigm, entry.settings))
+            seen |= set(setters)
+            continue
         own = [name for name in names if name not in named] if entry.homes == "others" else entry.homes
         homes = tuple(sorted(names.index(name) for name in own))
         seen |= set(homes)
@@ -155,8 +181,23 @@ def _game(env: CommunityEnv, scenario: Scenario) -> Game:
     together: dict[str, tuple[int, ...]] = {}
     for homes, policy in rules.values():
         together[policy] = tuple(sorted((*together.get(policy, ()), *homes)))
-    scripts = [script(env, homes, policy, "population") for policy, homes in together.items()]
+    scripts: list[Any] = [script(env, homes, policy, "population") for policy, homes in together.items()]
+    if silent := tuple(at for at in range(env.num_homes, env.num_agents) if at not in seen):
+        scripts.append(PriceScript(silent))
     return make_game(env, parts, scripts)
+
+
+def _price_agents(env: CommunityEnv, entry: Members, where: str) -> tuple[int, ...]:
+    """Numbers of the price agents that an entry names."""
+    known = env.config.price_agents
+    if not known:
+        cure = "Set market.mechanism to learned_price, microgrids or hierarchy."
+        raise InputError(where, "names price agents, and the mechanism has none", cure)
+    wanted = known if entry.prices == "all" else tuple(entry.prices or ())
+    for name in wanted:
+        if name not in known:
+            raise InputError(where, f"there is no price agent {name!r}", did_you_mean(name, known))
+    return tuple(sorted(env.num_homes + known.index(name) for name in wanted))
 
 
 def _label(policy: str, number: int, scenario: Scenario) -> str:
@@ -165,23 +206,35 @@ def _label(policy: str, number: int, scenario: Scenario) -> str:
 
 
 def populated(scenario: Scenario, algorithm: str | None, paradigm: str, settings: Mapping[str, Any]) -> Scenario:
-    """The scenario with its population filled in, and goals as rewards of homes."""
+    """The scenario with its population filled in, and goals as rewards of homes and price agents.
+
+    Without any population all homes learn. Where there are price agents they learn too, and homes only if an algorithm
+    is named.
+    """
     population: list[dict[str, Any]] = [part.model_dump(mode="json") for part in scenario.population]
     if algorithm is not None or not population:
-        population = [
-            {"homes": "others", "policy": algorithm or "ppo", "paradigm": paradigm, "settings": dict(settings)}
-        ]
-        algorithms.check(population[0]["policy"], "algorithm")
-    named = {name for part in population if part["homes"] != "others" for name in part["homes"]}
+        mechanism = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
+        how: dict[str, Any] = {"policy": algorithm or "ppo", "paradigm": paradigm, "settings": dict(settings)}
+        algorithms.check(how["policy"], "algorithm")
+        population = [{"prices": "all"} | how] if mechanism.has_agents else []
+        population += [] if mechanism.has_agents and algorithm is None else [{"homes": "others"} | how]
+    named = {name for part in population if isinstance(part.get("homes"), list) for name in part["homes"]}
     rewards: dict[str, dict[str, float]] = {}
+    changes: dict[str, Any] = {"population": population}
     for part in population:
         goal = part.get("goal")
         if goal is None:
             continue
         weights = {goal: 1.0} if isinstance(goal, str) else goal
+        if part.get("prices") == "all":
+            changes["environment.price_goal"] = weights
+            continue
+        if part.get("prices") is not None:
+            goals = changes.setdefault("environment.price_goals", dict(scenario.environment.price_goals))
+            goals |= dict.fromkeys(part["prices"], weights)
+            continue
         own = part["homes"] if part["homes"] != "others" else [h.name for h in scenario.homes if h.name not in named]
         rewards |= dict.fromkeys(own, weights)
-    changes: dict[str, Any] = {"population": population}
     for number, home in enumerate(scenario.homes):
         if home.name in rewards:
             changes[f"homes.{number}.rewards"] = rewards[home.name]

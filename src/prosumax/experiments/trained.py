@@ -16,7 +16,7 @@ from prosumax.env import CommunityEnv
 from prosumax.errors import InputError
 from prosumax.experiments.judging import judge
 from prosumax.experiments.run import ScenarioLike
-from prosumax.experiments.stage import Stage, read_plan, stage_of
+from prosumax.experiments.stage import Stage, read_learners, read_plan, stage_of
 from prosumax.learning import Action, Mask, Space, Spec, Team, algorithms, choose
 from prosumax.learning.spaces import executed
 from prosumax.learning.storage import load_tree, save_tree
@@ -103,23 +103,6 @@ def elsewhere(
     env = CommunityEnv(stage.env.config, stage.env.params._replace(scales=scales))
     stage = replace(stage, env=env, game=stage.game._replace(env=env), days=stage.days._replace(test=spread))
     return Evaluation(stage.scenario.name, len(spread), judge(stage, _moved(trained, stage, learners), rules))
-
-
-def read_learners(folder: Path, stage: Stage) -> tuple[Any, ...]:
-    """The best learners of a stored run [seed, group, ..].
-
-    Raises:
-        InputError: the run has stored none, or others than its plan says.
-    """
-
-    def like() -> tuple[Any, ...]:
-        keys = jax.vmap(jax.random.key)(jnp.arange(stage.plan.seeds))
-        return jax.vmap(stage.trainer.init, in_axes=(0, None, None))(
-            keys, stage.schedule, stage.training_params
-        ).learners
-
-    learners: tuple[Any, ...] = load_tree(folder / "policies.npz", jax.eval_shape(like))
-    return learners
 
 
 def _moved(trained: Stage, stage: Stage, learners: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -57,6 +57,8 @@ class Now(NamedTuple):
 
 OnProgress = Callable[[Now], None]
 
+Judged = Literal["compared", "alone", "no"]
+
 
 class Training(NamedTuple):
     """A finished or interrupted run.
@@ -96,8 +98,8 @@ def train(
     finite: bool = False,
     out: Path | str | None = None,
     tensorboard: bool = False,
+    judged: Judged = "compared",
     data_dir: str | Path | None = None,
-    judged: bool = True,
     on_progress: OnProgress = lambda now: None,
 ) -> Training:
     """Train the homes of a scenario.
@@ -114,7 +116,8 @@ def train(
         finite: whether nothing counts after an episode; otherwise its end is a time limit.
         out: folder to keep the run in; nothing is written when absent.
         tensorboard: whether to write its logs there too (needs `prosumax[tensorboard]`).
-        judged: whether what was learned plays the test days in the end, with rules and the optimum beside it.
+        judged: whether what was learned plays the test days in the end: `compared` with rules and the optimum, `alone`,
+            or `no`.
         on_progress: called after every part of the work.
 
     Raises:
@@ -140,7 +143,7 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "training.json", asdict(plan))
-    return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress, judged)
+    return _run(stage_of(plan, data_dir), folder, None, tensorboard, judged, on_progress)
 
 
 def resume(
@@ -159,7 +162,7 @@ def resume(
     stage = stage_of(read_plan(folder), data_dir)
     like = jax.eval_shape(lambda *given: _begin(stage, *given), stage.schedule, stage.training_params)
     progress = load_tree(folder / "state.npz", like) if (folder / "state.npz").is_file() else None
-    return _run(stage, folder, progress, tensorboard, on_progress)
+    return _run(stage, folder, progress, tensorboard, "compared", on_progress)
 
 
 class _Progress(NamedTuple):
@@ -192,8 +195,8 @@ def _run(
     folder: Path | None,
     progress: _Progress | None,
     tensorboard: bool,
+    judged: Judged,
     on_progress: OnProgress,
-    judged: bool = True,
 ) -> Training:
     use_compilation_cache()
     plan, every, began = stage.plan, _every(stage.plan), time.perf_counter()
@@ -235,7 +238,8 @@ def _run(
         name: np.asarray(values[: done // every], np.float64) for name, values in progress.curves.items()
     }
     curves["iteration"] = every * (1.0 + np.arange(done // every))
-    test = judge(stage, progress.best) if judged and done == plan.iterations else {}
+    wanted = judged != "no" and done == plan.iterations
+    test = judge(stage, progress.best, compared=judged == "compared") if wanted else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)
@@ -246,16 +250,17 @@ def _look(
     stage: Stage, every: int, progress: _Progress, whole: EnvParams, schedule: Schedule, params: EnvParams
 ) -> _Progress:
     """Train for some iterations, judge on validation days, keep what is best; one compiled program."""
+    learning = sorted(agent for team in stage.game.teams for agent in team.homes)
 
     def one(train: TrainState, best: Any, score: Array) -> tuple[TrainState, Any, Array, dict[str, Array]]:
         train, shown = stage.trainer.chunk(train, schedule, params, every)
         game, hps = fixed(stage.game, stage.env.config.steps), schedule.at(train.iteration)
         key = jax.random.key(0)  # the same days and draws at every look
         days = play(game, train.learners, hps, whole, jnp.asarray(stage.days.validation), key)
-        value = days.reward.mean()
+        value = days.reward[..., jnp.array(learning)].mean()
         better = value > score
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), train.learners, best)
-        return train, best, jnp.where(better, value, score), _curve(stage, shown, days)
+        return train, best, jnp.where(better, value, score), _curve(stage, shown, days, value)
 
     # One seed after another on a CPU: what a seed's update touches fits its cache, and less is compiled. Else at once.
     seeds = (progress.train, progress.best, progress.score)
@@ -277,11 +282,11 @@ def _typed(progress: _Progress) -> _Progress:
     return strong
 
 
-def _curve(stage: Stage, shown: Figures, days: Account) -> dict[str, Array]:
+def _curve(stage: Stage, shown: Figures, days: Account, value: Array) -> dict[str, Array]:
     entropy = [figures["entropy"].mean() for figures in shown.teams if "entropy" in figures]
     return {
         "reward": shown.reward.mean() * stage.env.config.steps,
-        "validation": days.reward.mean(),
+        "validation": value,
         "cost": days.bill.sum(-1).mean(),
         "entropy": jnp.stack(entropy).mean() if entropy else jnp.float32(jnp.nan),
         "p2p_share": p2p_share(days),

@@ -93,7 +93,7 @@ class COMA:
     def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
         """Fresh networks."""
         actor_key, critic_key = jax.random.split(key)
-        spec, home = self.spec, self.spec.home_space
+        spec, home = self.spec, self.spec.joint_space or self.spec.home_space
         kind: dict[str, Any] = {"activation": self.activation}
         options = spec.space.choices * spec.space.options
         actor = network(actor_key, spec.obs, options, self.hidden, last=0.01, **kind)
@@ -153,7 +153,7 @@ class COMA:
 
     def others(self, batch: Batch) -> Float[Array, "time env member code"]:
         """What all homes did, side by side, with zeros in the agent's own place."""
-        code = one_hot(batch.joint, self.spec.home_space)[:, :, None]
+        code = one_hot(batch.joint, self.spec.joint_space or self.spec.home_space)[:, :, None]
         own = jnp.arange(self.spec.homes) == batch.home[:, None]
         hidden = jnp.where(own[..., None], 0.0, code)
         return hidden.reshape(*hidden.shape[:3], -1)

@@ -18,7 +18,7 @@ class Account(NamedTuple):
     """Of every home in a step; energy in kWh, money in the tariff's currency.
 
     Attributes:
-        reward: as the environment pays it.
+        reward: as the environment pays it, of price agents too.
         bill: energy, fees and local trade.
         bought, sold: local trade.
         grid_in, grid_out: what is traded with the grid side.
@@ -28,7 +28,7 @@ class Account(NamedTuple):
         imbalance: of the community's orders, 0 to 1; the same for all.
     """
 
-    reward: Float[Array, "*batch home"]
+    reward: Float[Array, "*batch agent"]
     bill: Float[Array, "*batch home"]
     bought: Float[Array, "*batch home"]
     sold: Float[Array, "*batch home"]
@@ -51,8 +51,8 @@ def account(step: TimeStep, carbon_kg: Array | float = float("nan")) -> Account:
     local, flows = record.local, record.flows
     rest = flows.net_kwh - local.bought_kwh + local.sold_kwh
     bought = jnp.maximum(rest, 0.0)
-    homes = step.reward.shape[-1]
-    everybody = lambda value: jnp.broadcast_to(value[..., None], step.reward.shape)  # noqa: E731
+    homes = rest.shape[-1]
+    everybody = lambda value: jnp.broadcast_to(value[..., None], rest.shape)  # noqa: E731
     return Account(
         reward=step.reward,
         bill=record.bill.total,

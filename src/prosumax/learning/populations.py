@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 from prosumax.errors import InputError, did_you_mean
 from prosumax.learning.algorithms import choose
 from prosumax.learning.rollout import Game, Script, game
-from prosumax.learning.spaces import space_of
+from prosumax.learning.spaces import PRICES, space_of, widest_of
 from prosumax.learning.teams import PARADIGMS, Team, groups_of, spec_of
 
 
 class Part(NamedTuple):
-    """Homes that learn alike.
+    """Homes, or price agents, that learn alike.
 
     Attributes:
         name: for figures and files.
-        homes: their numbers.
+        homes: their numbers; those of price agents follow on those of homes.
         algorithm, paradigm: by name.
         settings: of the algorithm.
     """
@@ -39,12 +39,18 @@ def make_team(env: Any, part: Part) -> Team:
         )
     paradigm = PARADIGMS[part.paradigm]
     chosen = choose(part.algorithm, part.settings, part.name)
-    if chosen.ordered and env.config.levels is None:
+    prices = part.homes[-1] >= env.num_homes
+    if prices and part.homes[0] < env.num_homes:
+        raise InputError(part.name, "has both homes and price agents, who decide different things", "Make it two.")
+    if not prices and chosen.ordered and env.config.levels is None:
         raise InputError(f"{part.name}: ordered", "is for levels of power", "Set environment.levels, or leave it out.")
     members, valid = groups_of(part.homes, paradigm)
-    features = len(env.observation_names)
-    spec = spec_of(space_of(env), features, env.num_agents, part.homes, paradigm, chosen.bins, chosen.ordered)
-    return Team(part.name, part.homes, members, valid, paradigm, spec, chosen.build(spec), chosen.hp)
+    home = len(env.observation_names)
+    other = len(env.price_observation_names) if env.config.price_agents else 0
+    space, features = (PRICES, other) if prices else (space_of(env), home)
+    shown, widest = (chosen.bins, chosen.ordered and not prices), (max(home, other), widest_of(env))
+    spec = spec_of(space, features, env.num_agents, part.homes, paradigm, *shown, widest)
+    return Team(part.name, part.homes, members, valid, paradigm, spec, chosen.build(spec), chosen.hp, features)
 
 
 def make_game(env: Any, parts: Sequence[Part], scripts: Sequence[Script] = ()) -> Game:
@@ -53,5 +59,9 @@ def make_game(env: Any, parts: Sequence[Part], scripts: Sequence[Script] = ()) -
 
 
 def everyone(env: Any, algorithm: str, paradigm: str = "dtde", settings: Mapping[str, Any] | None = None) -> Game:
-    """All homes learn by one algorithm in one paradigm."""
-    return make_game(env, [Part(algorithm, tuple(range(env.num_agents)), algorithm, paradigm, settings or {})])
+    """All homes learn by one algorithm in one paradigm, and all price agents too, where there are any."""
+    own = (algorithm, paradigm, settings or {})
+    parts = [Part(algorithm, tuple(range(env.num_homes)), *own)]
+    if env.num_agents > env.num_homes:
+        parts.append(Part(f"{algorithm} prices", tuple(range(env.num_homes, env.num_agents)), *own))
+    return make_game(env, parts)

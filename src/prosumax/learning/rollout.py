@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from prosumax.learning.spaces import Action, Mask, mask_of, to_env
+from prosumax.learning.spaces import Action, Mask, mask_of, to_env, widened, widest_of
 from prosumax.learning.teams import Team
 from prosumax.learning.types import Batch, Decision
 
@@ -98,7 +98,7 @@ class Game(NamedTuple):
 
 
 def game(env: Any, teams: Sequence[Team], scripts: Sequence[Script] = ()) -> Game:
-    """Put teams and scripts around an environment; every home must be in exactly one of them."""
+    """Put teams and scripts around an environment; every agent must be in exactly one of them."""
     homes = [home for team in teams for home in team.homes] + [home for script in scripts for home in script.homes]
     if sorted(homes) != list(range(env.num_agents)):
         raise ValueError(f"teams and scripts play for homes {sorted(homes)} of {env.num_agents}")
@@ -180,7 +180,7 @@ def _advance(
     explore: bool,
     watch: Watch,
 ) -> tuple[Carry, Steps]:
-    env, count = game.env, carry.over.shape[0]
+    env, count, space = game.env, carry.over.shape[0], widest_of(game.env)
     step_key, script_key, key = jax.random.split(key, 3)
     masks = jax.vmap(lambda world: mask_of(env, world, params))
     mask = masks(carry.world)
@@ -194,12 +194,12 @@ def _advance(
         )
         done = act(state, team.see(carry.obs), team.masks(mask), memory, jax.random.split(own, team.groups))
         decisions.append(done)
-        actions.append(team.to_homes(done.action))
+        actions.append(widened(team.to_homes(done.action), space))
     sents = []
     for number, (script, memory) in enumerate(zip(game.scripts, carry.scripts, strict=True)):
         keys = jax.random.split(jax.random.fold_in(script_key, number), count)
         action, sent = jax.vmap(script.act, in_axes=(None, 0, 0, 0))(params, carry.world, memory, keys)
-        actions.append(action)
+        actions.append(widened(action, space))
         sents.append(sent)
     joint: Action = jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1)[:, game.order], *actions)
 

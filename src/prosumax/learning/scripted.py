@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from prosumax import tariff
 from prosumax.agents import Bidder, Rule, View, bidders, planners, policies
-from prosumax.env import CommunityEnv, EnvParams, EnvState, RawBid, TimeStep
+from prosumax.env import CommunityEnv, EnvParams, EnvState, RawBid, TimeStep, offers
 from prosumax.env.observe import row
 from prosumax.errors import InputError
 from prosumax.learning.spaces import Action
+from prosumax.market.announced import RULE
 from prosumax.types import Dispatch
 
 _UNDER_BIDS = {"none": "truthful"}
@@ -40,7 +40,8 @@ class RuleScript(NamedTuple):
         """The rule's power as the environment's action."""
         community = params.community
         now = row(community.series, state.start + state.time)
-        prices = tariff.offered_prices(now.tariff, community.rates, state.load_kwh.shape[0])
+        now = now._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
+        prices = offers(community, state.community, now)
         meter = (state.load_kwh, state.solar_kwh, now.hour, community.step_hours, prices)
         asked: Dispatch = self.rule(View(*meter, community.homes, state.community.homes), key)
         battery = community.homes.battery
@@ -50,6 +51,29 @@ class RuleScript(NamedTuple):
             return Action(share[:, None], jnp.zeros((len(self.homes), 0), jnp.int32)), ()
         level = jnp.round((share / self.reach + 1.0) / 2.0 * (self.levels - 1)).astype(jnp.int32)
         return Action(jnp.zeros((len(self.homes), 0)), level[:, None]), ()
+
+    def after(self, params: EnvParams, state: EnvState, memory: Any, sent: Any, step: TimeStep) -> Any:
+        """Nothing to remember."""
+        return memory
+
+
+class PriceScript(NamedTuple):
+    """Price agents that do not learn: they leave prices to the rule.
+
+    Attributes:
+        homes: their numbers, behind those of homes.
+    """
+
+    homes: tuple[int, ...]
+
+    def begin(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+        """The rule remembers what it needs in the community's state."""
+        return ()
+
+    def act(self, params: EnvParams, state: EnvState, memory: Any, key: PRNGKeyArray) -> tuple[Action, Any]:
+        """No price."""
+        none = jnp.full((len(self.homes), 2), 2.0 * RULE - 1.0)
+        return Action(none, jnp.zeros((len(self.homes), 0), jnp.int32)), ()
 
     def after(self, params: EnvParams, state: EnvState, memory: Any, sent: Any, step: TimeStep) -> Any:
         """Nothing to remember."""

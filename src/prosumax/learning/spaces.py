@@ -1,4 +1,7 @@
-"""What one home decides, in one form for all styles of control: some numbers and some choices.
+"""What one agent decides, in one form for homes in all styles of control and for price agents: numbers and choices.
+
+Homes and price agents decide different things. An agent has its own space; what all of them did side by side is in the
+widest one, where each has its own parts first and the others masked.
 
 Every choice has the same number of options; those it does not have are masked. Masks say what makes sense, and what is
 masked counts neither in a probability nor in an entropy.
@@ -10,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from prosumax.env import CommunityEnv, RawBid
+from prosumax.env import CommunityEnv, RawBid, WithPrices
 
 
 class Space(NamedTuple):
@@ -49,15 +52,50 @@ class Mask(NamedTuple):
 def space_of(env: CommunityEnv) -> Space:
     """What one home of an environment decides."""
     if env.config.control == "bid":
-        return Space(numbers=2, choices=2, options=env.num_agents + 2)
+        return Space(numbers=2, choices=2, options=env.num_homes + 2)
     if env.config.levels is not None:
         return Space(numbers=0, choices=len(env.config.slots), options=env.config.levels)
     return Space(numbers=len(env.config.slots), choices=0, options=1)
 
 
+PRICES = Space(numbers=2, choices=0, options=1)
+"""What a price agent decides: buying and selling price, -1 the lowest."""
+
+
+def widest_of(env: CommunityEnv) -> Space:
+    """A space with room for every agent of an environment."""
+    home = space_of(env)
+    return home._replace(numbers=max(home.numbers, PRICES.numbers)) if env.config.price_agents else home
+
+
+def widened(action: Action, space: Space) -> Action:
+    """The same action [.., agent, part] with zeros for parts that its agents do not have."""
+    pad = lambda part, width: jnp.pad(part, ((0, 0),) * (part.ndim - 1) + ((0, width - part.shape[-1]),))  # noqa: E731
+    return Action(pad(action.numbers, space.numbers), pad(action.choices, space.choices))
+
+
+def narrowed(mask: Mask, space: Space) -> Mask:
+    """The part of a wide mask that is about an agent's own space."""
+    own = mask.choices[..., : space.choices, : space.options]
+    return Mask(mask.numbers[..., : space.numbers], own)
+
+
 def mask_of(env: CommunityEnv, state: Any, params: Any) -> Mask:
-    """The environment's mask in the form of the space [home, ..]."""
-    space, homes = space_of(env), env.num_agents
+    """The environment's mask in the widest space [agent, ..]."""
+    homes = _mask_of_homes(env, state, params)
+    if not env.config.price_agents:
+        return homes
+    space, agents = widest_of(env), len(env.config.price_agents)
+    pricing: Any = (env.params if params is None else params).community.pricing
+    both = jnp.stack([jnp.ones((), bool), ~pricing.one_price])
+    numbers = jnp.pad(homes.numbers, ((0, 0), (0, space.numbers - homes.numbers.shape[1])))
+    theirs = jnp.zeros((agents, space.numbers), bool).at[:, :2].set(both)
+    none = jnp.zeros((agents, space.choices, space.options), bool).at[..., 0].set(True)
+    return Mask(jnp.concatenate([numbers, theirs]), jnp.concatenate([homes.choices, none]))
+
+
+def _mask_of_homes(env: CommunityEnv, state: Any, params: Any) -> Mask:
+    space, homes = space_of(env), env.num_homes
     found: Any = env.action_mask(state, params)
     if env.config.control == "bid":
         side = jnp.pad(found.side, ((0, 0), (0, space.options - 2)))
@@ -72,8 +110,16 @@ def to_env(env: CommunityEnv, action: Action) -> Any:
 
     Arguments:
         env: the environment.
-        action: of every home, numbers between -1 and 1 [home, ..].
+        action: of every agent, numbers between -1 and 1 [agent, ..].
     """
+    if not env.config.price_agents:
+        return _homes_to_env(env, action)
+    space, homes = space_of(env), env.num_homes
+    own = Action(action.numbers[:homes, : space.numbers], action.choices[:homes])
+    return WithPrices(_homes_to_env(env, own), (action.numbers[homes:, :2] + 1) / 2)
+
+
+def _homes_to_env(env: CommunityEnv, action: Action) -> Any:
     if env.config.control == "bid":
         price, quantity = (action.numbers[:, 0] + 1) / 2, (action.numbers[:, 1] + 1) / 2
         return RawBid(price, quantity, action.choices[:, 0], action.choices[:, 1])

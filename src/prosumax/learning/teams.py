@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from prosumax.learning.distributions import freedom
-from prosumax.learning.spaces import Action, Mask, Space, executed, learned, learned_mask
+from prosumax.learning.spaces import Action, Mask, Space, executed, learned, learned_mask, narrowed
 from prosumax.learning.types import Learner, Spec
 
 
@@ -58,6 +58,7 @@ class Team:
         spec: sizes.
         learner: the algorithm.
         hp: its hyper-parameters.
+        features: width of what one of its agents sees; behind it observations are only filled up.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Team:
     spec: Spec
     learner: Learner
     hp: Any
+    features: int
 
     @property
     def groups(self) -> int:
@@ -88,11 +90,11 @@ class Team:
 
     def see(self, obs: Float[Array, "*time env home feature"]) -> Float[Array, "group *time env member feature"]:
         """What every agent sees."""
-        return self.split(obs, obs.ndim - 2)
+        return self.split(obs[..., : self.features], obs.ndim - 2)
 
     def masks(self, mask: Mask) -> Mask:
         """What makes sense for every agent, in the learner's space."""
-        axis = mask.numbers.ndim - 2
+        axis, mask = mask.numbers.ndim - 2, narrowed(mask, self.spec.home_space)
         own = Mask(self.split(mask.numbers, axis), self.split(mask.choices, axis))
         whole = _joint(self.spec.home_space, len(self.homes)) if self.paradigm.joint else self.spec.home_space
         return learned_mask(own, whole, self.spec.bins, self.spec.ordered)
@@ -141,22 +143,24 @@ def spec_of(
     paradigm: Paradigm,
     bins: int | None,
     ordered: bool,
+    widest: tuple[int, Space],
 ) -> Spec:
     """Sizes of a team's agents.
 
     Arguments:
-        space: of one home.
-        features: width of one home's observation.
-        community: number of homes in the community.
+        space: of one agent.
+        features: width of one agent's observation.
+        community: number of agents in the community.
         homes: of the team.
         paradigm: how they learn.
         bins, ordered: as in `spaces.learned`.
+        widest: width of the widest observation, and a space with room for every agent.
     """
     if paradigm.joint:
         whole = learned(_joint(space, len(homes)), bins, ordered)
-        return Spec(len(homes) * features, 0, 1, whole, space, bins, ordered)
-    everyone = community * features if paradigm.central else 0
-    return Spec(features, everyone, community, learned(space, bins, ordered), space, bins, ordered)
+        return Spec(len(homes) * features, 0, 1, whole, space, bins, ordered, widest[1])
+    everyone = community * widest[0] if paradigm.central else 0
+    return Spec(features, everyone, community, learned(space, bins, ordered), space, bins, ordered, widest[1])
 
 
 def _joint(space: Space, homes: int) -> Space:

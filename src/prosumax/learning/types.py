@@ -22,9 +22,10 @@ class Spec(NamedTuple):
         everyone: width of what a central critic sees on top of that: all homes' observations; 0 for a local critic.
         homes: homes in the community, whose number tells a central critic agents apart; 1 for a joint agent.
         space: what an agent decides.
-        home_space: what a home of the environment decides: of `Batch.joint`.
+        home_space: what each of its agents decides in the environment.
         bins: values that a number was cut into for a learner of choices; None where it was not.
         ordered: whether choices were made numbers, their options having an order.
+        joint_space: of `Batch.joint`, with room for every agent; `home_space` when absent.
     """
 
     obs: int
@@ -34,6 +35,7 @@ class Spec(NamedTuple):
     home_space: Space
     bins: int | None = None
     ordered: bool = False
+    joint_space: Space | None = None
 
 
 class Decision(NamedTuple):

@@ -15,6 +15,7 @@ from prosumax.market.cascade import (
     Stage,
     cascade,
     clear,
+    clear_by_stage,
     grid,
     mechanisms,
     remaining,
@@ -28,23 +29,32 @@ from prosumax.market.continuous import continuous_double_auction  # isort: skip
 from prosumax.market.truthful import mcafee, vcg  # isort: skip
 from prosumax.market.partners import preferred_partners  # isort: skip
 from prosumax.market.limited import within_limits  # isort: skip
-from prosumax.market import regional, reputation  # isort: skip
+from prosumax.market.announced import Outlook, Posted, Pricing, price_observations, price_rules  # isort: skip
+from prosumax.market import announced, levels, regional, reputation  # isort: skip
 
 __all__ = [
     "Accounts",
     "MarketOptions",
     "Mechanism",
+    "Outlook",
+    "Posted",
+    "Pricing",
     "Stage",
     "Ticks",
+    "announced",
     "cascade",
     "clear",
+    "clear_by_stage",
     "continuous_double_auction",
     "grid",
+    "levels",
     "mcafee",
     "mechanisms",
     "pairwise_auction",
     "pool",
     "preferred_partners",
+    "price_observations",
+    "price_rules",
     "regional",
     "remaining",
     "reputation",

@@ -1,7 +1,7 @@
 """The cascade: stages that trade one after another until the grid takes the rest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import jax
@@ -36,6 +36,12 @@ class MarketOptions:
         spread_share: how much of the spread the seller keeps under bid-ask-spread pricing.
         price_tick, energy_tick_kwh: smallest units an auction trades in.
         incentive: premium per shared kWh from outside (Italy).
+        microgrid: position of each home's microgrid in `microgrids` [home].
+        microgrids: their names.
+        price_policy: rule by which price agents that do not learn announce prices.
+        feedback: how far rule `feedback` moves the price, in bands per step.
+        individually_rational: whether announced prices leave nobody worse off than the grid, local charges included.
+        nearest_first: whether the nearest homes trade first, or all share alike.
     """
 
     shares: NDArray[np.float64]
@@ -49,13 +55,19 @@ class MarketOptions:
     price_tick: float = 1e-4
     energy_tick_kwh: float = 1e-3
     incentive: float = 0.11
+    microgrid: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    microgrids: tuple[str, ...] = ("microgrid",)
+    price_policy: str = "mid-market"
+    feedback: float = 0.2
+    individually_rational: bool = True
+    nearest_first: bool = False
 
     @classmethod
     def default(cls, homes: int) -> "MarketOptions":
-        """Equal shares, service in order of listing, distance along the street."""
+        """Equal shares, service in order of listing, distance along the street, one microgrid."""
         place = np.arange(homes)
         distance = np.abs(place[:, None] - place[None, :]) / max(homes - 1, 1)
-        return cls(np.full(homes, 1 / homes), place, distance)
+        return cls(np.full(homes, 1 / homes), place, distance, microgrid=np.zeros(homes, np.int64))
 
 
 class Accounts(NamedTuple):
@@ -98,6 +110,8 @@ class Mechanism(NamedTuple):
         reads_bids: limit prices decide who trades and at what price; pools ignore them.
         redistribute: settlement after the period, if any.
         reads_distance: `MarketOptions.distance` counts, a matrix that is only worked out where it does.
+        levels: local levels at which agents announce prices, the nearest first: `community`, `microgrid`, `district`.
+        price_policy: the rule that announces them; None where price agents may learn.
     """
 
     build: Callable[[MarketOptions], tuple[Stage, ...]]
@@ -106,6 +120,13 @@ class Mechanism(NamedTuple):
     reads_bids: bool = False
     redistribute: Redistribution | None = None
     reads_distance: bool = False
+    levels: tuple[str, ...] = ()
+    price_policy: str | None = None
+
+    @property
+    def has_agents(self) -> bool:
+        """Whether its prices are set by agents, who may learn."""
+        return bool(self.levels) and self.price_policy is None
 
 
 mechanisms: Registry[Mechanism] = Registry("mechanism")
@@ -152,19 +173,25 @@ def clear(stages: Sequence[Stage], orders: Orders, prices: Prices) -> Cleared:
     Returns:
         Local and grid trades; `local.trades` has the bilateral trades of all stages, `local.pooled` the rest.
     """
+    return clear_by_stage(stages, orders, prices)[0]
+
+
+def clear_by_stage(stages: Sequence[Stage], orders: Orders, prices: Prices) -> tuple[Cleared, tuple[Fills, ...]]:
+    """The same, with the fills of every stage but the last."""
     waiting = jnp.where(orders.partner == GRID, orders.quantity_kwh, 0.0)
     orders = orders._replace(quantity_kwh=orders.quantity_kwh - waiting)
     local = [jnp.zeros_like(orders.quantity_kwh)] * 4
-    trades, pools = [], []
+    trades, pools, each = [], [], []
     for stage in stages[:-1]:
         fills, orders = jax.lax.optimization_barrier(stage(orders, prices))
+        each.append(fills)
         local = [total + part for total, part in zip(local, fills[:4], strict=True)]
         trades += [] if fills.trades is None else [fills.trades]
         pools += [] if (through := _through_pool(fills)) is None else [through]
     last, _ = stages[-1](orders._replace(quantity_kwh=orders.quantity_kwh + waiting), prices)
     bought, sold, paid, earned = local
     pooled = jax.tree.map(lambda *parts: sum(parts), *pools) if pools else None
-    return Cleared(Fills(bought, sold, paid, earned, _joined(trades, orders), pooled), last)
+    return Cleared(Fills(bought, sold, paid, earned, _joined(trades, orders), pooled), last), tuple(each)
 
 
 def _through_pool(fills: Fills) -> Pooled | None:

@@ -96,7 +96,7 @@ class Problem:
         series = {
             name: getattr(self, name)[cut] for name in ("net_kwh", "buy", "retail", "sell", "local", "month", "metered")
         }
-        return replace(self, **series)
+        return replace(self, **series, fees=self.fees * (last - first) / len(self.net_kwh))
 
 
 def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Problem:

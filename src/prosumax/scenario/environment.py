@@ -23,6 +23,15 @@ class Environment(Model):
     """A preset (minimal, citylearn, mahtm, marlem) or a list of terms."""
     rewards: dict[str, float] = {"profit": 1.0}
     """Weight of each reward term; a home may have its own."""
+    price_observations: Annotated[list[str], Field(min_length=1)] = [
+        *("hour", "hour_of_day", "retail", "feed_in", "carbon", "need", "spare", "demand", "supply", "last_price")
+    ]
+    """What price agents see."""
+    price_goal: dict[str, float] = {"community_cost": 1.0}
+    """Weight of each goal of price agents: community_cost, exchange, margin, carbon, peak, self_consumption or
+    fairness."""
+    price_goals: dict[str, dict[str, float]] = {}
+    """Of single price agents by name, where theirs differ."""
     forecast: Literal["perfect", "persistence", "noisy"] = "perfect"
     forecast_steps: Annotated[int, Field(ge=1, le=96)] = 1
     forecast_noise: NonNegative = 0.1

@@ -155,6 +155,8 @@ class Home(Model):
     """How this home decides; the scenario's policy when absent."""
     net_metering_kw: Annotated[float, Field(gt=0)] | None = None
     """Power of the inverter of a home whose exports still cancel its imports (the old "compensation")."""
+    microgrid: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    """Its microgrid, for mechanisms with several; homes that name none are one together."""
     rewards: dict[str, float] | None = None
     """Its own goal: weight of each reward term; those of the environment when absent."""
 
@@ -171,7 +173,19 @@ class Market(Model):
     price_rule: Literal["mid_market", "supply_demand_ratio", "fixed", "share_of_retail"] = "mid_market"
     """What a shared kWh costs under a key."""
     price: float | None = None
-    """The price per kWh of rule `fixed`, the fraction of rule `share_of_retail`."""
+    """The price per kWh of rule `fixed`, the fraction of rule `share_of_retail`; the price of `price_fixed`."""
+    price_policy: str = "mid-market"
+    """How price agents that do not learn announce prices: fixed, mid-market, supply-demand or feedback; or the folder
+    of a training run, whose price agents then announce them."""
+    feedback: NonNegative = 0.2
+    """How far rule feedback moves the price at most, in one step, as a share of the band it lies in."""
+    one_price: bool = True
+    """Whether sellers earn what buyers pay; otherwise a price agent may keep a difference."""
+    individual_rationality: bool = True
+    """Whether announced prices leave nobody worse off than the grid alone; otherwise a home may pay up to the retail
+    price and the charges on local energy on top."""
+    nearest_first: bool = False
+    """Whether in pools with announced prices the nearest homes trade first; otherwise all share alike."""
     compensation: NonNegative = 0.0
     """Added to the feed-in price by supply-demand pricing (Liu 2018), per kWh."""
     k: Fraction = 0.5
@@ -191,6 +205,8 @@ class Market(Model):
     def _priced(self) -> "Market":
         if self.price_rule in {"fixed", "share_of_retail"} and self.price is None:
             raise ValueError(f"price_rule {self.price_rule} needs `price`")
+        if (self.mechanism == "price_fixed" or self.price_policy == "fixed") and self.price is None:
+            raise ValueError("a fixed price needs `price`")
         if self.shares is not None and abs(sum(self.shares.values()) - 1) > 1e-6:
             raise ValueError(f"the shares add up to {sum(self.shares.values()):g}; they must add up to 1")
         return self
@@ -253,7 +269,7 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _population_names_homes(self) -> "Scenario":
-        named = [name for part in self.population if part.homes != "others" for name in part.homes]
+        named = [name for part in self.population if isinstance(part.homes, list) for name in part.homes]
         unknown = sorted(set(named) - {home.name for home in self.homes})
         if unknown:
             raise ValueError(f"population names {unknown[0]!r}, and there is no such home")

@@ -74,7 +74,8 @@ def offered_prices(series: TariffSeries, rates: TariffRates, homes: int) -> Pric
     gross = 1.0 + rates.vat
     retail = (series.energy + series.network + series.levies) * gross
     local_charges = (rates.local_network * series.network + rates.local_levies * series.levies) * gross
-    return Prices(*(jnp.broadcast_to(price, (homes,)) for price in (retail, series.feed_in, local_charges)))
+    retail, feed_in, local = (jnp.broadcast_to(price, (homes,)) for price in (retail, series.feed_in, local_charges))
+    return Prices(retail, feed_in, local)
 
 
 def settle(

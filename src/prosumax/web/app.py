@@ -25,7 +25,8 @@ BUILD: Mapping[str, Callable[[View[Any], kit.Banner], None]] = {
 _QUASAR = {"en": "en-GB", "fr": "fr", "nl": "nl"}
 _HEAD = """<link rel="stylesheet" href="/static/demo.css">
 <link rel="stylesheet" href="/static/community.css">
-<script src="/static/net.js"></script>"""
+<script src="/static/net.js"></script>
+<script src="/static/demo.js"></script>"""
 
 
 def configure() -> None:

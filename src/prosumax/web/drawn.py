@@ -6,14 +6,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax import profiles
-from prosumax.agents import assemble_policy
+from prosumax import household, profiles
 from prosumax.community import assemble
-from prosumax.experiments.simulate import simulate
 from prosumax.inputs import Profiles, read_profiles
 from prosumax.profiles.cache import cached, code_key, file_key
 from prosumax.profiles.sky import irradiation
@@ -215,8 +214,15 @@ def _heat_of_a_year() -> Series:
     ]
     heated = load_scenario({**around(f"{YEAR}-01-01", 365, "mixed"), "tariff": _NO_TARIFF, "homes": homes})
     community = assemble(heated, read_profiles(heated))
-    trajectory, _, _ = simulate(community, assemble_policy([heated.policy] * len(homes)), SEED)
-    return np.asarray(trajectory.record.flows.load_kwh, np.float64).T
+
+    def draw(before: household.HomeState, now: Any) -> tuple[household.HomeState, Any]:
+        after, flows = household.run_devices(community.homes, before, now, None, community.step_hours)
+        assert flows is not None
+        assert flows.heat is not None
+        return after, flows.heat.heat_electricity_kwh + flows.heat.water_electricity_kwh
+
+    _, kwh = jax.lax.scan(draw, household.initial_state(community.homes), community.series.devices)
+    return np.asarray(kwh, np.float64).T
 
 
 def _monthly(kwh: Series, year: pd.DatetimeIndex) -> Series:

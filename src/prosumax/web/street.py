@@ -1,5 +1,6 @@
 """The street of page one: eight homes on one day, and four who want more than there is."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -83,7 +84,7 @@ def _shares(surplus_kwh: Float[Array, ""]) -> dict[str, Array]:
 
 
 def warm() -> None:
-    """Read and compile what page one shows."""
-    for season in state.SEASONS:
-        day(season)
-    shares(3.0)
+    """Read and compile what page one shows first; the other seasons follow beside the first visitors."""
+    day(state.Basics().season)
+    shares(state.Basics().surplus_kwh)
+    threading.Thread(target=lambda: [day(season) for season in state.SEASONS], daemon=True).start()

@@ -70,7 +70,7 @@ def learn(spec: Mapping[str, Any], report: Report) -> Outcome:
             iterations=ROUNDS,
             seeds=SEEDS,
             environments=_ENVIRONMENTS,
-            judged=False,
+            judged="no",
             on_progress=told,
         )
     stage = stage_of(replace(training.plan, scenario=wanted.model_dump(mode="json")))
