@@ -203,6 +203,11 @@ def test_three_rules_side_by_side_on_a_phone(visit):
     assert page.get_by_test_id("compare-sentence").inner_text().startswith("By use saves €")
     page.get_by_test_id("keep").click()
     page.get_by_text("This run is kept already.").wait_for()
+    # Another language shows the same three.
+    page.goto(page.url.replace("lang=en", "lang=nl"))
+    chart = page.locator("[data-testid=compare-cost] .x-chart svg")
+    chart.get_by_text("Volgens").first.wait_for(timeout=_LONG)
+    assert "Niet delen" in chart.text_content()
 
 
 def test_two_visitors_do_not_see_each_other(visit):
