@@ -59,8 +59,8 @@ def explore(spec: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
     Returns:
         `homes` with a battery; of the best change, if any gains a cent, all others as they are: `name`, `policy` and
-        `gain` in money; and where the optimum takes no more than seconds, its solver being there, `best`, all bills of it
-        together, and `share`, how far towards it the community comes.
+        `gain` in money; and where the optimum takes no more than seconds, its solver being there: `best`, the bills of
+        all in it, and `share`, how far towards it the community comes.
     """
     report(0.01, "running")
     scenario = scenario_of(*community_of(spec))
