@@ -7,7 +7,7 @@ what was best on validation days, `curves.csv` how it went, `result.json` how th
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -95,6 +95,7 @@ def train(
     out: Path | str | None = None,
     tensorboard: bool = False,
     data_dir: str | Path | None = None,
+    beside: Sequence[str] | None = None,
     on_progress: OnProgress = lambda now: None,
 ) -> Training:
     """Train the homes of a scenario.
@@ -111,6 +112,7 @@ def train(
         finite: whether nothing counts after an episode; otherwise its end is a time limit.
         out: folder to keep the run in; nothing is written when absent.
         tensorboard: whether to write its logs there too (needs `prosumax[tensorboard]`).
+        beside: rules to judge beside what was learned; those that suit the environment when absent.
         on_progress: called after every part of the work.
 
     Raises:
@@ -136,7 +138,7 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "training.json", asdict(plan))
-    return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress)
+    return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress, beside)
 
 
 def resume(
@@ -184,7 +186,12 @@ def _every(plan: Plan) -> int:
 
 
 def _run(
-    stage: Stage, folder: Path | None, progress: _Progress | None, tensorboard: bool, on_progress: OnProgress
+    stage: Stage,
+    folder: Path | None,
+    progress: _Progress | None,
+    tensorboard: bool,
+    on_progress: OnProgress,
+    beside: Sequence[str] | None = None,
 ) -> Training:
     use_compilation_cache()
     plan, every, began = stage.plan, _every(stage.plan), time.perf_counter()
@@ -223,7 +230,7 @@ def _run(
         name: np.asarray(values[: done // every], np.float64) for name, values in progress.curves.items()
     }
     curves["iteration"] = every * (1.0 + np.arange(done // every))
-    test = judge(stage, progress.best) if done == plan.iterations else {}
+    test = judge(stage, progress.best, beside) if done == plan.iterations else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)
