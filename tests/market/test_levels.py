@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from prosumax import market
 from prosumax.market import announced
-from prosumax.types import Announced
 
 HOMES = 6
 ATOL = 3e-5  # single precision on sums of some ten kWh and euros

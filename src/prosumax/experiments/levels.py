@@ -1,7 +1,7 @@
 """A run level by level: every symbol of MAHTM's table 1, by name, for households, microgrids and the distributor.
 
 A pool's energy is called after the level it comes from: level 1 from homes of the same microgrid, level 2 from other
-microgrids, level 3 from the grid. A single community has levels 1 and 3; one without microgrids, only a district, 2 and 3.
+microgrids, level 3 from the grid. A single community has levels 1 and 3.
 """
 
 from typing import Any, NamedTuple
@@ -60,8 +60,8 @@ class Levels(NamedTuple):
         household: imports and exports of homes [step, home].
         microgrid: sums over the homes of each microgrid [step, microgrid].
         distributor: sums over all [step, 1].
-        sell_home, buy_home: r^sh and r^bh, at which a microgrid sells to its homes and buys from them [step, microgrid];
-            NaN without level 1.
+        sell_home, buy_home: r^sh and r^bh, at which a microgrid sells to its homes and buys from them
+            [step, microgrid]; NaN without level 1.
         sell_microgrid, buy_microgrid: r^sm and r^bm of the distributor [step]; NaN without level 2.
         sell_grid, buy_grid: r^sd and r^bd, retail and feed-in price [step].
         carbon: of a kWh of level 3, kg [step].
@@ -105,7 +105,6 @@ def levels_of(scenario: Scenario, profiles: Profiles, record: Any) -> Levels | N
         return None
     options = market_options(scenario)
     kinds = mechanisms.get(scenario.market.mechanism, "market.mechanism").levels
-    # A single community is one microgrid; of a district alone every home's own microgrid still counts.
     one = kinds == ("community",)
     names = (scenario.name,) if one else options.microgrids
     of = np.zeros(len(scenario.homes), np.int64) if one else options.microgrid

@@ -54,10 +54,10 @@ def _sankey(levels: Levels) -> Chart:
             "emphasis": {"focus": "adjacency"},
         }
     ]
-    local = [float(side.import_1.sum() + side.import_2.sum()) for side in (levels.distributor,)][0]
-    whole = local + float(levels.distributor.import_3.sum())
-    share = f"{100 * local / whole:.0f} % of what homes import" if whole > 0 else "nothing"
-    own, other = float(levels.distributor.import_1.sum()), float(levels.distributor.import_2.sum())
+    imports = (levels.distributor.import_1, levels.distributor.import_2, levels.distributor.import_3)
+    own, other, grid = (float(part.sum()) for part in imports)
+    whole = own + other + grid
+    share = f"{100 * (own + other) / whole:.0f} % of what homes import" if whole > 0 else "nothing"
     return Chart(
         id="levels-flows",
         title="Who imports from where (kWh)",
