@@ -4,6 +4,11 @@ BIN := .venv/bin
 # Most of the time goes to compiling, on one core per process; a file's tests share what they compile.
 PARALLEL := -n 2 --dist loadfile
 
+# For the demo's tests and its pictures: Debian's where we may install it, else playwright's own.
+BROWSER := command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
+  || $(BIN)/playwright install chromium >/dev/null 2>&1
+
 .PHONY: setup run test test-all lint format bench picture clean
 
 run: $(BIN)/prosumax
@@ -50,6 +55,7 @@ $(BIN)/prosumax: pyproject.toml constraints.txt
 # What only tests need: other simulators and solvers to be held against, other libraries' checkers, SimBench (91 MB).
 .venv/for-tests: $(BIN)/prosumax
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' simbench
+	@$(BROWSER) || echo "No browser could be installed: the tests of the demo in a browser are skipped."
 	@touch $@
 
 clean:

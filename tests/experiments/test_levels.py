@@ -115,7 +115,6 @@ def test_a_price_agent_learns_and_is_put_to_work(tmp_path):
         finite=True,
         settings={"learning_rate": 0.02, "hidden": [16], "entropy": 0.0},
         out=tmp_path / "run",
-        beside=(),
     )
     # Learned: buyers pay the upper end, sellers earn the lower; the rule's middle price leaves nothing.
     run = prosumax.run(scenario, changes | {"market.price_policy": str(tmp_path / "run")}, optimum=False)

@@ -137,6 +137,19 @@ def test_agrees_with_a_program_written_independently(seed, together, capacity_pr
     assert plan.objective == pytest.approx(independent_cost(problem, together), rel=1e-6, abs=1e-6)
 
 
+def test_parts_of_a_period_cost_what_the_whole_does():
+    # Three months and a piece of one, cut where months end: every peak stays in its part.
+    clock = {"period.start": "2023-01-20T00:00", "period.steps": 24 * 75}
+    problem = posed(random_scenario(3, steps=24 * 75, capacity_per_kw_year=50, supplier_fee_per_year=60), clock)
+    edges = [0, 24 * 12, 24 * 40, 24 * 71 - 1, 24 * 75]  # 31 January, 28 February, 31 March, an hour short in spring
+    parts = [problem.between(a, b) for a, b in itertools.pairwise(edges)]
+    costs = [cost_alone(part, part.net_kwh) for part in parts]
+    np.testing.assert_allclose(sum(costs), cost_alone(problem, problem.net_kwh), rtol=1e-12)
+    # A piece of a month pays its share of the month's price for the highest power within it.
+    piece = problem.between(24 * 12, 24 * 26)
+    assert piece.capacity_price == pytest.approx(problem.capacity_price[1:2] / 2)
+
+
 @settings(max_examples=6)
 @given(st.integers(0, 10_000), st.booleans())
 def test_two_solvers_agree(seed, together):

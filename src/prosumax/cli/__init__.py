@@ -18,6 +18,7 @@ from prosumax import experiments, profiles, report
 from prosumax.agents import policies as known_policies
 from prosumax.cli import beginning
 from prosumax.cli import bill as bill_commands
+from prosumax.cli import demo as demo_command
 from prosumax.cli import study as study_command
 from prosumax.cli import sweep as sweep_command
 from prosumax.cli import train as train_command
@@ -237,6 +238,7 @@ app.command("train")(train_command.train)
 app.command("evaluate")(train_command.evaluate)
 app.command("export-policy")(train_command.export_policy)
 app.command("algorithms")(train_command.list_algorithms)
+app.command("demo")(demo_command.demo)
 
 
 def _folder(out: Path | None, name: str, as_json: bool) -> Path | None:

@@ -52,6 +52,10 @@ def train(
     environments: Annotated[int, typer.Option(help="Copies of the community per seed.")] = 32,
     steps: Annotated[int | None, typer.Option(help="Of each copy per iteration; an episode when absent.")] = None,
     finite: Annotated[bool, typer.Option("--finite", help="Nothing counts after an episode.")] = False,
+    population: Annotated[
+        int | None,
+        typer.Option(help="Members that train while their hyper-parameters evolve; the best is kept. One seed."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Run folder; when absent results/NAME-train, ..")
     ] = None,
@@ -77,25 +81,27 @@ def train(
             folder = experiments.free_folder(f"{Path(scenario).stem}-train", Path("results"))
         if folder is not None:
             experiments.check_folder(folder, "training")
-        with _progress() as on_progress:
-            done = experiments.train(
-                scenario,
-                overrides or (),
-                algorithm=algorithm,
-                paradigm=paradigm,
-                settings=_pairs(settings, "--setting"),
-                anneal=_pairs(anneal, "--anneal"),
-                iterations=iterations,
-                seeds=seeds,
-                seed=seed,
-                environments=environments,
-                steps=steps,
-                finite=finite,
-                out=folder,
-                tensorboard=tensorboard,
-                data_dir=data_dir,
-                on_progress=on_progress,
-            )
+        asked: dict[str, Any] = {
+            "algorithm": algorithm,
+            "paradigm": paradigm,
+            "settings": _pairs(settings, "--setting"),
+            "iterations": iterations,
+            "seed": seed,
+            "environments": environments,
+            "steps": steps,
+            "finite": finite,
+            "out": folder,
+            "data_dir": data_dir,
+        }
+        if population is not None:
+            if seeds > 1 or anneal or tensorboard:
+                cure = "Leave out --seeds, --anneal and --tensorboard."
+                raise InputError("--population", "evolves hyper-parameters of one seed's members", cure)
+            done = _populate(scenario, overrides or (), population, asked)
+        else:
+            asked |= {"seeds": seeds, "anneal": _pairs(anneal, "--anneal"), "tensorboard": tensorboard}
+            with _progress() as on_progress:
+                done = experiments.train(scenario, overrides or (), **asked, on_progress=on_progress)
     if done.iteration < done.plan.iterations:
         _say_interrupted(done)
     if done.folder is not None:
@@ -145,6 +151,21 @@ def list_algorithms() -> None:
     print_names("Paradigm", {name: paradigm.summary for name, paradigm in PARADIGMS.items()})
 
 
+def _populate(scenario: str, overrides: list[str] | tuple[()], size: int, asked: dict[str, Any]) -> Training:
+    """A population's best member, with a line for every generation on stderr."""
+    generations = max(1, min(20, asked["iterations"] // 5))
+
+    def on_generation(number: int, done: Any) -> None:
+        best = int(done.fitness.argmax())
+        line = f"generation {number + 1}/{generations}: validation best {done.fitness.max():.3f} (member {best + 1}), "
+        _err.print(line + f"mean {done.fitness.mean():.3f}", style="dim", highlight=False)
+
+    found = experiments.train_population(
+        scenario, overrides, size=size, generations=generations, **asked, on_generation=on_generation
+    )
+    return found.training
+
+
 def _say_interrupted(done: Training) -> None:
     """Where to go on; exits as Ctrl-C does."""
     if done.folder is None:
@@ -181,10 +202,11 @@ def _print_players(players: Mapping[str, Mapping[str, Any]], title: str) -> None
     content = report.players_table(players, ("reward",))
     if not content.rows:
         return
+    _out.print(title, highlight=False)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(title, no_wrap=True)
+    table.add_column(content.head[0], no_wrap=True)
     for head in content.head[1:]:
-        table.add_column(head, justify="right", no_wrap=True)
+        table.add_column(head, justify="right")
     for row in content.rows:
         table.add_row(*row)
     _out.print(table)

@@ -58,7 +58,7 @@ FIGURES = {
 
 
 def judge(
-    stage: Stage, learners: tuple[Any, ...], rules: Sequence[str] | None = None
+    stage: Stage, learners: tuple[Any, ...], rules: Sequence[str] | None = None, compared: bool = True
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """The test days, played by what was learned and by rules, and their optimum: player -> figure -> values [seed].
 
@@ -66,6 +66,7 @@ def judge(
         stage: with the days.
         learners: of every team [seed, group, ..]; none leaves them out.
         rules: to put beside them; those that suit the environment when absent.
+        compared: whether anybody else is put beside them.
     """
     game = fixed(stage.game, stage.env.config.steps)
     first = jnp.asarray(stage.days.test)
@@ -79,6 +80,8 @@ def judge(
         return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
 
     found = {"learned": judged(game)(learners, keys, stage.env.params)} if learners else {}
+    if not compared:
+        return _arrays(found)
     homes, agents = tuple(range(stage.env.num_homes)), tuple(range(stage.env.num_agents))
     prices = (PriceScript(agents[len(homes) :]),) if len(agents) > len(homes) else ()
     # Where only prices learn, the same homes under the price that the rule sets.
@@ -89,8 +92,11 @@ def judge(
     for name in (() if only_prices else baselines(stage.env)) if rules is None else rules:
         ruled = make_game(game.env, (), (script(stage.env, homes, name, "baseline"), *prices))
         found[name] = judged(ruled)((), keys, stage.env.params)
-    players = {who: {n: np.asarray(v, np.float64) for n, v in figures.items()} for who, figures in found.items()}
-    return players | optima(stage, stage.days.test)
+    return _arrays(found) | optima(stage, stage.days.test)
+
+
+def _arrays(found: dict[str, dict[str, Array]]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    return {who: {name: np.asarray(v, np.float64) for name, v in figures.items()} for who, figures in found.items()}
 
 
 def optima(stage: Stage, first: NDArray[np.int64]) -> dict[str, dict[str, NDArray[np.float64]]]:

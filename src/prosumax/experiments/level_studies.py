@@ -35,7 +35,7 @@ def layer_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[s
     pool, best = _ends(settings["preset"])
     if settings["player"] == "learned":
         done = train(
-            settings["preset"], plain, anneal=_ANNEAL, finite=True, seeds=count, beside=(),
+            settings["preset"], plain, anneal=_ANNEAL, finite=True, seeds=count, judged="alone",
             iterations=settings.get("iterations", 100), environments=settings.get("environments", 16),
         )  # fmt: skip
         found = {name: np.asarray(values) for name, values in done.test["learned"].items()}

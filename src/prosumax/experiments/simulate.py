@@ -46,10 +46,10 @@ def rollout(
 
     steps = jnp.arange(community.series.hour.shape[0])
     _, record = jax.lax.scan(advance, env.initial_state(community), (steps, community.series, plan))
-    return Trajectory(record, _bill_alone(community, record))
+    return Trajectory(record, bill_alone(community, record))
 
 
-def _bill_alone(community: Community, record: env.Record) -> Float[Array, "step home"]:
+def bill_alone(community: Community, record: env.Record) -> Float[Array, "step home"]:
     """What each home would pay in every step with the same meter and no exchange."""
 
     def one(now: tariff.TariffSeries, net_kwh: Float[Array, " home"]) -> Float[Array, " home"]:

@@ -7,11 +7,11 @@ what was best on validation days, `curves.csv` how it went, `result.json` how th
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ class Now(NamedTuple):
     Attributes:
         iteration, iterations: done and planned.
         figures: means over seeds, by name.
+        by_seed: the same by seed.
         per_second: agent-steps.
         seconds_left: about.
     """
@@ -49,11 +50,14 @@ class Now(NamedTuple):
     iteration: int
     iterations: int
     figures: Mapping[str, float]
+    by_seed: Mapping[str, NDArray[np.float64]]
     per_second: float
     seconds_left: float
 
 
 OnProgress = Callable[[Now], None]
+
+Judged = Literal["compared", "alone", "no"]
 
 
 class Training(NamedTuple):
@@ -94,8 +98,8 @@ def train(
     finite: bool = False,
     out: Path | str | None = None,
     tensorboard: bool = False,
+    judged: Judged = "compared",
     data_dir: str | Path | None = None,
-    beside: Sequence[str] | None = None,
     on_progress: OnProgress = lambda now: None,
 ) -> Training:
     """Train the homes of a scenario.
@@ -112,7 +116,8 @@ def train(
         finite: whether nothing counts after an episode; otherwise its end is a time limit.
         out: folder to keep the run in; nothing is written when absent.
         tensorboard: whether to write its logs there too (needs `prosumax[tensorboard]`).
-        beside: rules to judge beside what was learned; those that suit the environment when absent.
+        judged: whether what was learned plays the test days in the end: `compared` with rules and the optimum, `alone`,
+            or `no`.
         on_progress: called after every part of the work.
 
     Raises:
@@ -138,7 +143,7 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "training.json", asdict(plan))
-    return _run(stage_of(plan, data_dir), folder, None, tensorboard, on_progress, beside)
+    return _run(stage_of(plan, data_dir), folder, None, tensorboard, judged, on_progress)
 
 
 def resume(
@@ -157,7 +162,7 @@ def resume(
     stage = stage_of(read_plan(folder), data_dir)
     like = jax.eval_shape(lambda *given: _begin(stage, *given), stage.schedule, stage.training_params)
     progress = load_tree(folder / "state.npz", like) if (folder / "state.npz").is_file() else None
-    return _run(stage, folder, progress, tensorboard, on_progress)
+    return _run(stage, folder, progress, tensorboard, "compared", on_progress)
 
 
 class _Progress(NamedTuple):
@@ -190,8 +195,8 @@ def _run(
     folder: Path | None,
     progress: _Progress | None,
     tensorboard: bool,
+    judged: Judged,
     on_progress: OnProgress,
-    beside: Sequence[str] | None = None,
 ) -> Training:
     use_compilation_cache()
     plan, every, began = stage.plan, _every(stage.plan), time.perf_counter()
@@ -211,9 +216,12 @@ def _run(
             # The first part includes compiling; after it the pace is a moving mean.
             pace = took if done <= first + every else 0.7 * pace + 0.3 * took
             done += every
-            figures = {name: float(np.mean(values[done // every - 1])) for name, values in progress.curves.items()}
+            by_seed = {
+                name: np.asarray(values[done // every - 1], np.float64) for name, values in progress.curves.items()
+            }
+            figures = {name: float(np.mean(values)) for name, values in by_seed.items()}
             left = pace * (plan.iterations - done) / every
-            on_progress(Now(done, plan.iterations, figures, agents * every / took, left))
+            on_progress(Now(done, plan.iterations, figures, by_seed, agents * every / took, left))
             if logs is not None:
                 for name, value in figures.items():
                     logs.add_scalar(name, value, done)
@@ -230,7 +238,8 @@ def _run(
         name: np.asarray(values[: done // every], np.float64) for name, values in progress.curves.items()
     }
     curves["iteration"] = every * (1.0 + np.arange(done // every))
-    test = judge(stage, progress.best, beside) if done == plan.iterations else {}
+    wanted = judged != "no" and done == plan.iterations
+    test = judge(stage, progress.best, compared=judged == "compared") if wanted else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)

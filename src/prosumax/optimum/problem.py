@@ -91,12 +91,16 @@ class Problem:
         return replace(self, devices=None)
 
     def between(self, first: int, last: int) -> "Problem":
-        """The same for the steps from `first` to before `last`."""
+        """The same for the steps from `first` to before `last`; of what is paid by the month, their share."""
         cut = slice(first, last)
-        series = {
-            name: getattr(self, name)[cut] for name in ("net_kwh", "buy", "retail", "sell", "local", "month", "metered")
+        series: dict[str, Any] = {
+            name: getattr(self, name)[cut] for name in ("net_kwh", "buy", "retail", "sell", "local", "metered")
         }
-        return replace(self, **series, fees=self.fees * (last - first) / len(self.net_kwh))
+        months, month, steps = np.unique(self.month[cut], return_inverse=True, return_counts=True)
+        series |= {"month": month, "metered": series["metered"] - series["metered"][0]}
+        capacity_price = self.capacity_price[months] * steps / np.bincount(self.month)[months]
+        fees = self.fees * (last - first) / len(self.net_kwh)
+        return replace(self, **series, capacity_price=capacity_price, fees=fees)
 
 
 def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Problem:

@@ -1,0 +1,89 @@
+"""What the worker processes do: run communities, let them learn, read visitors' files.
+
+Only imported there: it loads JAX, and keeps compiled programs warm from one job to the next.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prosumax import run
+from prosumax.experiments.simulate import use_compilation_cache
+from prosumax.web.communities import asked, community_of, scenario_of
+from prosumax.web.outcome import Outcome, outcome_of
+from prosumax.web.own_data import OwnData, Refusal, read_own
+from prosumax.web.state import Community
+from prosumax.web.worker import Report
+
+SIMPLE = ("none", "citylearn-basic-battery-rbc", "self-consumption")
+"""Ways of deciding that take no training: leaving the battery alone, by the clock, with the own sun."""
+
+_WARM: tuple[str, ...] = ("use", "none")
+"""Rules of the preset street that are compiled before the first visitor is served; the others follow in the queue."""
+
+
+def perform(kind: str, spec: Any, report: Report) -> Any:
+    """A job of any kind; see `worker.Perform`."""
+    return _KINDS[kind](spec, report)
+
+
+def simulate(spec: Mapping[str, Any], report: Report) -> Outcome:
+    """Run a community in which nobody has to learn.
+
+    Arguments:
+        spec: from `communities.asked`.
+        report: of stages.
+    """
+    report(0.1, "running")
+    return outcome_of(run(scenario_of(*community_of(spec)), optimum=False))
+
+
+def _warm(lane: str, report: Report) -> None:
+    use_compilation_cache()
+    if lane == "quick":
+        for rule in _WARM:
+            simulate(asked(Community(rule=rule)), report)
+
+
+def _upload(folder: str, report: Report) -> OwnData | Refusal:
+    report(0.1, "reading")
+    return read_own(Path(folder) / "sent.csv", Path(folder))
+
+
+def explore(spec: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Whether one home alone would gain by deciding in another of the simple ways, all others as they are.
+
+    Arguments:
+        spec: from `communities.asked`.
+        report: of tries.
+
+    Returns:
+        `homes` with a battery; and of the best change, if any gains a cent: `name`, `policy` and `gain` in money.
+    """
+    scenario = scenario_of(*community_of(spec))
+    bills = {home["name"]: home["bill"] for home in run(scenario, optimum=False).households}
+    able = [(at, home) for at, home in enumerate(scenario.homes) if home.battery is not None]
+    tries = [(at, home, policy) for at, home in able for policy in SIMPLE if policy != (home.policy or scenario.policy)]
+    best: dict[str, Any] = {"gain": 0.005}
+    for number, (at, home, policy) in enumerate(tries):
+        report(number / len(tries), "exploring", round=number + 1, rounds=len(tries))
+        tried = run(scenario, {f"homes.{at}.policy": policy}, optimum=False)
+        gain = bills[home.name] - tried.households[at]["bill"]
+        if gain > best["gain"]:
+            best = {"name": home.name, "policy": policy, "gain": gain}
+    return {"homes": len(able), **(best if "name" in best else {})}
+
+
+def _learn(spec: Mapping[str, Any], report: Report) -> Outcome:
+    from prosumax.web.trained import learn
+
+    return learn(spec, report)
+
+
+_KINDS: dict[str, Callable[[Any, Report], Any]] = {
+    "warm": _warm,
+    "run": simulate,
+    "upload": _upload,
+    "explore": explore,
+    "train": _learn,
+}

@@ -1,0 +1,90 @@
+"""The street of page one: eight homes on one day, and four who want more than there is."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+
+from prosumax import market
+from prosumax.inputs import read_profiles
+from prosumax.market import MarketOptions, mechanisms
+from prosumax.scenario import load_scenario
+from prosumax.types import Orders, Prices
+from prosumax.web import drawn, state
+from prosumax.web.communities import PRESETS, scenario_of
+
+Series = NDArray[np.float64]
+
+_MORE_KWP = 4.0  # of the homes that have no panels in the preset street
+
+WANTED_KWH = (1.0, 2.0, 4.0, 1.0)
+"""What four homes want in one quarter-hour."""
+BIDS = (0.20, 0.30, 0.25, 0.33)
+"""What each of them offers for a kWh in the auction, EUR."""
+RETAIL, FEED_IN = 0.34, 0.05
+RULES: Mapping[str, str] = {"equal": "key_equal", "use": "key_pro_rata", "auction": "double_auction"}
+"""Rules whose shares are shown, by the simulator's mechanism."""
+
+
+@cache
+def day(season: str) -> tuple[Series, Series]:
+    """Demand and production of the preset street's homes on the season's day, kW [quarter, home].
+
+    Every home has panels here; those that have some in the preset come first.
+    """
+    homes = sorted(PRESETS["street"], key=lambda home: home.panels_kwp <= 0)
+    roofed = tuple(replace(home, panels_kwp=home.panels_kwp or _MORE_KWP, battery_kwh=0.0) for home in homes)
+    asked = scenario_of(state.Community(preset="own", homes=roofed, period="day", season=season))
+    # The day and the sky of the home above it on the page.
+    same_day = {"period.start": f"{drawn.date(season, 'weekday')}T00:00", "seed": drawn.SEED}
+    made = read_profiles(load_scenario(asked, same_day))
+    return made.load_kwh / 0.25, made.solar_kwh / 0.25
+
+
+def net_kw(season: str, roofs: int) -> Series:
+    """What the street draws from the grid less what it sends there, kW [quarter]: below zero nobody here can use it."""
+    load, solar = day(season)
+    return np.asarray(load.sum(axis=1) - solar[:, :roofs].sum(axis=1))
+
+
+def shares(surplus_kwh: float) -> dict[str, tuple[float, ...]]:
+    """What each of the four homes gets of a surplus under every rule, kWh: by the simulator's own markets."""
+    taken = jax.device_get(_shares(jnp.float32(surplus_kwh)))
+    found = {rule: tuple(round(float(kwh), 3) for kwh in taken[rule]) for rule in RULES}
+    return {**found, "none": (0.0,) * len(WANTED_KWH)}
+
+
+@cache
+def _stages() -> dict[str, tuple[market.Stage, ...]]:
+    options = MarketOptions.default(len(WANTED_KWH) + 1)
+    return {rule: (*mechanisms.get(name, "rule").build(options), market.grid) for rule, name in RULES.items()}
+
+
+@jax.jit
+def _shares(surplus_kwh: Float[Array, ""]) -> dict[str, Array]:
+    """Four buyers and one seller, whose surplus it is."""
+    homes = len(WANTED_KWH) + 1
+    quantity = jnp.concatenate([jnp.asarray(WANTED_KWH), -surplus_kwh[None]])
+    prices = Prices(jnp.full(homes, RETAIL), jnp.full(homes, FEED_IN), jnp.zeros(homes))
+    orders = Orders(
+        quantity_kwh=quantity,
+        price=jnp.asarray((*BIDS, FEED_IN)),
+        partner=jnp.full(homes, -1, jnp.int32),
+        priority=jnp.zeros(homes),
+        arrival=jnp.zeros(homes),
+    )
+    got = {rule: market.clear(stages, orders, prices)[0].bought_kwh for rule, stages in _stages().items()}
+    return {rule: kwh[: len(WANTED_KWH)] for rule, kwh in got.items()}
+
+
+def warm() -> None:
+    """Read and compile what page one shows first; the other seasons follow beside the first visitors."""
+    day(state.Basics().season)
+    shares(state.Basics().surplus_kwh)
+    threading.Thread(target=lambda: [day(season) for season in state.SEASONS], daemon=True).start()
