@@ -97,7 +97,9 @@ def price(words: Words, outcome: Outcome) -> Chart:
         series=series,
     )
     known = [value for value in outcome.price if value is not None]
-    if known:
+    if known and max(known) - min(known) < 0.005:
+        sentence = words("community.price_same", price=words.price(known[0]))
+    elif known:
         sentence = words("community.price_sentence", low=words.price(min(known)), high=words.price(max(known)))
     else:
         sentence = words("community.price_none")
