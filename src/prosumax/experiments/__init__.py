@@ -17,6 +17,7 @@ from prosumax.experiments.trained import Evaluation, HomePolicy, evaluate, expor
 from prosumax.experiments.training import Training, resume, train
 
 from prosumax.experiments import (  # isort: skip (importing them registers studies and observations)
+    level_studies,
     learning_studies,
     mahtm_learning,
     marlem_bids,
@@ -47,6 +48,7 @@ __all__ = [
     "legend",
     "load_bills",
     "learning_studies",
+    "level_studies",
     "load_policy",
     "mahtm_learning",
     "marlem_bids",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prosumax import metrics
+from prosumax.experiments.levels import Levels, level_series, levels_of
 from prosumax.experiments.simulate import Trajectory
 from prosumax.experiments.trace import Trace, make_trace
 from prosumax.inputs import Profiles
@@ -76,6 +77,9 @@ class Result:
             series |= _network_series(record.grid, self.scenario.network.flow)
             feeder = self.profiles.feeder
             coordinates |= {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
+        if self.levels is not None:
+            by_level, microgrids = level_series(self.levels, currency)
+            series, coordinates = series | by_level, coordinates | microgrids
         clock = {
             "time": self.profiles.index.tz_localize(None).to_numpy(),
             "local_time": (("time",), self.profiles.local.tz_localize(None).to_numpy()),
@@ -88,7 +92,7 @@ class Result:
     def to_frame(self) -> "pd.DataFrame":
         """The per-home time series as one long pandas table with `time`, `local_time` and `home` columns."""
         # Without buses, branches and uses, or the table would have a row for every combination.
-        others = [dim for dim in ("bus", "branch", "use") if dim in self.timeseries.dims]
+        others = [dim for dim in ("bus", "branch", "use", "microgrid") if dim in self.timeseries.dims]
         series = self.timeseries.drop_dims(others)
         per_home = series.drop_vars([name for name in series if "home" not in series[name].dims])
         return per_home.to_dataframe().reset_index()
@@ -111,6 +115,11 @@ class Result:
     def trace(self) -> Trace:
         """What analytics look at."""
         return make_trace(self.scenario, self.profiles, self.trajectory.record)
+
+    @cached_property
+    def levels(self) -> Levels | None:
+        """The run level by level, in the symbols of MAHTM's table 1; None where no prices are announced."""
+        return levels_of(self.scenario, self.profiles, self.trajectory.record)
 
     @cached_property
     def trades(self) -> "pd.DataFrame":

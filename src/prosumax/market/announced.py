@@ -192,7 +192,8 @@ def supply_demand(seen: Outlook) -> Float[Array, " agent"]:
     """
     demand, supply = seen.posted.demand_kwh, seen.posted.supply_kwh
     share = jnp.where(demand > 0, jnp.minimum(ratio(supply, demand), 1.0), (supply > 0).astype(demand.dtype))
-    scarce = ratio(seen.low * seen.high, (seen.high - seen.low) * share + seen.low)
+    steep = (seen.high - seen.low) * share + seen.low
+    scarce = ratio(jnp.broadcast_to(seen.low * seen.high, steep.shape), steep)
     # Liu's curve needs a feed-in price above zero; where it is not, a straight line.
     return jnp.where(seen.low > 0, scarce, seen.high - share * (seen.high - seen.low))
 

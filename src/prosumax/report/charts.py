@@ -6,6 +6,7 @@ from prosumax.experiments import Result
 from prosumax.report import words
 from prosumax.report.feeder_charts import feeder_charts
 from prosumax.report.figure import Chart, Table
+from prosumax.report.level_charts import level_charts
 from prosumax.report.network import network_chart
 from prosumax.report.power_charts import day_charts, duration_chart, week_charts
 from prosumax.report.series import Balance, balance, calendar, plain, powers
@@ -25,6 +26,7 @@ def run_charts(result: Result) -> list[Chart]:
         *week_charts(result, power),
         bills_chart(result),
         *([network] if network else []),
+        *level_charts(result),
         balance_chart(result, flow),
         sources_chart(result, flow),
         duration_chart(result),

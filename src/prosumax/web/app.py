@@ -37,6 +37,8 @@ def configure() -> None:
         ui.page(path)(_page(page))
     attach(app)
     app.on_page_exception(_failed)
+    # Quasar's bar for requests has no name for screen readers, and nothing here takes long without saying so itself.
+    app.config.quasar_config["loadingBar"]["skipHijack"] = True
 
 
 def _page(name: str) -> Callable[[Request], None]:

@@ -22,7 +22,15 @@ Nothing is clipped to fit a space: what is not in this table may take any value 
 
 
 def observation_bounds(env: CommunityEnv) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest value of every column of a home's observation, each [feature]."""
+    """Lowest and highest value of every column of a home's observation, each [feature].
+
+    Raises:
+        InputError: there are price agents beside the homes, for which other libraries' faces have no place.
+    """
+    if env.config.price_agents:
+        what = f"has price agents ({', '.join(env.config.price_agents)}), which decide other things than homes"
+        cure = "Learn with `prosumax train`, or take a mechanism whose prices a rule sets, such as price_mid_market."
+        raise InputError("market.mechanism", what, cure)
     low, high = [], []
     for term in env.config.observations:
         lowest, highest = BOUNDS.get(term, (-np.inf, np.inf))
