@@ -94,4 +94,4 @@ def test_saving_in_words(before, after, said):
 def test_a_day_that_earns_and_one_without_panels_say_so():
     words = Words("en")
     assert "you earn €0.30" in home.headline(words, 1.0, 9.0, 20.0, -0.30, 3.0).replace("**", "")
-    assert "Without panels you buy all 14 kWh" in home.headline(words, 0.0, 14.0, 0.0, 4.0, 4.0).replace("**", "")
+    assert "Without panels you buy all 14\u00a0kWh" in home.headline(words, 0.0, 14.0, 0.0, 4.0, 4.0).replace("**", "")
