@@ -42,7 +42,7 @@ class Results:
             with kit.tag("div") as self.verdict_box:
                 with kit.tag("div", "x-verdicts"):
                     self.verdicts = {
-                        name: kit.verdict(words(f"community.verdict_{name}"), f"verdict-{name}") for name in _VERDICTS
+                        name: kit.Verdict(words(f"community.verdict_{name}"), f"verdict-{name}") for name in _VERDICTS
                     }
                 with (
                     kit.fold(words("community.counted"), "x-as-table", test_id="counted"),
