@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prosumax.web.own_data import MOST_HOMES, OwnData, Refusal, read_own, stored, stored_scenario
+from prosumax.web.own_data import MOST_HOMES, OwnData, Refusal, by_day, read_own, stored, stored_scenario
 
 STAMPS = pd.date_range("2023-04-19", periods=96, freq="15min")
 
@@ -57,6 +57,21 @@ def test_whole_days_are_kept(tmp_path: Path, steps: int, start: str, days: int) 
     rows = [f"{at.tz_localize(None):%Y-%m-%d %H:%M};0,2" for at in stamps]
     found = read(tmp_path, "time;a", rows)
     assert isinstance(found, OwnData) and found.days == days and found.dropped == 0
+
+
+@pytest.mark.parametrize(("start", "steps"), [("2023-03-25", 96 + 92 + 96), ("2023-10-28", 96 + 100 + 96)])
+def test_days_have_24_hours_though_the_clock_changes(tmp_path: Path, start: str, steps: int) -> None:
+    stamps = pd.date_range(pd.Timestamp(start, tz="Europe/Brussels"), periods=steps, freq="15min")
+    rows = [f"{at.tz_localize(None):%Y-%m-%d %H:%M};{at.hour / 10:g}" for at in stamps]
+    found = read(tmp_path, "time;a", rows)
+    assert isinstance(found, OwnData) and found.days == 3
+    days = by_day(found, stored(tmp_path)[1][:, 0])
+    usual = np.repeat(np.arange(24) / 10, 4)
+    np.testing.assert_allclose(days[[0, 2]], [usual, usual])
+    changed = usual.copy()
+    if steps < 288:
+        changed[8:12] = 0.1  # the hour that was skipped
+    np.testing.assert_allclose(days[1], changed)
 
 
 def test_parts_of_days_are_left_out_and_told(tmp_path: Path) -> None:

@@ -103,6 +103,27 @@ def stored(folder: str | Path) -> tuple[OwnData, NDArray[np.float64], NDArray[np
     return OwnData(**content), load, solar
 
 
+def by_day(found: OwnData, kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A home's series day by day, each with 24 hours [day, 96].
+
+    The hour that the clock skips in spring is the one before it, the one that comes twice in autumn counts once.
+
+    Arguments:
+        found: from `stored`.
+        kwh: of one home [step].
+    """
+    first, days, at = datetime.fromisoformat(found.first), [], 0
+    for number in range(found.days):
+        length = _length(first + timedelta(days=number), 1)
+        day, at = kwh[at : at + length], at + length
+        if length < _DAY:
+            day = np.concatenate([day[:8], day[4:8], day[8:]])
+        elif length > _DAY:
+            day = np.concatenate([day[:12], day[16:]])
+        days.append(day)
+    return np.stack(days)
+
+
 def stored_scenario(folder: str | Path, steps: int) -> dict[str, Any]:
     """Homes and period of a scenario on own data.
 

@@ -56,6 +56,7 @@ class _Page:
         self.error.set_visibility(False)
         self.timer = ui.timer(_LOOK_S, self.look, active=False)
         self.busy(False)
+        view.client.on_delete(self.gone)
         self.open()
         ui.timer(0.2, self.recall, once=True)
 
@@ -256,6 +257,12 @@ class _Page:
             self.results.explored(seen.result)
         elif seen is not None and seen.state == "failed":
             self.results.exploring(failure_text(self.words, seen))
+
+    def gone(self) -> None:
+        """The tab is closed: nobody can come back to its file."""
+        if self.token is not None:
+            services().uploads.delete(self.token)
+            services().jobs.forget(self.owner)
 
     def took(self, token: str | None) -> None:
         """The visitor's file was taken, or deleted."""

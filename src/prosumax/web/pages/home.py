@@ -13,7 +13,7 @@ from babel.dates import format_date, get_month_names
 from prosumax.web import household, kit, state
 from prosumax.web.charts import home as charts
 from prosumax.web.charts.clock import still
-from prosumax.web.own_data import OwnData, stored
+from prosumax.web.own_data import OwnData, by_day, stored
 from prosumax.web.services import services
 from prosumax.web.upload_field import found_text, upload_field
 from prosumax.web.view import View, without_scripts
@@ -203,7 +203,7 @@ class _Page:
         if folder is None:
             return
         _, load_kwh, _ = stored(folder)
-        days = load_kwh[:, 0].reshape(-1, household.QUARTERS)
+        days = by_day(found, load_kwh[:, 0])
         dates = pd.date_range(found.first, periods=len(days))
         names = {str(at): format_date(date, "full", locale=LOCALES[self.words.lang]) for at, date in enumerate(dates)}
 
