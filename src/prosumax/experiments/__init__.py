@@ -20,6 +20,7 @@ from prosumax.experiments import (  # isort: skip (importing them registers stud
     level_studies,
     learning_studies,
     mahtm_learning,
+    mahtm_table2,
     marlem_bids,
     marlem_studies,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "level_studies",
     "load_policy",
     "mahtm_learning",
+    "mahtm_table2",
     "marlem_bids",
     "marlem_studies",
     "measure_mechanisms",
