@@ -23,6 +23,7 @@ from prosumax.experiments import (  # isort: skip (importing them registers stud
     mahtm_table2,
     marlem_bids,
     marlem_studies,
+    price_studies,
 )
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "measure_mechanisms",
     "on_ray",
     "plan_sweep",
+    "price_studies",
     "resume",
     "run",
     "run_study",

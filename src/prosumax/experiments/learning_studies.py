@@ -211,7 +211,7 @@ def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[di
     Learners learn on the first nine months, in weeks.
     """
     count, player = len(seeds), settings["player"]
-    last = load_scenario("citylearn-2022", _CITYLEARN | _last_months())
+    last = load_scenario("citylearn-2022", _CITYLEARN | last_months())
     if player in algorithms:
         own = {**settings, **_CITYLEARN, "preset": "citylearn-2022", "period.steps": _MONTHS_9}
         done = trained(own, count)
@@ -224,7 +224,8 @@ def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[di
     return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
 
 
-def _last_months() -> dict[str, Any]:
+def last_months() -> dict[str, Any]:
+    """Changes to `citylearn-2022` that leave the last three months of its year."""
     rows = {"homes.*.load.skip_rows": _MONTHS_9, "homes.*.solar.skip_rows": _MONTHS_9}
     prices = {f"tariff.{name}.skip_rows": _MONTHS_9 for name in ("energy", "carbon_kg_per_kwh")}
     return rows | prices | {"period.start": "2017-04-30T23:00", "period.steps": _MONTHS_3}
