@@ -55,14 +55,14 @@ def _sankey(levels: Levels) -> Chart:
         }
     ]
     imports = (levels.distributor.import_1, levels.distributor.import_2, levels.distributor.import_3)
-    own, other, grid = (float(part.sum()) for part in imports)
-    whole = own + other + grid
-    share = f"{100 * (own + other) / whole:.0f} % of what homes import" if whole > 0 else "nothing"
+    own, near, far = (float(part.sum()) for part in imports)
+    whole = own + near + far
+    share = f"{100 * (own + near) / whole:.0f} % of what homes import" if whole > 0 else "nothing"
     return Chart(
         id="levels-flows",
         title="Who imports from where (kWh)",
         summary=f"Neighbours deliver {share}: {words.number(own, 1)} kWh come from the own microgrid,"
-        f" {words.number(other, 1)} kWh from other microgrids.",
+        f" {words.number(near, 1)} kWh from other microgrids.",
         option=option,
         unit="kWh",
         height_px=max(280, 34 * len(nodes)),
