@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 _READY_S = 300
+_PATIENCE_MS = 60_000  # of a browser on a machine that has other things to do
 _START = "import sys; from prosumax.cli import main; sys.argv[1:] = {}; main()"
 
 
@@ -85,6 +86,7 @@ def visit(server, chromium):
 
     def open_page(path, width=1280, height=900, **settings):
         context = chromium.new_context(viewport={"width": width, "height": height}, **settings)
+        context.set_default_timeout(_PATIENCE_MS)
         contexts.append(context)
         page = watched(context.new_page())
         answer = page.goto(server + path)

@@ -25,7 +25,8 @@ BUILD: Mapping[str, Callable[[View[Any], kit.Banner], None]] = {
 _QUASAR = {"en": "en-GB", "fr": "fr", "nl": "nl"}
 _HEAD = """<link rel="stylesheet" href="/static/demo.css">
 <link rel="stylesheet" href="/static/community.css">
-<script src="/static/net.js"></script>"""
+<script src="/static/net.js"></script>
+<script src="/static/demo.js"></script>"""
 
 
 def configure() -> None:
@@ -36,6 +37,8 @@ def configure() -> None:
         ui.page(path)(_page(page))
     attach(app)
     app.on_page_exception(_failed)
+    # Quasar's bar for requests has no name for screen readers, and nothing here takes long without saying so itself.
+    app.config.quasar_config["loadingBar"]["skipHijack"] = True
 
 
 def _page(name: str) -> Callable[[Request], None]:

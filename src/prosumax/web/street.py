@@ -1,9 +1,9 @@
 """The street of page one: eight homes on one day, and four who want more than there is."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from prosumax import market
 from prosumax.inputs import read_profiles
 from prosumax.market import MarketOptions, mechanisms
+from prosumax.profiles.cache import cached, code_key, file_key
 from prosumax.scenario import load_scenario
 from prosumax.types import Orders, Prices
-from prosumax.web import drawn, state
-from prosumax.web.communities import PRESETS, scenario_of
+from prosumax.web import communities, drawn, state
 
 Series = NDArray[np.float64]
 
@@ -32,19 +32,35 @@ RULES: Mapping[str, str] = {"equal": "key_equal", "use": "key_pro_rata", "auctio
 """Rules whose shares are shown, by the simulator's mechanism."""
 
 
-@cache
 def day(season: str) -> tuple[Series, Series]:
     """Demand and production of the preset street's homes on the season's day, kW [quarter, home].
 
     Every home has panels here; those that have some in the preset come first.
     """
-    homes = sorted(PRESETS["street"], key=lambda home: home.panels_kwp <= 0)
+    at = state.SEASONS.index(season)
+    return _drawn()["load"][at], _drawn()["solar"][at]
+
+
+@cache
+def _drawn() -> dict[str, Series]:
+    """All four days; read from the cache where they are kept."""
+    code = code_key("load", "occupancy", "lifestyles", "appliances", "solar", "sky", "sun")
+    files = [file_key(Path(file)) for file in (__file__, communities.__file__, drawn.__file__)]
+    return cached("demo_street", {"code": code, "files": files}, _draw)
+
+
+def _draw() -> dict[str, Series]:
+    homes = sorted(communities.PRESETS["street"], key=lambda home: home.panels_kwp <= 0)
     roofed = tuple(replace(home, panels_kwp=home.panels_kwp or _MORE_KWP, battery_kwh=0.0) for home in homes)
-    asked = scenario_of(state.Community(preset="own", homes=roofed, period="day", season=season))
-    # The day and the sky of the home above it on the page.
-    same_day = {"period.start": f"{drawn.date(season, 'weekday')}T00:00", "seed": drawn.SEED}
-    made = read_profiles(load_scenario(asked, same_day))
-    return made.load_kwh / 0.25, made.solar_kwh / 0.25
+    days = []
+    for season in state.SEASONS:
+        asked = communities.scenario_of(state.Community(preset="own", homes=roofed, period="day", season=season))
+        # The day and the sky of the home above it on the page.
+        same_day = {"period.start": f"{drawn.date(season, 'weekday')}T00:00", "seed": drawn.SEED}
+        made = read_profiles(load_scenario(asked, same_day))
+        days.append((made.load_kwh / 0.25, made.solar_kwh / 0.25))
+    load, solar = (np.stack(part) for part in zip(*days, strict=True))
+    return {"load": load, "solar": solar}
 
 
 def net_kw(season: str, roofs: int) -> Series:
@@ -84,7 +100,6 @@ def _shares(surplus_kwh: Float[Array, ""]) -> dict[str, Array]:
 
 
 def warm() -> None:
-    """Read and compile what page one shows first; the other seasons follow beside the first visitors."""
-    day(state.Basics().season)
+    """Draw and compile what page one shows."""
+    _drawn()
     shares(state.Basics().surplus_kwh)
-    threading.Thread(target=lambda: [day(season) for season in state.SEASONS], daemon=True).start()

@@ -69,7 +69,7 @@ def refusal_text(words: Words, error: dict[str, Any]) -> str:
     values = {"line": line, "n": count if isinstance(count, int) else 0}
     text = words(key, **values, cell=str(error.get("cell", ""))[:24], said=str(error.get("said", ""))[:200])
     if line is not None and "{line}" not in str(texts(words.lang)[key]):
-        text = words("upload.at_line", line=line) + text
+        text = f"{words('upload.at_line', line=line)} {text}"
     return f"{text} {words('upload.kept')}"
 
 

@@ -5,6 +5,7 @@ for an hour at most. Only the session that knows the token sees it.
 """
 
 import asyncio
+import contextlib
 import re
 import secrets
 import shutil
@@ -72,6 +73,7 @@ class Uploads:
         413 beyond the limit, 403 for a page of another site, 429 for too many, 422 for a file that is no meter data.
         """
         if int(request.headers.get("content-length") or 0) > MOST_BYTES:
+            await _heard_out(request)
             return _refused(413, Refusal("too_big"))
         if not same_origin(request):
             return _refused(403, Refusal("other_site"))
@@ -137,9 +139,22 @@ async def _saved(request: Request, path: Path) -> bool:
         async for chunk in request.stream():
             size += len(chunk)
             if size > MOST_BYTES:
-                return False
+                break
             file.write(chunk)
-    return True
+    if size > MOST_BYTES:
+        await _heard_out(request)
+    return size <= MOST_BYTES
+
+
+async def _heard_out(request: Request) -> None:
+    """Let a sender of too much come to an end, within bounds: one that is cut off never reads the answer."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > 5 * MOST_BYTES:
+                    return
 
 
 def same_origin(request: Request) -> bool:

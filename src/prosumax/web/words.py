@@ -5,6 +5,7 @@ CLDR's names (`one`, `other`), chosen by `n`.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache, partial
 from importlib import resources
@@ -30,7 +31,10 @@ def texts(lang: str) -> Mapping[str, Any]:
     for file in folder.iterdir():
         part, _, rest = file.name.partition(".")
         if rest == f"{lang}.json":
-            found |= {f"{part}.{key}": text for key, text in json.loads(file.read_text(encoding="utf-8")).items()}
+            content = file.read_text(encoding="utf-8")
+            if lang == "fr":  # a line must not begin with a colon
+                content = re.sub(r" (?=[:;?!»])(?! *[\"{\[])", "\u00a0", content).replace("« ", "«\u00a0")
+            found |= {f"{part}.{key}": text for key, text in json.loads(content).items()}
     return found
 
 

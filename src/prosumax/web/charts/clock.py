@@ -18,12 +18,14 @@ def clock(words: Words, use_kw: NDArray[np.float64], solar_kw: NDArray[np.float6
     highest = max(float(use_kw.max()), float(solar_kw.max()), 0.5)
     top = float(np.ceil(2 * highest) / 2)
     hours = [f"{hour:02d}" for hour in range(24)]
-    fine = [f"{hour:02d}:{60 // _FINE * part:02d}" for hour in range(24) for part in range(_FINE)]
+    fine = [
+        f"{hour:02d}:{60 // _FINE * part:02d}" if part else f"{hour:02d}" for hour in range(24) for part in range(_FINE)
+    ]
     ring = np.repeat(use_kw, _FINE).round(3).tolist()
     radius = {"min": 0, "max": top, "axisLine": {"show": False}, "axisTick": {"show": False}}
     return base(
         tooltip=tooltip(words.lang, "kW"),
-        polar=[{"center": ["50%", "50%"], "radius": ["24%", "84%"]}] * 2,
+        polar=[{"center": ["50%", "50%"], "radius": ["24%", "82%"]}] * 2,
         angleAxis=[
             {
                 "type": "category",

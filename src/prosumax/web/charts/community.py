@@ -14,10 +14,14 @@ from prosumax.web.charts.common import (
     SUN,
     USE,
     Chart,
+    Mark,
     Option,
     Table,
+    amount_text,
     axis_text,
     base,
+    clock_axis,
+    tooltip,
     value_axis,
 )
 from prosumax.web.outcome import Outcome
@@ -126,7 +130,7 @@ def bills(words: Words, outcome: Outcome, period: str) -> Chart:
     option = base(
         grid={"left": 8, "right": 48, "top": 16, "bottom": 8, "containLabel": True},
         tooltip={"renderMode": "richText", "confine": True, "trigger": "item"},
-        xAxis=value_axis("€", nameGap=8, nameTextStyle={"color": QUIET, "fontSize": 13}),
+        xAxis=value_axis("", axisLabel=amount_text(words.lang, "€")),
         yAxis={
             "type": "category",
             "data": [names[home] for home in order],
@@ -178,7 +182,8 @@ def bills(words: Words, outcome: Outcome, period: str) -> Chart:
         sentence = words(f"community.bills_{period}", name=names[best], gain=gain)
         if outcome.losers:
             sentence += " " + words("community.bills_lose", n=outcome.losers)
-    return Chart(option, sentence, Table(words("community.bills_caption"), head, rows))
+    marks = (Mark(words("community.before"), "ring", INK), Mark(words("community.after"), "dot", USE))
+    return Chart(option, sentence, Table(words("community.bills_caption"), head, rows), marks)
 
 
 def _point(value: float, at: int, what: str, words: Words, loss: int = 0) -> Option:
@@ -228,18 +233,11 @@ def street(words: Words, outcome: Outcome) -> Chart:
         _line(plain, words("community.sent_before"), sent_alone, BOUGHT, "dotted"),
         _line(plain, words("community.sent_after"), sent, SENT, "solid"),
     ]
-    shown = [line["name"] for line in series if line.get("name")]
     option = base(
-        grid={"left": 8, "right": 16, "top": 34, "bottom": 84, "containLabel": True},
-        legend={"data": shown, "bottom": 0, "itemGap": 12, "textStyle": {"color": INK, "fontSize": 13}},
-        xAxis={
-            "type": "category",
-            "data": [words.time(quarter / 4) for quarter in range(96)],
-            "axisLabel": axis_text(interval=23),
-            "axisTick": {"interval": 23},
-            "axisLine": {"onZero": False},
-        },
-        yAxis=value_axis("kW"),
+        grid={"left": 8, "right": 16, "top": 12, "bottom": 8, "containLabel": True},
+        tooltip=tooltip(words.lang, "kW"),
+        xAxis=clock_axis(every_h=6) | {"axisLine": {"onZero": False, "lineStyle": {"color": QUIET}}},
+        yAxis=value_axis("", axisLabel=amount_text(words.lang, "kW")),
         series=series,
     )
     hours = [(hour, 4 * hour, 4 * hour + 4) for hour in range(24)]
@@ -250,7 +248,14 @@ def street(words: Words, outcome: Outcome) -> Chart:
     names = ("hour_of_day", "bought_before", "bought_after", "from_neighbours", "sent_before", "sent_after")
     table = Table(words("community.street_caption"), tuple(words(f"community.{name}") for name in names), rows)
     sentence = words("community.street_sentence", kwh=words.kwh(sum(shared) / 4), total=words.kwh(sum(alone) / 4))
-    return Chart(option, sentence, table)
+    marks = (
+        Mark(words("community.bought_before"), "dash", BOUGHT),
+        Mark(words("community.bought_after"), "line", USE),
+        Mark(words("community.from_neighbours"), "area", SUN),
+        Mark(words("community.sent_before"), "dash", BOUGHT),
+        Mark(words("community.sent_after"), "line", SENT),
+    )
+    return Chart(option, sentence, table, marks)
 
 
 def _line(plain: Option, name: str, data: Sequence[float], colour: str, kind: str) -> Option:

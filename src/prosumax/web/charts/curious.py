@@ -11,10 +11,13 @@ from prosumax.web.charts.common import (
     SUN,
     USE,
     Chart,
+    Mark,
     Option,
     Table,
+    amount_text,
     axis_text,
     base,
+    tooltip,
     value_axis,
 )
 from prosumax.web.outcome import Outcome
@@ -26,7 +29,7 @@ def lorenz(words: Words, outcome: Outcome) -> Chart:
     homes = len(outcome.names)
     points = outcome.lorenz or tuple(at / homes for at in range(homes + 1))
     data = [[round(100 * at / homes, 1), round(100 * share, 1)] for at, share in enumerate(points)]
-    percent = axis_text(formatter="{value} %")
+    percent = amount_text(words.lang, "%")
     axis = {"type": "value", "min": 0, "max": 100, "axisLabel": percent, "nameTextStyle": {"color": QUIET}}
     option = base(
         grid={"left": 8, "right": 24, "top": 34, "bottom": 44, "containLabel": True},
@@ -52,7 +55,8 @@ def lorenz(words: Words, outcome: Outcome) -> Chart:
         sentence = words("community.lorenz_sentence", n=half, m=homes, share=words.number(100 * share))
     rows = tuple((words.number(at), f"{words.number(x)} %", f"{words.number(y)} %") for at, (x, y) in enumerate(data))
     head = (words("community.homes"), words("community.share_homes"), words("community.share_savings"))
-    return Chart(option, sentence, Table(words("community.lorenz_caption"), head, rows))
+    marks = (Mark(words("community.savings"), "line", USE), Mark(words("community.all_equal"), "dash", QUIET))
+    return Chart(option, sentence, Table(words("community.lorenz_caption"), head, rows), marks)
 
 
 def price(words: Words, outcome: Outcome) -> Chart:
@@ -86,14 +90,16 @@ def price(words: Words, outcome: Outcome) -> Chart:
         }
     )
     option = base(
-        grid={"left": 8, "right": 16, "top": 34, "bottom": 76, "containLabel": True},
-        legend={"bottom": 0, "textStyle": {"color": INK, "fontSize": 13}},
+        grid={"left": 8, "right": 16, "top": 34, "bottom": 8, "containLabel": True},
+        tooltip=tooltip(words.lang, "€"),
         xAxis={"type": "category", "data": hours, "axisLabel": axis_text(interval=5)},
-        yAxis=value_axis("€/kWh", min=0),
+        yAxis=value_axis("", min=0, axisLabel=amount_text(words.lang, "€")),
         series=series,
     )
     known = [value for value in outcome.price if value is not None]
-    if known:
+    if known and max(known) - min(known) < 0.005:
+        sentence = words("community.price_same", price=words.price(known[0]))
+    elif known:
         sentence = words("community.price_sentence", low=words.price(min(known)), high=words.price(max(known)))
     else:
         sentence = words("community.price_none")
@@ -101,7 +107,8 @@ def price(words: Words, outcome: Outcome) -> Chart:
         (hour, "–" if value is None else words.euro(value, 3)) for hour, value in zip(hours, outcome.price, strict=True)
     )
     table = Table(words("community.price_caption"), (words("community.hour_of_day"), words("community.price")), rows)
-    return Chart(option, sentence, table)
+    marks = [Mark(name, "dash", colour) for name, _, colour, _ in levels]
+    return Chart(option, sentence, table, (Mark(words("community.price"), "line", USE), *marks))
 
 
 def learning(
@@ -130,7 +137,11 @@ def learning(
             "nameGap": 28,
             "axisLabel": axis_text(),
         },
-        yAxis=value_axis(words("community.daily_bill" if what == "cost" else "community.daily_uneven"), scale=True),
+        yAxis=value_axis(
+            words("community.daily_bill" if what == "cost" else "community.daily_uneven"),
+            scale=True,
+            axisLabel=amount_text(words.lang, "€"),
+        ),
         series=[
             {**hidden, "data": [[at, value] for at, value in zip(rounds, low, strict=True)]},
             {
@@ -159,7 +170,8 @@ def learning(
         sentence = words(key, first=words.euro(mean[0]), last=words.euro(mean[-1]))
     else:
         sentence = words("community.curve_waiting")
-    return Chart(option, sentence, Table(words("community.curve_caption"), head, rows))
+    marks = (Mark(words("community.mean_tries"), "line", USE), Mark(words("community.tries"), "area", SUN))
+    return Chart(option, sentence, Table(words("community.curve_caption"), head, rows), marks)
 
 
 class Kept(NamedTuple):
@@ -242,7 +254,7 @@ def _dots(
         grid={"left": 8, "right": 30, "top": 8, "bottom": 48, "containLabel": True},
         tooltip={"renderMode": "richText", "confine": True, "trigger": "item", "formatter": "{b}"},
         xAxis=value_axis(
-            words(f"community.better_{what}"), nameLocation="middle", nameGap=30, axisLabel=axis_text(),
+            words(f"community.better_{what}"), nameLocation="middle", nameGap=30, axisLabel=amount_text(words.lang),
             nameTextStyle={"color": QUIET, "fontSize": 13}, **bound,
         ),
         yAxis={

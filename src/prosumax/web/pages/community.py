@@ -84,6 +84,8 @@ class _Page:
             self.show(self.spec, answer)
         elif not needs_training(self.view.state) and self.view.state.period != "year":
             self.run()
+        elif self.shown is None:
+            self.results.nothing(self.words("community.press_run"))
         else:
             self.results.stale(True)
 

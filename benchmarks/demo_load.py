@@ -1,0 +1,172 @@
+"""Many visitors at once: does the demo lose an update, mix visitors up, or grow?
+
+    python benchmarks/demo_load.py --visitors 20 --minutes 5
+
+Starts a demo of its own here and opens one browser tab per visitor, each with settings of its own. Half of
+them move a slider of "Your home" and half change the rule of "Your community"; after every action the page must say
+what the model says for just these settings, which is computed here. At the end a worker is killed under a training.
+Needs prosumax[web], playwright and a Chromium.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from prosumax.web import household, state
+from prosumax.web.charts import community as charts
+from prosumax.web.communities import asked
+from prosumax.web.engine import simulate
+from prosumax.web.words import Words
+
+_START = "import sys; from prosumax.cli import main; sys.argv[1:] = {}; main()"
+_RULES = ("none", "equal", "use", "hybrid", "auction")
+_SLOWEST_S = 20.0
+_TRAINING = "/community?lang=en&c=own&len=day&h=AAMAFAoDAQIBAAAB"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=5)
+    given = parser.parse_args()
+    words = Words("en")
+    wanted = {rule: _verdict(words, rule) for rule in _RULES}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-c", _START.format(["demo", "--port", str(port)])])
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(address)
+        with sync_playwright() as playwright:
+            installed = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+            browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+            pages = [_open(browser, address, number) for number in range(given.visitors)]
+            _drive(pages, given.minutes * 60, words, wanted, server.pid)
+            _kill(browser, address, server.pid)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _drive(pages: list, seconds: float, words: Words, wanted: dict[str, str], pid: int) -> None:
+    waits: dict[str, list[float]] = {"home": [], "community": []}
+    lost, turns, grown = 0, 0, []
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        turns += 1
+        for number, page in enumerate(pages):
+            kind = "community" if number % 2 else "home"
+            before = time.monotonic()
+            if kind == "home":
+                kwp = _press(page, "ArrowRight" if (turns // 8 + number) % 2 else "ArrowLeft")
+                day = household.day(state.Home(panels_kwp=kwp, people=1 + number % 6, battery_kwh=number / 2))
+                told = _says(page, "[data-testid=sentence]", words.percent(day.own_share))
+            else:
+                rule = _RULES[(turns + number) % len(_RULES)]
+                page.locator(f"[data-testid=rules] input[value={rule}]").check()
+                told = _says(page, "[data-testid=verdict-cost] .x-verdict-figure", wanted[rule])
+            waits[kind].append(time.monotonic() - before)
+            lost += not told
+        grown.append(_memory_mb(pid))
+        print(f"{time.monotonic() - began:4.0f} s, {turns} turns, {lost} wrong, server {grown[-1]:.0f} MB", flush=True)
+    for kind, taken in waits.items():
+        ranked = sorted(taken)
+        p50, p95 = statistics.median(ranked), ranked[int(0.95 * (len(ranked) - 1))]
+        print(f"{kind}: {len(ranked)} updates, p50 {1000 * p50:.0f} ms, p95 {1000 * p95:.0f} ms")
+    third = max(1, len(grown) // 3)
+    print(f"wrong or lost updates: {lost}")
+    print(f"memory of the server: {grown[third - 1]:.0f} MB after a third, {grown[-1]:.0f} MB at the end")
+
+
+def _press(page, key: str) -> float:
+    slider = page.get_by_test_id("panels")
+    slider.focus()
+    page.keyboard.press(key)
+    return float(slider.input_value())
+
+
+def _says(page, selector: str, text: str) -> bool:
+    """Whether the page comes to say it; one that says something else to the end has lost an update or is another's."""
+    try:
+        page.locator(selector).filter(has_text=re.compile(re.escape(text))).first.wait_for(timeout=1000 * _SLOWEST_S)
+    except Exception:
+        print(f"  expected {text!r}, the page says {page.locator(selector).inner_text()!r}")
+        return False
+    return True
+
+
+def _verdict(words: Words, rule: str) -> str:
+    outcome = simulate(asked(state.Community(rule=rule)), lambda *given, **more: None)
+    return charts.cost(words, outcome, "month").figure
+
+
+def _open(browser, address: str, number: int):
+    page = browser.new_context(viewport={"width": 1000, "height": 800}).new_page()
+    people, battery = 1 + number % 6, number / 2
+    page.goto(f"{address}/community?lang=en" if number % 2 else f"{address}/home?lang=en&p={people}&b={battery:g}&pv=6")
+    page.locator("[data-testid=chart-bills], [data-testid=chart-a]").first.wait_for(timeout=120_000)
+    return page
+
+
+def _kill(browser, address: str, pid: int) -> None:
+    """A worker dies under a training: the visitor is told, and the next job runs."""
+    page = browser.new_context().new_page()
+    page.goto(address + _TRAINING)
+    page.get_by_test_id("run").click()
+    page.locator(".x-progress p").filter(has_text="agents").wait_for(timeout=120_000)
+    for child in _children(pid):
+        if os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(os.PRIO_PROCESS, pid):  # that of training
+            os.kill(child, signal.SIGKILL)
+    error = page.get_by_test_id("run-error")
+    error.filter(has_text="code").wait_for(timeout=10_000)
+    print(f"killed: {error.inner_text()!r}")
+    page.get_by_test_id("run").click()
+    page.locator(".x-progress p").filter(has_text="agents").wait_for(timeout=120_000)
+    print("the next training runs")
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(stat[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def _memory_mb(pid: int) -> float:
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+
+
+def _wait(address: str) -> None:
+    end = time.monotonic() + 300
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Pictures of the demo's pages for the README: three pages, three languages, desk and phone.
+
+`python benchmarks/demo_pictures.py` starts a demo, takes them with Chromium and writes `docs/img/demo-*.png`. Pages are
+first settled: charts drawn, results there, nothing moving.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+PAGES = {"basics": "/", "home": "/home?b=3", "community": "/community"}
+LANGUAGES = ("en", "fr", "nl")
+SIZES = {"desktop": (1280, 900), "mobile": (390, 844)}
+_READY_S = 300
+_RESULT_MS = 60_000
+
+
+@contextmanager
+def demo() -> Iterator[str]:
+    """A running demo's address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; from prosumax.cli import main; sys.argv[1:] = ['demo', '--port', '{port}']; main()",
+    ]
+    process = subprocess.Popen(command, env={**os.environ})
+    address = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + _READY_S
+        while True:
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise SystemExit("the demo did not start") from None
+                time.sleep(0.3)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def take(browser: Browser, address: str, page_name: str, lang: str, size: str, path: Path) -> None:
+    """One picture of the first screen."""
+    width, height = SIZES[size]
+    phone = size == "mobile"
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, reduced_motion="reduce", has_touch=phone, is_mobile=phone
+    )
+    page = context.new_page()
+    target = PAGES[page_name]
+    page.goto(f"{address}{target}{'&' if '?' in target else '?'}lang={lang}")
+    page.locator(".x-chart svg").first.wait_for(timeout=_RESULT_MS)
+    page.wait_for_timeout(2500)
+    page.screenshot(path=path, scale="css")
+    context.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/img"))
+    parser.add_argument("--only", choices=PAGES, help="one page")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with demo() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for page_name in [chosen.only] if chosen.only else PAGES:
+            for lang in LANGUAGES:
+                for size in SIZES:
+                    path = chosen.out / f"demo-{page_name}-{lang}-{size}.png"
+                    take(browser, address, page_name, lang, size, path)
+                    print(path)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
