@@ -2,9 +2,9 @@
 
     python benchmarks/demo_load.py --visitors 20 --minutes 5
 
-Starts a demo of its own here and opens one browser tab per visitor, each with settings of its own. Half of
-them move a slider of "Your home" and half change the rule of "Your community"; after every action the page must say
-what the model says for just these settings, which is computed here. At the end a worker is killed under a training.
+Starts a demo of its own here and opens one browser tab per visitor, each with settings of its own. Half of them move a
+slider of "Your home" and half change the rule of "Your community"; after every action the page must say what the model
+says for just these settings, which is computed here. At the end a worker is killed under a training.
 Needs prosumax[web], playwright and a Chromium.
 """
 

@@ -165,6 +165,8 @@ def test_a_home_by_the_clock_would_gain_by_its_own_sun() -> None:
     homes = (replace(PRESETS["street"][2], style="habits"), PRESETS["street"][1])
     spec = asked(Community(preset="own", homes=homes, period="week", rule="none"))
     found = explore(spec, silent)
+    # 100 % is the community's optimum; homes by the clock may do worse than idle ones.
+    assert found.get("share", 0.0) <= 1.0
     assert found["homes"] == 1 and found["name"] == "Chloé" and found["policy"] == "self-consumption"
     base = scenario_of(*community_of(spec))
     bills = [

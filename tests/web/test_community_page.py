@@ -203,6 +203,11 @@ def test_three_rules_side_by_side_on_a_phone(visit):
     assert page.get_by_test_id("compare-sentence").inner_text().startswith("By use saves €")
     page.get_by_test_id("keep").click()
     page.get_by_text("This run is kept already.").wait_for()
+    # Another language shows the same three.
+    page.goto(page.url.replace("lang=en", "lang=nl"))
+    chart = page.locator("[data-testid=compare-cost] .x-chart svg")
+    chart.get_by_text("Volgens").first.wait_for(timeout=_LONG)
+    assert "Niet delen" in chart.text_content()
 
 
 def test_two_visitors_do_not_see_each_other(visit):
@@ -250,7 +255,8 @@ def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
     assert len(seen) >= 5 and seen == sorted(seen)
     assert any("agents" in text for text in stages)
     taken = sorted(slider.evaluate("window.taken"))
-    assert len(taken) == 20 and taken[18] < 400 * SLOWER
+    # A press that is redrawn after the next one is not told apart.
+    assert len(taken) >= 18 and taken[int(0.95 * len(taken)) - 1] < 400 * SLOWER
     # Who leaves the page and comes back by its address finds the job.
     again = visit(page.url.split("/", 3)[3].join(["/", ""]))
     again.get_by_test_id("progress").wait_for()
@@ -276,12 +282,11 @@ def test_a_finished_training_is_marked_and_comes_back_at_once(visit):
 
 
 def test_the_ninth_in_the_queue_is_told_to_wait(visit):
-    pages = []
-    for number in range(10):
-        page = visit(f"{_LEARNING}&seed={900 + number}")
+    # Open before the first begins: it must not be over when the last comes.
+    pages = [visit(f"{_LEARNING}&seed={900 + number}") for number in range(10)]
+    for page in pages:
         page.get_by_test_id("run").click()
-        page.wait_for_timeout(200)
-        pages.append(page)
+        page.locator(".x-progress").or_(page.get_by_test_id("run-error")).locator("visible=true").first.wait_for()
     *waiting, last = pages
     last.get_by_test_id("run-error").filter(has_text="Many people are training agents now").wait_for()
     assert "before you" in waiting[-1].locator(".x-progress p").inner_text()

@@ -23,7 +23,7 @@ def jobs() -> Iterator[Jobs]:
     sys.path.remove(here)
 
 
-def until(look: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(look: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < end, "it did not happen in time"

@@ -51,17 +51,21 @@ def _upload(folder: str, report: Report) -> OwnData | Refusal:
 
 
 def explore(spec: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Whether one home alone would gain by deciding in another of the simple ways, all others as they are.
+    """What more there is: by one home alone that decides in another of the simple ways, and by perfect foresight.
 
     Arguments:
         spec: from `communities.asked`.
         report: of tries.
 
     Returns:
-        `homes` with a battery; and of the best change, if any gains a cent: `name`, `policy` and `gain` in money.
+        `homes` with a battery; of the best change, if any gains a cent, all others as they are: `name`, `policy` and
+        `gain` in money; and where the optimum takes no more than seconds, its solver being there: `best`, the bills of
+        all in it, and `share`, how far towards it the community comes.
     """
+    report(0.01, "running")
     scenario = scenario_of(*community_of(spec))
-    bills = {home["name"]: home["bill"] for home in run(scenario, optimum=False).households}
+    base = run(scenario)
+    bills = {home["name"]: home["bill"] for home in base.households}
     able = [(at, home) for at, home in enumerate(scenario.homes) if home.battery is not None]
     tries = [(at, home, policy) for at, home in able for policy in SIMPLE if policy != (home.policy or scenario.policy)]
     best: dict[str, Any] = {"gain": 0.005}
@@ -71,7 +75,9 @@ def explore(spec: Mapping[str, Any], report: Report) -> dict[str, Any]:
         gain = bills[home.name] - tried.households[at]["bill"]
         if gain > best["gain"]:
             best = {"name": home.name, "policy": policy, "gain": gain}
-    return {"homes": len(able), **(best if "name" in best else {})}
+    known = base.kpis["share_of_gain"] is not None
+    optimum = {"best": base.kpis["community_optimum"], "share": base.kpis["share_of_gain"]} if known else {}
+    return {"homes": len(able), **(best if "name" in best else {}), **optimum}
 
 
 def _learn(spec: Mapping[str, Any], report: Report) -> Outcome:

@@ -115,7 +115,6 @@ _KPIS = (
     "gini",
     "jain",
     "mean_price",
-    "share_of_gain",
     "individual_rationality_violations",
 )
 

@@ -70,6 +70,7 @@ def learn(spec: Mapping[str, Any], report: Report) -> Outcome:
             iterations=ROUNDS,
             seeds=SEEDS,
             environments=_ENVIRONMENTS,
+            finite=only_price,  # evenness is counted anew every day
             judged="no",
             on_progress=told,
         )

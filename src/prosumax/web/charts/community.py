@@ -63,8 +63,6 @@ def cost(words: Words, outcome: Outcome, period: str) -> Verdict:
         (words("community.feed_in"), words.price(outcome.feed_in)),
         (words("community.charges"), words.price(outcome.local_charges)),
     ]
-    if kpis.get("share_of_gain") is not None:
-        details.append((words("community.of_best"), words.percent(kpis["share_of_gain"] or 0.0)))
     change = now - before
     figure = ("+" if change > 0 else "") + words.euro(change)
     return Verdict(figure, sentence, tuple(details))

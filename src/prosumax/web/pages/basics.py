@@ -140,7 +140,7 @@ class _Page:
         with kit.tag("section", "x-idea x-idea-top"):
             with kit.tag("div", "x-idea-words"):
                 kit.Text("h2", words("basics.bet_title"), "x-idea-title")
-                kit.Text("p", words("basics.bet_text"))
+                kit.Text("p", words("basics.bet_text", cents=words.number(100 * state.Community().price)))
                 options = {key: (words(f"basics.bet_{key}"), words(f"basics.bet_{key}_text")) for key in _BETS}
                 kit.choice_cards(words("basics.bet"), options, self.view.state.bet, self._bet, test_id="bet")
                 self._just_show = kit.button(

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from nicegui import Client, ui
 
@@ -56,6 +57,7 @@ class _Page:
         self.timer = ui.timer(_LOOK_S, self.look, active=False)
         self.busy(False)
         self.open()
+        ui.timer(0.2, self.recall, once=True)
 
     def open(self) -> None:
         """Show what is known at once: a job by its id, or the answer to what is set."""
@@ -71,6 +73,21 @@ class _Page:
                 self.look()
                 return
         self.changed()
+
+    async def recall(self) -> None:
+        """Kept runs of this tab, as far as their answers are still known."""
+        try:
+            queries = await ui.run_javascript("JSON.parse(sessionStorage.getItem('kept') ?? '[]')", timeout=3)
+        except TimeoutError:
+            return
+        for query in queries[:4] if isinstance(queries, list) else []:
+            kept, _ = state.read(state.Community, dict(parse_qsl(urlsplit(str(query)[:2000]).query)))
+            if kept.preset == "file":
+                continue
+            spec = asked(kept)
+            answer = services().jobs.answer("train" if needs_training(kept) else "run", spec)
+            if answer is not None:
+                self.results.take(spec, answer)
 
     def changed(self) -> None:
         """Something was set: run it if that is a matter of a moment."""

@@ -42,7 +42,7 @@ class Results:
             with kit.tag("div") as self.verdict_box:
                 with kit.tag("div", "x-verdicts"):
                     self.verdicts = {
-                        name: kit.verdict(words(f"community.verdict_{name}"), f"verdict-{name}") for name in _VERDICTS
+                        name: kit.Verdict(words(f"community.verdict_{name}"), f"verdict-{name}") for name in _VERDICTS
                     }
                 with (
                     kit.fold(words("community.counted"), "x-as-table", test_id="counted"),
@@ -260,6 +260,9 @@ class Results:
             said = words("community.exploit_sentence", name=found["name"], style=style, gain=words.euro(found["gain"]))
         else:
             said = words("community.exploit_stable")
+        if "share" in found:
+            share = words.percent(found["share"])
+            said += " " + words("community.optimum_sentence", best=words.euro(found["best"]), share=share)
         if self.exploit is not None:
             self.exploit.set_text(said)
 
@@ -275,9 +278,24 @@ class Results:
         if len(self.kept) >= _MOST_KEPT:
             ui.notify(words("community.kept_full"), color="dark")
             return
-        self.kept.append(curious.Kept(self.name_of(spec), outcome, key))
+        self.take(spec, outcome)
         ui.notify(words("community.kept", n=len(self.kept)), color="dark")
+
+    def take(self, spec: Mapping[str, Any], outcome: Outcome) -> None:
+        """Add a run to the comparison; the tab remembers it when the page is built anew, in another language say."""
+        key = json.dumps(spec, sort_keys=True)
+        if len(self.kept) >= _MOST_KEPT or any(run.key == key for run in self.kept):
+            return
+        self.kept.append(curious.Kept(self.name_of(spec), outcome, key))
         self.draw_kept()
+        self.remember()
+
+    def remember(self) -> None:
+        """Tell the tab what is kept; own data stay here."""
+        queries = [
+            state.write(community_of(json.loads(run.key))[0], "en") for run in self.kept if '"file"' not in run.key
+        ]
+        ui.run_javascript(f"sessionStorage.setItem('kept', {json.dumps(json.dumps(queries))})")
 
     def name_of(self, spec: Mapping[str, Any]) -> str:
         """A run by its rule, and by a number where that is not enough."""
@@ -315,6 +333,7 @@ class Results:
         """Take a run out of the comparison."""
         self.kept = [run for run in self.kept if run.key != key]
         self.draw_kept()
+        self.remember()
 
 
 def _nearest_period(days: float) -> str:
