@@ -160,10 +160,10 @@ MAHTM_LEARNED: dict[str, Any] = {
     "finite": True,
     "anneal": {"entropy": 0.0, "learning_rate": 3e-4},
 }
-_MAHTM_SETTINGS = {"hidden": [128, 128], "activation": "relu", "discount": 1.0, "entropy": 0.05}
+_MAHTM_SETTINGS = {"hidden": [64, 64], "activation": "relu", "discount": 1.0, "entropy": 0.03, "ordered": True}
 _MAHTM: dict[str, dict[str, Any]] = {
     "a2c": {"iterations": 2000, "learning_rate": 3e-3, "critic_learning_rate": 5e-3, "lam": 0.9},
-    "ppo": {"iterations": 1000, "learning_rate": 1e-3, "critic_learning_rate": 2e-3, "lam": 0.9},
+    "ppo": {"iterations": 500, "learning_rate": 1e-3, "critic_learning_rate": 2e-3, "lam": 0.9},
     "pg": {"iterations": 2000, "learning_rate": 3e-3},
 }
 MAHTM_LEARNERS: dict[str, dict[str, Any]] = {
