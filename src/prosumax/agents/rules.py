@@ -85,24 +85,21 @@ def self_consumption(view: View, key: PRNGKeyArray) -> Dispatch:
 
 
 @policies.register(
-    "price-aware",
-    "As self-consumption; when the announced local price is low it charges more, when high it gives more.",
+    "price-aware", "As self-consumption, and charges from neighbours when the announced local price is low in its band."
 )
 def price_aware(view: View, key: PRNGKeyArray) -> Dispatch:
-    """Below the middle of the band between feed-in and retail price it charges more, above it gives more.
+    """Below the middle of the band between feed-in and retail price it charges more, at its lower end with all power.
 
-    The farther from the middle, the more of its power is added to what self-consumption asks. So whoever announces
-    prices steers the batteries. Without announced prices it is self-consumption.
+    So whoever announces prices says when batteries should take what neighbours have left; if they have nothing, the
+    energy comes from the grid. Without announced prices it is self-consumption.
     """
     own, known, prices = (view.solar_kwh - view.load_kwh) / view.step_hours, view.prices.announced, view.prices
     if known is None:
         return dispatch(own)
     span = prices.worth_buying - prices.feed_in
     place = (known.buy[0] - prices.feed_in) / jnp.where(span > 0, span, 1.0)
-    battery = view.params.battery
-    asked = jnp.clip(1.0 - 2.0 * place, -1.0, 1.0)
-    power = jnp.where(asked >= 0, asked * battery.charge_kw, asked * battery.discharge_kw)
-    return dispatch(own + power)
+    more = jnp.clip(1.0 - 2.0 * place, 0.0, 1.0) * view.params.battery.charge_kw
+    return dispatch(jnp.where(more > 0, jnp.maximum(own, 0.0) + more, own))
 
 
 @policies.register(

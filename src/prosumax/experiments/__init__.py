@@ -20,8 +20,10 @@ from prosumax.experiments import (  # isort: skip (importing them registers stud
     level_studies,
     learning_studies,
     mahtm_learning,
+    mahtm_table2,
     marlem_bids,
     marlem_studies,
+    price_studies,
 )
 
 __all__ = [
@@ -51,11 +53,13 @@ __all__ = [
     "level_studies",
     "load_policy",
     "mahtm_learning",
+    "mahtm_table2",
     "marlem_bids",
     "marlem_studies",
     "measure_mechanisms",
     "on_ray",
     "plan_sweep",
+    "price_studies",
     "resume",
     "run",
     "run_study",

@@ -155,27 +155,33 @@ def mahtm_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[s
     return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
 
 
-_MAHTM_LEARNED: dict[str, Any] = {
+MAHTM_LEARNED: dict[str, Any] = {
     "paradigm": "dtde-shared",
     "finite": True,
     "anneal": {"entropy": 0.0, "learning_rate": 3e-4},
 }
-_MAHTM_SETTINGS = {"hidden": [128, 128], "activation": "relu", "discount": 1.0, "entropy": 0.05}
-_MAHTM = {
+_MAHTM_SETTINGS = {"hidden": [64, 64], "activation": "relu", "discount": 1.0, "entropy": 0.03, "ordered": True}
+_MAHTM: dict[str, dict[str, Any]] = {
     "a2c": {"iterations": 2000, "learning_rate": 3e-3, "critic_learning_rate": 5e-3, "lam": 0.9},
-    "ppo": {"iterations": 1000, "learning_rate": 1e-3, "critic_learning_rate": 2e-3, "lam": 0.9},
+    "ppo": {"iterations": 500, "learning_rate": 1e-3, "critic_learning_rate": 2e-3, "lam": 0.9},
     "pg": {"iterations": 2000, "learning_rate": 3e-3},
 }
+MAHTM_LEARNERS: dict[str, dict[str, Any]] = {
+    name: {
+        "iterations": options["iterations"],
+        "settings": _MAHTM_SETTINGS | {key: value for key, value in options.items() if key != "iterations"},
+    }
+    for name, options in _MAHTM.items()
+}
+"""Iterations and settings by algorithm."""
 
 
 def _mahtm() -> Study:
     variants = [Variant("rules", name, {"player": name}) for name in (RANDOM, "none", "self-consumption", "optimal")]
-    for name, options in _MAHTM.items():
-        settings = _MAHTM_SETTINGS | {key: value for key, value in options.items() if key != "iterations"}
-        own = {"player": name, "settings": settings, "iterations": options["iterations"]}
-        variants.append(Variant("learners", name, _MAHTM_LEARNED | own))
+    for name, options in MAHTM_LEARNERS.items():
+        variants.append(Variant("learners", name, MAHTM_LEARNED | {"player": name} | options))
     bare = {"player": "a2c", "settings": PAPER, "iterations": 2000, "environment.observations": BARE}
-    variants.append(Variant("learners", "a2c, as in the paper", _MAHTM_LEARNED | {"anneal": {}} | bare))
+    variants.append(Variant("learners", "a2c, as in the paper", MAHTM_LEARNED | {"anneal": {}} | bare))
     figures = {
         "train": Figure("Reward, table 4 houses", _read("train"), 4),
         "eval": Figure("Reward, table 5 houses", _read("eval"), 4),
@@ -205,7 +211,7 @@ def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[di
     Learners learn on the first nine months, in weeks.
     """
     count, player = len(seeds), settings["player"]
-    last = load_scenario("citylearn-2022", _CITYLEARN | _last_months())
+    last = load_scenario("citylearn-2022", _CITYLEARN | last_months())
     if player in algorithms:
         own = {**settings, **_CITYLEARN, "preset": "citylearn-2022", "period.steps": _MONTHS_9}
         done = trained(own, count)
@@ -218,7 +224,8 @@ def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[di
     return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
 
 
-def _last_months() -> dict[str, Any]:
+def last_months() -> dict[str, Any]:
+    """Changes to `citylearn-2022` that leave the last three months of its year."""
     rows = {"homes.*.load.skip_rows": _MONTHS_9, "homes.*.solar.skip_rows": _MONTHS_9}
     prices = {f"tariff.{name}.skip_rows": _MONTHS_9 for name in ("energy", "carbon_kg_per_kwh")}
     return rows | prices | {"period.start": "2017-04-30T23:00", "period.steps": _MONTHS_3}

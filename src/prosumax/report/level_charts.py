@@ -55,8 +55,8 @@ def _sankey(levels: Levels) -> Chart:
         }
     ]
     imports = (levels.distributor.import_1, levels.distributor.import_2, levels.distributor.import_3)
-    own, near, bought = (float(np.sum(part)) for part in imports)
-    whole = own + near + bought
+    own, near, far = (float(part.sum()) for part in imports)
+    whole = own + near + far
     share = f"{100 * (own + near) / whole:.0f} % of what homes import" if whole > 0 else "nothing"
     return Chart(
         id="levels-flows",

@@ -140,6 +140,7 @@ def learning(
         yAxis=value_axis(
             words("community.daily_bill" if what == "cost" else "community.daily_uneven"),
             scale=True,
+            minInterval=0.01,  # labels have cents, and no two are the same
             axisLabel=amount_text(words.lang, "€"),
         ),
         series=[
