@@ -226,6 +226,7 @@ def test_two_visitors_do_not_see_each_other(visit):
 _LEARNING = "/community?lang=en&c=own&len=day&h=AAMAFAoDAQIBAAAB"
 
 
+@pytest.mark.slow  # a quick machine shows fewer steps than five
 def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
     page = visit(_LEARNING)
     run, stop = page.get_by_test_id("run"), page.get_by_test_id("stop")
@@ -281,6 +282,7 @@ def test_a_finished_training_is_marked_and_comes_back_at_once(visit):
     assert _figures(other) == figures
 
 
+@pytest.mark.slow
 def test_the_ninth_in_the_queue_is_told_to_wait(visit):
     # Open before the first begins: it must not be over when the last comes.
     pages = [visit(f"{_LEARNING}&seed={900 + number}") for number in range(10)]
