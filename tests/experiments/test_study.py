@@ -223,6 +223,45 @@ def test_too_few_seeds_and_unknown_names_are_explained():
 
 
 @pytest.fixture
+def counted(monkeypatch):
+    """A study of mappings that is interrupted at its third variant once; the list of what was run."""
+    ran = []
+
+    def batch(settings, seeds, tell):
+        ran.append(settings["x"])
+        if ran == [0, 1, 2]:
+            raise KeyboardInterrupt
+        tell(0.5)
+        return [{"x": 10.0 * settings["x"] + seed} for seed in seeds]
+
+    variants = tuple(study.Variant("all", f"{x}", {"x": x}) for x in range(4))
+    made = study.Study(variants, None, {"x": study.Figure("X", study.number("x"))}, (), batch)
+    experiments.studies.register("counted", "A study that is interrupted.")(made)
+    yield ran
+    monkeypatch.undo()
+    del experiments.studies._entries["counted"]
+
+
+def test_a_study_goes_on_where_it_was_interrupted(command, tmp_path, counted):
+    code, _, _ = command("study", "counted", "--seeds", "2", "--out", "found")
+    assert code != 0 and counted == [0, 1, 2] and not (tmp_path / "found").exists()
+    code, out, err = command("study", "counted", "--seeds", "2", "--out", "found")
+    assert code == 0, err
+    assert counted == [0, 1, 2, 2, 3] and [entry.name for entry in tmp_path.iterdir()] == ["found"]
+    content = json.loads((tmp_path / "found" / "study.json").read_text())
+    assert [variant["figures"]["x"]["by_seed"] for variant in content["variants"]] == [
+        [10.0 * x, 10.0 * x + 1] for x in range(4)
+    ]
+
+
+def test_figures_of_other_settings_are_not_taken_for_these(tmp_path, counted):
+    counted.append(9)  # nothing is interrupted
+    study.run_study("counted", 2, keep=tmp_path)
+    study.run_study("counted", 3, keep=tmp_path)
+    assert counted == [9, 0, 1, 2, 3, 0, 1, 2, 3]
+
+
+@pytest.fixture
 def short_study(monkeypatch):
     """The operator study, its first table only."""
     whole = experiments.studies.get("marlem-dso", "test")

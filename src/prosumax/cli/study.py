@@ -1,6 +1,7 @@
 """`prosumax study`: run a study over many seeds and show its tables."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -42,20 +43,24 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
             _print_studies()
             return
         experiments.studies.check(name, "study")
-        if out is not None or not as_json:
-            experiments.check_folder(out or Path("results") / "new", "study")
-        with progress() as on_stage:
-            result = experiments.run_study(name, seeds, on_stage)
-        folder = None
+        place = kept = None
         if out is not None or not as_json:
             place = out or experiments.free_folder(name, Path("results"))
+            experiments.check_folder(place, "study")
+            # Beside the result, which appears whole or not at all: the same command goes on from there.
+            kept = place.with_name(f".{place.name}.kept")
+        with progress() as on_stage:
+            result = experiments.run_study(name, seeds, on_stage, kept)
+        if place is not None and kept is not None:
             extras = {"report.html": lambda path: report.write_study(result, path)}
-            folder = experiments.save_study(result, place, extras)
+            experiments.save_study(result, place, extras)
+            shutil.rmtree(kept, ignore_errors=True)
         if as_json:
             typer.echo(json.dumps(experiments.study_to_json(result)))
             return
         print_study(result)
-        folder = (folder or Path()).resolve()
+        assert place is not None
+        folder = place.resolve()
         _out.print(f"Written: {folder}", soft_wrap=True, highlight=False)
         _out.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 

@@ -14,7 +14,7 @@ from prosumax.agents import bidders, play
 from prosumax.community import Community, assemble
 from prosumax.env import CommunityEnv, EnvParams, Kpis, Record, env_config, env_params
 from prosumax.experiments.simulate import use_compilation_cache
-from prosumax.experiments.study import Figure, stacked
+from prosumax.experiments.study import Figure, Tell, stacked
 from prosumax.experiments.trace import Trace, make_trace
 from prosumax.inputs import Profiles, read_profiles
 from prosumax.scenario import Scenario, load_scenario
@@ -45,7 +45,7 @@ class Day(NamedTuple):
     trace: Trace
 
 
-def days(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[Day]:
+def days(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell = lambda share: None) -> list[Day]:
     """One day of a preset per seed, all in one compiled program.
 
     A seed draws the profiles, the prices, the lengths and places of the network and the charge of the batteries.
@@ -54,6 +54,7 @@ def days(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[Day]:
         settings: `preset` and `bidder` by name; `homes` (how many) repeats the preset's homes in turn; `timed` asks
             for seconds. Everything else is a change to the scenario, path -> value.
         seeds: of the days.
+        tell: not called: all days end at once.
     """
     use_compilation_cache()
     own = {name: settings[name] for name in ("preset", "bidder", "homes", "timed") if name in settings}

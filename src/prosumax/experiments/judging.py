@@ -57,49 +57,56 @@ FIGURES = {
 """What is reported of test days."""
 
 
-def judge(
-    stage: Stage, learners: tuple[Any, ...], rules: Sequence[str] | None = None, compared: bool = True
-) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """The test days, played by what was learned and by rules, and their optimum: player -> figure -> values [seed].
+Figures = dict[str, NDArray[np.float64]]
+"""Figure -> values [seed]."""
+
+
+def judge(stage: Stage, learners: tuple[Any, ...], rules: Sequence[str] | None = None) -> dict[str, Figures]:
+    """The test days, played by what was learned (`learned`), by rules, and their optimum: by player.
 
     Arguments:
         stage: with the days.
-        learners: of every team [seed, group, ..]; none leaves them out.
+        learners: of every team [seed, group, ..].
         rules: to put beside them; those that suit the environment when absent.
-        compared: whether anybody else is put beside them.
     """
-    game = fixed(stage.game, stage.env.config.steps)
-    first = jnp.asarray(stage.days.test)
-    keys = jax.vmap(jax.random.key)(stage.plan.first_seed + jnp.arange(stage.plan.seeds))
+    return {"learned": judge_learned(stage, learners)} | judge_others(stage, rules)
 
-    def judged(game: Game) -> Any:
-        def one(states: Any, key: Array, params: EnvParams) -> dict[str, Array]:
-            days = play(game, states, stage.schedule.last[: len(states)], params, first, key)
-            return figures_of(days, stage.scenario.objective.carbon_price_per_kg)
 
-        return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
+def judge_learned(stage: Stage, learners: tuple[Any, ...]) -> Figures:
+    """The test days, played by what was learned."""
+    return _judged(stage, stage.game, learners)
 
-    found = {"learned": judged(game)(learners, keys, stage.env.params)} if learners else {}
-    if not compared:
-        return _arrays(found)
+
+def judge_others(stage: Stage, rules: Sequence[str] | None = None) -> dict[str, Figures]:
+    """The test days, played by rules, and their optimum: by player."""
+    game, found = stage.game, {}
     homes, agents = tuple(range(stage.env.num_homes)), tuple(range(stage.env.num_agents))
     prices = (PriceScript(agents[len(homes) :]),) if len(agents) > len(homes) else ()
     # Where only prices learn, the same homes under the price that the rule sets.
     only_prices = prices and not any(set(team.homes) & set(homes) for team in game.teams)
     if only_prices:
         ruled = make_game(game.env, (), (*(one for one in game.scripts if not isinstance(one, PriceScript)), *prices))
-        found[f"{stage.scenario.market.price_policy} price"] = judged(ruled)((), keys, stage.env.params)
+        found[f"{stage.scenario.market.price_policy} price"] = _judged(stage, ruled, ())
     for name in (() if only_prices else baselines(stage.env)) if rules is None else rules:
         ruled = make_game(game.env, (), (script(stage.env, homes, name, "baseline"), *prices))
-        found[name] = judged(ruled)((), keys, stage.env.params)
-    return _arrays(found) | optima(stage, stage.days.test)
+        found[name] = _judged(stage, ruled, ())
+    return found | optima(stage, stage.days.test)
 
 
-def _arrays(found: dict[str, dict[str, Array]]) -> dict[str, dict[str, NDArray[np.float64]]]:
-    return {who: {name: np.asarray(v, np.float64) for name, v in figures.items()} for who, figures in found.items()}
+def _judged(stage: Stage, game: Game, learners: tuple[Any, ...]) -> Figures:
+    """The test days of every seed."""
+    game, first = fixed(game, stage.env.config.steps), jnp.asarray(stage.days.test)
+
+    def one(states: Any, key: Array, params: EnvParams) -> dict[str, Array]:
+        days = play(game, states, stage.schedule.last[: len(states)], params, first, key)
+        return figures_of(days, stage.scenario.objective.carbon_price_per_kg)
+
+    keys = jax.vmap(jax.random.key)(stage.plan.first_seed + jnp.arange(stage.plan.seeds))
+    found = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))(learners, keys, stage.env.params)
+    return {name: np.asarray(values, np.float64) for name, values in found.items()}
 
 
-def optima(stage: Stage, first: NDArray[np.int64]) -> dict[str, dict[str, NDArray[np.float64]]]:
+def optima(stage: Stage, first: NDArray[np.int64]) -> dict[str, Figures]:
     """What the two optima would pay on some days: `objective` only, since they trade on no market.
 
     Empty where the solver is not installed. Network fees are no part of it.

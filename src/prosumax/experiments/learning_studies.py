@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.experiments.judging import judge
+from prosumax.experiments.judging import judge_learned, judge_others
 from prosumax.experiments.mahtm_learning import BARE, PAPER
 from prosumax.experiments.stage import read_stage
-from prosumax.experiments.study import Figure, Study, Variant, studies
+from prosumax.experiments.study import Figure, Study, Tell, Variant, number, studies
 from prosumax.experiments.trained import elsewhere
 from prosumax.experiments.training import Training, train
 from prosumax.learning import algorithms
@@ -26,27 +26,28 @@ RANDOM, BEST = "zero-intelligence", "community-optimal"
 _OWN = ("preset", "player", "paradigm", "iterations", "settings", "anneal", "environments", "finite")
 
 
-def runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+def runs(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell) -> list[dict[str, float]]:
     """Figures of one player on the test days, per seed.
 
     Arguments:
         settings: `preset`; `player`, an algorithm or a rule or an optimum; for learners `paradigm`, `iterations`,
             `settings`, `anneal`, `environments`, `finite`. Everything else is a change to the scenario.
         seeds: of the learners and of what is drawn.
+        tell: called with the share done.
     """
     changes = tuple(sorted((k, repr(v)) for k, v in settings.items() if k not in _OWN))
     plain = {k: v for k, v in settings.items() if k not in _OWN}
     beside = _rules(settings["preset"], changes, len(seeds), _Frozen(plain))
     if settings["player"] in algorithms:
-        done = trained(settings, len(seeds))
+        done = trained(settings, len(seeds), tell)
         found = {name: np.asarray(values) for name, values in done.test["learned"].items()}
     else:
         found = dict(beside.get(settings["player"], {}))
     return [_with_gap({name: float(values[at]) for name, values in found.items()}, beside) for at in range(len(seeds))]
 
 
-def trained(settings: Mapping[str, Any], seeds: int) -> Training:
-    """A learner of a study."""
+def trained(settings: Mapping[str, Any], seeds: int, tell: Tell) -> Training:
+    """A learner of a study, with the settings that `runs` takes."""
     return train(
         settings["preset"],
         {name: value for name, value in settings.items() if name not in _OWN},
@@ -59,6 +60,7 @@ def trained(settings: Mapping[str, Any], seeds: int) -> Training:
         finite=settings.get("finite", False),
         seeds=seeds,
         judged="alone",
+        on_progress=lambda now: tell(now.iteration / now.iterations),
     )
 
 
@@ -72,7 +74,7 @@ class _Frozen(dict[str, Any]):
 @lru_cache(maxsize=8)
 def _rules(preset: str, changes: tuple[tuple[str, str], ...], seeds: int, plain: _Frozen) -> Players:
     """Rules and optima on the test days."""
-    return judge(read_stage(load_scenario(preset, dict(plain)), seeds), ())
+    return judge_others(read_stage(load_scenario(preset, dict(plain)), seeds))
 
 
 def _with_gap(figures: dict[str, float], beside: Players) -> dict[str, float]:
@@ -83,17 +85,13 @@ def _with_gap(figures: dict[str, float], beside: Players) -> dict[str, float]:
     return figures
 
 
-def _read(name: str, factor: float = 1.0) -> Any:
-    return lambda found: factor * found.get(name, float("nan"))
-
-
 FIGURES = {
-    "cost": Figure("All bills per day, $", _read("objective"), 2),
-    "gap_closed": Figure("of the way to the optimum, %", _read("gap_closed", 100)),
-    "welfare": Figure("Gains from local trade, $", _read("welfare"), 2),
-    "p2p_share": Figure("P2P share, %", _read("p2p_share", 100)),
-    "imbalance": Figure("Imbalance of orders, %", _read("imbalance", 100)),
-    "reward": Figure("Reward per home and day", _read("reward"), 2),
+    "cost": Figure("All bills per day, $", number("objective"), 2),
+    "gap_closed": Figure("of the way to the optimum, %", number("gap_closed", 100)),
+    "welfare": Figure("Gains from local trade, $", number("welfare"), 2),
+    "p2p_share": Figure("P2P share, %", number("p2p_share", 100)),
+    "imbalance": Figure("Imbalance of orders, %", number("imbalance", 100)),
+    "reward": Figure("Reward per home and day", number("reward"), 2),
 }
 
 _ACHIEVED: dict[str, Any] = {
@@ -134,22 +132,20 @@ def _marlem(preset: str) -> Study:
     return Study(tuple(variants), None, FIGURES, notes, runs)
 
 
-def mahtm_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+def mahtm_runs(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell) -> list[dict[str, float]]:
     """Rewards of a player on the houses of tables 4, 5 and 6, per seed; learners learn on table 4 only."""
     found: dict[str, NDArray[np.float64]] = {}
     player, count = settings["player"], len(seeds)
-    done = trained({**settings, "preset": "mahtm-train"}, count) if player in algorithms else None
+    done = trained({**settings, "preset": "mahtm-train"}, count, tell) if player in algorithms else None
     for name in ("train", "eval", "test"):
         scenario = load_scenario(f"mahtm-{name}")
         if done is not None:
             stage = read_stage(load_scenario(done.plan.scenario), count, done.plan)
-            players: Players = {"learned": done.test["learned"]}
-            if name != "train":
-                players = elsewhere(stage, done.learners, scenario).players
-            found[name] = players["learned"]["reward"]
+            moved = (stage, done.learners) if name == "train" else elsewhere(stage, done.learners, scenario)
+            found[name] = judge_learned(*moved)["reward"]
         else:
             stage = read_stage(scenario, count)
-            players = judge(stage, (), () if player == "optimal" else (player,))
+            players = judge_others(stage, () if player == "optimal" else (player,))
             homes = stage.env.num_homes
             found[name] = -players[player]["objective"] / homes if player == "optimal" else players[player]["reward"]
     return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
@@ -183,9 +179,9 @@ def _mahtm() -> Study:
     bare = {"player": "a2c", "settings": PAPER, "iterations": 2000, "environment.observations": BARE}
     variants.append(Variant("learners", "a2c, as in the paper", MAHTM_LEARNED | {"anneal": {}} | bare))
     figures = {
-        "train": Figure("Reward, table 4 houses", _read("train"), 4),
-        "eval": Figure("Reward, table 5 houses", _read("eval"), 4),
-        "test": Figure("Reward, table 6 houses", _read("test"), 4),
+        "train": Figure("Reward, table 4 houses", number("train"), 4),
+        "eval": Figure("Reward, table 5 houses", number("eval"), 4),
+        "test": Figure("Reward, table 6 houses", number("test"), 4),
     }
     notes = (
         "Mean of the houses' rewards over a day: minus bill and emissions. Learners see table 4's houses only.",
@@ -205,7 +201,7 @@ _CITYLEARN: dict[str, Any] = {
 _CITYLEARN_RULES = ("citylearn-basic-rbc", "citylearn-optimized-rbc", "none", RANDOM, "self-consumption")
 
 
-def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell) -> list[dict[str, float]]:
     """Figures of a player over the last three months of CityLearn's year, in one go, per seed.
 
     Learners learn on the first nine months, in weeks.
@@ -214,13 +210,13 @@ def citylearn_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[di
     last = load_scenario("citylearn-2022", _CITYLEARN | last_months())
     if player in algorithms:
         own = {**settings, **_CITYLEARN, "preset": "citylearn-2022", "period.steps": _MONTHS_9}
-        done = trained(own, count)
+        done = trained(own, count, tell)
         stage = read_stage(load_scenario(done.plan.scenario), count, done.plan)
-        found = elsewhere(stage, done.learners, last, episode_steps=_MONTHS_3, rules=()).players["learned"]
+        found = judge_learned(*elsewhere(stage, done.learners, last, episode_steps=_MONTHS_3))
     else:
         whole = load_scenario(last, {"environment.episode_steps": _MONTHS_3, "environment.starts": "first"})
         rules = (player,) if player in _CITYLEARN_RULES else ()
-        found = judge(read_stage(whole, count), (), rules)[player]
+        found = judge_others(read_stage(whole, count), rules)[player]
     return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
 
 
@@ -241,10 +237,10 @@ def _citylearn() -> Study:
         "anneal": {"entropy": 0.0, "learning_rate": 1e-4},
     }
     figures = {
-        "cost": Figure("All bills, $", _read("cost"), 1),
-        "carbon_kg": Figure("Emissions, kg", _read("carbon_kg"), 1),
-        "objective": Figure("Objective, $", _read("objective"), 1),
-        "grid_kwh": Figure("Bought from the grid, kWh", _read("grid_kwh"), 0),
+        "cost": Figure("All bills, $", number("cost"), 1),
+        "carbon_kg": Figure("Emissions, kg", number("carbon_kg"), 1),
+        "objective": Figure("Objective, $", number("objective"), 1),
+        "grid_kwh": Figure("Bought from the grid, kWh", number("grid_kwh"), 0),
     }
     notes = (
         "Last three months of the year, 2208 hours in one go; learned on the first nine, in episodes of a week.",

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from prosumax.experiments.judging import judge
+from prosumax.experiments.judging import judge_others
 from prosumax.experiments.stage import Plan, stage_of
-from prosumax.experiments.study import Figure, Study, Variant, studies
+from prosumax.experiments.study import Figure, Study, Tell, Variant, number, studies
 from prosumax.experiments.training import train
 from prosumax.scenario import load_scenario
 
@@ -22,13 +22,14 @@ _HOMES: dict[str, Any] = {"homes": "others", "policy": "ppo", "paradigm": "dtde-
 _PRICES: dict[str, Any] = {"prices": "all", "policy": "ppo", "paradigm": "dtde", "settings": _SETTINGS}
 
 
-def layer_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+def layer_runs(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell) -> list[dict[str, float]]:
     """Figures of one way to run MAHTM's homes, per home and day, per seed.
 
     Arguments:
         settings: `preset`; `player`: `learned` for the population in the settings, or a rule of homes, or an optimum;
             `iterations` and `environments` for learners. Everything else is a change to the scenario.
         seeds: of the learners.
+        tell: called with the share done.
     """
     count, plain = len(seeds), {name: value for name, value in settings.items() if name not in _OWN}
     homes = len(load_scenario(settings["preset"]).homes)
@@ -37,6 +38,7 @@ def layer_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[s
         done = train(
             settings["preset"], plain, anneal=_ANNEAL, finite=True, seeds=count, judged="alone",
             iterations=settings.get("iterations", 100), environments=settings.get("environments", 16),
+            on_progress=lambda now: tell(now.iteration / now.iterations),
         )  # fmt: skip
         found = {name: np.asarray(values) for name, values in done.test["learned"].items()}
     else:
@@ -58,7 +60,7 @@ def _beside(preset: str, player: str, seeds: int) -> dict[str, Any]:
     homes = {"homes": "others", "policy": "ppo"}
     plan = Plan(load_scenario(scenario, {"population": [homes]}).model_dump(mode="json"), 1, seeds)
     rules = () if player in (BEST, "optimal") else (player,)
-    return judge(stage_of(plan), (), rules)[player]
+    return judge_others(stage_of(plan), rules)[player]
 
 
 @lru_cache
@@ -79,16 +81,12 @@ def _learned(preset: str, mechanism: str, *entries: dict[str, Any], **changes: A
     }
 
 
-def _read(name: str, factor: float = 1.0) -> Any:
-    return lambda found: factor * found.get(name, float("nan"))
-
-
 _FIGURES = {
-    "reward": Figure("Reward per home and day", _read("reward"), 4),
-    "gap": Figure("of the way from pool only to the optimum, %", _read("gap", 100), 1),
-    "cost": Figure("Bills per home and day", _read("cost"), 4),
-    "carbon": Figure("Emissions per home and day", _read("carbon"), 4),
-    "local": Figure("Local share of all trade, %", _read("local", 100), 1),
+    "reward": Figure("Reward per home and day", number("reward"), 4),
+    "gap": Figure("of the way from pool only to the optimum, %", number("gap", 100), 1),
+    "cost": Figure("Bills per home and day", number("cost"), 4),
+    "carbon": Figure("Emissions per home and day", number("carbon"), 4),
+    "local": Figure("Local share of all trade, %", number("local", 100), 1),
 }
 
 _SEES = {

@@ -9,12 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prosumax.experiments.learning_studies import MAHTM_LEARNED, MAHTM_LEARNERS
+from prosumax.experiments.judging import judge_learned
+from prosumax.experiments.learning_studies import MAHTM_LEARNED, MAHTM_LEARNERS, trained
 from prosumax.experiments.run import run
 from prosumax.experiments.stage import read_stage
-from prosumax.experiments.study import Figure, Study, Variant, studies
+from prosumax.experiments.study import Figure, Study, Tell, Variant, number, studies
 from prosumax.experiments.trained import elsewhere
-from prosumax.experiments.training import train
 from prosumax.scenario import load_scenario
 
 PRINTED: dict[str, dict[str, float]] = {
@@ -36,13 +36,14 @@ PRINTED: dict[str, dict[str, float]] = {
 _OWN = ("player", "paradigm", "iterations", "settings", "anneal", "finite")
 
 
-def table2_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[str, float]]:
+def table2_runs(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell) -> list[dict[str, float]]:
     """One column of the table, per seed.
 
     Arguments:
         settings: `player`: a column of `PRINTED`, a policy of homes, or an algorithm with its `paradigm`, `iterations`,
             `settings` and `anneal`. Everything else is a change to the scenario.
         seeds: of the learners, or of temperatures where they are drawn.
+        tell: called with the share done.
     """
     player = settings["player"]
     changes = {name: value for name, value in settings.items() if name not in _OWN}
@@ -52,7 +53,7 @@ def table2_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[dict[
         return [_checked(PRINTED[player], -base[0] - base[1]) for _ in seeds]
     if "iterations" not in settings:
         return [_solved(player, changes, seed) for seed in seeds]
-    return _learned(settings, changes, len(seeds))
+    return _learned(settings, len(seeds), tell)
 
 
 def _solved(policy: str, changes: Mapping[str, Any], seed: int) -> dict[str, float]:
@@ -68,15 +69,11 @@ def _solved(policy: str, changes: Mapping[str, Any], seed: int) -> dict[str, flo
     return _checked(figures, found["idle_reward"])
 
 
-def _learned(settings: Mapping[str, Any], changes: Mapping[str, Any], count: int) -> list[dict[str, float]]:
+def _learned(settings: Mapping[str, Any], count: int, tell: Tell) -> list[dict[str, float]]:
     """Learners, all seeds at once; the time is that of one of them."""
-    done = train(
-        "mahtm-train", changes, algorithm=settings["player"], paradigm=settings["paradigm"],
-        settings=settings["settings"], anneal=settings.get("anneal", {}), iterations=settings["iterations"],
-        finite=True, seeds=count, judged="alone",
-    )  # fmt: skip
+    done = trained({**settings, "preset": "mahtm-train"}, count, tell)
     stage = read_stage(load_scenario(done.plan.scenario), count, done.plan)
-    test = elsewhere(stage, done.learners, load_scenario("mahtm-test"), rules=()).players["learned"]
+    test = judge_learned(*elsewhere(stage, done.learners, load_scenario("mahtm-test")))
     train_base, test_base = _base("mahtm-train"), _base("mahtm-test")
     homes, others = len(stage.scenario.homes), len(load_scenario("mahtm-test").homes)
     own, runs = done.test["learned"], []
@@ -106,10 +103,6 @@ def _checked(figures: Mapping[str, float], idle_reward: float) -> dict[str, floa
     return {**figures, "left": left}
 
 
-def _read(name: str) -> Any:
-    return lambda found: found.get(name, float("nan"))
-
-
 def _table() -> Study:
     variants = [Variant("as printed", name, {"player": name}) for name in PRINTED]
     drawn = {"player": "mahtm-paper-solver", "mahtm.temperature_c": None}
@@ -121,13 +114,13 @@ def _table() -> Study:
     coma = {"player": "coma", "iterations": 1000, "settings": {"discount": 1.0, "entropy": 0.03}}
     variants.append(Variant("learners", "coma", coma | central))
     figures = {
-        "reward": Figure("Train reward", _read("reward"), 4),
-        "price": Figure("Train price score", _read("price"), 4),
-        "emission": Figure("Train emission score", _read("emission"), 4),
-        "seconds": Figure("Train time, s", _read("seconds"), 1),
-        "test_price": Figure("Test price score", _read("test_price"), 4),
-        "test_emission": Figure("Test emission score", _read("test_emission"), 4),
-        "left": Figure("Left of price + emission = -reward - base", _read("left"), 4),
+        "reward": Figure("Train reward", number("reward"), 4),
+        "price": Figure("Train price score", number("price"), 4),
+        "emission": Figure("Train emission score", number("emission"), 4),
+        "seconds": Figure("Train time, s", number("seconds"), 1),
+        "test_price": Figure("Test price score", number("test_price"), 4),
+        "test_emission": Figure("Test emission score", number("test_emission"), 4),
+        "left": Figure("Left of price + emission = -reward - base", number("left"), 4),
     }
     notes = (
         "Table 4 houses for training, table 6 for the test, one day at 30 degrees; the legacy solver draws temperatures"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.experiments.result import Result
-from prosumax.experiments.study import Drawn, Figure, Study, Variant, studies
+from prosumax.experiments.study import Drawn, Figure, Study, Variant, kpi, studies
 from prosumax.inputs import read_profiles
 from prosumax.network import Feeder
 from prosumax.profiles import marlem
@@ -172,10 +172,6 @@ def _values(values: NDArray[np.float64]) -> dict[str, Any]:
     return {"source": "values", "values": values.tolist()}
 
 
-def _kpi(name: str, factor: float = 1.0) -> Any:
-    return lambda run: float("nan") if run.kpis[name] is None else factor * run.kpis[name]
-
-
 def _network(name: str, factor: float = 1.0) -> Any:
     return lambda run: factor * run.kpis["network"][name]
 
@@ -192,9 +188,9 @@ _INTERVENTION = {
     "penalised_kwh": Figure("Trade penalised, kWh", _network("penalised_kwh")),
 }
 _FLOWS = {
-    "mean_price": Figure("Local price, $/MWh", _kpi("mean_price", 1000)),
-    "traded_kwh": Figure("Traded locally, kWh", _kpi("traded_kwh"), 0),
-    "p2p_share": Figure("of all purchases, %", _kpi("p2p_share", 100)),
+    "mean_price": Figure("Local price, $/MWh", kpi("mean_price", 1000)),
+    "traded_kwh": Figure("Traded locally, kWh", kpi("traded_kwh"), 0),
+    "p2p_share": Figure("of all purchases, %", kpi("p2p_share", 100)),
     "imbalance": Figure("Imbalance, kWh", _network("mean_imbalance_kwh"), 0),
     "loss_share": Figure("Losses, % of infeed", _network("loss_share", 100)),
     "line_loading": Figure("Mean line loading, %", _line_loading),
@@ -205,10 +201,10 @@ _FLOWS = {
 _MONEY = {
     "fees": Figure("Fees paid, $", _network("fees"), 2),
     "congestion_fee": Figure("for congestion, $", _network("fee_congestion"), 2),
-    "operator": Figure("Fees less losses, $", _kpi("network_operator_receives")),
-    "cost": Figure("All bills, $", _kpi("cost")),
-    "saving": Figure("Saved by exchange, $", _kpi("saving"), 2),
-    "welfare": Figure("Gains from trade, $", _kpi("welfare"), 2),
+    "operator": Figure("Fees less losses, $", kpi("network_operator_receives")),
+    "cost": Figure("All bills, $", kpi("cost")),
+    "saving": Figure("Saved by exchange, $", kpi("saving"), 2),
+    "welfare": Figure("Gains from trade, $", kpi("welfare"), 2),
 }
 """Amounts are for the community over the day; `docs/studies.md` explains each."""
 

@@ -16,7 +16,7 @@ from prosumax.experiments.result import Result
 from prosumax.experiments.run import run
 from prosumax.experiments.simulate import simulate
 from prosumax.experiments.stage import stage_of
-from prosumax.experiments.study import Figure, Study, Variant, studies
+from prosumax.experiments.study import Figure, Study, Tell, Variant, kpi, studies
 from prosumax.experiments.summary import summarise
 from prosumax.experiments.trained_prices import price_policy
 from prosumax.experiments.training import Training, train
@@ -41,12 +41,13 @@ _SETTINGS = {"learning_rate": 1e-3, "critic_learning_rate": 2e-3, "entropy": 0.0
 _OWN = ("preset", "goal", "iterations")
 
 
-def price_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[Result]:
+def price_runs(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell) -> list[Result]:
     """The months that are judged, under a rule or under learned prices, per seed.
 
     Arguments:
         settings: `preset`, one of `WHERE`; for learned prices `goal` and `iterations`; changes to the scenario.
         seeds: of the learners; rules have one result for all.
+        tell: called with the share done.
     """
     where = WHERE[settings["preset"]]
     changes = {name: value for name, value in settings.items() if name not in _OWN}
@@ -61,6 +62,7 @@ def price_runs(settings: Mapping[str, Any], seeds: Sequence[int]) -> list[Result
         steps=where["steps"],
         seeds=len(seeds),
         judged="no",
+        on_progress=lambda now: tell(now.iteration / now.iterations),
     )
     return _played(done, where["judged on"] | changes, settings["preset"])
 
@@ -82,14 +84,6 @@ def _played(done: Training, changes: Mapping[str, Any], preset: str) -> list[Res
         trajectory, _, _ = simulate(playing, homes, scenario.seed)
         results.append(summarise(scenario, profiles, playing, trajectory, {}))
     return results
-
-
-def _kpi(name: str, factor: float = 1.0) -> Any:
-    def read(found: Result) -> float:
-        value = found.kpis.get(name)
-        return factor * value if value is not None else float("nan")
-
-    return read
 
 
 def _price(found: Result) -> float:
@@ -120,13 +114,13 @@ def _study() -> Study:
             what = {"market.mechanism": "learned_price", "policy": policy, "goal": goal, "iterations": 100}
             variants.append(Variant(preset, name, own | what))
     figures = {
-        "cost": Figure("All bills", _kpi("cost"), 2),
-        "self_consumption": Figure("Self-consumption, %", _kpi("self_consumption", 100), 2),
-        "emissions": Figure("Emissions, kg", _kpi("emissions_kg"), 1),
-        "gini": Figure("Gini of savings", _kpi("gini"), 3),
+        "cost": Figure("All bills", kpi("cost"), 2),
+        "self_consumption": Figure("Self-consumption, %", kpi("self_consumption", 100), 2),
+        "emissions": Figure("Emissions, kg", kpi("emissions_kg"), 1),
+        "gini": Figure("Gini of savings", kpi("gini"), 3),
         "worst": Figure("Least saving of a home", lambda found: min(home["saving"] for home in found.households), 2),
         "price": Figure("Mean local price", _price, 3),
-        "traded": Figure("Traded locally, kWh", _kpi("traded_kwh"), 1),
+        "traded": Figure("Traded locally, kWh", kpi("traded_kwh"), 1),
     }
     notes = (
         "Street: prices learned on April to June in weeks, judged on July 2023. CityLearn 2022: learned on the first"

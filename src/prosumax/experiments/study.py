@@ -4,9 +4,12 @@ A study is data: its variants, how to draw a community for a variant and a seed,
 of a variant run at once (`vmap`). Variants share their seeds, so they are compared pair by pair.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +35,10 @@ SIGNIFICANT = 0.05
 """Highest p-value, corrected for the number of comparisons in a study, of a difference that counts."""
 
 _ROUNDING = 1e-5  # relative: single precision leaves less, a real difference more
+
+
+Tell = Callable[[float], None]
+"""Called with the share done of something, between 0 and 1."""
 
 
 class Drawn(NamedTuple):
@@ -69,6 +76,21 @@ class Figure(NamedTuple):
     digits: int = 1
 
 
+def number(name: str, factor: float = 1.0) -> Callable[[Mapping[str, float]], float]:
+    """What reads a figure of a run that is a mapping; NaN where there is none."""
+    return lambda run: factor * run.get(name, float("nan"))
+
+
+def kpi(name: str, factor: float = 1.0) -> Callable[[Result], float]:
+    """What reads a KPI of a run; NaN where there is none."""
+
+    def read(run: Result) -> float:
+        value = run.kpis.get(name)
+        return factor * value if value is not None else float("nan")
+
+    return read
+
+
 class Study(NamedTuple):
     """What is compared.
 
@@ -78,15 +100,15 @@ class Study(NamedTuple):
         draw: settings and seed -> community; shapes may not depend on the seed. None where there is a `batch`.
         figures: what is reported, by a short name.
         notes: what a reader must know about the set-up.
-        batch: runs a variant by itself: settings and seeds -> one run per seed, for `figures` to read; runs with a
-            `trace` are drawn too.
+        batch: runs a variant by itself: settings, seeds and what to call with the share done -> one run per seed, for
+            `figures` to read; runs with a `trace` are drawn too.
     """
 
     variants: tuple[Variant, ...]
     draw: Callable[[Mapping[str, Any], int], Drawn] | None
     figures: Mapping[str, Figure]
     notes: tuple[str, ...] = ()
-    batch: Callable[[Mapping[str, Any], Sequence[int]], Sequence[Any]] | None = None
+    batch: Callable[[Mapping[str, Any], Sequence[int], Tell], Sequence[Any]] | None = None
 
 
 studies: Registry[Study] = Registry("study")
@@ -146,14 +168,19 @@ class StudyResult:
 
 
 def run_study(
-    name: str, seeds: int = 20, on_stage: Callable[[str, float], None] = lambda stage, done: None
+    name: str,
+    seeds: int = 20,
+    on_stage: Callable[[str, float], None] = lambda stage, done: None,
+    keep: Path | None = None,
 ) -> StudyResult:
     """Run all variants of a study over the same seeds.
 
     Arguments:
         name: as `prosumax study` lists them.
         seeds: how many, at least 2; the seeds are 0, 1, and so on.
-        on_stage: called with a line and the share done whenever the next variant begins.
+        on_stage: called with a line and the share done, whenever the next variant begins and while one is run.
+        keep: folder for the figures of every variant as it ends. Those that are there already, of the same settings and
+            seeds, are not run again; runs with a trace are never kept.
 
     Raises:
         InputError: there is no such study, or too few seeds.
@@ -164,16 +191,41 @@ def run_study(
     numbers = tuple(range(seeds))
     values, traces = [], []
     for position, variant in enumerate(study.variants):
-        on_stage(f"{variant.group}: {variant.name}, {seeds} seeds", position / len(study.variants))
-        runs = _runs(study, variant, numbers)
+        said = {**variant._asdict(), "figures": list(study.figures), "seeds": seeds, "of": metadata.version("prosumax")}
+        place = None if keep is None else keep / f"{position + 1:02}.json"
+        if (kept := _kept(place, said)) is not None:
+            values.append(kept)
+            traces.append(())
+            continue
+        line = f"{variant.group}: {variant.name}, {seeds} seeds"
+
+        def tell(share: float, line: str = line, position: int = position) -> None:
+            on_stage(line, (position + share) / len(study.variants))
+
+        tell(0.0)
+        runs = _runs(study, variant, numbers, tell)
         values.append([[float(figure.read(run)) for run in runs] for figure in study.figures.values()])
         traces.append(tuple(run.trace for run in runs if hasattr(run, "trace")))
+        if place is not None and not traces[-1]:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = place.with_suffix(".partial")
+            partial.write_text(json.dumps({"variant": said, "values": values[-1]}, default=str), encoding="utf-8")
+            partial.replace(place)
     return StudyResult(name, study, numbers, np.array(values), tuple(traces))
 
 
-def _runs(study: Study, variant: Variant, seeds: Sequence[int]) -> Sequence[Any]:
+def _kept(place: Path | None, said: Mapping[str, Any]) -> list[list[float]] | None:
+    """Figures of a variant that was run before; None when it was not, or with something else in it."""
+    if place is None or not place.is_file():
+        return None
+    content = json.loads(place.read_text(encoding="utf-8"))
+    same = content["variant"] == json.loads(json.dumps(said, default=str))
+    return content["values"] if same else None
+
+
+def _runs(study: Study, variant: Variant, seeds: Sequence[int], tell: Tell) -> Sequence[Any]:
     if study.batch is not None:
-        return study.batch(variant.settings, seeds)
+        return study.batch(variant.settings, seeds, tell)
     assert study.draw is not None
     return run_seeds([study.draw(variant.settings, seed) for seed in seeds])
 

@@ -1,7 +1,7 @@
 """What a training run left behind, put to use: on other homes, days or rules, or one home's policy by itself."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,7 +64,8 @@ def evaluate(
     if scenario is None and not own:
         return Evaluation(trained.scenario.name, len(trained.days.test), judge(trained, read_learners(folder, trained)))
     other = load_scenario(trained.scenario if scenario is None else scenario, own)
-    return elsewhere(trained, read_learners(folder, trained), other, data_dir)
+    there, moved = elsewhere(trained, read_learners(folder, trained), other, data_dir)
+    return Evaluation(there.scenario.name, len(there.days.test), judge(there, moved))
 
 
 def elsewhere(
@@ -74,9 +75,10 @@ def elsewhere(
     data_dir: str | Path | None = None,
     *,
     episode_steps: int | None = None,
-    rules: Sequence[str] | None = None,
-) -> Evaluation:
-    """What learners do in another scenario, in episodes spread over its period.
+) -> tuple[Stage, tuple[Any, ...]]:
+    """Another scenario with the environment that learners know, and the learners in the order of its homes.
+
+    Its test days are episodes spread over its period; `judge_learned` plays them.
 
     Arguments:
         trained: where they learned.
@@ -84,7 +86,6 @@ def elsewhere(
         other: the scenario.
         data_dir: folder with data sets.
         episode_steps: length of the episodes; as in training when absent.
-        rules: to put beside them; those that suit the environment when absent.
 
     Raises:
         InputError: they do not fit its homes.
@@ -102,7 +103,7 @@ def elsewhere(
     scales = trained.env.params.scales._replace(capacity_kwh=stage.env.params.scales.capacity_kwh)
     env = CommunityEnv(stage.env.config, stage.env.params._replace(scales=scales))
     stage = replace(stage, env=env, game=stage.game._replace(env=env), days=stage.days._replace(test=spread))
-    return Evaluation(stage.scenario.name, len(spread), judge(stage, _moved(trained, stage, learners), rules))
+    return stage, _moved(trained, stage, learners)
 
 
 def _moved(trained: Stage, stage: Stage, learners: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from prosumax.env import EnvParams
 from prosumax.errors import InputError
-from prosumax.experiments.judging import judge, p2p_share
+from prosumax.experiments.judging import judge_learned, judge_others, p2p_share
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.experiments.stage import Plan, Stage, populated, read_plan, stage_of
@@ -239,7 +239,8 @@ def _run(
     }
     curves["iteration"] = every * (1.0 + np.arange(done // every))
     wanted = judged != "no" and done == plan.iterations
-    test = judge(stage, progress.best, compared=judged == "compared") if wanted else {}
+    test = {"learned": judge_learned(stage, progress.best)} if wanted else {}
+    test |= judge_others(stage) if wanted and judged == "compared" else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)
