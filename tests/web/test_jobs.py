@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from prosumax.web.jobs import Jobs, Lane, Refused, Seen, fingerprint
+from prosumax.web.jobs import Jobs, Refused, Seen, fingerprint
+from prosumax.web.lines import Lane
 
 
 @pytest.fixture(scope="module")

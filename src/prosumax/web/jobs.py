@@ -6,27 +6,15 @@ somebody else's training to see a bill. Nothing here knows the web framework: pa
 
 import hashlib
 import json
-import logging
-import multiprocessing
 import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from multiprocessing import connection
 from typing import Any, Literal
 
-from prosumax.web.worker import serve
-
-_LOG = logging.getLogger("prosumax.web")
-_SPAWN = multiprocessing.get_context("spawn")  # a process that JAX runs in must not be forked
-_GRACE_S = 0.4  # for a job that is stopped to end by itself; then its process is killed
-_POLL_S = 0.05
-_START_S = 180.0
-_LEAST_STEP = 1e-4
-
-State = Literal["waiting", "running", "done", "failed", "stopped"]
+from prosumax.web.lines import Job, Lane, Line, State
 
 
 class Refused(Exception):
@@ -39,25 +27,6 @@ class Refused(Exception):
     def __init__(self, reason: Literal["full", "own", "address"]) -> None:
         self.reason = reason
         super().__init__(reason)
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One queue and its process.
-
-    Attributes:
-        name: which jobs stand here.
-        room: how many may wait.
-        most_s: a job that takes longer is ended.
-        nice: how far its process stands behind others.
-        environ: settings of its process.
-    """
-
-    name: str
-    room: int = 8
-    most_s: float = 120.0
-    nice: int = 0
-    environ: Mapping[str, str] = field(default_factory=lambda: {"JAX_PLATFORMS": "cpu"})
 
 
 @dataclass(frozen=True)
@@ -98,33 +67,6 @@ class Seen:
         return self.state in ("done", "failed", "stopped")
 
 
-@dataclass
-class _Job:
-    id: str
-    kind: str
-    spec: Any
-    key: str | None
-    owner: str
-    address: str | None
-    private: bool
-    state: State = "waiting"
-    done: float = 0.0
-    stage: str = "waiting"
-    left_s: float | None = None
-    more: dict[str, Any] = field(default_factory=dict)
-    result: Any = None
-    error: str | None = None
-    said: tuple[str, str, str] | None = None
-    code: str | None = None
-    stop: bool = False
-    began: float = 0.0
-    ended: float = 0.0
-
-    @property
-    def over(self) -> bool:
-        return self.state in ("done", "failed", "stopped")
-
-
 def fingerprint(kind: str, spec: Any) -> str:
     """The same for the same question, whatever the order of its fields.
 
@@ -154,11 +96,11 @@ class Jobs:
         per_address: int = 3,
         kept: int = 128,
     ) -> None:
-        self._perform, self._per_owner, self._per_address, self._kept = perform, per_owner, per_address, kept
+        self._per_owner, self._per_address, self._kept = per_owner, per_address, kept
         self._lock = threading.Condition()
-        self._jobs: OrderedDict[str, _Job] = OrderedDict()
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._answers: OrderedDict[str, Any] = OrderedDict()
-        self._lines: dict[str, _Line] = {lane.name: _Line(self, lane) for lane in lanes}
+        self._lines: dict[str, Line] = {lane.name: Line(lane, perform, self._lock, self._answered) for lane in lanes}
 
     def start(self) -> None:
         """Start the processes; returns at once."""
@@ -213,7 +155,7 @@ class Jobs:
             Refused: the queue is full, or the visitor or the address has enough.
         """
         key = None if private else fingerprint(kind, spec)
-        job = _Job(secrets.token_urlsafe(9), kind, spec, key, owner, address, private)
+        job = Job(secrets.token_urlsafe(9), kind, spec, key, owner, address, private)
         line = self._lines[lane]
         with self._lock:
             if key is not None and key in self._answers:
@@ -294,7 +236,7 @@ class Jobs:
             for line in self._lines.values():
                 if job in line.waiting:
                     line.waiting.remove(job)
-                    self._end(job, "stopped")
+                    line.end(job, "stopped")
             self._lock.notify_all()
 
     def forget(self, owner: str) -> None:
@@ -307,173 +249,14 @@ class Jobs:
                 if (job := self._jobs.get(job_id)) is not None:
                     job.result = None
 
-    def _remember(self, job: _Job) -> None:
+    def _remember(self, job: Job) -> None:
         self._jobs[job.id] = job
         while len(self._jobs) > self._kept and (old := next(iter(self._jobs.values()))).over:
             del self._jobs[old.id]
 
-    def _end(self, job: _Job, state: State, **changes: Any) -> None:
-        """Called under the lock."""
-        job.state, job.ended = state, time.monotonic()
-        for name, value in changes.items():
-            setattr(job, name, value)
-        if state == "done":
-            job.done = 1.0
-            if job.key is not None:
-                self._answers[job.key] = job.result
-                while len(self._answers) > self._kept:
-                    self._answers.popitem(last=False)
-
-
-class _Line:
-    """A lane's queue, its process, and the thread that talks to it."""
-
-    def __init__(self, jobs: Jobs, lane: Lane) -> None:
-        self.jobs, self.lane = jobs, lane
-        self.waiting: list[_Job] = []
-        self.running: _Job | None = None
-        self.closing = False
-        self.warm = False
-        self.thread = threading.Thread(target=self._talk, name=f"jobs-{lane.name}", daemon=True)
-        self._worker: Any = None
-        self._link: Any = None
-        self._stop: Any = None
-
-    @property
-    def pid(self) -> int | None:
-        return None if self._worker is None else self._worker.pid
-
-    def _talk(self) -> None:
-        self._spawn()
-        while not self.closing:
-            if not self._worker.is_alive():
-                self._spawn()
-            if not self.warm:
-                self._hear_ready()
-            job = self._next()
-            if job is None:
-                continue
-            try:
-                self._do(job)
-            except Exception:
-                _LOG.exception("job %s", job.id)
-                self._kill()
-                with self.jobs._lock:
-                    self.jobs._end(job, "failed", error="broke", code=_code())
-            finally:
-                with self.jobs._lock:
-                    self.running = None
-        self._kill()
-
-    def _spawn(self) -> None:
-        self._kill()
-        self._link, theirs = _SPAWN.Pipe()
-        self._stop = _SPAWN.Event()
-        lane = self.lane
-        arguments = (theirs, self._stop, self.jobs._perform, lane.name, lane.nice, dict(lane.environ))
-        self._worker = _SPAWN.Process(target=serve, args=arguments, name=f"prosumax-{self.lane.name}", daemon=True)
-        self._worker.start()
-        theirs.close()  # else the end of the process would not close the pipe
-        self._since = time.monotonic()
-
-    def _kill(self) -> None:
-        self.warm = False
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.join(5)
-            self._link.close()
-            self._worker = None
-
-    def _hear_ready(self) -> None:
-        """Take the word that the process is warm, if it is there."""
-        if self._link.poll(0):
-            try:
-                self.warm = self._link.recv()[0] == "ready"
-            except (EOFError, OSError):
-                time.sleep(1)  # a process that cannot start would otherwise be started without end
-        elif time.monotonic() - self._since > _START_S:
-            _LOG.error("the process of lane %s does not start", self.lane.name)
-            self._spawn()
-
-    def _next(self) -> _Job | None:
-        """The next job, once there is one and the process is warm; None after a moment without."""
-        with self.jobs._lock:
-            if not self.waiting or not self.warm:
-                self.jobs._lock.wait(_POLL_S)
-            if not self.waiting or not self.warm or self.closing:
-                return None
-            job = self.waiting.pop(0)
-            job.state, job.stage, job.began = "running", "starting", time.monotonic()
-            self.running = job
-            return job
-
-    def _do(self, job: _Job) -> None:
-        self._stop.clear()
-        try:
-            self._link.send((job.kind, job.spec))
-        except (BrokenPipeError, OSError):
-            self._lost(job)
-            return
-        stopped_at: float | None = None
-        while True:
-            now = time.monotonic()
-            if job.stop and stopped_at is None:
-                stopped_at = now
-                self._stop.set()
-            late = now - job.began > self.lane.most_s
-            if self.closing or late or (stopped_at is not None and now - stopped_at > _GRACE_S):
-                self._spawn()
-                with self.jobs._lock:
-                    if late and not job.stop:
-                        self.jobs._end(job, "failed", error="late", code=_code())
-                    else:
-                        self.jobs._end(job, "stopped")
-                return
-            connection.wait([self._link, self._worker.sentinel], _POLL_S)
-            try:
-                while self._link.poll(0):
-                    if self._heard(job, self._link.recv()):
-                        return
-            except (EOFError, OSError):
-                self._lost(job)
-                return
-            if not self._worker.is_alive():
-                self._lost(job)
-                return
-
-    def _heard(self, job: _Job, message: tuple[Any, ...]) -> bool:
-        """Note what the process says; whether the job is over."""
-        word, *content = message
-        with self.jobs._lock:
-            match word:
-                case "progress":
-                    done, stage, left_s, more = content
-                    if job.stop:
-                        return False
-                    # What a visitor sees never stands still when something is said, and is never quite whole.
-                    job.done = min(max(float(done), job.done + _LEAST_STEP), 1 - _LEAST_STEP)
-                    job.stage, job.left_s, job.more = stage, left_s, more
-                    return False
-                case "done" if not job.stop:
-                    self.jobs._end(job, "done", result=content[0])
-                case "done" | "stopped":
-                    self.jobs._end(job, "stopped")
-                case "refused":
-                    self.jobs._end(job, "failed", error="refused", said=tuple(content))
-                case _:
-                    code = _code()
-                    _LOG.error("job %s (%s) broke, code %s\n%s", job.id, job.kind, code, content[0])
-                    self.jobs._end(job, "failed", error="broke", code=code)
-        return True
-
-    def _lost(self, job: _Job) -> None:
-        """The process died under a job."""
-        code = _code()
-        _LOG.error("the process of lane %s died under job %s (%s), code %s", self.lane.name, job.id, job.kind, code)
-        self._spawn()
-        with self.jobs._lock:
-            self.jobs._end(job, "stopped") if job.stop else self.jobs._end(job, "failed", error="died", code=code)
-
-
-def _code() -> str:
-    return secrets.token_hex(2).upper()
+    def _answered(self, job: Job) -> None:
+        """Remember an answer; called under the lock."""
+        if job.key is not None:
+            self._answers[job.key] = job.result
+            while len(self._answers) > self._kept:
+                self._answers.popitem(last=False)

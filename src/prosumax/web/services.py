@@ -10,7 +10,8 @@ from fastapi import HTTPException, Response
 
 from prosumax.scenario import dump_scenario
 from prosumax.web.communities import asked, community_of, scenario_of
-from prosumax.web.jobs import Jobs, Lane, Refused
+from prosumax.web.jobs import Jobs, Refused
+from prosumax.web.lines import Lane
 from prosumax.web.security import SecureHeaders
 from prosumax.web.state import RULES, Community
 from prosumax.web.uploads import Uploads
