@@ -14,7 +14,8 @@ import time
 import jax
 import numpy as np
 
-from environment import environment, episodes
+import prosumax
+from environment import inputs, mapped, market
 from prosumax import learning
 from prosumax.learning.scripted import script
 
@@ -58,10 +59,9 @@ def main() -> None:
     sizes = [int(text) for text in sys.argv[1:]] or list(BATCHES)
     print("Training, million agent-steps per second on one device")
     for homes in sizes:
-        env, batch = environment(homes), BATCHES[homes]
+        env, batch = prosumax.make(market(homes)), BATCHES[homes]
         train, play = measure(learning.everyone(env, "ppo", "dtde-shared"), env, batch)
-        run, arguments, _ = episodes(env, batch)
-        alone = timed(run, *arguments)
+        alone = timed(jax.jit(mapped(env, batch)), *inputs(env, batch))
         training, rollout = TARGETS.get(homes, (None, None))
         print(f" {homes} homes x {batch}")
         show("PPO, 4 epochs x 4 minibatches", homes, batch, train, training)
