@@ -1,5 +1,6 @@
 """Series kept as files: whole or not at all, made again when damaged, never taken for other settings."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,19 @@ def test_a_scenario_is_read_the_same_from_the_cache(folder: Path) -> None:
     other = read_profiles(load_scenario("street", {"period.steps": 96 * 3, "seed": 2}))
     assert len(list(folder.iterdir())) == 2 * files
     assert not np.array_equal(other.load_kwh, first.load_kwh)
+
+
+def test_what_was_not_asked_for_longest_goes_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> dict[str, np.ndarray]:
+        return {"kwh": np.zeros(1000)}
+
+    for seed in (1, 2):
+        cache.cached("load", {"seed": seed}, make)
+    size = next(folder.iterdir()).stat().st_size
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))  # clocks of files tick slowly
+    monkeypatch.setattr(cache, "MOST_BYTES", 2 * size + 10)
+    cache.cached("load", {"seed": 1}, make)
+    cache.cached("load", {"seed": 3}, make)
+    assert len(list(folder.iterdir())) == 2
+    cache.cached("load", {"seed": 1}, lambda: pytest.fail("it was asked for after 2"))

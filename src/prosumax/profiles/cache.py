@@ -19,6 +19,9 @@ from prosumax.profiles.datasets import cache_folder
 
 Arrays = dict[str, NDArray[Any]]
 
+MOST_BYTES = 2**30
+"""Of all kept series together; those that were not asked for longest go first."""
+
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
@@ -36,10 +39,14 @@ def cached(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arr
     text = json.dumps(key, sort_keys=True)
     path = cache_folder() / "profiles" / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
     with contextlib.suppress(*_UNREADABLE), np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+        arrays = {name: stored[name] for name in stored.files}
+        with contextlib.suppress(OSError):
+            os.utime(path)  # asked for just now
+        return arrays
     arrays = make()
     with contextlib.suppress(OSError):
         _write(arrays, path)
+        _prune(path.parent)
     return arrays
 
 
@@ -63,6 +70,20 @@ def index_key(index: pd.DatetimeIndex) -> list[int]:
 def file_key(path: Path) -> str:
     """What tells the content of files apart."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _prune(folder: Path) -> None:
+    """Keep the newest files, `MOST_BYTES` in all: visitors of a public demo may ask for ever other homes."""
+    files = []
+    for path in folder.glob("*.npz"):
+        with contextlib.suppress(OSError):  # somebody else's pruning took it
+            found = path.stat()
+            files.append((found.st_mtime_ns, found.st_size, path))
+    total = 0
+    for _, size, path in sorted(files, reverse=True):
+        total += size
+        if total > MOST_BYTES:
+            path.unlink(missing_ok=True)
 
 
 def _write(arrays: Arrays, path: Path) -> None:
