@@ -56,6 +56,10 @@ def train(
         int | None,
         typer.Option(help="Members that train while their hyper-parameters evolve; the best is kept. One seed."),
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="With --population: a Ray cluster, or `local` for a process per core of this machine."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Run folder; when absent results/NAME-train, ..")
     ] = None,
@@ -97,7 +101,9 @@ def train(
             if seeds > 1 or anneal or tensorboard:
                 cure = "Leave out --seeds, --anneal and --tensorboard."
                 raise InputError("--population", "evolves hyper-parameters of one seed's members", cure)
-            done = _populate(scenario, overrides or (), population, asked)
+            done = _populate(scenario, overrides or (), population, asked | {"address": address})
+        elif address is not None:
+            raise InputError("--address", "is for members of a population", "Give --population, or leave it out.")
         else:
             asked |= {"seeds": seeds, "anneal": _pairs(anneal, "--anneal"), "tensorboard": tensorboard}
             with _progress() as on_progress:
@@ -155,14 +161,20 @@ def _populate(scenario: str, overrides: list[str] | tuple[()], size: int, asked:
     """A population's best member, with a line for every generation on stderr."""
     generations = max(1, min(20, asked["iterations"] // 5))
 
-    def on_generation(number: int, done: Any) -> None:
-        best = int(done.fitness.argmax())
-        line = f"generation {number + 1}/{generations}: validation best {done.fitness.max():.3f} (member {best + 1}), "
-        _err.print(line + f"mean {done.fitness.mean():.3f}", style="dim", highlight=False)
+    def on_generation(number: int, fitness: Any) -> None:
+        best = int(fitness.argmax())
+        line = f"generation {number + 1}/{generations}: validation best {fitness.max():.3f} (member {best + 1}), "
+        _err.print(line + f"mean {fitness.mean():.3f}", style="dim", highlight=False)
 
-    found = experiments.train_population(
-        scenario, overrides, size=size, generations=generations, **asked, on_generation=on_generation
-    )
+    try:
+        found = experiments.train_population(
+            scenario, overrides, size=size, generations=generations, **asked, on_generation=on_generation
+        )
+    except KeyboardInterrupt:
+        if asked["address"] is None:
+            raise
+        typer.echo(f"Interrupted; the same command with --out {asked['out']} goes on.", err=True)
+        sys.exit(1)
     return found.training
 
 

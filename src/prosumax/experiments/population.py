@@ -8,18 +8,17 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.experiments.judging import judge
+from prosumax.experiments.population_ray import Asked, Found, evolve_on_ray, forget, worth_of
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
-from prosumax.experiments.stage import Plan, populated, stage_of
+from prosumax.experiments.stage import Plan, Stage, populated, stage_of
 from prosumax.experiments.training import Training, store_training, write_json
-from prosumax.learning import Schedule, Trainer, TrainState, pbt
-from prosumax.learning.evaluation import fixed, play
+from prosumax.learning import pbt
 from prosumax.scenario import load_scenario
 
 
@@ -28,12 +27,14 @@ class PopulationTraining(NamedTuple):
 
     Attributes:
         training: of the best member, as if it had been trained alone; its curves have a look per generation.
-        history: every generation.
+        fitness: mean reward of a home and step on validation days [generation, member].
+        factors: what every evolving hyper-parameter was multiplied by, by name [generation, member].
         best: number of that member.
     """
 
     training: Training
-    history: Sequence[pbt.Generation]
+    fitness: NDArray[np.float64]
+    factors: Mapping[str, NDArray[np.float64]]
     best: int
 
 
@@ -53,10 +54,11 @@ def train_population(
     steps: int | None = None,
     finite: bool = False,
     out: Path | str | None = None,
+    address: str | None = None,
     data_dir: str | Path | None = None,
-    on_generation: Callable[[int, pbt.Generation], None] = lambda number, done: None,
+    on_generation: Callable[[int, NDArray[np.float64]], None] = lambda number, fitness: None,
 ) -> PopulationTraining:
-    """Train a population on one device while its hyper-parameters evolve; see `prosumax.learning.pbt`.
+    """Train a population while its hyper-parameters evolve; see `prosumax.learning.pbt`.
 
     Arguments:
         scenario, overrides, algorithm, paradigm, settings, seed, environments, steps, finite, data_dir: as in `train`.
@@ -65,13 +67,20 @@ def train_population(
         iterations: rollouts and updates of each member; rounded up so that generations are even.
         generations: after each the worst become copies of the best.
         out: new or empty folder for the best member, as `prosumax train` writes it; nothing is written when absent.
-        on_generation: called with the number of each generation and what it did.
+        address: of a Ray cluster whose machines share `out`, or `local` for the cores of this one, a process per member
+            at work; Ray Tune's scheduler then does the choosing, and the same call goes on after an interruption. All
+            members at once on one device when absent.
+        on_generation: called with the number of each generation and its fitness [member].
 
     Raises:
-        InputError: something in the scenario or the settings is not right, or there are fewer than 2 members.
+        InputError: something in the scenario or the settings is not right, there are fewer than 2 members, or Ray is
+            wanted and not installed, or no cluster is there.
+        KeyboardInterrupt: of work on Ray, after its state was stored.
     """
     if generations < 1 or iterations < 1:
         raise InputError("generations, iterations", "must be at least 1", "Raise it.")
+    if size < 2:
+        raise InputError("--population", f"is {size}", "It takes at least 2 members to copy one; 8 or more do well.")
     use_compilation_cache()
     began, each = perf_counter(), -(-iterations // generations)
     plan = Plan(
@@ -86,34 +95,65 @@ def train_population(
         anneal={},
         version=metadata.version("prosumax"),
     )
-    stage = stage_of(plan, data_dir)
-    days = jnp.asarray(stage.days.validation)
-
-    def worth(
-        trainer: Trainer, state: TrainState, schedule: Schedule, params: Any, key: PRNGKeyArray
-    ) -> Float[Array, ""]:
-        game = fixed(trainer.game, stage.env.config.steps)
-        return play(game, state.learners, schedule.at(state.iteration), params, days, key).reward.mean()
-
-    done = pbt.evolve_population(
-        stage.trainer, stage.schedule, stage.training_params, jax.random.key(seed), size=size,
-        generations=generations, iterations=each, held_out=stage.env.params, judge=worth,
-        evolving=pbt.evolution(stage.schedule.first, evolve, "evolve"), on_generation=on_generation,
-    )  # fmt: skip
-    best = pbt.member(done.population, done.best)
-    learners = jax.tree.map(lambda leaf: leaf[None], best.state.learners)
-    # Rewards of a member's own past differ where it was a copy; the best of each generation is what there is to show.
-    nothing = np.full((generations, 1), np.nan)
-    curves: dict[str, Any] = dict.fromkeys(("cost", "entropy", "p2p_share"), nothing)
-    curves["validation"] = np.array([[generation.fitness.max()] for generation in done.history], np.float64)
-    shown = [generation.figures.reward.mean((1, 2)).max() * stage.env.config.steps for generation in done.history]
-    curves["reward"] = np.array(shown, np.float64)[:, None]
-    curves["iteration"] = each * (1.0 + np.arange(generations))
-    folder = None if out is None else Path(out)
-    tested = judge(stage, learners)
-    training = Training(plan, folder, plan.iterations, curves, tested, learners, perf_counter() - began)
+    stage, folder = stage_of(plan, data_dir), None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "training.json", asdict(plan))
+    evolving = pbt.evolution(stage.schedule.first, evolve, "evolve")
+    if address is not None:
+        if folder is None:
+            raise InputError("--address", "needs a folder for what members exchange", "Give one with --out.")
+        asked = Asked(plan, evolving, size, generations, None if data_dir is None else str(data_dir))
+        found = evolve_on_ray(asked, folder, address, on_generation)
+    else:
+        found = _evolved(stage, evolving, size, generations, on_generation)
+    learners = jax.tree.map(lambda leaf: leaf[None], found.state.learners)
+    # Rewards of a member's own past differ where it was a copy; the best of each generation is what there is to show.
+    nothing = np.full((generations, 1), np.nan)
+    curves: dict[str, Any] = dict.fromkeys(("cost", "entropy", "p2p_share"), nothing)
+    curves["validation"] = found.fitness.max(1, keepdims=True)
+    curves["reward"] = found.reward.max(1, keepdims=True)
+    curves["iteration"] = each * (1.0 + np.arange(generations))
+    training = Training(plan, folder, plan.iterations, curves, judge(stage, learners), learners, perf_counter() - began)
+    if folder is not None:
         store_training(training, folder)
-    return PopulationTraining(training, done.history, done.best)
+        forget(folder)
+    return PopulationTraining(training, found.fitness, found.factors, found.best)
+
+
+def _evolved(
+    stage: Stage,
+    evolving: pbt.Evolution,
+    size: int,
+    generations: int,
+    on_generation: Callable[[int, NDArray[np.float64]], None],
+) -> Found:
+    """All members at once, on one device."""
+    worth = worth_of(stage)
+    done = pbt.evolve_population(
+        stage.trainer, stage.schedule, stage.training_params, jax.random.key(stage.plan.first_seed), size=size,
+        generations=generations, iterations=stage.plan.iterations // generations, held_out=stage.env.params,
+        judge=lambda trainer, state, schedule, params, key: worth(state, schedule, params, key), evolving=evolving,
+        on_generation=lambda number, done: on_generation(number, np.asarray(done.fitness, np.float64)),
+    )  # fmt: skip
+    steps = stage.env.config.steps
+    return Found(
+        state=pbt.member(done.population, done.best).state,
+        fitness=np.array([one.fitness for one in done.history], np.float64),
+        reward=np.array([one.figures.reward.mean((1, 2)) * steps for one in done.history], np.float64),
+        factors=_factors(stage.schedule.first, [one.hps for one in done.history], evolving.names),
+        best=done.best,
+    )
+
+
+def _factors(
+    first: Sequence[Any], hps: Sequence[Sequence[Any]], names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """What hyper-parameters were multiplied by, those near 1 by their distance; of the first team that has one."""
+    found = {}
+    for name in names:
+        team = next(number for number, hp in enumerate(first) if name in hp._fields)
+        now = np.array([getattr(one[team], name) for one in hps], np.float64)
+        then = np.float64(getattr(first[team], name))
+        found[name] = (1 - now) / (1 - then) if name in pbt.NEAR_ONE else now / np.where(then == 0, np.nan, then)
+    return found

@@ -23,7 +23,16 @@ _FILES: dict[Kind, tuple[str, ...]] = {
     "run": (*_COMPARISON_FILES, "timeseries.nc", "timeseries.parquet", "ledger.jsonl", "bills.json"),
     "comparison": _COMPARISON_FILES,
     "training": (
-        *("training.json", "state.npz", "policies.npz", "curves.csv", "result.json", "report.html", "tensorboard"),
+        *(
+            "training.json",
+            "state.npz",
+            "policies.npz",
+            "curves.csv",
+            "result.json",
+            "report.html",
+            "tensorboard",
+            "ray",
+        ),
     ),
     "study": ("study.json", "table.csv", "table.md", "report.html"),
 }

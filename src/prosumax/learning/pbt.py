@@ -280,6 +280,18 @@ def member(population: Population, number: int) -> Population:
     return alone
 
 
+def scaled(schedule: Schedule, name: str, factor: Array) -> Schedule:
+    """Both ends of a hyper-parameter times a factor, on every team that has it."""
+
+    def change(hps: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            hp._replace(**{name: _scaled(getattr(hp, name), factor, name in NEAR_ONE)}) if name in hp._fields else hp
+            for hp in hps
+        )
+
+    return schedule._replace(first=change(schedule.first), last=change(schedule.last))
+
+
 def _changed(
     schedule: Schedule, names: Sequence[str], key: PRNGKeyArray, draw: Callable[[PRNGKeyArray], Array]
 ) -> Schedule:
