@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.experiments.judging import judge_learned, judge_others
-from prosumax.experiments.mahtm_learning import BARE, PAPER
 from prosumax.experiments.stage import read_stage
 from prosumax.experiments.study import Figure, Study, Tell, Variant, number, studies
 from prosumax.experiments.trained import elsewhere
@@ -132,64 +131,6 @@ def _marlem(preset: str) -> Study:
     return Study(tuple(variants), None, FIGURES, notes, runs)
 
 
-def mahtm_runs(settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell) -> list[dict[str, float]]:
-    """Rewards of a player on the houses of tables 4, 5 and 6, per seed; learners learn on table 4 only."""
-    found: dict[str, NDArray[np.float64]] = {}
-    player, count = settings["player"], len(seeds)
-    done = trained({**settings, "preset": "mahtm-train"}, count, tell) if player in algorithms else None
-    for name in ("train", "eval", "test"):
-        scenario = load_scenario(f"mahtm-{name}")
-        if done is not None:
-            stage = read_stage(load_scenario(done.plan.scenario), count, done.plan)
-            moved = (stage, done.learners) if name == "train" else elsewhere(stage, done.learners, scenario)
-            found[name] = judge_learned(*moved)["reward"]
-        else:
-            stage = read_stage(scenario, count)
-            players = judge_others(stage, () if player == "optimal" else (player,))
-            homes = stage.env.num_homes
-            found[name] = -players[player]["objective"] / homes if player == "optimal" else players[player]["reward"]
-    return [{name: float(values[at]) for name, values in found.items()} for at in range(count)]
-
-
-MAHTM_LEARNED: dict[str, Any] = {
-    "paradigm": "dtde-shared",
-    "finite": True,
-    "anneal": {"entropy": 0.0, "learning_rate": 3e-4},
-}
-_MAHTM_SETTINGS = {"hidden": [64, 64], "activation": "relu", "discount": 1.0, "entropy": 0.03, "ordered": True}
-_MAHTM: dict[str, dict[str, Any]] = {
-    "a2c": {"iterations": 2000, "learning_rate": 3e-3, "critic_learning_rate": 5e-3, "lam": 0.9},
-    "ppo": {"iterations": 500, "learning_rate": 1e-3, "critic_learning_rate": 2e-3, "lam": 0.9},
-    "pg": {"iterations": 2000, "learning_rate": 3e-3},
-}
-MAHTM_LEARNERS: dict[str, dict[str, Any]] = {
-    name: {
-        "iterations": options["iterations"],
-        "settings": _MAHTM_SETTINGS | {key: value for key, value in options.items() if key != "iterations"},
-    }
-    for name, options in _MAHTM.items()
-}
-"""Iterations and settings by algorithm."""
-
-
-def _mahtm() -> Study:
-    variants = [Variant("rules", name, {"player": name}) for name in (RANDOM, "none", "self-consumption", "optimal")]
-    for name, options in MAHTM_LEARNERS.items():
-        variants.append(Variant("learners", name, MAHTM_LEARNED | {"player": name} | options))
-    bare = {"player": "a2c", "settings": PAPER, "iterations": 2000, "environment.observations": BARE}
-    variants.append(Variant("learners", "a2c, as in the paper", MAHTM_LEARNED | {"anneal": {}} | bare))
-    figures = {
-        "train": Figure("Reward, table 4 houses", number("train"), 4),
-        "eval": Figure("Reward, table 5 houses", number("eval"), 4),
-        "test": Figure("Reward, table 6 houses", number("test"), 4),
-    }
-    notes = (
-        "Mean of the houses' rewards over a day: minus bill and emissions. Learners see table 4's houses only.",
-        "One policy for all houses, forty powers, 32 days per update. Played with the likeliest powers.",
-    )
-    return Study(tuple(variants), None, figures, notes, mahtm_runs)
-
-
 _MONTHS_9, _MONTHS_3 = 6552, 2208  # hours: to the end of April, and the rest of the year
 _CITYLEARN: dict[str, Any] = {
     "tariff.feed_in": 0.0,  # CityLearn pays nothing for exports
@@ -255,9 +196,6 @@ def _citylearn() -> Study:
 
 studies.register("citylearn-learning", "Shared PPO on CityLearn's homes against its controllers, on unseen months.")(
     _citylearn()
-)
-studies.register("mahtm-learning", "MAHTM's learners, one policy for six houses, and on ten houses they never saw.")(
-    _mahtm()
 )
 studies.register("marlem-learning-battery", "PPO and others in three paradigms on MARLEM's strategic batteries.")(
     _marlem("marlem-battery-strategic")

@@ -1,7 +1,7 @@
 """MAHTM's learners, like for like: its houses, forty powers, and what its agents see or may be allowed to see.
 
 The paper's agents see the hour, their state of charge and the kind of their house. That hides what two houses of a kind
-differ in, so one policy cannot serve both; `OBSERVED` adds price, carbon, load, sun and what is installed.
+differ in, so one policy cannot serve both; the presets' agents see price, carbon, load, sun and what is installed too.
 """
 
 from typing import Any
@@ -24,6 +24,31 @@ def load_peak(seen: Seen) -> Float[Array, "..."]:
     return seen.params.community.series.load_kwh.max(0) / seen.params.scales.energy_kwh
 
 
+@observations.register("own_surplus", "Private: sun less own use in this step, of the battery's capacity; -1 to 1.")
+def own_surplus(seen: Seen) -> Float[Array, "..."]:
+    """What the battery is asked for if nothing is to cross the meter; 0 without a battery."""
+    capacity = seen.params.community.homes.battery.capacity_kwh
+    net = seen.state.solar_kwh - seen.state.load_kwh
+    return jnp.where(capacity > 0, jnp.clip(net / jnp.maximum(capacity, 1e-9), -1.0, 1.0), 0.0)
+
+
+def _size(seen: Seen, peak: Array) -> Array:
+    capacity = seen.params.community.homes.battery.capacity_kwh
+    return jnp.where(capacity > 0, jnp.clip(peak / jnp.maximum(capacity, 1e-9), 0.0, 2.0), 0.0)
+
+
+@observations.register("solar_size", "Private: most sun of the own roof in a step, of the battery's capacity; 0 to 2.")
+def solar_size(seen: Seen) -> Float[Array, "..."]:
+    """As `solar_peak`, so that a house and one of twice its size look the same."""
+    return _size(seen, seen.params.community.series.solar_kwh.max(0))
+
+
+@observations.register("load_size", "Private: most own use in a step, of the battery's capacity; 0 to 2.")
+def load_size(seen: Seen) -> Float[Array, "..."]:
+    """As `solar_size`."""
+    return _size(seen, seen.params.community.series.load_kwh.max(0))
+
+
 def _kind(seen: Seen) -> Array:
     """0 family, 1 business, 2 teenagers, read off the day's shape.
 
@@ -42,20 +67,11 @@ for _number, _name in enumerate(("family", "business", "teenagers")):
         return (_kind(seen) == number).astype(jnp.float32)
 
 
-OBSERVED = ["hour_of_day", "retail", "carbon", "load", "solar", "soc", "capacity", "solar_peak", "load_peak"]
-"""Hour, price, carbon, load, sun, charge, and what is installed."""
-
 BARE = ["hour_of_day", "soc", "mahtm_family", "mahtm_business", "mahtm_teenagers"]
 """What the paper's agents see: 28 numbers."""
 
-ENVIRONMENT: dict[str, Any] = {
-    "environment.levels": 40,
-    "environment.reach": 1.125,
-    "environment.observations": OBSERVED,
-    "environment.rewards": {"cost": 1.0, "carbon": 1.0},
-    "environment.starts": "first",
-}
-"""Forty powers between -0.9 and 0.9 of the capacity, of which the battery does at most 0.8; bill plus carbon."""
+RELATIVE = ["hour_of_day", "soc", "own_surplus", "solar_size", "load_size", *BARE[2:]]
+"""What makes a house and one of twice its size look the same, as they should: all is linear."""
 
 PAPER: dict[str, Any] = {
     "worth": "to_go",
