@@ -35,6 +35,7 @@ bench: .venv/for-tests
 	$(BIN)/python benchmarks/clearing.py
 	$(BIN)/python benchmarks/network.py
 	$(BIN)/python benchmarks/environment.py
+	$(BIN)/python benchmarks/training.py
 
 # The report as a browser shows it, for the README. Needs Chromium.
 picture: $(BIN)/prosumax
