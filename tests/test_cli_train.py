@@ -46,6 +46,7 @@ def test_a_population_leaves_its_best_member(scenario, tmp_path, command):
         (("mahtm-train", "--setting", "hiden=[8]"), "hiden"),
         (("mahtm-train", "--anneal", "warmth=1"), "anneal: warmth"),
         (("mahtm-train", "--population", 4, "--seeds", 2), "--seeds"),
+        (("mahtm-train", "--address", "local"), "--population"),
         (("mahtm-train", "--paradigm", "cde"), "dtde"),
         (("--resume", "nowhere"), "nowhere"),
     ],
