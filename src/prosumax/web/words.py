@@ -31,11 +31,18 @@ def texts(lang: str) -> Mapping[str, Any]:
     for file in folder.iterdir():
         part, _, rest = file.name.partition(".")
         if rest == f"{lang}.json":
-            content = file.read_text(encoding="utf-8")
-            if lang == "fr":  # a line must not begin with a colon
-                content = re.sub(r" (?=[:;?!»])(?! *[\"{\[])", "\u00a0", content).replace("« ", "«\u00a0")
+            content = _unbroken(lang, file.read_text(encoding="utf-8"))
             found |= {f"{part}.{key}": text for key, text in json.loads(content).items()}
     return found
+
+
+def _unbroken(lang: str, content: str) -> str:
+    """Spaces where a line must not break: before a unit, and as French sets its punctuation and thousands."""
+    content = re.sub(r"(?<=[\d}]) (?=(?:kWh|kWp|kW|MB|Mo|s|[%€])(?!\w))", "\u00a0", content)
+    if lang == "fr":
+        content = re.sub(r" (?=[;?!])|(?<=\d) (?=\d{3}(?!\d))", "\u202f", content)
+        content = re.sub(r" (?=[:»])", "\u00a0", content).replace("« ", "«\u00a0")
+    return content
 
 
 def t(lang: str, key: str, **values: Any) -> str:
