@@ -41,15 +41,16 @@ class Verdict(NamedTuple):
     details: tuple[tuple[str, str], ...]
 
 
-def home_names(words: Words, outcome: Outcome) -> list[str]:
-    """Names of the homes as they are shown: those of packaged communities in the visitor's language."""
+def home_name(words: Words, name: str) -> str:
+    """A home's name as it is shown: those of packaged communities in the visitor's language."""
     fixed = {"Building": words("community.building"), "School": words("community.school")}
+    numbered = _HOME_NUMBER.fullmatch(name)
+    return fixed.get(name) or (words("community.number", number=numbered[1]) if numbered else name)
 
-    def shown(name: str) -> str:
-        numbered = _HOME_NUMBER.fullmatch(name)
-        return fixed.get(name) or (words("community.number", number=numbered[1]) if numbered else name)
 
-    return [shown(name) for name in outcome.names]
+def home_names(words: Words, outcome: Outcome) -> list[str]:
+    """Names of all homes as they are shown."""
+    return [home_name(words, name) for name in outcome.names]
 
 
 def cost(words: Words, outcome: Outcome, period: str) -> Verdict:

@@ -283,7 +283,8 @@ def stage_text(words: Words, seen: Seen) -> str:
     text = words(f"community.stage_{seen.stage}", **numbers)
     if seen.left_s is None or seen.left_s < 2:
         return text
-    return f"{text}, {words('community.left', seconds=words.number(seen.left_s))}"
+    left = words("community.left", seconds=words.number(seen.left_s))
+    return f"{text.removesuffix('…')}, {left}"
 
 
 def failure_text(words: Words, seen: Seen) -> str:

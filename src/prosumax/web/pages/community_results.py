@@ -257,7 +257,8 @@ class Results:
                 if found["policy"] == "none"
                 else f"community.style_{charts.style_key(found['policy'])}"
             )
-            said = words("community.exploit_sentence", name=found["name"], style=style, gain=words.euro(found["gain"]))
+            name = charts.home_name(words, found["name"])
+            said = words("community.exploit_sentence", name=name, style=style, gain=words.euro(found["gain"]))
         else:
             said = words("community.exploit_stable")
         if "share" in found:
