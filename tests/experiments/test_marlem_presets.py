@@ -45,7 +45,12 @@ def random_days(config, params, keys):
     return jax.vmap(episode)(keys)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+# The others differ in numbers only, and each takes twenty seconds to compile.
+ALWAYS = ("marlem-cooperation", "marlem-battery-degradation", "marlem-topology")
+CASES = [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in NAMES]
+
+
+@pytest.fixture(scope="module", params=CASES)
 def case(request):
     """A preset, and what comes of random actions."""
     env = prosumax.make(request.param, SHORT)

@@ -24,7 +24,7 @@ def load_peak(seen: Seen) -> Float[Array, "..."]:
     return seen.params.community.series.load_kwh.max(0) / seen.params.scales.energy_kwh
 
 
-@observations.register("own_surplus", "Private: sun less own use in this step, of the battery's capacity; -1 to 1.")
+@observations.register("own_surplus", "Private: sun less own use in this step over the battery's capacity.")
 def own_surplus(seen: Seen) -> Float[Array, "..."]:
     """What the battery is asked for if nothing is to cross the meter; 0 without a battery."""
     capacity = seen.params.community.homes.battery.capacity_kwh
@@ -37,13 +37,13 @@ def _size(seen: Seen, peak: Array) -> Array:
     return jnp.where(capacity > 0, jnp.clip(peak / jnp.maximum(capacity, 1e-9), 0.0, 2.0), 0.0)
 
 
-@observations.register("solar_size", "Private: most sun of the own roof in a step, of the battery's capacity; 0 to 2.")
+@observations.register("solar_size", "Private: most sun of the own roof in a step over the battery's capacity.")
 def solar_size(seen: Seen) -> Float[Array, "..."]:
     """As `solar_peak`, so that a house and one of twice its size look the same."""
     return _size(seen, seen.params.community.series.solar_kwh.max(0))
 
 
-@observations.register("load_size", "Private: most own use in a step, of the battery's capacity; 0 to 2.")
+@observations.register("load_size", "Private: most own use in a step over the battery's capacity.")
 def load_size(seen: Seen) -> Float[Array, "..."]:
     """As `solar_size`."""
     return _size(seen, seen.params.community.series.load_kwh.max(0))
