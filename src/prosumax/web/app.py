@@ -1,6 +1,7 @@
 """Routes, head, start-up."""
 
 import copy
+import logging
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -71,11 +72,21 @@ def _failed() -> None:
     kit.link(words("common.basics"), f"/?lang={words.lang}", "x-button primary")
 
 
+def is_fault(record: logging.LogRecord) -> bool:
+    """Whether a message of the server is about more than a visitor who left before the answer was there.
+
+    The middleware of the web framework ends such a request with this error.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, RuntimeError) and str(error) == "No response returned.")
+
+
 def run(host: str, port: int, open_browser: bool) -> None:
     """Serve until interrupted; nobody is let in before all is drawn and compiled."""
     household.warm()
     street.warm()
     configure()
+    logging.getLogger("uvicorn.error").addFilter(is_fault)
     ui.run(
         host=host,
         port=port,
