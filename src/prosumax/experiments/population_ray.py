@@ -233,7 +233,7 @@ def _tuned(asked: Asked, folder: Path, on_generation: Callable[[int, NDArray[np.
             told = {"generation": number, "member": trial.trial_id} | {n: result[n] for n in ("worth", "reward")}
             # Not the lines that Ray writes: those of a member that is replaced are gone.
             with (place / _HISTORY).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(told | {name: trial.config[name] for name in evolving.names}) + "\n")
+                file.write(json.dumps(told | {name: result["config"][name] for name in evolving.names}) + "\n")
             found = self.seen.setdefault(number, {})
             found[trial.trial_id] = result["worth"]
             if len(found) == asked.size:
