@@ -1,5 +1,8 @@
 """A population trained on a scenario ends as a training run like any other."""
 
+import os
+import signal
+
 import jax
 import numpy as np
 import pytest
@@ -34,7 +37,7 @@ def test_a_population_of_one_is_refused(tiny):
 
 
 @pytest.mark.slow
-def test_a_population_on_ray(tiny, tmp_path):
+def test_a_population_on_ray_goes_on_where_it_was_interrupted(tiny, tmp_path):
     pytest.importorskip("ray")
     asked = {
         "size": 3, "algorithm": "ppo", "paradigm": "dtde-shared", "settings": {"hidden": [8], "minibatches": 1},
@@ -42,10 +45,17 @@ def test_a_population_on_ray(tiny, tmp_path):
     }  # fmt: skip
     seen = []
 
-    done = experiments.train_population(
-        tiny, ["environment.episode_steps=4"], **asked, on_generation=lambda number, fitness: seen.append(number)
-    )
-    assert seen == [0, 1, 2]
+    def stop(number, fitness):
+        seen.append(number)
+        if seen == [0]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        experiments.train_population(tiny, ["environment.episode_steps=4"], **asked, on_generation=stop)
+    with pytest.raises(InputError, match="same command"):
+        experiments.resume(tmp_path / "run")
+    done = experiments.train_population(tiny, ["environment.episode_steps=4"], **asked, on_generation=stop)
+    assert seen[-1] == 2
     assert done.fitness.shape == (3, 3) and np.isfinite(done.fitness).all()
     assert done.fitness[-1, done.best] == done.fitness[-1].max()
     assert done.training.test["learned"]["reward"] == pytest.approx(done.fitness[-1].max(), rel=1e-5)

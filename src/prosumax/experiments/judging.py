@@ -61,15 +61,14 @@ Figures = dict[str, NDArray[np.float64]]
 """Figure -> values [seed]."""
 
 
-def judge(stage: Stage, learners: tuple[Any, ...], rules: Sequence[str] | None = None) -> dict[str, Figures]:
+def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, Figures]:
     """The test days, played by what was learned (`learned`), by rules, and their optimum: by player.
 
     Arguments:
         stage: with the days.
         learners: of every team [seed, group, ..].
-        rules: to put beside them; those that suit the environment when absent.
     """
-    return {"learned": judge_learned(stage, learners)} | judge_others(stage, rules)
+    return {"learned": judge_learned(stage, learners)} | judge_others(stage)
 
 
 def judge_learned(stage: Stage, learners: tuple[Any, ...]) -> Figures:
@@ -78,7 +77,12 @@ def judge_learned(stage: Stage, learners: tuple[Any, ...]) -> Figures:
 
 
 def judge_others(stage: Stage, rules: Sequence[str] | None = None) -> dict[str, Figures]:
-    """The test days, played by rules, and their optimum: by player."""
+    """The test days, played by rules, and their optimum: by player.
+
+    Arguments:
+        stage: with the days.
+        rules: those that suit the environment when absent.
+    """
     game, found = stage.game, {}
     homes, agents = tuple(range(stage.env.num_homes)), tuple(range(stage.env.num_agents))
     prices = (PriceScript(agents[len(homes) :]),) if len(agents) > len(homes) else ()

@@ -1,5 +1,6 @@
 """Population-based training of a scenario: judged on validation days, the best member kept as a training run."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -12,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
+from prosumax.experiments.files import write_text
 from prosumax.experiments.judging import judge
 from prosumax.experiments.population_ray import Asked, Found, evolve_on_ray, forget, worth_of
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.experiments.stage import Plan, Stage, populated, stage_of
-from prosumax.experiments.training import Training, store_training, write_json
+from prosumax.experiments.training import Training, store_training
 from prosumax.learning import pbt
 from prosumax.scenario import load_scenario
 
@@ -97,8 +99,7 @@ def train_population(
     )
     stage, folder = stage_of(plan, data_dir), None if out is None else Path(out)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "training.json", asdict(plan))
+        write_text(folder / "training.json", json.dumps(asdict(plan), indent=1))
     evolving = pbt.evolution(stage.schedule.first, evolve, "evolve")
     if address is not None:
         if folder is None:

@@ -21,15 +21,16 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
+from prosumax.experiments.files import write_text
 from prosumax.experiments.on_ray import ATTEMPTS, connect
 from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.experiments.stage import Plan, Stage, stage_of
+from prosumax.experiments.training import MEMBERS
 from prosumax.learning import Schedule, TrainState
 from prosumax.learning.evaluation import fixed, play
 from prosumax.learning.pbt import Evolution, scaled
 from prosumax.learning.storage import load_tree, save_tree
 
-_FOLDER = "ray"  # of a run, while it is not finished
 _NAME, _HISTORY = "members", "history.jsonl"
 
 
@@ -155,14 +156,14 @@ def evolve_on_ray(
             raise KeyboardInterrupt
         fine = [trial for trial in trials if trial.status != "ERROR"]
         if not fine:
-            raise InputError("--population", f"every member broke; see {folder / _FOLDER}", "The first error is there.")
+            raise InputError("--population", f"every member broke; see {folder / MEMBERS}", "The first error is there.")
         best = max(range(len(fine)), key=lambda at: fine[at].last_result["worth"])
         stage = stage_of(asked.plan, asked.data_dir)
         key = jax.random.key(0)
         like = jax.eval_shape(stage.trainer.init, key, stage.schedule, stage.training_params)
         with fine[best].checkpoint.as_directory() as kept:
             state = load_tree(Path(kept) / "state.npz", like)
-        told = _history(fine, folder / _FOLDER, asked)
+        told = _history(fine, folder / MEMBERS, asked)
         factors = {name: told[name] for name in asked.evolving.names}
         return Found(state, told["worth"], told["reward"], factors, best)
     finally:
@@ -185,7 +186,7 @@ def _history(trials: list[Any], place: Path, asked: Asked) -> dict[str, NDArray[
 
 def forget(folder: Path) -> None:
     """Delete what members exchanged, once the best is kept."""
-    shutil.rmtree(folder / _FOLDER, ignore_errors=True)
+    shutil.rmtree(folder / MEMBERS, ignore_errors=True)
 
 
 def _age(trial: Any) -> int:
@@ -246,8 +247,12 @@ def _tuned(asked: Asked, folder: Path, on_generation: Callable[[int, NDArray[np.
     begin += [{name: float(np.exp(drawn.uniform(-reach, reach))) for name in evolving.names}
               for _ in range(asked.size - 1)]  # fmt: skip
     anything = tune.loguniform(1e-6, 1e6)
+    # A new scheduler waits for members to come together at its first generation; when they go on, at the one after
+    # the last. Asked to meet earlier than they are, they would all wait without end.
+    meeting = 1 + _oldest(place)
     scheduler = PopulationBasedTraining(
-        time_attr="training_iteration", metric="worth", mode="max", perturbation_interval=1, synch=True,
+        time_attr="training_iteration", metric="worth", mode="max", perturbation_interval=1,
+        burn_in_period=meeting, synch=True,
         hyperparam_mutations=dict.fromkeys(evolving.names, anything), quantile_fraction=evolving.share,
         resample_probability=0.0, perturbation_factors=tuple(reversed(evolving.factors)), log_config=False,
     )  # fmt: skip
@@ -263,13 +268,20 @@ def _tuned(asked: Asked, folder: Path, on_generation: Callable[[int, NDArray[np.
     return sorted(done.trials, key=lambda trial: str(trial.trial_id))
 
 
+def _oldest(place: Path) -> int:
+    """How many generations the member that is furthest has behind it."""
+    if not (place / _HISTORY).is_file():
+        return 0
+    lines = (place / _HISTORY).read_text(encoding="utf-8").splitlines()
+    return max((json.loads(line)["generation"] + 1 for line in lines), default=0)
+
+
 def _place(asked: Asked, folder: Path) -> Path:
     """Where members exchange what they learned; checks that it is this population's."""
-    place = (folder / _FOLDER).resolve()
+    place = (folder / MEMBERS).resolve()
     mark = json.dumps([asdict(asked.plan), asked.evolving, asked.size, asked.generations])
     note = place / "asked.json"
     if note.is_file() and note.read_text(encoding="utf-8") != mark:
         raise InputError(f"--out {folder}", "holds members of another population", "Name a new folder.")
-    place.mkdir(parents=True, exist_ok=True)
-    note.write_text(mark, encoding="utf-8")
+    write_text(note, mark)
     return place

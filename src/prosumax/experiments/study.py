@@ -21,6 +21,7 @@ from scipy import stats
 from prosumax.agents import assemble_policy
 from prosumax.community import Community, assemble
 from prosumax.errors import InputError
+from prosumax.experiments.files import write_text
 from prosumax.experiments.result import Result
 from prosumax.experiments.simulate import Trajectory, rollout, use_compilation_cache
 from prosumax.experiments.summary import summarise
@@ -207,10 +208,7 @@ def run_study(
         values.append([[float(figure.read(run)) for run in runs] for figure in study.figures.values()])
         traces.append(tuple(run.trace for run in runs if hasattr(run, "trace")))
         if place is not None and not traces[-1]:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial = place.with_suffix(".partial")
-            partial.write_text(json.dumps({"variant": said, "values": values[-1]}, default=str), encoding="utf-8")
-            partial.replace(place)
+            write_text(place, json.dumps({"variant": said, "values": values[-1]}, default=str))
     return StudyResult(name, study, numbers, np.array(values), tuple(traces))
 
 

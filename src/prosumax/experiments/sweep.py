@@ -4,11 +4,9 @@ A sweep is a folder with a file for every finished trial. A trial is known by it
 a larger one in the same folder, only does what is not there yet.
 """
 
-import csv
 import hashlib
 import json
 import math
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +19,7 @@ from typing import Any, NamedTuple
 
 from prosumax.agents import policies as known_policies
 from prosumax.errors import InputError, did_you_mean
+from prosumax.experiments.files import write_text
 from prosumax.experiments.run import OnStage, run, variants
 from prosumax.experiments.store import to_json
 from prosumax.experiments.study import Variant
@@ -321,9 +320,9 @@ def sweep(
                 lost += 1
             elif "error" in outcome.found:
                 failed[outcome.trial.name] = str(outcome.found["error"])
-                _write(folder / "failed" / Path(outcome.trial.name).with_suffix(".txt"), _why(outcome))
+                write_text(folder / "failed" / Path(outcome.trial.name).with_suffix(".txt"), _why(outcome))
             else:
-                _write(trials / outcome.trial.name, json.dumps(_record(planned, outcome)))
+                write_text(trials / outcome.trial.name, json.dumps(_record(planned, outcome)))
                 (folder / "failed" / Path(outcome.trial.name).with_suffix(".txt")).unlink(missing_ok=True)
                 finished += 1
             ended = finished - before + len(failed)
@@ -364,7 +363,7 @@ def _open(planned: Plan, folder: Path) -> Path:
     asked = asdict(planned.grid) | {"trials": len(planned.trials), "prosumax": metadata.version("prosumax")}
     try:
         (folder / "trials").mkdir(parents=True, exist_ok=True)
-        _write(mark, json.dumps(asked, indent=1))
+        write_text(mark, json.dumps(asked, indent=1))
     except OSError as error:
         what = f"cannot be written ({error.strerror})"
         raise InputError(f"--out {folder}", what, "Name a folder that you may write to.") from error
@@ -379,24 +378,3 @@ def _record(planned: Plan, outcome: Outcome) -> dict[str, Any]:
 def _why(outcome: Outcome) -> str:
     found = outcome.found or {}
     return f"{found['error']}\n\n{found.get('traceback', '')}".strip() + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, also when the machine stops in the middle."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A CSV file, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)
-    partial.replace(path)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from prosumax.experiments import judging
+from prosumax.experiments.files import write_rows
 from prosumax.experiments.study import Figure, Study, StudyResult
 from prosumax.experiments.study_table import csv_text, markdown
-from prosumax.experiments.sweep import Swept, records, write_rows
+from prosumax.experiments.sweep import Swept, records
 
 FIGURES = {
     "cost": ("All bills", 2),

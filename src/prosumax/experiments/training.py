@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from prosumax.env import EnvParams
 from prosumax.errors import InputError
+from prosumax.experiments.files import write_text
 from prosumax.experiments.judging import judge_learned, judge_others, p2p_share
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
@@ -56,6 +57,9 @@ class Now(NamedTuple):
 
 
 OnProgress = Callable[[Now], None]
+
+MEMBERS = "ray"
+"""Folder of a run in which the members of a population meet while it is not finished."""
 
 Judged = Literal["compared", "alone", "no"]
 
@@ -142,7 +146,7 @@ def train(
     folder = None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "training.json", asdict(plan))
+        write_text(folder / "training.json", json.dumps(asdict(plan), indent=1))
     return _run(stage_of(plan, data_dir), folder, None, tensorboard, judged, on_progress)
 
 
@@ -156,9 +160,12 @@ def resume(
     """Go on with a run that was interrupted, exactly as if it had not been.
 
     Raises:
-        InputError: there is no such run.
+        InputError: there is no such run, or it is a population.
     """
     folder = Path(folder)
+    if (folder / MEMBERS).is_dir():
+        cure = f"Give the same command again, with --out {folder}."
+        raise InputError(f"--resume {folder}", "is a population that is not finished", cure)
     stage = stage_of(read_plan(folder), data_dir)
     like = jax.eval_shape(lambda *given: _begin(stage, *given), stage.schedule, stage.training_params)
     progress = load_tree(folder / "state.npz", like) if (folder / "state.npz").is_file() else None
@@ -238,9 +245,9 @@ def _run(
         name: np.asarray(values[: done // every], np.float64) for name, values in progress.curves.items()
     }
     curves["iteration"] = every * (1.0 + np.arange(done // every))
-    wanted = judged != "no" and done == plan.iterations
-    test = {"learned": judge_learned(stage, progress.best)} if wanted else {}
-    test |= judge_others(stage) if wanted and judged == "compared" else {}
+    whole = done == plan.iterations
+    test = {"learned": judge_learned(stage, progress.best)} if whole and judged != "no" else {}
+    test |= judge_others(stage) if whole and judged == "compared" else {}
     training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)
@@ -305,14 +312,8 @@ def store_training(training: Training, folder: Path) -> None:
                 values = [f"{training.curves[name][look, seed]:.6g}" for name in _CURVES]
                 rows.writerow([int(iteration), training.plan.first_seed + seed, *values])
     test = {who: {name: values.tolist() for name, values in figures.items()} for who, figures in training.test.items()}
-    write_json(folder / "result.json", {"iteration": training.iteration, "seconds": training.seconds, "test": test})
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file at once: it is whole, or as it was before."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    partial.replace(path)
+    told = {"iteration": training.iteration, "seconds": training.seconds, "test": test}
+    write_text(folder / "result.json", json.dumps(told, indent=1))
 
 
 def _tensorboard(folder: Path | None) -> Any:
