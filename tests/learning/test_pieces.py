@@ -61,6 +61,11 @@ def some_policy(seed=0):
     return distributions.policy(out, MASK, SPACE)
 
 
+def sample(policy, key, rows=()):
+    space = Space(policy.mean.shape[-1], *policy.logp.shape[-2:])
+    return distributions.sample(policy, distributions.roll(space, key, rows))
+
+
 def test_probabilities_of_all_actions_add_up_to_one():
     policy = some_policy()
     grid = np.linspace(-12, 12, 20001)  # numbers before squashing; the slope of tanh makes densities of them
@@ -77,7 +82,7 @@ def test_probabilities_of_all_actions_add_up_to_one():
 
 def test_what_is_masked_is_never_drawn_and_counts_for_nothing():
     policy = some_policy()
-    many = jax.vmap(lambda key: distributions.sample(policy, key))(jax.random.split(jax.random.key(1), 2000))
+    many = jax.vmap(lambda key: sample(policy, key))(jax.random.split(jax.random.key(1), 2000))
     assert set(np.unique(many.choices[:, 0])) == {0, 1}
     assert set(np.unique(many.choices[:, 1])) == {1, 2, 3}
     shares = [(many.choices[:, 1] == option).mean() for option in (1, 2, 3)]
@@ -90,8 +95,40 @@ def test_what_is_masked_is_never_drawn_and_counts_for_nothing():
 def test_entropy_is_the_mean_of_minus_log_prob():
     policy = some_policy()
     keys = jax.random.split(jax.random.key(2), 40_000)
-    drawn = jax.vmap(lambda key: distributions.log_prob(policy, distributions.sample(policy, key)))(keys)
+    drawn = jax.vmap(lambda key: distributions.log_prob(policy, sample(policy, key)))(keys)
     assert distributions.entropy(policy) == pytest.approx(-float(drawn.mean()), abs=4 * float(drawn.std()) / 200)
+
+
+@pytest.mark.parametrize("space", [SPACE, Space(1, 0, 1), Space(0, 1, 3)])
+def test_score_is_log_prob_and_entropy_with_their_gradients(space):
+    # Derivatives are written down in `score`; those of the plain formulas are JAX's. Outputs of 3 clip some deviations.
+    rows, key = (3, 5), jax.random.split(jax.random.key(3), 4)
+    out = 3.0 * jax.random.normal(key[0], (*rows, distributions.outputs(space)))
+    choices = jax.random.bernoulli(key[1], 0.7, (*rows, space.choices, space.options)).at[..., 0].set(True)
+    mask = Mask(jax.random.bernoulli(key[1], 0.7, (*rows, space.numbers)), choices)
+    action = sample(distributions.policy(out, mask, space), key[2], rows)
+    weight = jax.random.normal(key[3], (2, *rows))
+
+    def plain(out):
+        policy = distributions.policy(out, mask, space)
+        return distributions.log_prob(policy, action), distributions.entropy(policy)
+
+    def added(scores):
+        return lambda out: sum((part * by).sum() for part, by in zip(scores(out), weight, strict=True))
+
+    score = lambda out: distributions.score(out, mask, action, space)  # noqa: E731
+    for found, expected in zip(score(out), plain(out), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    gradients = jax.grad(added(score))(out), jax.grad(added(plain))(out)
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-4)  # single precision, other orders of sums
+
+
+def test_the_slopes_of_the_squashings_mean_are_those_of_its_value():
+    mean, std = jnp.linspace(-3.0, 3.0, 7), jnp.linspace(0.1, 2.7, 7)
+    value = lambda mean, std: distributions._mean_log_slope(mean, std).sum()  # noqa: E731
+    for at, found in enumerate(jax.grad(value, (0, 1))(mean, std)):
+        ahead, back = (value(*(x + by * (at == i) for i, x in enumerate((mean, std)))) for by in (1e-2, -1e-2))
+        assert float(found.sum()) == pytest.approx(float(ahead - back) / 2e-2, abs=2e-3)  # differences of 1e-2
 
 
 def test_a_home_with_nothing_to_decide_has_no_weight():
@@ -105,7 +142,8 @@ def one_step_batch(learner, state, hp, draws=64):
     obs = jax.random.normal(jax.random.key(5), (1, draws, 1, 2))
     mask = Mask(jnp.ones((1, draws, 1, 0), bool), jnp.ones((1, draws, 1, 1, 3), bool))
     first = jax.tree.map(lambda leaf: leaf[0], (obs, mask))
-    done = learner.act(state, *first, jnp.zeros((draws, 1, 0)), hp, jax.random.key(6), True)
+    dice = distributions.roll(learner.spec.space, jax.random.key(6), (draws, 1))
+    done = learner.act(state, *first, jnp.zeros((draws, 1, 0)), hp, dice)
     action, notes = jax.tree.map(lambda leaf: leaf[None], (done.action, done.notes))
     nothing, over = jnp.zeros((1, draws, 0)), jnp.ones((1, draws), bool)
     return Batch(

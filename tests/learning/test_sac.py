@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from prosumax.learning import Mask, Space, Spec, scaling
+from prosumax.learning import Mask, Space, Spec, distributions, scaling
 from prosumax.learning.sac import SAC, Hyper, wanted
 
 FAST = {
@@ -36,13 +36,17 @@ def setting(space, rows, seed=0):
     return learner, state, state.buffer.rows._replace(obs=obs[0], next_obs=obs[1])
 
 
+def dice(learner, rows):
+    return distributions.roll(learner.spec.space, jax.random.key(0), (rows,))
+
+
 def test_of_choices_the_gradient_is_exact():
     """Of sum p (Q - alpha log p) by a logit: p (Q - alpha log p - that sum); the lower of two critics counts."""
     space = Space(0, 1, 3)
     learner, state, rows = setting(space, 1)
     rows = rows._replace(mask=Mask(jnp.ones((1, 0), bool), jnp.array([[[True, False, True]]])))
     gradient, entropy = jax.grad(learner.actor_loss, has_aux=True)(
-        state.actor, state, rows.obs, rows, jnp.ones(1), jax.random.key(0)
+        state.actor, state, rows.obs, rows, jnp.ones(1), dice(learner, 1)
     )
     logits = np.asarray(state.actor(rows.obs, jnp.zeros((1, 0)))[0][0], float)[[0, 2]]
     p = np.exp(logits) / np.exp(logits).sum()
@@ -61,7 +65,7 @@ def test_of_numbers_the_gradient_is_that_of_the_integral():
     rows = rows._replace(obs=jnp.broadcast_to(rows.obs[:1], rows.obs.shape))
     state = state._replace(critics=jax.tree.map(lambda leaf: leaf.at[1].set(leaf[0]), state.critics))
     gradient, _ = jax.grad(learner.actor_loss, has_aux=True)(
-        state.actor, state, rows.obs, rows, jnp.ones(many), jax.random.key(0)
+        state.actor, state, rows.obs, rows, jnp.ones(many), dice(learner, many)
     )
     mean, spread = (float(part) for part in state.actor(rows.obs[:1], jnp.zeros((1, 0)))[0][0])
     points, weights = np.polynomial.hermite.hermgauss(40)
@@ -89,7 +93,7 @@ def test_the_target_has_what_comes_after_and_its_randomness():
     state = state._replace(
         scale=scaling.see(scaling.begin(), jnp.array([1.0, 5.0]), jnp.ones(2))
     )  # mean 3, deviation 2
-    found = learner.target(state, rows, Hyper(discount=0.9), jax.random.key(0))
+    found = learner.target(state, rows, Hyper(discount=0.9), dice(learner, 2))
     logits = np.asarray(state.actor(rows.next_obs, jnp.zeros((2, 0)))[0][0], float)
     p = np.exp(logits) / np.exp(logits).sum()
     base, options = learner.worth(state.targets, rows.next_obs, jnp.zeros((2, 0)), rows.next_mask)

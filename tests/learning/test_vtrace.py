@@ -23,7 +23,9 @@ SPACE = Space(0, 1, 3)
     ],
 )
 def test_it_reaches_the_best_reward(probes, kind, paradigm):
-    assert probes.reaches_the_best(kind, "vtrace", paradigm, FAST)
+    # Steps of 1e-2 throw a narrow policy over numbers off now and then: .85 to .99 by seed, 1.00 with these.
+    slow = {"learning_rate": 3e-3} if kind == "number" else {}
+    assert probes.reaches_the_best(kind, "vtrace", paradigm, FAST | slow)
 
 
 @pytest.mark.parametrize("lam", [0.7, 1.0])
@@ -110,11 +112,11 @@ def test_who_plays_is_renewed_every_few_updates(probes):
     for number, renewed in enumerate([None, None, 2, 2, 2, 5]):
         np.testing.assert_array_equal(plays[number], np.zeros(3) if renewed is None else newest[renewed])
     # Trying things is up to the old policy, doing one's best to the newest.
-    mask, dice = jax.tree.map(lambda leaf: leaf[0], batch.mask), jax.random.key(0)
+    mask, dice = jax.tree.map(lambda leaf: leaf[0], batch.mask), distributions.roll(SPACE, jax.random.key(0), (2, 1))
     other = learner.init(jax.random.key(5), hp).learner.actor
     acts = [
-        learner.act(state._replace(behaviour=actor), batch.obs[0], mask, batch.memory, hp, dice, explore)
-        for explore in (True, False)
+        learner.act(state._replace(behaviour=actor), batch.obs[0], mask, batch.memory, hp, throw)
+        for throw in (dice, None)
         for actor in (state.behaviour, other)
     ]
     assert not np.array_equal(acts[0].notes["log_prob"], acts[1].notes["log_prob"])

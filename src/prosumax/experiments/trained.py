@@ -18,6 +18,7 @@ from prosumax.experiments.judging import judge
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.stage import Stage, read_learners, read_plan, stage_of
 from prosumax.learning import Action, Mask, Space, Spec, Team, algorithms, choose
+from prosumax.learning.distributions import roll
 from prosumax.learning.spaces import executed
 from prosumax.learning.storage import load_tree, save_tree
 from prosumax.scenario import Scenario, load_scenario
@@ -184,9 +185,9 @@ class HomePolicy:
         space = self.spec.space
         free = Mask(jnp.ones(space.numbers, bool), jnp.ones((space.choices, space.options), bool))
         asked = jax.tree.map(lambda leaf: leaf[None, None], free if mask is None else mask)
-        dice = jax.random.key(0) if key is None else key
+        dice = None if key is None else roll(self.spec.space, key, (1, 1))
         hp = choose(self.algorithm, {}).hp._replace(**self.hp)
-        done = self._learner.act(self.state, obs[None, None], asked, memory, hp, dice, key is not None)
+        done = self._learner.act(self.state, obs[None, None], asked, memory, hp, dice)
         action = executed(done.action, self.spec.home_space, self.spec.bins, self.spec.ordered)
         return jax.tree.map(lambda leaf: leaf[0, 0], action), done.memory
 

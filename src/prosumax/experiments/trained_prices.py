@@ -93,7 +93,6 @@ def price_policy(stage: Stage, learners: Sequence[Any], seed: int, where: str = 
 
 def _act(team: Team, state: Any, obs: Array, mask: Mask, hp: Any) -> Any:
     """The likeliest action of every group."""
-    keys = jax.random.split(jax.random.key(0), team.groups)
     memory = jnp.zeros((*team.agents.shape[:1], 1, team.agents.shape[1], 0))
-    act = jax.vmap(lambda state, obs, mask, memory, key: team.learner.act(state, obs, mask, memory, hp, key, False))
-    return act(state, obs, mask, memory, keys)
+    act = jax.vmap(lambda state, obs, mask, memory: team.learner.act(state, obs, mask, memory, hp, None))
+    return act(state, obs, mask, memory)

@@ -4,9 +4,10 @@ With one choice that is any value at all. With several it is the decomposition o
 best of all combinations the best of each; how much one choice is worth can then not depend on another.
 """
 
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
+
+from prosumax.learning.distributions import Dice
 
 
 def chosen(
@@ -27,11 +28,10 @@ def epsilon_greedy(
     values: Float[Array, "*batch choice option"],
     mask: Bool[Array, "*batch choice option"],
     epsilon: Float[Array, ""] | float,
-    key: PRNGKeyArray,
+    dice: Dice,
 ) -> Int[Array, "*batch choice"]:
     """The best options, but each with probability `epsilon` any that may be used instead."""
-    try_key, which_key = jax.random.split(key)
     best = greedy(values, mask)
-    nth = jax.random.uniform(which_key, best.shape)[..., None] * mask.sum(-1, keepdims=True)
+    nth = dice.uniform[..., None] * mask.sum(-1, keepdims=True)
     anyone = jnp.argmax(jnp.cumsum(mask, axis=-1) > nth, axis=-1).astype(jnp.int32)
-    return jnp.where(jax.random.uniform(try_key, best.shape) < epsilon, anyone, best)
+    return jnp.where(dice.other < epsilon, anyone, best)

@@ -20,7 +20,7 @@ from prosumax.learning import distributions, optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen
 from prosumax.learning.critics import copied, critic_input, critic_inputs, follow, mean
-from prosumax.learning.distributions import Policy
+from prosumax.learning.distributions import Dice, Policy
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
 from prosumax.learning.spaces import Mask, one_hot
@@ -108,12 +108,11 @@ class COMA:
         mask: Mask,
         memory: Memory,
         hp: Hyper,
-        key: PRNGKeyArray,
-        explore: bool,
+        dice: Dice | None,
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
         policy = self.policy(state.actor, obs, mask)
-        return Decision(distributions.sample(policy, key) if explore else distributions.mode(policy), {}, memory)
+        return Decision(distributions.draw(policy, dice), {}, memory)
 
     def slim(self, state: State) -> State:
         """The actor alone."""

@@ -18,6 +18,7 @@ from prosumax.learning import optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen, epsilon_greedy, greedy
 from prosumax.learning.critics import copied, follow, mean
+from prosumax.learning.distributions import Dice
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
 from prosumax.learning.spaces import Action, Mask
@@ -101,12 +102,13 @@ class DQN:
         mask: Mask,
         memory: Memory,
         hp: Hyper,
-        key: PRNGKeyArray,
-        explore: bool,
+        dice: Dice | None,
     ) -> Decision:
         """The best options, or now and then any."""
         values = self.values(state.network, obs)
-        choices = epsilon_greedy(values, mask.choices, hp.epsilon, key) if explore else greedy(values, mask.choices)
+        choices = (
+            greedy(values, mask.choices) if dice is None else epsilon_greedy(values, mask.choices, hp.epsilon, dice)
+        )
         return Decision(Action(jnp.zeros((*choices.shape[:-1], 0)), choices), {}, memory)
 
     def slim(self, state: State) -> State:

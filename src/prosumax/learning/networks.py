@@ -34,13 +34,15 @@ class Network(eqx.Module):
         self, x: Float[Array, "*batch input"], memory: Float[Array, "*batch memory"]
     ) -> tuple[Float[Array, "*batch output"], Float[Array, "*batch memory"]]:
         """One step: outputs, and the memory after it."""
+        lead = x.shape[:-1]
+        x = x.reshape(-1, x.shape[-1])
         for weight, bias in self.layers[:-1]:
             x = getattr(jax.nn, self.activation)(x @ weight + bias)
         if self.cell is not None:
-            memory = _over(self.cell, x, memory)
-            x = memory
+            x = jax.vmap(self.cell)(x, memory.reshape(-1, memory.shape[-1]))
+            memory = x.reshape(*lead, -1)
         weight, bias = self.layers[-1]
-        return x @ weight + bias, memory
+        return (x @ weight + bias).reshape(*lead, -1), memory
 
     def over_time(
         self,

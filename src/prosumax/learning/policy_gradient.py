@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from prosumax.learning import distributions, optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.critics import critic_input, critic_inputs, mean, standardised
+from prosumax.learning.distributions import Dice
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
 from prosumax.learning.spaces import Mask
@@ -113,13 +114,12 @@ class PolicyGradient:
         mask: Mask,
         memory: Memory,
         hp: Hyper,
-        key: PRNGKeyArray,
-        explore: bool,
+        dice: Dice | None,
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
         out, memory = state.actor(obs, memory)
         policy = distributions.policy(out, mask, self.spec.space)
-        action = distributions.sample(policy, key) if explore else distributions.mode(policy)
+        action = distributions.draw(policy, dice)
         return Decision(action, {"log_prob": distributions.log_prob(policy, action)}, memory)
 
     def slim(self, state: State) -> State:
@@ -138,9 +138,11 @@ class PolicyGradient:
         def epoch(state: State, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
             if parts == 1:
                 return self.descend(state, *data, hp)
-            # What does not divide evenly is left out of this epoch, and drawn anew in the next.
-            order = jax.random.permutation(key, many)[: many // parts * parts].reshape(parts, -1)
-            return jax.lax.scan(lambda state, at: self.descend(state, *_taken(data, at), hp), state, order)
+            # One gather for all: within the loop XLA would compute places anew wherever a row is used. What does not
+            # divide evenly is left out of this epoch, and drawn anew in the next.
+            order = jnp.argsort(jax.random.bits(key, (many,)))[: many // parts * parts]
+            shuffled = _parted(_taken(data, order), parts)
+            return jax.lax.scan(lambda state, part: self.descend(state, *part, hp), state, shuffled)
 
         state, figures = jax.lax.scan(epoch, state, jax.random.split(key, self.epochs))
         return state, jax.tree.map(jnp.mean, figures)
@@ -194,8 +196,7 @@ class PolicyGradient:
         """The negative of what the policy should gain, less the bonus on entropy."""
         begins = jnp.broadcast_to(batch.begins[..., None], batch.reward.shape)
         out, _ = actor.over_time(batch.obs, begins, batch.memory)
-        policy = distributions.policy(out, batch.mask, self.spec.space)
-        log_prob, entropy = distributions.log_prob(policy, batch.action), distributions.entropy(policy)
+        log_prob, entropy = distributions.score(out, batch.mask, batch.action, self.spec.space)
         if self.standardise:
             advantage = standardised(advantage, batch.weight)
         # Narrow policies that have moved on make ratios that overflow.
@@ -259,7 +260,18 @@ def _one_moment(data: tuple[Batch, returns.Estimate]) -> tuple[Batch, returns.Es
 
 def _taken(data: tuple[Batch, returns.Estimate], at: Array) -> tuple[Batch, returns.Estimate]:
     """Some environments of a batch."""
-    return _map(data, lambda leaf, axis: jnp.take(leaf, at, axis=axis))
+    return _map(data, lambda leaf, axis: jnp.take(leaf, at, axis=axis, mode="clip"))
+
+
+def _parted(data: tuple[Batch, returns.Estimate], parts: int) -> tuple[Batch, returns.Estimate]:
+    """A batch cut into parts of as many environments, with an axis for them in front."""
+
+    def cut(leaf: Array, axis: int) -> Array:
+        rows = leaf.shape[axis] // parts
+        return jnp.moveaxis(leaf.reshape(*leaf.shape[:axis], parts, rows, *leaf.shape[axis + 1 :]), axis, 0)
+
+    batch, estimate = _map(data, cut)
+    return batch._replace(home=jnp.broadcast_to(batch.home, (parts, *batch.home.shape))), estimate
 
 
 algorithms.register("ppo", "Proximal policy optimisation: clipped ratios, several epochs over each batch.")(

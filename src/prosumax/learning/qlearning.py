@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from prosumax.errors import InputError
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen, epsilon_greedy, greedy
+from prosumax.learning.distributions import Dice
 from prosumax.learning.spaces import Action, Mask
 from prosumax.learning.types import Batch, Decision, Memory, Spec
 
@@ -94,12 +95,13 @@ class QLearning:
         mask: Mask,
         memory: Memory,
         hp: Hyper,
-        key: PRNGKeyArray,
-        explore: bool,
+        dice: Dice | None,
     ) -> Decision:
         """The best options, or now and then any."""
         values = state.table[self.row(obs)]
-        choices = epsilon_greedy(values, mask.choices, hp.epsilon, key) if explore else greedy(values, mask.choices)
+        choices = (
+            greedy(values, mask.choices) if dice is None else epsilon_greedy(values, mask.choices, hp.epsilon, dice)
+        )
         return Decision(Action(jnp.zeros((*choices.shape[:-1], 0)), choices), {}, memory)
 
     def slim(self, state: State) -> State:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from prosumax.learning.distributions import Dice, roll
 from prosumax.learning.spaces import Action, Mask, mask_of, to_env, widened, widest_of
 from prosumax.learning.teams import Team
 from prosumax.learning.types import Batch, Decision
@@ -163,11 +164,33 @@ def rollout(
         world, obs, scripts = _where(carry.over, (world, obs, scripts), (carry.world, carry.obs, carry.scripts))
         memories = tuple(jnp.where(carry.over[:, None, None], 0.0, memory) for memory in carry.memories)
         ready = carry._replace(world=world, obs=obs, scripts=scripts, memories=memories)
-        return jax.lax.scan(lambda carry, key: _advance(game, states, hps, carry, params, key, explore, watch), ready,
-                            jax.random.split(key, piece))  # fmt: skip
+        thrown = jax.vmap(lambda key: _throw(game, key, count, explore))(jax.random.split(key, piece))
+        return jax.lax.scan(lambda carry, luck: _advance(game, states, hps, carry, params, luck, watch), ready, thrown)
 
     carry, found = jax.lax.scan(stretch, carry, jax.random.split(key, steps // piece))
     return carry, jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), found)
+
+
+class _Luck(NamedTuple):
+    """What is drawn for one step: keys of every environment and script, and the dice of every team [group, ..]."""
+
+    steps: PRNGKeyArray
+    scripts: tuple[PRNGKeyArray, ...]
+    teams: tuple[Dice | None, ...]
+
+
+def _throw(game: Game, key: PRNGKeyArray, count: int, explore: bool) -> _Luck:
+    step_key, script_key, key = jax.random.split(key, 3)
+    scripts = tuple(
+        jax.random.split(jax.random.fold_in(script_key, number), count) for number in range(len(game.scripts))
+    )
+    teams = []
+    for team in game.teams:
+        key, own = jax.random.split(key)
+        batch = (count, team.agents.shape[1])
+        throw = jax.vmap(lambda key, team=team, batch=batch: roll(team.spec.space, key, batch))
+        teams.append(throw(jax.random.split(own, team.groups)) if explore else None)
+    return _Luck(jax.random.split(step_key, count), scripts, tuple(teams))
 
 
 def _advance(
@@ -176,28 +199,26 @@ def _advance(
     hps: Sequence[Any],
     carry: Carry,
     params: Any,
-    key: PRNGKeyArray,
-    explore: bool,
+    luck: _Luck,
     watch: Watch,
 ) -> tuple[Carry, Steps]:
-    env, count, space = game.env, carry.over.shape[0], widest_of(game.env)
-    step_key, script_key, key = jax.random.split(key, 3)
+    env, space = game.env, widest_of(game.env)
     masks = jax.vmap(lambda world: mask_of(env, world, params))
     mask = masks(carry.world)
     decisions, actions = [], []
-    for team, state, hp, memory in zip(game.teams, states, hps, carry.memories, strict=True):
-        key, own = jax.random.split(key)
-        act = jax.vmap(
-            lambda state, obs, mask, memory, key, team=team, hp=hp: team.learner.act(
-                state, obs, mask, memory, hp, key, explore
-            )
+    for team, state, hp, memory, dice in zip(game.teams, states, hps, carry.memories, luck.teams, strict=True):
+        act = over_groups(
+            lambda state, obs, mask, memory, dice, team=team, hp=hp: team.learner.act(
+                state, obs, mask, memory, hp, dice
+            ),
+            (0, 0, 0, 0, 0),
+            team.groups,
         )
-        done = act(state, team.see(carry.obs), team.masks(mask), memory, jax.random.split(own, team.groups))
+        done = act(state, team.see(carry.obs), team.masks(mask), memory, dice)
         decisions.append(done)
         actions.append(widened(team.to_homes(done.action), space))
     sents = []
-    for number, (script, memory) in enumerate(zip(game.scripts, carry.scripts, strict=True)):
-        keys = jax.random.split(jax.random.fold_in(script_key, number), count)
+    for script, memory, keys in zip(game.scripts, carry.scripts, luck.scripts, strict=True):
         action, sent = jax.vmap(script.act, in_axes=(None, 0, 0, 0))(params, carry.world, memory, keys)
         actions.append(widened(action, space))
         sents.append(sent)
@@ -206,7 +227,7 @@ def _advance(
     def one(key: PRNGKeyArray, world: World, action: Action) -> Any:
         return env.step(key, world, to_env(env, action), params)
 
-    ts = jax.vmap(one)(jax.random.split(step_key, count), carry.world, joint)
+    ts = jax.vmap(one)(luck.steps, carry.world, joint)
     scripts = tuple(
         jax.vmap(script.after, in_axes=(None, 0, 0, 0, 0))(params, carry.world, memory, sent, ts)
         for script, memory, sent in zip(game.scripts, carry.scripts, sents, strict=True)
@@ -227,6 +248,31 @@ def _advance(
         watched=watch(ts),
     )
     return Carry(ts.state, ts.obs, memories, scripts, steps.done), steps
+
+
+def over_groups(call: Callable[..., Any], in_axes: tuple[Any, ...], groups: int) -> Callable[..., Any]:
+    """`jax.vmap` over groups; where there is one only, without: XLA is slower at products with an axis of length 1.
+
+    Arguments:
+        call: for one group.
+        in_axes: as `jax.vmap` takes them; 0 and None, or trees of them.
+        groups: how many.
+    """
+    if groups > 1:
+        return jax.vmap(call, in_axes=in_axes)
+
+    def first(argument: Any, axes: Any) -> Any:
+        if axes is None:
+            return argument
+        if axes == 0:
+            return jax.tree.map(lambda leaf: leaf[0], argument)
+        return type(argument)(*(first(part, axis) for part, axis in zip(argument, axes, strict=True)))
+
+    def one(*arguments: Any) -> Any:
+        found = call(*(first(argument, axes) for argument, axes in zip(arguments, in_axes, strict=True)))
+        return jax.tree.map(lambda leaf: leaf[None], found)
+
+    return one
 
 
 def batch_of(team: Team, steps: Steps, decision: Decision, memory: Array) -> Batch:

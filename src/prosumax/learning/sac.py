@@ -20,7 +20,7 @@ from prosumax.learning import distributions, optimiser, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.choices import chosen
 from prosumax.learning.critics import copied, critic_inputs, follow, mean
-from prosumax.learning.distributions import Policy
+from prosumax.learning.distributions import Dice, Policy
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
 from prosumax.learning.spaces import Mask
@@ -128,12 +128,11 @@ class SAC:
         mask: Mask,
         memory: Memory,
         hp: Hyper,
-        key: PRNGKeyArray,
-        explore: bool,
+        dice: Dice | None,
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
         policy = self.policy(state.actor, obs, mask)
-        return Decision(distributions.sample(policy, key) if explore else distributions.mode(policy), {}, memory)
+        return Decision(distributions.draw(policy, dice), {}, memory)
 
     def slim(self, state: State) -> State:
         """The actor alone."""
@@ -153,13 +152,15 @@ class SAC:
         row_key, next_key, key = jax.random.split(key, 3)
         rows, weight = ring.sample(state.buffer, row_key, self.batch_size)
         seen, _ = ring.seen(self.spec, rows)
-        goal = scaled(state.scale, self.target(state, rows, hp, next_key))
+        goal = scaled(state.scale, self.target(state, rows, hp, self.roll(next_key)))
         loss, gradient = jax.value_and_grad(self.critic_loss)(state.critics, seen, rows, goal, weight)
         critics, critic_optimiser = optimiser.descend(
             state.critics, gradient, state.critic_optimiser, hp.critic_learning_rate, hp.most
         )
         state = state._replace(critics=critics, critic_optimiser=critic_optimiser)
-        gradient, entropy = jax.grad(self.actor_loss, has_aux=True)(state.actor, state, seen, rows, weight, key)
+        gradient, entropy = jax.grad(self.actor_loss, has_aux=True)(
+            state.actor, state, seen, rows, weight, self.roll(key)
+        )
         actor, actor_optimiser = optimiser.descend(
             state.actor, gradient, state.actor_optimiser, hp.learning_rate, hp.most
         )
@@ -177,6 +178,10 @@ class SAC:
         shown = {"entropy": mean(entropy, weight), "temperature": jnp.exp(state.log_temperature), "value_loss": loss}
         return state, shown
 
+    def roll(self, key: PRNGKeyArray) -> Dice:
+        """For one batch from the buffer."""
+        return distributions.roll(self.spec.space, key, (self.batch_size,))
+
     def policy(self, actor: Network, obs: Float[Array, "*batch feature"], mask: Mask) -> Policy:
         """What the actor would do."""
         out, _ = actor(obs, jnp.zeros((*obs.shape[:-1], 0)))
@@ -191,19 +196,19 @@ class SAC:
         return out[..., 0], out[..., 1:].reshape(*out.shape[:-1], self.spec.space.choices, self.spec.space.options)
 
     def expected(
-        self, critics: Network, seen: Float[Array, "row input"], policy: Policy, key: PRNGKeyArray
+        self, critics: Network, seen: Float[Array, "row input"], policy: Policy, dice: Dice
     ) -> Float[Array, " row"]:
         """What the policy's actions are worth to the more careful critic: numbers drawn, choices averaged."""
-        numbers = jnp.tanh(distributions.sample(policy, key).numbers)
+        numbers = jnp.tanh(distributions.sample(policy, dice).numbers)
         base, options = self.worth(critics, seen, numbers, policy.mask)
         return jnp.min(base + (jnp.exp(policy.logp) * options).sum((-2, -1)), axis=0)
 
-    def target(self, state: State, rows: ring.Transition, hp: Hyper, key: PRNGKeyArray) -> Float[Array, " row"]:
+    def target(self, state: State, rows: ring.Transition, hp: Hyper, dice: Dice) -> Float[Array, " row"]:
         """What the actions should have been worth: the reward, what comes after, and its randomness."""
         _, later = ring.seen(self.spec, rows)
         policy = self.policy(state.actor, rows.next_obs, rows.next_mask)
         bonus = jnp.exp(state.log_temperature) * distributions.entropy(policy)
-        after = unscaled(state.scale, self.expected(state.targets, later, policy, key) + bonus)
+        after = unscaled(state.scale, self.expected(state.targets, later, policy, dice) + bonus)
         return rows.reward + hp.discount * jnp.where(rows.terminated, 0.0, after)
 
     def critic_loss(
@@ -216,12 +221,12 @@ class SAC:
         return 0.5 * mean(((found - goal) ** 2).sum(0), weight)
 
     def actor_loss(
-        self, actor: Network, state: State, seen: Array, rows: ring.Transition, weight: Array, key: PRNGKeyArray
+        self, actor: Network, state: State, seen: Array, rows: ring.Transition, weight: Array, dice: Dice
     ) -> tuple[Float[Array, ""], Float[Array, " row"]]:
         """The negative of what the policy gains, randomness priced in; and its entropy."""
         policy = self.policy(actor, rows.obs, rows.mask)
         entropy = distributions.entropy(policy)
-        gain = self.expected(state.critics, seen, policy, key) + jnp.exp(state.log_temperature) * entropy
+        gain = self.expected(state.critics, seen, policy, dice) + jnp.exp(state.log_temperature) * entropy
         return -mean(gain, weight), entropy
 
 

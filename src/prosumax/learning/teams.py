@@ -79,11 +79,11 @@ class Team:
     def split(self, values: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
         """From homes of the community on `axis` to groups in front and members on that axis."""
         if self.paradigm.joint:
-            taken = jnp.take(values, np.array(self.homes), axis=axis)
+            taken = _taken(values, np.array(self.homes), axis)
             shape = taken.shape
             wide = math.prod(shape[axis : axis + 2])
             return taken.reshape(1, *shape[:axis], 1, wide, *shape[axis + 2 :])
-        taken = jnp.take(values, self.members.reshape(-1), axis=axis)
+        taken = _taken(values, self.members.reshape(-1), axis)
         shape = taken.shape
         taken = taken.reshape(*shape[:axis], *self.members.shape, *shape[axis + 1 :])
         return jnp.moveaxis(taken, axis, 0)
@@ -126,6 +126,13 @@ class Team:
         slots = np.array([at[home] for home in self.homes])
         flat = (jnp.moveaxis(part, 0, 1).reshape(part.shape[1], self.members.size, part.shape[-1]) for part in own)
         return Action(*(part[:, slots] for part in flat))
+
+
+def _taken(values: Array, homes: NDArray[np.int32], axis: int) -> Array:
+    """Homes of an axis; nothing is copied where these are all, in their order."""
+    if np.array_equal(homes, np.arange(values.shape[axis])):
+        return values
+    return jnp.take(values, homes, axis=axis, mode="clip")
 
 
 def groups_of(homes: Sequence[int], paradigm: Paradigm) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

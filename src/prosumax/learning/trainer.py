@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from prosumax.learning.rollout import Carry, Game, Steps, Watch, batch_of, rollout, start
+from prosumax.learning.rollout import Carry, Game, Steps, Watch, batch_of, over_groups, rollout, start
 from prosumax.learning.types import SHARED
 
 
@@ -116,7 +116,7 @@ class Trainer:
             if self.finite:
                 batch = batch._replace(terminated=batch.terminated | batch.done[..., None])
             keys = jax.random.split(jax.random.fold_in(key, number), team.groups)
-            update = jax.vmap(team.learner.update, in_axes=(0, SHARED, None, 0))
+            update = over_groups(team.learner.update, (0, SHARED, None, 0), team.groups)
             new, shown = update(learner, batch, hp, keys)
             learners.append(new)
             figures.append(jax.tree.map(jnp.mean, shown))

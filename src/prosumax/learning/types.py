@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from prosumax.learning.distributions import Dice
 from prosumax.learning.spaces import Action, Mask, Space
 
 Memory = Float[Array, "*batch memory"]
@@ -108,8 +109,7 @@ class Learner(Protocol):
         mask: Mask,
         memory: Memory,
         hp: Any,
-        key: PRNGKeyArray,
-        explore: bool,
+        dice: Dice | None,
     ) -> Decision:
         """What the agents of a group do.
 
@@ -118,8 +118,7 @@ class Learner(Protocol):
             obs, mask: what each agent sees, and nothing else.
             memory: from its last decision, zeros where an episode begins.
             hp: hyper-parameters, a NamedTuple of numbers that may be traced.
-            key: of its dice.
-            explore: static; False for the best that it knows.
+            dice: for its space [env, member, ..]; None for the best that it knows.
         """
 
     def slim(self, state: Any) -> Any:

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from prosumax.learning import distributions, policy_gradient, returns
 from prosumax.learning.algorithms import Algorithm, algorithms
 from prosumax.learning.critics import copied, mean
+from prosumax.learning.distributions import Dice
 from prosumax.learning.networks import Network
 from prosumax.learning.policy_gradient import Hyper, PolicyGradient
 from prosumax.learning.scaling import see
@@ -63,12 +64,11 @@ class VTrace(PolicyGradient):
         mask: Mask,
         memory: Memory,
         hp: Hyper,
-        key: PRNGKeyArray,
-        explore: bool,
+        dice: Dice | None,
     ) -> Decision:
         """Draw from the old policy; or take what is likeliest in the newest one."""
-        actor = state.behaviour if explore else state.learner.actor
-        return super().act(state.learner._replace(actor=actor), obs, mask, memory, hp, key, explore)
+        actor = state.learner.actor if dice is None else state.behaviour
+        return super().act(state.learner._replace(actor=actor), obs, mask, memory, hp, dice)
 
     def slim(self, state: Any) -> Any:
         """The newest actor, which is also the one that plays from then on."""
