@@ -200,7 +200,8 @@ class CommunityEnv:
             time=time,
             load_kwh=load,
             solar_kwh=solar,
-            forecast_key=forecast_key,
+            # Where nothing is drawn with it, not even the splitting above is computed.
+            forecast_key=forecast_key if self.config.forecast == "noisy" else state.forecast_key,
             window=window,
             kpis=kpis,
             profit=state.profit + rewards.get("profit", "reward")(paid),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prosumax.env import CommunityEnv, EnvParams
 from prosumax.experiments.stage import Stage
 from prosumax.learning import Game, make_game
+from prosumax.learning.compiling import compiled
 from prosumax.learning.evaluation import Account, fixed, play
 from prosumax.learning.scripted import PriceScript, script
 from prosumax.optimum import cost_alone, cost_together, plan_alone, plan_together, pose
@@ -106,7 +107,7 @@ def _judged(stage: Stage, game: Game, learners: tuple[Any, ...]) -> Figures:
         return figures_of(days, stage.scenario.objective.carbon_price_per_kg)
 
     keys = jax.vmap(jax.random.key)(stage.plan.first_seed + jnp.arange(stage.plan.seeds))
-    found = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))(learners, keys, stage.env.params)
+    found = compiled(jax.vmap(one, in_axes=(0, 0, None)))(learners, keys, stage.env.params)
     return {name: np.asarray(values, np.float64) for name, values in found.items()}
 
 

@@ -27,6 +27,7 @@ from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.experiments.stage import Plan, Stage, stage_of
 from prosumax.experiments.training import MEMBERS
 from prosumax.learning import Schedule, TrainState
+from prosumax.learning.compiling import compiled
 from prosumax.learning.evaluation import fixed, play
 from prosumax.learning.pbt import Evolution, scaled
 from prosumax.learning.storage import load_tree, save_tree
@@ -92,7 +93,7 @@ class Member:
     def __init__(self, asked: Asked, number: int) -> None:
         use_compilation_cache()
         self.stage, self._asked = stage_of(asked.plan, asked.data_dir), asked
-        self._init, self._advance = jax.jit(self.stage.trainer.init), jax.jit(self._generation)
+        self._init, self._advance = compiled(self.stage.trainer.init), compiled(self._generation)
         self.begin(number)
 
     def begin(self, number: int) -> None:

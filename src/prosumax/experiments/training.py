@@ -27,6 +27,7 @@ from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.experiments.stage import Plan, Stage, populated, read_plan, stage_of
 from prosumax.learning import Figures, Schedule, TrainState
+from prosumax.learning.compiling import compiled
 from prosumax.learning.evaluation import Account, fixed, play
 from prosumax.learning.storage import load_tree, save_tree
 from prosumax.scenario import load_scenario
@@ -209,9 +210,9 @@ def _run(
     plan, every, began = stage.plan, _every(stage.plan), time.perf_counter()
     logs = _tensorboard(folder) if tensorboard else None
     given = (stage.schedule, stage.training_params)
-    progress = jax.jit(lambda *given: _begin(stage, *given))(*given) if progress is None else progress
+    progress = compiled(lambda *given: _begin(stage, *given))(*given) if progress is None else progress
     # Not donated: whatever interrupts the next part, the last one is still there to be stored.
-    look = jax.jit(lambda progress, whole, *given: _look(stage, every, progress, whole, *given))
+    look = compiled(lambda progress, whole, *given: _look(stage, every, progress, whole, *given))
     first = int(progress.train.iteration[0])
     agents = stage.env.num_agents * plan.seeds * plan.environments * stage.trainer.steps
     pace, stored, done = 0.0, time.perf_counter(), first

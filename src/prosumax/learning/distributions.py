@@ -44,12 +44,14 @@ class Policy(NamedTuple):
     Attributes:
         mean, log_std: of the numbers before they are squashed.
         logp: logarithm of the probability of every option.
+        odds: probabilities up to a factor, each added to those of the options before it.
         mask: what may be used.
     """
 
     mean: Float[Array, "*batch number"]
     log_std: Float[Array, "*batch number"]
     logp: Float[Array, "*batch choice option"]
+    odds: Float[Array, "*batch choice option"]
     mask: Mask
 
 
@@ -63,8 +65,11 @@ def policy(out: Float[Array, "*batch output"], mask: Mask, space: Space) -> Poli
     mean, log_std, logits = jnp.split(out, (space.numbers, 2 * space.numbers), axis=-1)
     log_std = jnp.clip(log_std + _FIRST, _LOWEST, _HIGHEST)
     logits = logits.reshape(*out.shape[:-1], space.choices, space.options)
-    logp = jax.nn.log_softmax(jnp.where(mask.choices, logits, _NEVER), axis=-1)
-    return Policy(mean, log_std, logp, mask)
+    logits = jnp.where(mask.choices, logits, _NEVER)
+    logits -= jax.lax.stop_gradient(logits.max(-1, keepdims=True))
+    # Sums as a product with a triangle: XLA's sums and cumulative sums of short rows are slow on CPUs.
+    odds = jnp.exp(logits) @ jnp.triu(jnp.ones((space.options,) * 2))
+    return Policy(mean, log_std, logits - jnp.log(odds[..., -1:]), odds, mask)
 
 
 def roll(space: Space, key: PRNGKeyArray, batch: tuple[int, ...]) -> Dice:
@@ -89,11 +94,9 @@ def sample(of: Policy, dice: Dice) -> Action:
     A choice takes one uniform number and its cumulative distribution: much cheaper than a Gumbel number per option.
     """
     numbers = of.mean + jnp.exp(of.log_std) * dice.normal
-    # Sums of what comes before as a product with a triangle: XLA's cumulative sum is slow on CPUs.
-    below = jnp.exp(of.logp) @ jnp.triu(jnp.ones((of.logp.shape[-1],) * 2))
     # Up to the last sum and not to 1, which rounding may put out of reach; below it, and a masked option has no width.
-    drawn = dice.uniform[..., None] * below[..., -1:]
-    return Action(numbers, _within(of.mask, (drawn >= below).sum(-1)))
+    drawn = dice.uniform[..., None] * of.odds[..., -1:]
+    return Action(numbers, _within(of.mask, (drawn >= of.odds).sum(-1)))
 
 
 def mode(of: Policy) -> Action:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from prosumax.errors import InputError, did_you_mean
+from prosumax.learning.compiling import compiled
 from prosumax.learning.rollout import rollout, start
 from prosumax.learning.trainer import Figures, Schedule, Trainer, TrainState
 
@@ -257,7 +258,7 @@ def evolve_population(
     chosen = evolution(schedule.first) if evolving is None else evolving
     begin_key, key = jax.random.split(key)
     population = begin(trainer, begin_key, schedule, params, size, chosen)
-    advance = jax.jit(
+    advance = compiled(
         partial(generation, trainer, iterations=iterations, evolving=chosen, judge=judge), donate_argnames="population"
     )
     history: list[Generation] = []

@@ -108,7 +108,9 @@ def game(env: Any, teams: Sequence[Team], scripts: Sequence[Script] = ()) -> Gam
 
 def start(game: Game, params: Any, key: PRNGKeyArray, environments: int) -> Carry:
     """Before the first step: all episodes are over, so that the first rollout begins new ones."""
-    obs, world = jax.vmap(game.env.reset, in_axes=(0, None))(jax.random.split(key, environments), params)
+    reset = jax.vmap(game.env.reset, in_axes=(0, None))
+    # Never looked at, so not computed, which takes seconds to compile.
+    obs, world = jax.tree.map(_blank, jax.eval_shape(reset, jax.random.split(key, environments), params))
     memories = tuple(
         jnp.zeros((*team.agents.shape[:1], environments, team.agents.shape[1], team.learner.memory_size))
         for team in game.teams
@@ -306,6 +308,13 @@ def batch_of(team: Team, steps: Steps, decision: Decision, memory: Array) -> Bat
         next_everyone=steps.next_obs.reshape(*shape[:2], -1) if central else nothing,
         joint=steps.joint if central else Action(*(part[:, :, :0] for part in steps.joint)),
     )
+
+
+def _blank(of: jax.ShapeDtypeStruct) -> Array:
+    """Zeros, or keys of zeros."""
+    if jnp.issubdtype(of.dtype, jax.dtypes.prng_key):
+        return jnp.broadcast_to(jax.random.key(0), of.shape)
+    return jnp.zeros(of.shape, of.dtype)
 
 
 def _where(pick: Bool[Array, " env"], new: Any, old: Any) -> Any:

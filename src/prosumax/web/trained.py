@@ -18,6 +18,7 @@ from prosumax.experiments.simulate import Trajectory, bill_alone
 from prosumax.experiments.stage import Stage, stage_of
 from prosumax.experiments.summary import summarise
 from prosumax.experiments.training import Now, Training
+from prosumax.learning.compiling import compiled
 from prosumax.learning.evaluation import fixed
 from prosumax.learning.rollout import rollout, start
 from prosumax.scenario import Scenario, load_scenario
@@ -158,7 +159,7 @@ def _live(stage: Stage) -> Any:
         record = jax.tree.map(lambda leaf: leaf[:, 0], found.watched)
         return record, bill_alone(params.community, record)
 
-    return jax.jit(live)
+    return compiled(live)
 
 
 def _outcome(
