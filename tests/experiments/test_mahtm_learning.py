@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 import prosumax
 from prosumax.experiments.mahtm_learning import RELATIVE
@@ -39,12 +40,32 @@ def test_a_house_without_a_battery_sees_no_surplus_of_one():
         assert obs[0, env.observation_names.index(name)] == 0.0
 
 
+def sizes_of(home):
+    """Load and sun over the battery, and the battery, of a house as a scenario takes it."""
+    capacity = home["battery"]["capacity_kwh"]
+    return home["load"]["peak_kw"] / capacity, home.get("solar", {}).get("peak_kw", 0.0) / capacity, capacity
+
+
 def test_drawn_houses_are_always_the_same_and_in_no_table():
-    homes = drawn_homes(30)
-    assert homes == drawn_homes(30) and homes != drawn_homes(30, seed=1)
-    sizes = {(one["load"]["peak_kw"], one.get("solar", {}).get("peak_kw", 0.0)) for one in homes}
-    assert len(sizes) == 30 and sum("solar" not in one for one in homes) == 6
+    homes = drawn_homes(96)
+    assert homes == drawn_homes(96)
+    assert {home["load"]["profile"] for home in homes} == {"family", "business", "teenagers"}
+    sizes = {(home["load"]["profile"], *sizes_of(home)) for home in homes}
+    assert len(sizes) == 96
     for preset in ("mahtm-train", "mahtm-eval", "mahtm-test"):
         for one in load_scenario(preset).homes:
-            peak = one.solar.peak_kw if one.solar is not None else 0.0
-            assert (one.load.peak_kw, peak) not in sizes
+            assert (one.load.profile, *sizes_of(one.model_dump(mode="json", exclude_unset=True))) not in sizes
+
+
+def test_drawn_houses_leave_no_gaps():
+    load, sun, capacity = np.array([sizes_of(home) for home in drawn_homes(384)[::3]]).T
+    for values, low, high in ((load, 0.1, 1.1), (capacity, 0.4, 1.0)):
+        assert np.bincount(np.digitize(values, np.linspace(low, high, 9)), minlength=10)[1:9].tolist() == [16] * 8
+    assert sun.max() > 1.15 and (sun == 0).sum() == pytest.approx(128 / 7, abs=2)
+
+
+def test_the_houses_of_table_4_may_stand_before_them():
+    homes = drawn_homes(3, repeats=2)
+    assert len({home["name"] for home in homes}) == 15
+    known = [sizes_of(home.model_dump(mode="json", exclude_unset=True)) for home in load_scenario("mahtm-train").homes]
+    assert [sizes_of(home) for home in homes[:12]] == 2 * known

@@ -8,8 +8,9 @@ import pytest
 from prosumax.learning import distributions, returns
 from prosumax.learning.algorithms import choose
 from prosumax.learning.policy_gradient import PolicyGradient
+from prosumax.learning.rollout import over_groups
 from prosumax.learning.spaces import Action, Mask, Space
-from prosumax.learning.types import Batch, Spec
+from prosumax.learning.types import SHARED, Batch, Spec
 
 T, B = 7, 3
 GAMMA, LAM = 0.9, 0.8
@@ -129,6 +130,21 @@ def test_the_slopes_of_the_squashings_mean_are_those_of_its_value():
     for at, found in enumerate(jax.grad(value, (0, 1))(mean, std)):
         ahead, back = (value(*(x + by * (at == i) for i, x in enumerate((mean, std)))) for by in (1e-2, -1e-2))
         assert float(found.sum()) == pytest.approx(float(ahead - back) / 2e-2, abs=2e-3)  # differences of 1e-2
+
+
+def test_one_group_alone_is_what_vmap_makes_of_it():
+    batch = Batch(*jnp.arange(3.0 * len(Batch._fields)).reshape(-1, 1, 3))
+    axes = SHARED._replace(home=None)
+    batch = batch._replace(**{name: part[0] for name, part, axis in zip(Batch._fields, batch, axes, strict=True)
+                              if axis is None})  # fmt: skip
+
+    def call(state, batch, dice, hp):
+        return {"sum": sum(part.sum() for part in batch) * state["a"] + hp, "dice": dice}
+
+    given = {"a": jnp.ones((1, 2))}, batch, None, jnp.float32(3.0)
+    expected = jax.vmap(call, in_axes=(0, axes, 0, None))(*given)
+    found = over_groups(call, (0, axes, 0, None), 1)(*given)
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
 def test_a_home_with_nothing_to_decide_has_no_weight():
