@@ -141,7 +141,7 @@ _TOO_SMALL = """() => [...document.querySelectorAll('a, button, summary, select,
   .filter(([box]) => box.height > 0 && (box.height < 43.5 || box.width < 43.5)).map(([box, html]) => html)"""
 
 
-@pytest.mark.parametrize(("path", "lang"), itertools.product(PAGES, LANGUAGES))
+@pytest.mark.parametrize(("path", "lang"), list(itertools.product(PAGES, LANGUAGES)))
 def test_a_phone_shows_all_of_it(visit, violations, path, lang):
     """Nothing to scroll sideways for, nothing too small for a finger, nothing that axe finds; folds closed and open."""
     page = visit(f"{path}?lang={lang}", **_PHONE)
