@@ -4,7 +4,6 @@ A run is a folder. `training.json` says what was asked for, `state.npz` has ever
 what was best on validation days, `curves.csv` how it went, `result.json` how the best did on test days.
 """
 
-import csv
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from prosumax.env import EnvParams
 from prosumax.errors import InputError
-from prosumax.experiments.files import write_text
+from prosumax.experiments.files import write_rows, write_text
 from prosumax.experiments.judging import judge_learned, judge_others, p2p_share
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
@@ -305,13 +304,13 @@ def _curve(stage: Stage, shown: Figures, days: Account, value: Array) -> dict[st
 def store_training(training: Training, folder: Path) -> None:
     """Write the best policies, the curves and the figures of the test days."""
     save_tree(folder / "policies.npz", training.learners)
-    with (folder / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["iteration", "seed", *_CURVES])
-        for look, iteration in enumerate(training.curves["iteration"]):
-            for seed in range(training.plan.seeds):
-                values = [f"{training.curves[name][look, seed]:.6g}" for name in _CURVES]
-                rows.writerow([int(iteration), training.plan.first_seed + seed, *values])
+    rows = [
+        [int(iteration), training.plan.first_seed + seed]
+        + [f"{training.curves[name][look, seed]:.6g}" for name in _CURVES]
+        for look, iteration in enumerate(training.curves["iteration"])
+        for seed in range(training.plan.seeds)
+    ]
+    write_rows(folder / "curves.csv", ["iteration", "seed", *_CURVES], rows)
     test = {who: {name: values.tolist() for name, values in figures.items()} for who, figures in training.test.items()}
     told = {"iteration": training.iteration, "seconds": training.seconds, "test": test}
     write_text(folder / "result.json", json.dumps(told, indent=1))

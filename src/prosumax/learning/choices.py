@@ -28,10 +28,12 @@ def epsilon_greedy(
     values: Float[Array, "*batch choice option"],
     mask: Bool[Array, "*batch choice option"],
     epsilon: Float[Array, ""] | float,
-    dice: Dice,
+    dice: Dice | None,
 ) -> Int[Array, "*batch choice"]:
-    """The best options, but each with probability `epsilon` any that may be used instead."""
+    """The best options; with dice each with probability `epsilon` any that may be used instead."""
     best = greedy(values, mask)
+    if dice is None:
+        return best
     nth = dice.uniform[..., None] * mask.sum(-1, keepdims=True)
     anyone = jnp.argmax(jnp.cumsum(mask, axis=-1) > nth, axis=-1).astype(jnp.int32)
     return jnp.where(dice.other < epsilon, anyone, best)

@@ -106,9 +106,7 @@ class DQN:
     ) -> Decision:
         """The best options, or now and then any."""
         values = self.values(state.network, obs)
-        choices = (
-            greedy(values, mask.choices) if dice is None else epsilon_greedy(values, mask.choices, hp.epsilon, dice)
-        )
+        choices = epsilon_greedy(values, mask.choices, hp.epsilon, dice)
         return Decision(Action(jnp.zeros((*choices.shape[:-1], 0)), choices), {}, memory)
 
     def slim(self, state: State) -> State:

@@ -92,11 +92,3 @@ def network(
     )
     cell = eqx.nn.GRUCell(sizes[-2], sizes[-2], key=keys[-1]) if recurrent else None
     return Network(layers, cell, activation)
-
-
-def _over(
-    cell: eqx.nn.GRUCell, x: Float[Array, "*batch input"], memory: Float[Array, "*batch memory"]
-) -> Float[Array, "*batch memory"]:
-    """The unit on any leading axes."""
-    flat = jax.vmap(cell)(x.reshape(-1, x.shape[-1]), memory.reshape(-1, memory.shape[-1]))
-    return flat.reshape(memory.shape)
