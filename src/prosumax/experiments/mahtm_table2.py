@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from scipy.stats import qmc
-
 from prosumax.experiments.judging import judge_learned, judge_others
 from prosumax.experiments.learning_studies import trained
 from prosumax.experiments.mahtm_learning import BARE, PAPER, RELATIVE
@@ -136,6 +134,8 @@ def drawn_homes(count: int, repeats: int = 0) -> list[dict[str, Any]]:
         count: how many; a power of 2 of each kind is most even. None of them is in a table of the paper.
         repeats: how often the houses of table 4 stand before them, so that they count for more.
     """
+    from scipy.stats import qmc
+
     known = [home.model_dump(mode="json", exclude_unset=True) for home in load_scenario("mahtm-train").homes]
     homes = [{**home, "name": f"{home['name']} ({again + 1})"} for again in range(repeats) for home in known]
     kinds = ("family", "business", "teenagers")

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from prosumax.agents import assemble_policy
 from prosumax.community import Community, assemble
@@ -300,6 +299,8 @@ def _estimates(
 
 def _spread(values: NDArray[np.float64]) -> tuple[int, float, float, float, float]:
     """Number, mean, deviation and interval of what is finite."""
+    from scipy import stats
+
     known = values[np.isfinite(values)]
     count, nan = len(known), float("nan")
     if count < 2:
@@ -318,6 +319,8 @@ def paired_p(new: NDArray[np.float64], old: NDArray[np.float64]) -> float:
     Arguments:
         new, old: a figure of two variants over the same seeds [seed].
     """
+    from scipy import stats
+
     both = np.isfinite(new) & np.isfinite(old)
     if not both.any():
         return float("nan")

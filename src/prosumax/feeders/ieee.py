@@ -36,8 +36,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from prosumax.feeders.cables import lines
 from prosumax.feeders.layout import tree_layout, tree_of
@@ -147,6 +145,9 @@ def _voltages(data: Any, at: dict[str, int], node: Callable[[str], str]) -> NDAr
     """Line-to-line kV of every bus: the same wherever no transformer is in between."""
     same = [[at[node(link[end])] for end in _ENDS] for link in (*data["lines"], *data["regulators"])]
     a, b = np.array(same).T
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(at), len(at)))
     _, part = connected_components(graph, directed=False)
     kv = np.full(len(at), float(data["kv"]))

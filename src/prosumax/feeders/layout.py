@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order
 
 Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
 Ends = NDArray[np.int64]
@@ -25,6 +23,9 @@ class Tree(NamedTuple):
 
 def tree_of(buses: int, source: int, from_bus: Ends, to_bus: Ends) -> Tree:
     """Walk the network from its source, breadth first."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import breadth_first_order
+
     graph = coo_array((np.ones(len(from_bus)), (from_bus, to_bus)), shape=(buses, buses)).tocsr()
     order, parent = breadth_first_order(graph, source, directed=False)
     return Tree(order.astype(np.int64), np.where(parent < 0, -1, parent).astype(np.int64))

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 # EUR/MWh by local hour. The sunny day is that of a price model fitted to Belgium 2024-25 (pricecast 0.1.5, for a sunny
 # day in spring); the dark day passes through the same model's winter values at 3, 7 and 18 h (52, 78, 115) and
@@ -27,6 +26,8 @@ def typical_day_ahead_eur_per_mwh(local: pd.DatetimeIndex, seed: int) -> NDArray
     Returns:
         [step] EUR/MWh, the same for all steps of an hour.
     """
+    from scipy.signal import lfilter  # a second to import, which most commands can do without
+
     rng = np.random.default_rng(seed)
     hours, hour_of = np.unique(
         local.tz_convert("UTC").floor("h") if local.tz else local.floor("h"), return_inverse=True

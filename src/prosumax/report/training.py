@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from prosumax.experiments.judging import FIGURES
 from prosumax.experiments.training import Training
@@ -98,6 +97,8 @@ def gap_closed(players: Mapping[str, Mapping[str, NDArray[np.float64]]], who: st
 
 
 def _band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    from scipy import stats
+
     mean, seeds = values.mean(1), values.shape[1]
     if seeds < 2:
         return mean, mean, mean
