@@ -163,9 +163,9 @@ def batch(obs, choices, reward, **parts) -> learning.Batch:
     nothing = jnp.zeros((*shape[:2], 0))
     plain = learning.Batch(
         obs=jnp.asarray(obs),
-        next_obs=jnp.asarray(obs),
+        last_obs=jnp.asarray(obs)[-1:],
         mask=mask,
-        next_mask=mask,
+        last_mask=jax.tree.map(lambda leaf: leaf[-1:], mask),
         action=learning.Action(jnp.zeros((*shape, 0)), jnp.asarray(choices)[..., None]),
         notes={},
         reward=jnp.asarray(reward),
@@ -176,7 +176,7 @@ def batch(obs, choices, reward, **parts) -> learning.Batch:
         begins=jnp.zeros(shape[:2], bool),
         done=jnp.zeros(shape[:2], bool),
         everyone=nothing,
-        next_everyone=nothing,
+        last_everyone=nothing[-1:],
         joint=learning.Action(jnp.zeros((*shape[:2], 0, 0)), jnp.zeros((*shape[:2], 0, 1), jnp.int32)),
     )
     return plain._replace(**parts)

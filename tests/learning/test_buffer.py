@@ -31,12 +31,13 @@ def test_more_than_fits_leaves_the_last(probes):
 
 def test_what_comes_after_an_episode_is_its_own_end(probes):
     obs = jnp.arange(8.0).reshape(4, 1, 2, 1)
-    done = jnp.array([False, True, False, False])[:, None]
-    batch = probes.batch(obs, jnp.zeros((4, 1, 2), int), obs[..., 0], next_obs=obs + 100.0, done=done)
+    done = jnp.array([False, True, False, True])[:, None]
+    last = obs[1::2] + 100.0
+    batch = probes.batch(obs, jnp.zeros((4, 1, 2), int), obs[..., 0], last_obs=last, done=done)
     batch = batch._replace(terminated=jnp.stack([done, done & False], axis=-1))
     rows = buffer.add(buffer.begin(SPEC, 8), batch).rows
-    np.testing.assert_array_equal(rows.next_obs, rows.obs + 100.0)
-    np.testing.assert_array_equal(rows.obs[rows.terminated], [[2.0]])
+    np.testing.assert_array_equal(rows.next_obs[:, 0], [2.0, 3.0, 102.0, 103.0, 6.0, 7.0, 106.0, 107.0])
+    np.testing.assert_array_equal(rows.obs[rows.terminated], [[2.0], [6.0]])
 
 
 def test_an_empty_ring_teaches_nothing(probes):

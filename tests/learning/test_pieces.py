@@ -164,9 +164,9 @@ def one_step_batch(learner, state, hp, draws=64):
     nothing, over = jnp.zeros((1, draws, 0)), jnp.ones((1, draws), bool)
     return Batch(
         obs=obs,
-        next_obs=obs,
+        last_obs=obs[-1:],
         mask=mask,
-        next_mask=mask,
+        last_mask=jax.tree.map(lambda leaf: leaf[-1:], mask),
         action=action,
         notes=notes,
         reward=action.choices[..., 0].astype(jnp.float32),
@@ -177,7 +177,7 @@ def one_step_batch(learner, state, hp, draws=64):
         begins=over,
         done=over,
         everyone=nothing,
-        next_everyone=nothing,
+        last_everyone=nothing[-1:],
         joint=Action(jnp.zeros((1, draws, 0, 0)), jnp.zeros((1, draws, 0, 1), jnp.int32)),
     )
 

@@ -37,7 +37,7 @@ def test_the_table_is_that_of_value_iteration(probes):
     later = np.clip(place + option - 1, 0, 4)
     reward = (later == 4) + 0.1 * (option == 1)
     learner = QLearning(Spec(1, 0, 1, SPACE, SPACE), cells=5, lowest=-0.5, highest=4.5)
-    batch = probes.batch(place[..., None], option, reward, next_obs=jnp.asarray(later[..., None]))
+    batch = probes.batch(place[..., None], option, reward, last_obs=jnp.asarray(later[..., None]))
     hp = Hyper(learning_rate=0.5, discount=discount)
     state, update = learner.init(jax.random.key(0), hp), jax.jit(learner.update)
     for _ in range(20):

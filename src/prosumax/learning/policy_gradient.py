@@ -23,7 +23,7 @@ from prosumax.learning.distributions import Dice
 from prosumax.learning.networks import Network, network
 from prosumax.learning.scaling import Scale, begin, scaled, see, unscaled
 from prosumax.learning.spaces import Mask
-from prosumax.learning.types import Batch, Decision, Memory, Spec
+from prosumax.learning.types import Batch, Decision, Memory, Spec, following
 
 
 class Hyper(NamedTuple):
@@ -129,7 +129,8 @@ class PolicyGradient:
     def update(self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
         """Epochs of minibatches over one batch."""
         state, estimate = self.estimate(state, batch, hp)
-        data = (batch, estimate)
+        after: Any = None  # nobody asks for it any more
+        data = (batch._replace(last_obs=after, last_mask=after, last_everyone=after), estimate)
         if not self.recurrent:  # nothing ties one step to the next, so all may be shuffled
             data = _one_moment(data)
         many = batch_size(data)
@@ -167,11 +168,13 @@ class PolicyGradient:
         """Values before and after every step [time, env, member]."""
         assert state.critic is not None
         seen = critic_input(self.spec, batch.obs, batch.everyone, batch.home)
-        later = critic_input(self.spec, batch.next_obs, batch.next_everyone, batch.home)
+        last = critic_input(self.spec, batch.last_obs, batch.last_everyone, batch.home)
         begins = jnp.broadcast_to(batch.begins[..., None], seen.shape[:-1])
         out, memories = state.critic.over_time(seen, begins, self._blank(seen))
-        after, _ = state.critic(later, memories)
-        return unscaled(state.scale, out[..., 0]), unscaled(state.scale, after[..., 0])
+        every = seen.shape[0] // last.shape[0]
+        after, _ = state.critic(last, memories[every - 1 :: every])
+        value = unscaled(state.scale, out[..., 0])
+        return value, following(value, unscaled(state.scale, after[..., 0]))
 
     def descend(
         self, state: State, batch: Batch, estimate: returns.Estimate, hp: Hyper
@@ -232,8 +235,8 @@ def batch_size(data: tuple[Batch, returns.Estimate]) -> int:
     return int(data[0].obs.shape[1])
 
 
-_AXES = Batch(1, 1, 1, 1, 1, 1, 1, 1, 1, 0, None, 1, 1, 1, 1, 1)  # type: ignore[arg-type]
-"""Axis of the environments in each part of a batch; `home` has none."""
+_AXES = Batch(1, None, 1, None, 1, 1, 1, 1, 1, 0, None, 1, 1, 1, None, 1)  # type: ignore[arg-type]
+"""Axis of the environments in each part of a batch that has one."""
 
 
 def _map(data: tuple[Batch, returns.Estimate], change: Any) -> tuple[Batch, returns.Estimate]:

@@ -1,6 +1,7 @@
 """Play: many copies of a community step by step, each team acting for its homes; what learners then learn from."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from prosumax import batching
 from prosumax.learning.distributions import Dice, roll
 from prosumax.learning.spaces import Action, Mask, mask_of, to_env, widened, widest_of
 from prosumax.learning.teams import Team
@@ -39,7 +41,7 @@ class Carry(NamedTuple):
 
     Attributes:
         world: states of the environments [env].
-        obs: what homes see [env, home, feature].
+        obs, mask: what homes see [env, home, feature], and what makes sense for them.
         memories: of every team [group, env, member, memory].
         scripts: memory of every script [env].
         over: whether the episode is over, so that a new one begins [env].
@@ -47,6 +49,7 @@ class Carry(NamedTuple):
 
     world: World
     obs: Float[Array, "env home feature"]
+    mask: Mask
     memories: tuple[Array, ...]
     scripts: tuple[Any, ...]
     over: Bool[Array, " env"]
@@ -56,8 +59,8 @@ class Steps(NamedTuple):
     """What happened, [time, env, ..] or for a team's parts [time, group, env, member, ..].
 
     Attributes:
-        obs, next_obs: what homes saw before and after.
-        mask, next_mask: what made sense.
+        obs, mask: what homes saw before, and what made sense.
+        last_obs, last_mask: after the last step of every stretch within which no episode ends [stretch, env, ..].
         decisions: of every team.
         joint: what homes did, squashed.
         reward, terminated: of each home.
@@ -66,9 +69,9 @@ class Steps(NamedTuple):
     """
 
     obs: Array
-    next_obs: Array
+    last_obs: Array
     mask: Mask
-    next_mask: Mask
+    last_mask: Mask
     decisions: tuple[Decision, ...]
     joint: Action
     reward: Array
@@ -108,9 +111,9 @@ def game(env: Any, teams: Sequence[Team], scripts: Sequence[Script] = ()) -> Gam
 
 def start(game: Game, params: Any, key: PRNGKeyArray, environments: int) -> Carry:
     """Before the first step: all episodes are over, so that the first rollout begins new ones."""
-    reset = jax.vmap(game.env.reset, in_axes=(0, None))
     # Never looked at, so not computed, which takes seconds to compile.
-    obs, world = jax.tree.map(_blank, jax.eval_shape(reset, jax.random.split(key, environments), params))
+    begun = jax.eval_shape(partial(_begin, game), jax.random.split(key, environments), params)
+    world, obs, mask = jax.tree.map(_blank, begun)
     memories = tuple(
         jnp.zeros((*team.agents.shape[:1], environments, team.agents.shape[1], team.learner.memory_size))
         for team in game.teams
@@ -119,7 +122,7 @@ def start(game: Game, params: Any, key: PRNGKeyArray, environments: int) -> Carr
         jax.vmap(script.begin, in_axes=(None, 0))(params, jax.random.split(key, environments))
         for script in game.scripts
     )
-    return Carry(world, obs, memories, scripts, jnp.ones(environments, bool))
+    return Carry(world, obs, mask, memories, scripts, jnp.ones(environments, bool))
 
 
 def rollout(
@@ -153,24 +156,37 @@ def rollout(
     piece = min(steps, length)
     if steps % piece or length % piece:
         raise ValueError(f"{steps} steps are neither whole episodes of {length} nor an even part of one")
-    reset = jax.vmap(game.env.reset, in_axes=(0, None))
     count = carry.over.shape[0]
 
-    def stretch(carry: Carry, key: PRNGKeyArray) -> tuple[Carry, Steps]:
+    def stretch(carry: Carry, key: PRNGKeyArray) -> tuple[Carry, tuple[Steps, Array, Mask]]:
         reset_key, script_key, key = jax.random.split(key, 3)
-        obs, world = reset(jax.random.split(reset_key, count), params)
+        fresh = _begin(game, jax.random.split(reset_key, count), params)
         scripts = tuple(
             jax.vmap(script.begin, in_axes=(None, 0))(params, jax.random.split(script_key, count))
             for script in game.scripts
         )
-        world, obs, scripts = _where(carry.over, (world, obs, scripts), (carry.world, carry.obs, carry.scripts))
+        old = (carry.world, carry.obs, carry.mask)
+        (world, obs, mask), scripts = _where(carry.over, (fresh, scripts), (old, carry.scripts))
         memories = tuple(jnp.where(carry.over[:, None, None], 0.0, memory) for memory in carry.memories)
-        ready = carry._replace(world=world, obs=obs, scripts=scripts, memories=memories)
+        ready = carry._replace(world=world, obs=obs, mask=mask, scripts=scripts, memories=memories)
         thrown = jax.vmap(lambda key: _throw(game, key, count, explore))(jax.random.split(key, piece))
-        return jax.lax.scan(lambda carry, luck: _advance(game, states, hps, carry, params, luck, watch), ready, thrown)
+        advance = lambda carry, luck: _advance(game, states, hps, carry, params, luck, watch)  # noqa: E731
+        carry, found = jax.lax.scan(advance, ready, thrown)
+        return carry, (found, carry.obs, carry.mask)
 
-    carry, found = jax.lax.scan(stretch, carry, jax.random.split(key, steps // piece))
-    return carry, jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), found)
+    carry, (found, last_obs, last_mask) = jax.lax.scan(stretch, carry, jax.random.split(key, steps // piece))
+    found = jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), found)
+    return carry, found._replace(last_obs=last_obs, last_mask=last_mask)
+
+
+def _begin(game: Game, keys: PRNGKeyArray, params: Any) -> tuple[World, Array, Mask]:
+    """New episodes [env]: their state, what homes see, and what makes sense."""
+
+    def one(key: PRNGKeyArray) -> tuple[World, Array, Mask]:
+        obs, world = game.env.reset(key, params)
+        return world, obs, mask_of(game.env, world, params)
+
+    return jax.vmap(one)(keys)
 
 
 class _Luck(NamedTuple):
@@ -205,8 +221,6 @@ def _advance(
     watch: Watch,
 ) -> tuple[Carry, Steps]:
     env, space = game.env, widest_of(game.env)
-    masks = jax.vmap(lambda world: mask_of(env, world, params))
-    mask = masks(carry.world)
     decisions, actions = [], []
     for team, state, hp, memory, dice in zip(game.teams, states, hps, carry.memories, luck.teams, strict=True):
         act = over_groups(
@@ -216,7 +230,7 @@ def _advance(
             (0, 0, 0, 0, 0),
             team.groups,
         )
-        done = act(state, team.see(carry.obs), team.masks(mask), memory, dice)
+        done = act(state, team.see(carry.obs), team.masks(carry.mask), memory, dice)
         decisions.append(done)
         actions.append(widened(team.to_homes(done.action), space))
     sents = []
@@ -227,20 +241,22 @@ def _advance(
     joint: Action = jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1)[:, game.order], *actions)
 
     def one(key: PRNGKeyArray, world: World, action: Action) -> Any:
-        return env.step(key, world, to_env(env, action), params)
+        done = env.step(key, world, to_env(env, action), params)
+        return done, mask_of(env, done.state, params)
 
-    ts = jax.vmap(one)(luck.steps, carry.world, joint)
+    ts, mask = batching.vmap(one)(luck.steps, carry.world, joint)
     scripts = tuple(
         jax.vmap(script.after, in_axes=(None, 0, 0, 0, 0))(params, carry.world, memory, sent, ts)
         for script, memory, sent in zip(game.scripts, carry.scripts, sents, strict=True)
     )
     memories = tuple(decision.memory for decision in decisions)
     kept = tuple(decision._replace(memory=()) for decision in decisions)
+    later: Any = ()  # what comes after the last step is known then
     steps = Steps(
         obs=carry.obs,
-        next_obs=ts.final_obs,
-        mask=mask,
-        next_mask=masks(ts.state),
+        last_obs=later,
+        mask=carry.mask,
+        last_mask=later,
         decisions=kept,
         joint=joint,
         reward=ts.reward,
@@ -249,7 +265,7 @@ def _advance(
         done=ts.truncated | ts.terminated.all(-1),
         watched=watch(ts),
     )
-    return Carry(ts.state, ts.obs, memories, scripts, steps.done), steps
+    return Carry(ts.state, ts.final_obs, mask, memories, scripts, steps.done), steps
 
 
 def over_groups(call: Callable[..., Any], in_axes: tuple[Any, ...], groups: int) -> Callable[..., Any]:
@@ -286,15 +302,15 @@ def batch_of(team: Team, steps: Steps, decision: Decision, memory: Array) -> Bat
         decision: the team's part of `steps.decisions`.
         memory: of its actors before the first step.
     """
-    central, shape = team.paradigm.central, steps.obs.shape
-    nothing = jnp.zeros((*shape[:2], 0))
+    central = team.paradigm.central
+    side_by_side = lambda obs: obs.reshape(*obs.shape[:2], -1)[..., : None if central else 0]  # noqa: E731
     first = lambda tree: jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), tree)  # noqa: E731
     dead = team.rewards(steps.terminated.astype(jnp.float32)) >= 1.0
     return Batch(
         obs=team.see(steps.obs),
-        next_obs=team.see(steps.next_obs),
+        last_obs=team.see(steps.last_obs),
         mask=team.masks(steps.mask),
-        next_mask=team.masks(steps.next_mask),
+        last_mask=team.masks(steps.last_mask),
         action=first(decision.action),
         notes=first(decision.notes),
         reward=team.rewards(steps.reward),
@@ -304,8 +320,8 @@ def batch_of(team: Team, steps: Steps, decision: Decision, memory: Array) -> Bat
         home=jnp.asarray(team.agents),
         begins=steps.begins,
         done=steps.done,
-        everyone=steps.obs.reshape(*shape[:2], -1) if central else nothing,
-        next_everyone=steps.next_obs.reshape(*shape[:2], -1) if central else nothing,
+        everyone=side_by_side(steps.obs),
+        last_everyone=side_by_side(steps.last_obs),
         joint=steps.joint if central else Action(*(part[:, :, :0] for part in steps.joint)),
     )
 

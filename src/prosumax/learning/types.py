@@ -6,6 +6,8 @@ over groups, so that groups do not couple, and over seeds. Axes are time, enviro
 
 from typing import Any, NamedTuple, Protocol
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from prosumax.learning.distributions import Dice
@@ -57,8 +59,9 @@ class Batch(NamedTuple):
     """What happened to a group since the last update, in the order in which it happened.
 
     Attributes:
-        obs, next_obs: before and after the step; after the last step of an episode its final observation.
-        mask, next_mask: what made sense then.
+        obs, mask: before the step, and what made sense then.
+        last_obs, last_mask: after the last step of every stretch; all stretches have as many steps, and an episode ends
+            only with one.
         action, notes: from `Decision`.
         reward: of each agent; a joint agent's is the mean of its homes'.
         terminated: whether the agent's life ended with the step.
@@ -66,14 +69,14 @@ class Batch(NamedTuple):
         memory: of the actor before the first step.
         home: number of the agent's home.
         begins, done: whether an episode began before, or ended after the step.
-        everyone, next_everyone: what a central critic sees on top, side by side; width 0 for a local one.
+        everyone, last_everyone: what a central critic sees on top, side by side; width 0 for a local one.
         joint: what every home of the community did, squashed, in the environment's space; no homes for a local critic.
     """
 
     obs: Float[Array, "time env member feature"]
-    next_obs: Float[Array, "time env member feature"]
+    last_obs: Float[Array, "stretch env member feature"]
     mask: Mask
-    next_mask: Mask
+    last_mask: Mask
     action: Action
     notes: dict[str, Array]
     reward: Float[Array, "time env member"]
@@ -84,8 +87,30 @@ class Batch(NamedTuple):
     begins: Bool[Array, "time env"]
     done: Bool[Array, "time env"]
     everyone: Float[Array, "time env wide"]
-    next_everyone: Float[Array, "time env wide"]
+    last_everyone: Float[Array, "stretch env wide"]
     joint: Action
+
+    @property
+    def next_obs(self) -> Float[Array, "time env member feature"]:
+        """After the step; after the last one of an episode its final observation."""
+        return following(self.obs, self.last_obs)
+
+    @property
+    def next_mask(self) -> Mask:
+        """What made sense then."""
+        after: Mask = jax.tree.map(following, self.mask, self.last_mask)
+        return after
+
+    @property
+    def next_everyone(self) -> Float[Array, "time env wide"]:
+        """What a central critic saw on top then."""
+        return following(self.everyone, self.last_everyone)
+
+
+def following(before: Float[Array, "time *batch"], last: Float[Array, "stretch *batch"]) -> Float[Array, "time *batch"]:
+    """What comes after every step: what was before the next, and after the last of its stretch what is given."""
+    stretches = before.reshape(len(last), len(before) // len(last), *before.shape[1:])
+    return jnp.concatenate([stretches[:, 1:], last[:, None]], axis=1).reshape(before.shape)
 
 
 SHARED = Batch(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, None, None, None)  # type: ignore[arg-type]
