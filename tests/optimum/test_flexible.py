@@ -193,3 +193,20 @@ def test_homes_of_different_policies_keep_to_themselves():
     usual = prosumax.run(everything(0), {"market.mechanism": "none", "policy": "none"}, optimum=False)
     for home, like in ((0, alone), (1, usual), (2, alone), (3, alone)):
         assert result.households[home]["bill"] == pytest.approx(like.households[home]["bill"], abs=1e-4)
+
+
+def test_a_day_cut_from_a_period_is_a_period_of_that_day():
+    car = {
+        "power_kw": 7.4,
+        "capacity_kwh": 40,
+        "initial_soc": 0.5,
+        "trips": [{"leave": "07:00", "back": "17:00", "km": 40}],
+    }
+    machine = {"kind": "dishwasher", "runs_per_week": 7, "deadline_hours": 6}
+    home = {"car": car, "heat_pump": {"hot_water": {}}, "appliances": [machine], "load": values([0.4] * 20 + [1.0] * 4)}
+    weather = {"weather": {"source": "clear_sky"}}
+    whole = posed(scenario([home, {"car": car}], steps=48, buy=PRICES * 3, **weather))
+    day, alone = whole.between(24, 48), posed(scenario([home], 24, "2023-01-17T00:00", PRICES * 3, **weather))
+    np.testing.assert_allclose(day.net_kwh[:, 0], alone.net_kwh[:, 0], atol=1e-5)
+    first = day.of(np.array([0]))
+    assert plan_alone(first).objective == pytest.approx(plan_alone(alone).objective, rel=1e-5)

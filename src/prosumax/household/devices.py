@@ -149,3 +149,17 @@ def requests_of(params: DeviceParams, share: Float[Array, "home slot"]) -> Reque
         heat, water = (share[:, at] * params.heat_pump.power_kw for at in (column, column + 1))
         asked, column = asked._replace(heat_kw=heat, water_kw=water), column + 2
     return asked if params.appliances is None else asked._replace(start=share[:, column:])
+
+
+def shares_of(params: DeviceParams, asked: Requests) -> Float[Array, "home slot"]:
+    """The shares that `requests_of` makes these requests from, as far as there is a device and power for it."""
+    columns = []
+    if params.car is not None and asked.car_kw is not None:
+        power = jnp.where(asked.car_kw >= 0, params.car.charge_kw, params.car.discharge_kw)
+        columns.append((asked.car_kw / jnp.where(power > 0, power, 1.0))[:, None])
+    if params.heat_pump is not None and asked.heat_kw is not None and asked.water_kw is not None:
+        most = jnp.where(params.heat_pump.power_kw > 0, params.heat_pump.power_kw, 1.0)
+        columns.append(jnp.stack([asked.heat_kw / most, asked.water_kw / most], axis=1))
+    if params.appliances is not None and asked.start is not None:
+        columns.append(jnp.sign(asked.start))
+    return jnp.clip(jnp.concatenate(columns, axis=1), -1.0, 1.0)

@@ -174,7 +174,8 @@ def _scored(out: Array, mask: Mask, action: Action, space: Space) -> tuple[tuple
 
 
 def _unscored(space: Space, slopes: tuple[Array, ...], change: tuple[Array, Array]) -> tuple[Array, None, None]:
-    a, b = (part.reshape(-1) for part in change)
+    # Stored, by a product with the identity: XLA would compute them again for every output.
+    a, b = jnp.eye(2) @ jnp.stack([part.reshape(-1) for part in change])
     mean, doubt_mean, std, doubt_std, choice, doubt_choice = slopes
     choices = (a * choice + b * doubt_choice).reshape(-1, a.size)
     parts = jnp.concatenate([a * mean + b * doubt_mean, a * std + b * doubt_std, choices])

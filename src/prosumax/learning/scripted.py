@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from prosumax.agents import Bidder, Rule, View, bidders, planners, policies
+from prosumax.agents import Bidder, Policy, View, assemble_policy, bidders, planners
 from prosumax.env import CommunityEnv, EnvParams, EnvState, RawBid, TimeStep, offers
 from prosumax.env.observe import row
 from prosumax.errors import InputError
+from prosumax.household.devices import shares_of
 from prosumax.learning.spaces import Action
 from prosumax.market.announced import RULE
 from prosumax.types import Dispatch
@@ -18,17 +19,17 @@ _UNDER_BIDS = {"none": "truthful"}
 
 
 class RuleScript(NamedTuple):
-    """Homes whose batteries follow a rule, in style dispatch.
+    """Homes whose devices follow a rule, in style dispatch; those that it does not steer keep their habits.
 
     Attributes:
         homes: their numbers.
-        rule: all homes at once; the others' part is not used.
-        levels: powers to choose from; None for any.
+        policy: all homes at once; the others' part is not used.
+        levels: powers to choose from, the nearest is taken; None for any.
         reach: of the outermost level.
     """
 
     homes: tuple[int, ...]
-    rule: Rule
+    policy: Policy
     levels: int | None
     reach: float = 1.0
 
@@ -37,20 +38,24 @@ class RuleScript(NamedTuple):
         return ()
 
     def act(self, params: EnvParams, state: EnvState, memory: Any, key: PRNGKeyArray) -> tuple[Action, Any]:
-        """The rule's power as the environment's action."""
+        """The rule's powers as the environment's action."""
         community = params.community
         now = row(community.series, state.start + state.time)
         now = now._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
         prices = offers(community, state.community, now)
         meter = (state.load_kwh, state.solar_kwh, now.hour, community.step_hours, prices)
-        asked: Dispatch = self.rule(View(*meter, community.homes, state.community.homes), key)
-        battery = community.homes.battery
+        seen = View(*meter, community.homes, state.community.homes, devices=now.devices)
+        asked: Dispatch = self.policy(seen, key)
+        battery, devices = community.homes.battery, community.homes.devices
         most = jnp.where(asked.battery_kw >= 0, battery.charge_kw, battery.discharge_kw)
-        share = jnp.clip(asked.battery_kw / jnp.where(most > 0, most, 1.0), -1.0, 1.0)[jnp.array(self.homes)]
+        share = jnp.clip(asked.battery_kw / jnp.where(most > 0, most, 1.0), -1.0, 1.0)[:, None]
+        if devices is not None and asked.devices is not None:
+            share = jnp.concatenate([share, shares_of(devices, asked.devices)], axis=1)
+        share = share[jnp.array(self.homes)]
         if self.levels is None:
-            return Action(share[:, None], jnp.zeros((len(self.homes), 0), jnp.int32)), ()
+            return Action(share, jnp.zeros((len(self.homes), 0), jnp.int32)), ()
         level = jnp.round((share / self.reach + 1.0) / 2.0 * (self.levels - 1)).astype(jnp.int32)
-        return Action(jnp.zeros((len(self.homes), 0)), level[:, None]), ()
+        return Action(jnp.zeros((len(self.homes), 0)), level), ()
 
     def after(self, params: EnvParams, state: EnvState, memory: Any, sent: Any, step: TimeStep) -> Any:
         """Nothing to remember."""
@@ -124,7 +129,5 @@ def script(env: CommunityEnv, homes: tuple[int, ...], policy: str, where: str) -
         return BidScript(homes, bidders.get(_UNDER_BIDS.get(policy, policy), where))
     if policy in planners:
         raise InputError(where, f"{policy!r} plans before the run", "Name a rule, as `prosumax policies` lists them.")
-    if len(env.config.slots) > 1:
-        what = f"is policy {policy!r} beside learners in a community with {', '.join(env.config.slots[1:])}"
-        raise InputError(where, what, "Let every home of such a community learn, or `prosumax run` with the rule.")
-    return RuleScript(homes, policies.get(policy, where), env.config.levels, env.config.reach)
+    steered = assemble_policy([policy] * env.num_homes, where)
+    return RuleScript(homes, steered, env.config.levels, env.config.reach)

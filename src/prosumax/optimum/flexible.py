@@ -48,6 +48,11 @@ class Flexible(NamedTuple):
         series: Any = jax.tree.map(lambda leaf: leaf if leaf.ndim == 1 else leaf[:, homes], self.series)
         return Flexible(params, series, self.base_kwh[:, homes], self.rest_kwh[:, homes])
 
+    def between(self, first: int, last: int, step_hours: float) -> "tuple[Flexible, Float[Array, 'step home']]":
+        """The same for some steps, and the meters: devices begin them as they begin the period."""
+        series: Any = jax.tree.map(lambda leaf: leaf[first:last], self.series)
+        return _with_habits(self.params, series, self.base_kwh[first:last], step_hours)
+
     @property
     def planned(self) -> Bool[NDArray[np.bool_], " home"]:
         """Which homes have a car or a heat pump."""
@@ -75,9 +80,15 @@ def flexible_devices(
     """
     if homes.devices is None or series is None:
         return None, base_kwh
-    usual, runs = jax.tree.map(_exact, _play_habits(homes.devices, series, jnp.float32(step_hours)))
     params, exact = jax.tree.map(_exact, (homes.devices, series))
-    return Flexible(params, exact, base_kwh, base_kwh + runs), base_kwh + usual
+    return _with_habits(params, exact, base_kwh, step_hours)
+
+
+def _with_habits(
+    params: DeviceParams, series: DeviceSeries, base_kwh: Float[Array, "step home"], step_hours: float
+) -> tuple[Flexible, Float[Array, "step home"]]:
+    usual, runs = jax.tree.map(_exact, _play_habits(params, series, jnp.float32(step_hours)))
+    return Flexible(params, series, base_kwh, base_kwh + runs), base_kwh + usual
 
 
 def _exact(leaf: Any) -> NDArray[Any]:

@@ -100,6 +100,8 @@ class Problem:
         series |= {"month": month, "metered": series["metered"] - series["metered"][0]}
         capacity_price = self.capacity_price[months] * steps / np.bincount(self.month)[months]
         fees = self.fees * (last - first) / len(self.net_kwh)
+        if self.devices is not None:
+            series["devices"], series["net_kwh"] = self.devices.between(first, last, self.step_hours)
         return replace(self, **series, capacity_price=capacity_price, fees=fees)
 
 
