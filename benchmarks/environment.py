@@ -91,12 +91,6 @@ def inputs(env: CommunityEnv, batch: int):
     return keys, jax.random.uniform(jax.random.key(1), shape)
 
 
-def mapped(env: CommunityEnv, batch: int):
-    """The episodes of a batch, or one alone that is not batched at all."""
-    own = episode(env)
-    return vmap(own) if batch > 1 else lambda key, actions: jax.tree.map(lambda x: x[None], own(key[0], actions[0]))
-
-
 def timed(run, arguments) -> np.ndarray:
     """Seconds of several runs."""
     jax.block_until_ready(run(*arguments))
@@ -113,7 +107,7 @@ def measure(homes: int) -> None:
     env = prosumax.make(market(homes))
     seconds = {}
     for batch in (1, BATCHES[homes]) if homes == 7 else (BATCHES[homes],):
-        arguments, function = inputs(env, batch), mapped(env, batch)
+        arguments, function = inputs(env, batch), vmap(episode(env))
         begin = time.perf_counter()
         run = jax.jit(function).lower(*arguments).compile()
         compile_s = time.perf_counter() - begin
@@ -170,7 +164,7 @@ def dispatch() -> None:
     env = prosumax.make("citylearn-2022", {"environment.episode_steps": STEPS})
     for batch in (1, 512):
         arguments = inputs(env, batch)
-        taken = timed(jax.jit(mapped(env, batch)), arguments)
+        taken = timed(jax.jit(vmap(episode(env))), arguments)
         rate = batch * STEPS * env.num_agents / taken.min()
         print(f"  citylearn-2022, dispatch, {batch:4} at once: {rate / 1e6:.2f} million home-steps per second")
 

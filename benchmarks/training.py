@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import prosumax
-from environment import inputs, mapped, market
+from environment import episode, inputs, market
 from prosumax import learning
 from prosumax.learning.scripted import script
 
@@ -61,7 +61,7 @@ def main() -> None:
     for homes in sizes:
         env, batch = prosumax.make(market(homes)), BATCHES[homes]
         train, play = measure(learning.everyone(env, "ppo", "dtde-shared"), env, batch)
-        alone = timed(jax.jit(mapped(env, batch)), *inputs(env, batch))
+        alone = timed(jax.jit(prosumax.vmap(episode(env))), *inputs(env, batch))
         training, rollout = TARGETS.get(homes, (None, None))
         print(f" {homes} homes x {batch}")
         show("PPO, 4 epochs x 4 minibatches", homes, batch, train, training)

@@ -45,6 +45,10 @@ def vmap(function: Callable[..., Any], in_axes: Sequence[int | None] | int = 0) 
         if len(sizes) != 1:
             raise ValueError(f"vmap needs batches of one size, got {sorted(sizes)}")
         size, structure = sizes.pop(), jax.tree.structure(arguments)
+        if size == 1:  # which needs no arrangement, and compiles sooner without
+            alone = (jax.tree.map(lambda leaf: leaf[0], part) if axis is not None else part
+                     for part, axis in zip(arguments, axes, strict=True))  # fmt: skip
+            return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], function(*alone))
         single = [jax.eval_shape(lambda x: x[0], leaf) if is_batched else leaf for leaf, is_batched in pairs]
         flat = lambda *leaves: function(*jax.tree.unflatten(structure, leaves))  # noqa: E731
         closed, shape = jax.make_jaxpr(flat, return_shape=True)(*single)
