@@ -200,7 +200,7 @@ def _table() -> Study:
     variants.append(Variant(learners, "a2c, as in the paper", _SHARED | bare))
     sees = {"environment.observations": RELATIVE, "drawn_homes": 384, "environments": 1}
     # New days do more for them than learning longer from each: PPO takes fewer steps per batch, and more batches.
-    for name, iterations, uses in (("a2c", 8000, {}), ("ppo", 6000, {"epochs": 2, "minibatches": 2})):
+    for name, iterations, uses in (("a2c", 8000, {}), ("ppo", 10000, {"epochs": 2, "minibatches": 2})):
         settings = _learner(name)["settings"] | uses
         taught = _learner(name, **sees, iterations=iterations, settings=settings)
         variants.append(Variant(learners, f"{name}, more houses", taught))
