@@ -23,6 +23,8 @@ _QUADRATURE = [
     for point, weight in zip(*np.polynomial.hermite.hermgauss(6), strict=True)
 ]
 """Points and weights of a mean over the standard normal distribution (Gauss and Hermite)."""
+_product = partial(jnp.matmul, precision="highest")
+"""Of numbers that are only added up or moved: GPUs would round them to ten bits."""
 
 
 class Dice(NamedTuple):
@@ -68,7 +70,7 @@ def policy(out: Float[Array, "*batch output"], mask: Mask, space: Space) -> Poli
     logits = jnp.where(mask.choices, logits, _NEVER)
     logits -= jax.lax.stop_gradient(logits.max(-1, keepdims=True))
     # Sums as a product with a triangle: XLA's sums and cumulative sums of short rows are slow on CPUs.
-    odds = jnp.exp(logits) @ jnp.triu(jnp.ones((space.options,) * 2))
+    odds = _product(jnp.exp(logits), jnp.triu(jnp.ones((space.options,) * 2)))
     return Policy(mean, log_std, logits - jnp.log(odds[..., -1:]), odds, mask)
 
 
@@ -139,7 +141,7 @@ def _scored(out: Array, mask: Mask, action: Action, space: Space) -> tuple[tuple
     lead, rows = out.shape[:-1], math.prod(out.shape[:-1])
     first = lambda part, ends: jnp.moveaxis(part.reshape(rows, *part.shape[-ends:]), 0, -1)  # noqa: E731
     # A product with the identity has the outputs turned once; XLA would turn them again in whatever reads them.
-    turned = jnp.eye(out.shape[-1]) @ first(out, 1)
+    turned = _product(jnp.eye(out.shape[-1]), first(out, 1))
     mean, raw, logits = jnp.split(turned, (space.numbers, 2 * space.numbers))
     free, allowed, numbers = first(mask.numbers, 1), first(mask.choices, 2), first(action.numbers, 1)
 
@@ -175,7 +177,7 @@ def _scored(out: Array, mask: Mask, action: Action, space: Space) -> tuple[tuple
 
 def _unscored(space: Space, slopes: tuple[Array, ...], change: tuple[Array, Array]) -> tuple[Array, None, None]:
     # Stored, by a product with the identity: XLA would compute them again for every output.
-    a, b = jnp.eye(2) @ jnp.stack([part.reshape(-1) for part in change])
+    a, b = _product(jnp.eye(2), jnp.stack([part.reshape(-1) for part in change]))
     mean, doubt_mean, std, doubt_std, choice, doubt_choice = slopes
     choices = (a * choice + b * doubt_choice).reshape(-1, a.size)
     parts = jnp.concatenate([a * mean + b * doubt_mean, a * std + b * doubt_std, choices])
