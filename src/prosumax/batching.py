@@ -152,7 +152,9 @@ def _spread(pair: Marked, shape: tuple[int, ...]) -> Any:
 
 def _scan(params: dict[str, Any], size: int, operands: list[Marked]) -> list[Marked]:
     """A scan whose carry has the batch last; all of it, for what is not batched at first may be after a step."""
-    constants, carried = params["num_consts"], params["num_carry"]
+    # JAX 0.12 keeps the parts of its operands as trees, earlier ones their numbers.
+    trees = params["ft_in"].unpack() if "ft_in" in params else None
+    constants, carried = map(len, trees[:2]) if trees else (params["num_consts"], params["num_carry"])
     fixed, start, rows = operands[:constants], operands[constants:][:carried], operands[constants + carried :]
     marks = [is_batched for _, is_batched in rows]
 
