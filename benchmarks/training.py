@@ -2,7 +2,7 @@
 
     python benchmarks/training.py           # all sizes
     python benchmarks/training.py 7         # one
-    python benchmarks/training.py paper 5   # the work of MAHTM's A2C, so many seeds
+    python benchmarks/training.py paper 5   # the work of MAHTM's A2C, so many seeds (1)
 
 Agent-steps per second of training (rollout and 4 epochs of 4 minibatches), of the rollout alone, and of the environment
 alone with fixed actions in the same number of copies; best and median of several runs. With 7 homes a mixed community
@@ -87,7 +87,7 @@ def paper(seeds: int) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["paper"]:
-        paper(int(sys.argv[2]))
+        paper(int(sys.argv[2]) if sys.argv[2:] else 1)
         return
     sizes = [int(text) for text in sys.argv[1:]] or list(BATCHES)
     print("Training, million agent-steps per second on one device")

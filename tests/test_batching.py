@@ -56,8 +56,8 @@ def drawn(x, index):
 def test_the_same_as_jax(function):
     rng = np.random.default_rng(0)
     x, index = jnp.float32(rng.normal(size=(5, 4))), jnp.asarray(rng.integers(0, 4, (5, 4)))
-    for axes in ((0, 0), (0, None), (None, 0)):
-        given = [part if axis == 0 else part[0] for part, axis in zip((x, index), axes, strict=True)]
+    for size, axes in ((5, (0, 0)), (5, (0, None)), (5, (None, 0)), (1, (0, 0)), (1, (None, 0))):
+        given = [part[:size] if axis == 0 else part[0] for part, axis in zip((x, index), axes, strict=True)]
         expected = jax.vmap(function, in_axes=axes)(*given)
         found = jax.jit(vmap(function, axes))(*given)
         # Matrix products add up in another order.

@@ -1,4 +1,4 @@
-"""Rules as players of a game do what they do in a run, and learn beside nobody's devices being in the way."""
+"""Rules as players of a game: what they pay is what they pay in a run, whatever devices there are."""
 
 import jax
 import jax.numpy as jnp

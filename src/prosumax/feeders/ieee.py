@@ -143,11 +143,11 @@ def _feeder(key: str, name: str) -> Feeder:
 
 def _voltages(data: Any, at: dict[str, int], node: Callable[[str], str]) -> NDArray[np.float64]:
     """Line-to-line kV of every bus: the same wherever no transformer is in between."""
-    same = [[at[node(link[end])] for end in _ENDS] for link in (*data["lines"], *data["regulators"])]
-    a, b = np.array(same).T
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
+    same = [[at[node(link[end])] for end in _ENDS] for link in (*data["lines"], *data["regulators"])]
+    a, b = np.array(same).T
     graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(at), len(at)))
     _, part = connected_components(graph, directed=False)
     kv = np.full(len(at), float(data["kv"]))

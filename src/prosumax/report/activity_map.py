@@ -3,7 +3,8 @@
 from prosumax.experiments import Result
 from prosumax.report import words
 from prosumax.report.feeder_activity import traded_at
-from prosumax.report.feeder_map import TRADE, bus_name, feeder_map
+from prosumax.report.feeder_map import TRADE, feeder_map
+from prosumax.report.feeder_words import bus_name
 from prosumax.report.figure import Chart
 from prosumax.report.series import wires
 

@@ -7,17 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.experiments import Result
+from prosumax.report import feeder_words as said
 from prosumax.report import words
 from prosumax.report.feeder_activity import ACTIVITIES, activity_key, activity_series, traded_at
-from prosumax.report.figure import Chart, Choice, Table
+from prosumax.report.figure import Chart, Choice
 from prosumax.report.series import Extremes, Wires, extremes
 from prosumax.report.style import INK, LOADS, NOT_RATED, VOLTS, Option, base
 
 TRADE = "where trade happens, and mean loading"
 """What the reader picks to see trading activity."""
 
-_TOLD_BUSES = 2000  # up to here every line and bus answers when pointed at; a larger page would be heavy
-_FULLEST = 25
 _EDGE = 5  # of 100 across
 _FLAT = 3  # times as many places across as up: such a network is drawn from top to bottom, so that names find room
 _RING_PX = 13  # from the middle of a bus to a name beside it
@@ -37,14 +36,6 @@ class _Paper(NamedTuple):
     longest: float
 
 
-def bus_name(wired: Wires, bus: int, homes: Sequence[str]) -> str:
-    """`bus 12 (2 Couple)`."""
-    name = wired.feeder.buses[bus]
-    name = name if any(part in name.lower() for part in ("bus", "source")) else f"bus {name}"
-    here = [homes[home] for home in np.flatnonzero(wired.home_bus == bus).tolist()]
-    return f"{name} ({words.several(here)})" if here else name
-
-
 def feeder_map(result: Result, wired: Wires) -> Chart:
     """The network as it lies, or as a tree from its source."""
     feeder, names = wired.feeder, [home["name"] for home in result.households]
@@ -52,9 +43,9 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
     voltage = None if wired.voltage is None else extremes(wired.voltage)
     x, y = _positions(feeder.x, feeder.y)
     at = np.column_stack([x, y]).round(3) + 0.0
-    told = len(feeder.buses) <= _TOLD_BUSES
-    lines = _line_names(wired, loading) if told else [""] * len(feeder.branches.name)
-    buses = _bus_names(wired, voltage, names) if told else [""] * len(feeder.buses)
+    told = len(feeder.buses) <= said.TOLD_BUSES
+    lines = said.line_names(wired, loading) if told else [""] * len(feeder.branches.name)
+    buses = said.bus_names(wired, voltage, names) if told else [""] * len(feeder.buses)
     shown = _shown(loading, voltage)
     size = 9 if len(feeder.buses) <= 60 else 6 if len(feeder.buses) <= 400 else 3
     first = shown[0]
@@ -72,7 +63,7 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
         *_lines(wired, at, first[1], lines),
         _transformers(wired, at),
         *drawn,
-        _source(wired, at, bus_name(wired, feeder.source, names)),
+        _source(wired, at, said.bus_name(wired, feeder.source, names)),
         homes,
         *activity_series(traded, at, False),
     ]
@@ -128,14 +119,14 @@ def feeder_map(result: Result, wired: Wires) -> Chart:
         id="feeder",
         wide=True,
         title="Map of the network",
-        summary=_summary(wired, loading, voltage, names),
+        summary=said.summary(wired, loading, voltage, names),
         option=option,
         unit="",
         height_px=height,
         key=_key(wired, shown, transformers),
-        table=_table(wired, loading),
+        table=said.table(wired, loading),
         choices=choices,
-        note=_note(wired),
+        note=said.note(wired),
     )
 
 
@@ -318,52 +309,6 @@ def _within(points: NDArray[np.float64], box: NDArray[np.float64], margin: float
     return inside
 
 
-def _line_names(wired: Wires, loading: Extremes) -> list[str]:
-    branches, buses = wired.feeder.branches, wired.feeder.buses
-    told = []
-    for i, name in enumerate(branches.name):
-        what = "Transformer" if branches.is_transformer[i] else "Line"
-        ends = f"{buses[branches.from_bus[i]]} to {buses[branches.to_bus[i]]}"
-        full = (
-            f"at most {words.percent(loading.highest[i])}, {words.moment(wired.local[loading.when[i]])};"
-            f" mean {words.percent(loading.mean[i])}"
-            if wired.rated[i]
-            else "no rating is known"
-        )
-        told.append(f"{what} {name}\n{ends}\n{full}")
-    return told
-
-
-def _bus_names(wired: Wires, voltage: Extremes | None, homes: Sequence[str]) -> list[str]:
-    told = []
-    for bus in range(len(wired.feeder.buses)):
-        name = bus_name(wired, bus, homes)
-        name = f"{name[:1].upper()}{name[1:]}"
-        if voltage is not None:
-            name += (
-                f"\n{words.percent(voltage.lowest[bus])} to {words.percent(voltage.highest[bus])} of nominal voltage"
-            )
-        told.append(name)
-    return told
-
-
-def _summary(wired: Wires, loading: Extremes, voltage: Extremes | None, homes: Sequence[str]) -> str:
-    """The fullest branch and when; the lowest voltage and where."""
-    branches = wired.feeder.branches
-    said = "No rating of any line is known."
-    if wired.rated.any():
-        i = int(np.where(wired.rated, loading.highest, -1).argmax())
-        what = "transformer" if branches.is_transformer[i] else "line"
-        when = words.moment(wired.local[loading.when[i]])
-        said = f"The fullest {what}, {branches.name[i]}, carries at most {words.percent(loading.highest[i])} of what it"
-        said += f" may, on {when}."
-    if voltage is not None:
-        low = int(voltage.lowest.argmin())
-        said += f" The lowest voltage is {words.percent(voltage.lowest[low])} of nominal, at"
-        said += f" {bus_name(wired, low, homes)}, on {words.moment(wired.local[voltage.when_lowest[low]])}."
-    return said
-
-
 def _key(
     wired: Wires, shown: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64] | None]], transformers: bool
 ) -> list[tuple[str, str]]:
@@ -377,31 +322,3 @@ def _key(
         ("bus-source", "the grid above"),
         *([("transformer", "a transformer")] if transformers else []),
     ]
-
-
-def _table(wired: Wires, loading: Extremes) -> Table:
-    """The fullest branches first."""
-    branches = wired.feeder.branches
-    order = np.argsort(-np.where(wired.rated, loading.highest, -1.0), kind="stable")
-    over = (wired.loading > 1).sum(0) * wired.step_hours
-    rows = [
-        [
-            branches.name[i],
-            "transformer" if branches.is_transformer[i] else f"line, {words.length(branches.length_km[i])}",
-            words.percent(loading.highest[i]) if wired.rated[i] else "–",
-            words.moment(wired.local[loading.when[i]]) if wired.rated[i] else "–",
-            words.percent(loading.mean[i]) if wired.rated[i] else "–",
-            words.number(over[i], 0 if float(over[i]).is_integer() else 2) if wired.rated[i] else "–",
-        ]
-        for i in order[:_FULLEST].tolist()
-    ]
-    few = len(order) <= _FULLEST
-    caption = "Lines and transformers" if few else f"The {_FULLEST} fullest of {len(order):,} lines and transformers"
-    return Table(caption, ["Branch", "kind", "highest", "when", "mean", "hours over 100 %"], rows)
-
-
-def _note(wired: Wires) -> str:
-    said = "100 %: the most a line or a transformer may carry for long. Positions are a drawing, not a map to scale."
-    if len(wired.feeder.buses) <= _TOLD_BUSES:
-        said += " Point at a line or a bus for its figures."
-    return said
