@@ -86,7 +86,7 @@ def test_rules_and_several_learners_share_one_program(homes):
 
 def test_a_run_is_stored_resumed_evaluated_and_exported(homes, tmp_path):
     whole = prosumax.train(homes, algorithm="ppo", paradigm="dtde-shared", out=tmp_path / "whole", **RUN)
-    again = prosumax.train(homes, algorithm="ppo", paradigm="dtde-shared", **RUN)
+    again = prosumax.train(homes, algorithm="ppo", paradigm="dtde-shared", judged="no", **RUN)
     np.testing.assert_array_equal(whole.curves["reward"], again.curves["reward"])
 
     def stop(now):
@@ -97,7 +97,7 @@ def test_a_run_is_stored_resumed_evaluated_and_exported(homes, tmp_path):
         homes, algorithm="ppo", paradigm="dtde-shared", out=tmp_path / "part", on_progress=stop, **RUN
     )
     assert part.iteration == 2 and part.test == {}
-    resumed = experiments.resume(tmp_path / "part")
+    resumed = experiments.resume(tmp_path / "part", judged="alone")
     for name in ("reward", "validation", "entropy"):
         np.testing.assert_array_equal(resumed.curves[name], whole.curves[name])
     jax.tree.map(np.testing.assert_array_equal, resumed.learners, whole.learners)
@@ -115,6 +115,22 @@ def test_a_run_is_stored_resumed_evaluated_and_exported(homes, tmp_path):
     out, _ = states.actor(obs, jnp.zeros(0))
     assert int(action.choices[0]) == int(jnp.argmax(out))
     assert memory.shape[-1] == 0
+
+
+def test_seeds_in_one_program_learn_the_same(homes, tmp_path, monkeypatch):
+    """As on GPUs; and what was stored there goes on here."""
+    apart = prosumax.train(homes, algorithm="ppo", paradigm="dtde-shared", judged="no", **RUN)
+
+    def stop(now):
+        if now.iteration == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as there:
+        there.setattr(jax, "default_backend", lambda: "gpu")
+        prosumax.train(homes, algorithm="ppo", paradigm="dtde-shared", out=tmp_path, on_progress=stop, **RUN)
+    resumed = experiments.resume(tmp_path, judged="no")
+    for name in ("reward", "validation", "entropy"):  # products of several seeds are rounded in another order
+        np.testing.assert_allclose(resumed.curves[name], apart.curves[name], rtol=1e-3, atol=1e-5)
 
 
 def test_mistakes_are_named(homes, tmp_path):

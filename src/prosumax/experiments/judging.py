@@ -15,6 +15,7 @@ from prosumax.experiments.stage import Stage
 from prosumax.learning import Game, make_game
 from prosumax.learning.compiling import compiled
 from prosumax.learning.evaluation import Account, fixed, play
+from prosumax.learning.lanes import each, lanes, side_by_side
 from prosumax.learning.scripted import PriceScript, script
 from prosumax.optimum import cost_alone, cost_together, plan_alone, plan_together, pose
 
@@ -62,6 +63,10 @@ Figures = dict[str, NDArray[np.float64]]
 """Figure -> values [seed]."""
 
 
+Judge = Any
+"""From `jax.jit`: of a lane of players (states, their hyper-parameters, key), first steps and parameters."""
+
+
 def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, Figures]:
     """The test days, played by what was learned (`learned`), by rules, and their optimum: by player.
 
@@ -72,9 +77,15 @@ def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, Figures]:
     return {"learned": judge_learned(stage, learners)} | judge_others(stage)
 
 
-def judge_learned(stage: Stage, learners: tuple[Any, ...]) -> Figures:
-    """The test days, played by what was learned."""
-    return _judged(stage, stage.game, learners)
+def judge_learned(stage: Stage, learners: tuple[Any, ...], judge: Judge = None) -> Figures:
+    """The test days, played by what was learned.
+
+    Arguments:
+        stage: with the days.
+        learners: of every team [seed, group, ..].
+        judge: `judge_of` its game, where it is there already.
+    """
+    return _judged(stage, judge or judge_of(stage, stage.game), learners)
 
 
 def judge_others(stage: Stage, rules: Sequence[str] | None = None) -> dict[str, Figures]:
@@ -84,31 +95,52 @@ def judge_others(stage: Stage, rules: Sequence[str] | None = None) -> dict[str, 
         stage: with the days.
         rules: those that suit the environment when absent.
     """
-    game, found = stage.game, {}
+    game = stage.game
     homes, agents = tuple(range(stage.env.num_homes)), tuple(range(stage.env.num_agents))
     prices = (PriceScript(agents[len(homes) :]),) if len(agents) > len(homes) else ()
     # Where only prices learn, the same homes under the price that the rule sets.
     only_prices = prices and not any(set(team.homes) & set(homes) for team in game.teams)
+    games: dict[str, Game] = {}
     if only_prices:
-        ruled = make_game(game.env, (), (*(one for one in game.scripts if not isinstance(one, PriceScript)), *prices))
-        found[f"{stage.scenario.market.price_policy} price"] = _judged(stage, ruled, ())
+        others = (*(one for one in game.scripts if not isinstance(one, PriceScript)), *prices)
+        games[f"{stage.scenario.market.price_policy} price"] = make_game(game.env, (), others)
     for name in (() if only_prices else baselines(stage.env)) if rules is None else rules:
-        ruled = make_game(game.env, (), (script(stage.env, homes, name, "baseline"), *prices))
-        found[name] = _judged(stage, ruled, ())
-    return found | optima(stage, stage.days.test)
+        games[name] = make_game(game.env, (), (script(stage.env, homes, name, "baseline"), *prices))
+    # Side by side since each is a program of its own, and compiling it takes longer than playing.
+    found = side_by_side(lambda ruled: _judged(stage, judge_of(stage, ruled), ()), list(games.values()))
+    return dict(zip(games, found, strict=True)) | optima(stage, stage.days.test)
 
 
-def _judged(stage: Stage, game: Game, learners: tuple[Any, ...]) -> Figures:
+def judge_of(stage: Stage, game: Game) -> Judge:
+    """What plays some days with a game and returns `figures_of` them, and the `score` of its learners, for each seed.
+
+    Arguments:
+        stage: with the environment.
+        game: who plays.
+    """
+    game = fixed(game, stage.env.config.steps)
+    learning = jnp.array(sorted(agent for team in game.teams for agent in team.homes), int)
+
+    def one(player: Any, first: Array, params: EnvParams) -> dict[str, Array]:
+        states, hps, key = player
+        days = play(game, states, hps, params, first, key)
+        score = {"score": days.reward[..., learning].mean()} if learning.size else {}
+        return figures_of(days, stage.scenario.objective.carbon_price_per_kg) | score
+
+    return compiled(lambda lane, first, params: each(lambda player: one(player, first, params), lane))
+
+
+def _judged(stage: Stage, judge: Judge, learners: tuple[Any, ...]) -> Figures:
     """The test days of every seed."""
-    game, first = fixed(game, stage.env.config.steps), jnp.asarray(stage.days.test)
-
-    def one(states: Any, key: Array, params: EnvParams) -> dict[str, Array]:
-        days = play(game, states, stage.schedule.last[: len(states)], params, first, key)
-        return figures_of(days, stage.scenario.objective.carbon_price_per_kg)
-
-    keys = jax.vmap(jax.random.key)(stage.plan.first_seed + jnp.arange(stage.plan.seeds))
-    found = compiled(jax.vmap(one, in_axes=(0, 0, None)))(learners, keys, stage.env.params)
-    return {name: np.asarray(values, np.float64) for name, values in found.items()}
+    keys = [jax.random.key(stage.plan.first_seed + number) for number in range(stage.plan.seeds)]
+    stored = jax.tree.map(np.asarray, learners)
+    of_seed = [jax.tree.map(lambda leaf, seed=seed: leaf[seed], stored) for seed in range(len(keys))]
+    hps = stage.schedule.last[: len(learners)]
+    first = jnp.asarray(stage.days.test)
+    seeds = lanes([(states, hps, key) for states, key in zip(of_seed, keys, strict=True)])
+    done = side_by_side(lambda lane: judge(lane, first, stage.env.params), seeds)
+    found = [figures for lane in done for figures in lane]
+    return {name: np.array([float(one[name]) for one in found]) for name in FIGURES}
 
 
 def optima(stage: Stage, first: NDArray[np.int64]) -> dict[str, Figures]:

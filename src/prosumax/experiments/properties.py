@@ -20,7 +20,6 @@ from prosumax.types import Fills, Orders, Prices
 HOMES, BOOKS = 6, 100
 _FACTORS = np.concatenate([np.linspace(0.5, 0.95, 10), np.linspace(1.05, 1.5, 10)])
 _RETAIL, _FEED_IN = 0.35, 0.05
-_PRICES = Prices(jnp.full(HOMES, _RETAIL), jnp.full(HOMES, _FEED_IN), jnp.zeros(HOMES))
 
 
 class Properties(NamedTuple):
@@ -55,6 +54,10 @@ def measure_mechanisms(seed: int = 0, on_stage: Callable[[str, float], None] | N
     return measured
 
 
+def _prices() -> Prices:
+    return Prices(jnp.full(HOMES, _RETAIL), jnp.full(HOMES, _FEED_IN), jnp.zeros(HOMES))
+
+
 def measure(mechanism: Mechanism, seed: int = 0) -> Properties:
     """The properties of one mechanism."""
     options = MarketOptions.default(HOMES)
@@ -62,7 +65,7 @@ def measure(mechanism: Mechanism, seed: int = 0) -> Properties:
     books = jax.vmap(lambda key: _random_book(key, mechanism.reads_bids))(jax.random.split(jax.random.key(seed), BOOKS))
 
     def gains(orders: Orders, value: Float[Array, " home"]) -> tuple[Float[Array, " home"], Fills]:
-        local = clear(stages, orders, _PRICES).local
+        local = clear(stages, orders, _prices()).local
         return value * (local.bought_kwh - local.sold_kwh) - local.paid + local.earned, local._replace(trades=None)
 
     def lie(orders: Orders, value: Float[Array, " home"], home: Array, factor: Array) -> Float[Array, ""]:
@@ -97,7 +100,7 @@ def _random_book(key: PRNGKeyArray, private_values: bool) -> Orders:
     side_key, size_key, worth_key, arrival_key = jax.random.split(key, 4)
     side = jax.random.permutation(side_key, jnp.where(jnp.arange(HOMES) % 2 == 0, 1.0, -1.0))
     net = side * jax.random.uniform(size_key, (HOMES,), minval=0.2, maxval=3.0)
-    orders = truthful_orders(net, _PRICES, arrival=jax.random.uniform(arrival_key, (HOMES,)))
+    orders = truthful_orders(net, _prices(), arrival=jax.random.uniform(arrival_key, (HOMES,)))
     worth = jax.random.uniform(worth_key, (HOMES,), minval=_FEED_IN, maxval=_RETAIL)
     return orders._replace(price=worth) if private_values else orders
 

@@ -7,32 +7,25 @@ what was best on validation days, `curves.csv` how it went, `result.json` how th
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from prosumax.env import EnvParams
 from prosumax.errors import InputError
 from prosumax.experiments.files import write_rows, write_text
-from prosumax.experiments.judging import judge_learned, judge_others, p2p_share
+from prosumax.experiments.judging import judge_learned, judge_of, judge_others
+from prosumax.experiments.looks import CURVES, Seed, every, like, prepare
 from prosumax.experiments.run import ScenarioLike
 from prosumax.experiments.simulate import use_compilation_cache
 from prosumax.experiments.stage import Plan, Stage, populated, read_plan, stage_of
-from prosumax.learning import Figures, Schedule, TrainState
-from prosumax.learning.compiling import compiled
-from prosumax.learning.evaluation import Account, fixed, play
+from prosumax.learning.lanes import lanes, rounds
 from prosumax.learning.storage import load_tree, save_tree
 from prosumax.scenario import load_scenario
-
-_CHUNKS = 50  # a training run is looked at about so often
-
 
 _STORE_EVERY_S = 30.0
 
@@ -131,10 +124,9 @@ def train(
     for name, value, least in (("iterations", iterations, 1), ("seeds", seeds, 1), ("environments", environments, 1)):
         if value < least:
             raise InputError(name, f"is {value}", f"It must be at least {least}.")
-    every = -(-iterations // _CHUNKS)
     plan = Plan(
         scenario=checked.model_dump(mode="json"),
-        iterations=-(-iterations // every) * every,
+        iterations=iterations,
         seeds=seeds,
         first_seed=seed,
         environments=environments,
@@ -143,6 +135,7 @@ def train(
         anneal=dict(anneal or {}),
         version=metadata.version("prosumax"),
     )
+    plan = replace(plan, iterations=-(-iterations // every(plan)) * every(plan))
     folder = None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,10 +147,11 @@ def resume(
     folder: Path | str,
     *,
     tensorboard: bool = False,
+    judged: Judged = "compared",
     data_dir: str | Path | None = None,
     on_progress: OnProgress = lambda now: None,
 ) -> Training:
-    """Go on with a run that was interrupted, exactly as if it had not been.
+    """Go on with a run that was interrupted, exactly as if it had not been; arguments as in `train`.
 
     Raises:
         InputError: there is no such run, or it is a population.
@@ -167,138 +161,66 @@ def resume(
         cure = f"Give the same command again, with --out {folder}."
         raise InputError(f"--resume {folder}", "is a population that is not finished", cure)
     stage = stage_of(read_plan(folder), data_dir)
-    like = jax.eval_shape(lambda *given: _begin(stage, *given), stage.schedule, stage.training_params)
-    progress = load_tree(folder / "state.npz", like) if (folder / "state.npz").is_file() else None
-    return _run(stage, folder, progress, tensorboard, "compared", on_progress)
-
-
-class _Progress(NamedTuple):
-    """What is stored to go on from."""
-
-    train: TrainState
-    best: tuple[Any, ...]
-    score: Float[Array, " seed"]
-    curves: dict[str, Float[Array, "look seed"]]
-
-
-_CURVES = ("reward", "validation", "cost", "entropy", "p2p_share")
-
-
-def _begin(stage: Stage, schedule: Schedule, params: EnvParams) -> _Progress:
-    plan = stage.plan
-    keys = jax.vmap(jax.random.key)(plan.first_seed + jnp.arange(plan.seeds))
-    state = jax.vmap(stage.trainer.init, in_axes=(0, None, None))(keys, schedule, params)
-    looks = -(-plan.iterations // _every(plan))
-    curves = {name: jnp.full((looks, plan.seeds), jnp.nan) for name in _CURVES}
-    return _typed(_Progress(state, state.learners, jnp.full(plan.seeds, -jnp.inf), curves))
-
-
-def _every(plan: Plan) -> int:
-    return -(-plan.iterations // _CHUNKS)
+    seeds = load_tree(folder / "state.npz", like(stage)) if (folder / "state.npz").is_file() else None
+    return _run(stage, folder, seeds, tensorboard, judged, on_progress)
 
 
 def _run(
     stage: Stage,
     folder: Path | None,
-    progress: _Progress | None,
+    seeds: list[Seed] | None,
     tensorboard: bool,
     judged: Judged,
     on_progress: OnProgress,
 ) -> Training:
     use_compilation_cache()
-    plan, every, began = stage.plan, _every(stage.plan), time.perf_counter()
+    plan, each, began = stage.plan, every(stage.plan), time.perf_counter()
     logs = _tensorboard(folder) if tensorboard else None
-    given = (stage.schedule, stage.training_params)
-    progress = compiled(lambda *given: _begin(stage, *given))(*given) if progress is None else progress
-    # Not donated: whatever interrupts the next part, the last one is still there to be stored.
-    look = compiled(lambda progress, whole, *given: _look(stage, every, progress, whole, *given))
-    first = int(progress.train.iteration[0])
+    judge = judge_of(stage, stage.game)
+    seeds, advance = prepare(stage, judge, seeds)
+    first = int(seeds[0].train.iteration)
     agents = stage.env.num_agents * plan.seeds * plan.environments * stage.trainer.steps
-    pace, stored, done = 0.0, time.perf_counter(), first
+    looks = rounds(advance, lanes(seeds), (plan.iterations - first) // each)
+    pace, done, before = 0.0, first, time.perf_counter()
+    stored = before
     try:
-        while done < plan.iterations:
-            before = time.perf_counter()
-            progress = jax.block_until_ready(look(progress, stage.env.params, *given))
-            took = time.perf_counter() - before
+        for parts in looks:
+            # Nothing is donated: whatever interrupts the next part, this one is there to be stored.
+            seeds = [seed for lane in parts for seed in lane]
+            took, before = time.perf_counter() - before, time.perf_counter()
             # The first part includes compiling; after it the pace is a moving mean.
-            pace = took if done <= first + every else 0.7 * pace + 0.3 * took
-            done += every
-            by_seed = {
-                name: np.asarray(values[done // every - 1], np.float64) for name, values in progress.curves.items()
-            }
+            pace = took if done <= first + each else 0.7 * pace + 0.3 * took
+            done += each
+            by_seed = {name: np.array([seed.curves[name][done // each - 1] for seed in seeds]) for name in CURVES}
             figures = {name: float(np.mean(values)) for name, values in by_seed.items()}
-            left = pace * (plan.iterations - done) / every
-            on_progress(Now(done, plan.iterations, figures, by_seed, agents * every / took, left))
+            left = pace * (plan.iterations - done) / each
+            on_progress(Now(done, plan.iterations, figures, by_seed, agents * each / took, left))
             if logs is not None:
                 for name, value in figures.items():
                     logs.add_scalar(name, value, done)
             if folder is not None and time.perf_counter() - stored > _STORE_EVERY_S:
-                save_tree(folder / "state.npz", progress)
+                save_tree(folder / "state.npz", seeds)
                 stored = time.perf_counter()
     except KeyboardInterrupt:
         pass  # what is done is stored below, and the caller sees that it is not all
+    finally:
+        looks.close()
     if folder is not None:
-        save_tree(folder / "state.npz", progress)
+        save_tree(folder / "state.npz", seeds)
     if logs is not None:
         logs.close()
     curves: dict[str, Any] = {
-        name: np.asarray(values[: done // every], np.float64) for name, values in progress.curves.items()
+        name: np.stack([seed.curves[name][: done // each] for seed in seeds], axis=1) for name in CURVES
     }
-    curves["iteration"] = every * (1.0 + np.arange(done // every))
+    curves["iteration"] = each * (1.0 + np.arange(done // each))
+    best: Any = jax.tree.map(lambda *leaves: np.stack(leaves), *(seed.best for seed in seeds))
     whole = done == plan.iterations
-    test = {"learned": judge_learned(stage, progress.best)} if whole and judged != "no" else {}
+    test = {"learned": judge_learned(stage, best, judge)} if whole and judged != "no" else {}
     test |= judge_others(stage) if whole and judged == "compared" else {}
-    training = Training(plan, folder, done, curves, test, progress.best, time.perf_counter() - began)
+    training = Training(plan, folder, done, curves, test, best, time.perf_counter() - began)
     if folder is not None:
         store_training(training, folder)
     return training
-
-
-def _look(
-    stage: Stage, every: int, progress: _Progress, whole: EnvParams, schedule: Schedule, params: EnvParams
-) -> _Progress:
-    """Train for some iterations, judge on validation days, keep what is best; one compiled program."""
-    learning = sorted(agent for team in stage.game.teams for agent in team.homes)
-
-    def one(train: TrainState, best: Any, score: Array) -> tuple[TrainState, Any, Array, dict[str, Array]]:
-        train, shown = stage.trainer.chunk(train, schedule, params, every)
-        game, hps = fixed(stage.game, stage.env.config.steps), schedule.at(train.iteration)
-        key = jax.random.key(0)  # the same days and draws at every look
-        days = play(game, train.learners, hps, whole, jnp.asarray(stage.days.validation), key)
-        value = days.reward[..., jnp.array(learning)].mean()
-        better = value > score
-        best = jax.tree.map(lambda new, old: jnp.where(better, new, old), train.learners, best)
-        return train, best, jnp.where(better, value, score), _curve(stage, shown, days, value)
-
-    # One seed after another on a CPU: what a seed's update touches fits its cache, and less is compiled. Else at once.
-    seeds = (progress.train, progress.best, progress.score)
-    if jax.default_backend() == "cpu":
-        train, best, score, figures = jax.lax.map(lambda own: one(*own), seeds)
-    else:
-        train, best, score, figures = jax.vmap(one)(*seeds)
-    at = train.iteration[0] // every - 1
-    curves = {name: values.at[at].set(figures[name]) for name, values in progress.curves.items()}
-    return _typed(_Progress(train, best, score, curves))
-
-
-def _typed(progress: _Progress) -> _Progress:
-    """With explicit types: JAX would compile once more for what comes back from the first part with stronger ones."""
-    key = jax.dtypes.prng_key
-    strong: _Progress = jax.tree.map(
-        lambda leaf: leaf if jnp.issubdtype(leaf.dtype, key) else jnp.asarray(leaf, leaf.dtype), progress
-    )
-    return strong
-
-
-def _curve(stage: Stage, shown: Figures, days: Account, value: Array) -> dict[str, Array]:
-    entropy = [figures["entropy"].mean() for figures in shown.teams if "entropy" in figures]
-    return {
-        "reward": shown.reward.mean() * stage.env.config.steps,
-        "validation": value,
-        "cost": days.bill.sum(-1).mean(),
-        "entropy": jnp.stack(entropy).mean() if entropy else jnp.float32(jnp.nan),
-        "p2p_share": p2p_share(days),
-    }
 
 
 def store_training(training: Training, folder: Path) -> None:
@@ -306,11 +228,11 @@ def store_training(training: Training, folder: Path) -> None:
     save_tree(folder / "policies.npz", training.learners)
     rows = [
         [int(iteration), training.plan.first_seed + seed]
-        + [f"{training.curves[name][look, seed]:.6g}" for name in _CURVES]
+        + [f"{training.curves[name][look, seed]:.6g}" for name in CURVES]
         for look, iteration in enumerate(training.curves["iteration"])
         for seed in range(training.plan.seeds)
     ]
-    write_rows(folder / "curves.csv", ["iteration", "seed", *_CURVES], rows)
+    write_rows(folder / "curves.csv", ["iteration", "seed", *CURVES], rows)
     test = {who: {name: values.tolist() for name, values in figures.items()} for who, figures in training.test.items()}
     told = {"iteration": training.iteration, "seconds": training.seconds, "test": test}
     write_text(folder / "result.json", json.dumps(told, indent=1))
