@@ -26,26 +26,29 @@ from environment import episode, inputs, market
 from prosumax import learning
 from prosumax.experiments.mahtm_learning import BARE, PAPER
 from prosumax.learning.compiling import compiled
-from prosumax.learning.lanes import each, lanes, rounds
+from prosumax.learning.lanes import each, lanes, rounds, side_by_side
 from prosumax.learning.scripted import script
 
 REPEATS = 5
 STEPS = 24
+SEEDS = 4  # side by side
 BATCHES = {7: 256, 100: 32}  # homes: environments at once
 TARGETS = {7: (0.2, 1.5)}  # million agent-steps per second on two cores: training, rollout alone
 
 
-def timed(run, *arguments) -> list[float]:
-    jax.block_until_ready(run(*arguments))
+def timed(run, *arguments, seeds: int = 1) -> list[float]:
+    """Seconds of a call; of several calls side by side, seconds per call."""
+    call = lambda _: jax.block_until_ready(run(*arguments))  # noqa: E731
+    call(0)
     taken = []
     for _ in range(REPEATS):
         begin = time.perf_counter()
-        jax.block_until_ready(run(*arguments))
-        taken.append(time.perf_counter() - begin)
+        side_by_side(call, range(seeds))
+        taken.append((time.perf_counter() - begin) / seeds)
     return taken
 
 
-def measure(game, env, batch: int) -> tuple[list[float], list[float]]:
+def measure(game, env, batch: int, seeds: int = 1) -> tuple[list[float], list[float]]:
     """Seconds of one iteration, and of its rollout alone."""
     trainer = learning.Trainer(game, batch, STEPS)
     schedule = learning.constant([team.hp for team in game.teams])
@@ -55,8 +58,8 @@ def measure(game, env, batch: int) -> tuple[list[float], list[float]]:
         found = learning.rollout(game, state.learners, schedule.first, state.carry, params, state.key, STEPS)[1]
         return found.reward.mean(), found.obs, found.decisions
 
-    train = timed(jax.jit(trainer.iterate), state, schedule, env.params)
-    return train, timed(jax.jit(play), state, env.params)
+    train = timed(jax.jit(trainer.iterate), state, schedule, env.params, seeds=seeds)
+    return train, timed(jax.jit(play), state, env.params, seeds=seeds)
 
 
 def show(name: str, homes: int, batch: int, seconds: list[float], target: float | None) -> None:
@@ -99,7 +102,8 @@ def main() -> None:
     print("Training, million agent-steps per second on one device")
     for homes in sizes:
         env, batch = prosumax.make(market(homes)), BATCHES[homes]
-        train, play = measure(learning.everyone(env, "ppo", "dtde-shared"), env, batch)
+        game = learning.everyone(env, "ppo", "dtde-shared")
+        train, play = measure(game, env, batch)
         alone = timed(jax.jit(prosumax.vmap(episode(env))), *inputs(env, batch))
         training, rollout = TARGETS.get(homes, (None, None))
         print(f" {homes} homes x {batch}")
@@ -107,6 +111,9 @@ def main() -> None:
         show("rollout alone", homes, batch, play, rollout)
         show("environment alone", homes, batch, alone, None)
         print(f"  share of the environment in training: {100 * min(alone) / min(train):.0f} %")
+        train, play = measure(game, env, batch, SEEDS)
+        show(f"{SEEDS} seeds side by side: PPO", homes, batch, train, training)
+        show("  rollout alone", homes, batch, play, rollout)
         if homes == 7:
             parts = [
                 learning.Part("ppo", (0, 1, 2), "ppo"),
