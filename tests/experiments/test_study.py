@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
@@ -16,6 +17,8 @@ from prosumax.community import assemble
 from prosumax.errors import InputError
 from prosumax.experiments import marlem_studies, study, study_table
 from prosumax.experiments.simulate import simulate
+from prosumax.inputs import read_profiles
+from prosumax.scenario import load_scenario
 
 SEEDS = 3
 PENALISED = {"network.kind": "ieee34", "network.capacity_kw": 1500, "network.operator.intervention": "penalise"}
@@ -55,6 +58,22 @@ def test_variants_share_everything_that_is_drawn():
     few, many = (marlem_studies.draw(case, PENALISED | {"network.capacity_kw": kw}, 2).profiles for kw in (500, 2000))
     assert np.array_equal(few.load_kwh, many.load_kwh) and np.array_equal(few.home_bus, many.home_bus)
     assert np.array_equal(few.feeder.branches.length_km, many.feeder.branches.length_km)
+
+
+def test_homes_that_are_farther_apart_in_one_seed_fit_the_others():
+    """Seed 11 puts homes and source closer together, so that its look-ups have a level less."""
+    preset = load_scenario("marlem-mechanisms")
+    scenarios = [preset.model_copy(update={"seed": seed}) for seed in (0, 11)]
+    communities = [assemble(one, read_profiles(one)) for one in scenarios]
+    own = [community.network.paths for community in communities]
+    assert own[0].jump.shape != own[1].jump.shape
+    together = study.stacked(communities).network.paths
+    load = jax.random.uniform(jax.random.key(0), own[0].bus_of.shape)
+    a, b = jnp.divmod(jnp.arange(len(own[0].place) ** 2), len(own[0].place))
+    for at, alone in enumerate(own):
+        paths = jax.tree.map(lambda leaf, at=at: leaf[at], together)
+        np.testing.assert_array_equal(paths.worst(a, b, load), alone.worst(a, b, load))
+        np.testing.assert_array_equal(paths.distance_km(a, b), alone.distance_km(a, b))
 
 
 def test_lines_have_marlems_lengths(drawn):

@@ -16,6 +16,8 @@ from prosumax.types import Action, Bid, Fills, Flows, LevelFlows, Orders, Prices
 _phase = jax.lax.optimization_barrier
 """Results of a phase are computed once, however many later phases use them (see `prosumax.batching`)."""
 
+_ROUNDING = 1e-6  # of what a home can trade in a step; some units in the last place of its terms
+
 
 class State(NamedTuple):
     """What a community remembers from step to step; `posted` is None where nobody announces prices."""
@@ -132,6 +134,8 @@ def step(
     if not isinstance(action, Bid):
         wish = flows.net_kwh
         limited = jnp.abs(battery_kw * hours - flows.charge_kwh + flows.discharge_kwh)
+    # What rounding leaves of a limit is no order: it would count in reputations and in the spread.
+    wish = jnp.where(jnp.abs(wish) > _ROUNDING * (most_sold + most_bought), wish, 0.0)
     orders = _phase(_orders(wish, prices, action, state.reputation, key))
     wires, grid_record, fees, stress = community.network, None, None, state.grid_stress
     if wires is not None:

@@ -250,23 +250,30 @@ _rollouts = jax.jit(jax.vmap(rollout, in_axes=(0, None, 0)))
 
 def stacked(communities: Sequence[Community]) -> Community:
     """Communities of one shape as one, with a leading axis."""
-    longest = max((_hops(community) for community in communities), default=0)
+    longest = max((_longest(community) for community in communities), default=0)
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(_padded(community, longest) for community in communities))
 
 
-def _hops(community: Community) -> int:
+def _longest(community: Community) -> int:
+    """How far the tables of a network's paths reach, which depends on the lengths of lines and the places of homes."""
     wires = community.network
-    return wires.paths.listed.shape[-1] if wires is not None and isinstance(wires.paths, TablePaths) else 0
+    if wires is None:
+        return 0
+    return wires.paths.listed.shape[-1] if isinstance(wires.paths, TablePaths) else wires.paths.jump.shape[0]
 
 
-def _padded(community: Community, hops: int) -> Community:
-    """The same paths, listed in tables of the same length: how many lines the longest has depends on the lengths."""
+def _padded(community: Community, longest: int) -> Community:
+    """The same paths in tables of the same length; what is filled up is never looked at."""
     wires = community.network
-    if wires is None or not isinstance(wires.paths, TablePaths):
+    if wires is None:
         return community
-    missing, none = hops - _hops(community), wires.paths.branches.shape[0]
-    listed = jnp.pad(wires.paths.listed, ((0, 0), (0, 0), (0, missing)), constant_values=none)
-    return community._replace(network=wires._replace(paths=wires.paths._replace(listed=listed)))
+    paths, missing = wires.paths, longest - _longest(community)
+    if isinstance(paths, TablePaths):
+        none = paths.branches.shape[0]
+        listed = jnp.pad(paths.listed, ((0, 0), (0, 0), (0, missing)), constant_values=none)
+        return community._replace(network=wires._replace(paths=paths._replace(listed=listed)))
+    jump = jnp.pad(paths.jump, ((0, missing), (0, 0)))
+    return community._replace(network=wires._replace(paths=paths._replace(jump=jump)))
 
 
 def references(variants: Sequence[Variant]) -> list[int | None]:
