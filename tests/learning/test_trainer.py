@@ -85,7 +85,9 @@ def test_rules_and_several_learners_share_one_program(homes):
 
 
 def test_a_run_is_stored_resumed_evaluated_and_exported(homes, tmp_path):
-    whole = prosumax.train(homes, algorithm="ppo", paradigm="dtde-shared", out=tmp_path / "whole", **RUN)
+    whole = prosumax.train(
+        homes, algorithm="ppo", paradigm="dtde-shared", out=tmp_path / "whole", judged="alone", **RUN
+    )
     again = prosumax.train(homes, algorithm="ppo", paradigm="dtde-shared", judged="no", **RUN)
     np.testing.assert_array_equal(whole.curves["reward"], again.curves["reward"])
 
