@@ -231,7 +231,8 @@ def _paid(env, state):
     from prosumax.env.kpis import measure
 
     now = jax.tree.map(lambda leaf: leaf[0], env.params.community.series)
-    _, outcome = step(env.params.community, state.community, now, env.decode(env.sample_action(KEY)), KEY)
+    action, arrival = env.decode(env.sample_action(KEY)), jnp.linspace(0.0, 0.9, env.num_homes)
+    _, outcome = step(env.params.community, state.community, now, action, KEY, arrival)
     kpis, window = measure(outcome, state.window, state.kpis.price, env.params.scales.capacity_kwh)
     return Paid(env.params, outcome, kpis, window)
 

@@ -57,14 +57,15 @@ MASK = Mask(
 )  # the second number and three options do not exist
 
 
-def some_policy(seed=0):
-    out = jax.random.normal(jax.random.key(seed), (distributions.outputs(SPACE),))
-    return distributions.policy(out, MASK, SPACE)
+OUT = jax.random.normal(jax.random.key(0), (distributions.outputs(SPACE),))
 
 
-def sample(policy, key, rows=()):
-    space = Space(policy.mean.shape[-1], *policy.logp.shape[-2:])
-    return distributions.sample(policy, distributions.roll(space, key, rows))
+def some_policy():
+    return distributions.policy(OUT, MASK, SPACE)
+
+
+def draw(key, out=OUT, mask=MASK, space=SPACE):
+    return distributions.draw(out, mask, space, distributions.roll(space, key, out.shape[:-1]))
 
 
 def test_probabilities_of_all_actions_add_up_to_one():
@@ -83,7 +84,7 @@ def test_probabilities_of_all_actions_add_up_to_one():
 
 def test_what_is_masked_is_never_drawn_and_counts_for_nothing():
     policy = some_policy()
-    many = jax.vmap(lambda key: sample(policy, key))(jax.random.split(jax.random.key(1), 2000))
+    many = jax.vmap(draw)(jax.random.split(jax.random.key(1), 2000))
     assert set(np.unique(many.choices[:, 0])) == {0, 1}
     assert set(np.unique(many.choices[:, 1])) == {1, 2, 3}
     shares = [(many.choices[:, 1] == option).mean() for option in (1, 2, 3)]
@@ -93,10 +94,34 @@ def test_what_is_masked_is_never_drawn_and_counts_for_nothing():
     assert distributions.log_prob(policy, one) == distributions.log_prob(policy, other)
 
 
+@pytest.mark.parametrize("space", [SPACE, Space(1, 0, 1), Space(0, 1, 3)])
+def test_without_dice_the_likeliest_action_is_taken(space):
+    out = jax.random.normal(jax.random.key(4), (3, 5, distributions.outputs(space)))
+    choices = jax.random.bernoulli(jax.random.key(5), 0.7, (3, 5, space.choices, space.options)).at[..., -1].set(True)
+    mask = Mask(jnp.ones((3, 5, space.numbers), bool), choices)
+    policy, action = distributions.policy(out, mask, space), distributions.draw(out, mask, space, None)
+    np.testing.assert_array_equal(action.numbers, policy.mean)
+    np.testing.assert_array_equal(action.choices, np.argmax(policy.logp, axis=-1))
+
+
+def test_a_number_is_drawn_with_its_mean_and_deviation():
+    policy, many = some_policy(), jax.vmap(draw)(jax.random.split(jax.random.key(6), 10_000))
+    for moment, of in ((np.mean, policy.mean), (np.std, np.exp(policy.log_std))):
+        # Four standard errors of the mean of 10,000 draws; a deviation's is smaller.
+        np.testing.assert_allclose(moment(many.numbers, axis=0), of, atol=0.04 * float(np.exp(policy.log_std).max()))
+
+
+def test_the_highest_and_lowest_throw_hit_options_that_exist():
+    lowest, highest = 0.0, float(np.nextafter(np.float32(1.0), np.float32(0.0)))
+    for thrown, expected in ((lowest, [0, 1]), (highest, [1, 3])):
+        dice = distributions.Dice(jnp.zeros(2), jnp.full(2, thrown), jnp.zeros(2))
+        np.testing.assert_array_equal(distributions.draw(OUT, MASK, SPACE, dice).choices, expected)
+
+
 def test_entropy_is_the_mean_of_minus_log_prob():
     policy = some_policy()
     keys = jax.random.split(jax.random.key(2), 40_000)
-    drawn = jax.vmap(lambda key: distributions.log_prob(policy, sample(policy, key)))(keys)
+    drawn = jax.vmap(lambda key: distributions.log_prob(policy, draw(key)))(keys)
     assert distributions.entropy(policy) == pytest.approx(-float(drawn.mean()), abs=4 * float(drawn.std()) / 200)
 
 
@@ -107,7 +132,7 @@ def test_score_is_log_prob_and_entropy_with_their_gradients(space):
     out = 3.0 * jax.random.normal(key[0], (*rows, distributions.outputs(space)))
     choices = jax.random.bernoulli(key[1], 0.7, (*rows, space.choices, space.options)).at[..., 0].set(True)
     mask = Mask(jax.random.bernoulli(key[1], 0.7, (*rows, space.numbers)), choices)
-    action = sample(distributions.policy(out, mask, space), key[2], rows)
+    action = draw(key[2], out, mask, space)
     weight = jax.random.normal(key[3], (2, *rows))
 
     def plain(out):

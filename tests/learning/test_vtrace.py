@@ -23,8 +23,8 @@ SPACE = Space(0, 1, 3)
     ],
 )
 def test_it_reaches_the_best_reward(probes, kind, paradigm):
-    # Steps of 1e-2 throw a narrow policy over numbers off now and then: .85 to .99 by seed, 1.00 with these.
-    slow = {"learning_rate": 3e-3} if kind == "number" else {}
+    # Steps of 1e-2 throw a narrow policy over numbers off now and then: .42 to 1.00 by seed, .99 to 1.00 with these.
+    slow = {"learning_rate": 3e-3} if kind in ("number", "bid") else {}
     assert probes.reaches_the_best(kind, "vtrace", paradigm, FAST | slow)
 
 

@@ -1,5 +1,7 @@
 """A scenario on a network, as a user runs it; and what goes wrong, said clearly or flagged, never in a bill."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -124,3 +126,26 @@ def test_fields_that_do_not_fit(tiny):
         prosumax.load_scenario(tiny | {"network": {"kind": "tree", "operator": {"intervention": "penalise"}}})
     with pytest.raises(InputError, match="cigre_lv"):
         prosumax.load_scenario(tiny | {"network": {"kind": "cigre-lv"}})
+
+
+def test_the_operator_looks_as_often_as_it_is_said_to(wired):
+    # Every trade is punished where it looks; orders that all arrive at fixed times leave its looks to chance.
+    operator = {"fees": True, "intervention": "penalise", "congestion_threshold": 0}
+    fixed = {"environment": {"random_arrival": False, "episode_steps": 4}}
+    env = prosumax.make(edited(wired, operator=operator) | {"market": {"mechanism": "double_auction"}}, fixed)
+    _, state = env.reset(jax.random.key(0))
+    community = env.params.community
+    rules = community.network.operator
+
+    @jax.jit
+    def looks(frequency, keys):
+        wires = community.network._replace(operator=rules._replace(frequency=frequency))
+        params = env.params._replace(community=community._replace(network=wires))
+        idle = jnp.zeros((2, len(env.config.slots)))
+        record = jax.vmap(lambda key: env.step(key, state, idle, params).info["record"])(keys)
+        return record.local.bought_kwh.sum(-1), record.grid.intervened
+
+    for frequency in (0.0, 0.3, 1.0):
+        bought, intervened = looks(frequency, jax.random.split(jax.random.key(1), 1000))
+        error = 4 * (frequency * (1 - frequency) / 1000) ** 0.5  # four standard errors
+        assert (bought > 0).all() and np.mean(intervened) == pytest.approx(frequency, abs=error)

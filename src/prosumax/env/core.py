@@ -179,12 +179,11 @@ class CommunityEnv:
         params = self.params if params is None else params
         community = params.community
         market_key, noise_key, forecast_key = jax.random.split(key, 3)
-        if not self.config.random_arrival:
-            market_key = jax.random.key(0)
+        arrival = jax.random.uniform(market_key if self.config.random_arrival else jax.random.key(0), (self.num_homes,))
         now, shares, posted = self._now(state, params), None, state.community.posted
         if self.config.price_agents:
             action, shares = action
-        after, outcome = step(community, state.community, now, self.decode(action, params), market_key, shares)
+        after, outcome = step(community, state.community, now, self.decode(action, params), key, arrival, shares)
         kpis, window = jax.lax.optimization_barrier(
             measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
         )

@@ -100,6 +100,7 @@ def step(
     now: Series,
     action: Action,
     key: PRNGKeyArray,
+    arrival: Float[Array, " home"],
     shares: Float[Array, "agent 2"] | None = None,
 ) -> tuple[State, Outcome]:
     """Let every home do what it decided, as far as it can; trade, bill, and see what the wires make of it.
@@ -114,7 +115,8 @@ def step(
         state: before the step.
         now: this step's row of `community.series`.
         action: what each home decides.
-        key: of the order in which orders arrive, for rules in which that matters, and of the operator's looks.
+        key: of the operator's looks.
+        arrival: when every home's order comes in, 0 to 1 of the step, for rules in which that matters.
         shares: what price agents announce for the next step (`market.Posted`); trained ones or their rule when absent.
     """
     hours, params = community.step_hours, community.homes
@@ -136,10 +138,10 @@ def step(
         limited = jnp.abs(battery_kw * hours - flows.charge_kwh + flows.discharge_kwh)
     # What rounding leaves of a limit is no order: it would count in reputations and in the spread.
     wish = jnp.where(jnp.abs(wish) > _ROUNDING * (most_sold + most_bought), wish, 0.0)
-    orders = _phase(_orders(wish, prices, action, state.reputation, key))
+    orders = _phase(_orders(wish, prices, action, state.reputation, arrival))
     wires, grid_record, fees, stress = community.network, None, None, state.grid_stress
     if wires is not None:
-        decision = network.decide(wires, flows, orders.price, stress, hours, jax.random.fold_in(key, 1))
+        decision = network.decide(wires, flows, orders.price, stress, hours, key)
         cut = decision.curtailed_kwh
         flows = flows._replace(export_kwh=flows.export_kwh - cut, curtailed_kwh=cut)
         orders = orders._replace(quantity_kwh=jnp.where(wish < 0, jnp.minimum(wish + cut, 0.0), wish))
@@ -169,10 +171,9 @@ def _orders(
     prices: Prices,
     action: Action,
     reputation: Float[Array, " home"],
-    key: PRNGKeyArray,
+    arrival: Float[Array, " home"],
 ) -> Orders:
     """What the homes want to trade, at the price and with the partner of their choice."""
-    arrival = jax.random.uniform(key, wish_kwh.shape)
     orders = market.truthful_orders(wish_kwh, prices, reputation, arrival)
     price = jnp.where(jnp.isnan(action.price), orders.price, action.price)
     return orders._replace(price=price, partner=action.partner)

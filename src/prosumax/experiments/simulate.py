@@ -41,7 +41,8 @@ def rollout(
         seen = (now.load_kwh, now.solar_kwh, now.hour, community.step_hours, prices, community.homes, state.homes)
         view = View(*seen, planned, now.devices)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
-        after, outcome = env.step(community, state, now, policy(view, policy_key), market_key)
+        arrival = jax.random.uniform(market_key, now.load_kwh.shape)
+        after, outcome = env.step(community, state, now, policy(view, policy_key), market_key, arrival)
         return after, outcome.record
 
     steps = jnp.arange(community.series.hour.shape[0])

@@ -111,8 +111,8 @@ class COMA:
         dice: Dice | None,
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
-        policy = self.policy(state.actor, obs, mask)
-        return Decision(distributions.draw(policy, dice), {}, memory)
+        out, _ = state.actor(obs, memory)
+        return Decision(distributions.draw(out, mask, self.spec.space, dice), {}, memory)
 
     def slim(self, state: State) -> State:
         """The actor alone."""

@@ -6,6 +6,7 @@ probability 1 and entropy 0.
 
 import math
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import jax
@@ -46,14 +47,12 @@ class Policy(NamedTuple):
     Attributes:
         mean, log_std: of the numbers before they are squashed.
         logp: logarithm of the probability of every option.
-        odds: probabilities up to a factor, each added to those of the options before it.
         mask: what may be used.
     """
 
     mean: Float[Array, "*batch number"]
     log_std: Float[Array, "*batch number"]
     logp: Float[Array, "*batch choice option"]
-    odds: Float[Array, "*batch choice option"]
     mask: Mask
 
 
@@ -65,13 +64,10 @@ def outputs(space: Space) -> int:
 def policy(out: Float[Array, "*batch output"], mask: Mask, space: Space) -> Policy:
     """The distribution that a network's outputs describe."""
     mean, log_std, logits = jnp.split(out, (space.numbers, 2 * space.numbers), axis=-1)
-    log_std = jnp.clip(log_std + _FIRST, _LOWEST, _HIGHEST)
+    log_std = _log_std(log_std)
     logits = logits.reshape(*out.shape[:-1], space.choices, space.options)
     logits = jnp.where(mask.choices, logits, _NEVER)
-    logits -= jax.lax.stop_gradient(logits.max(-1, keepdims=True))
-    # Sums as a product with a triangle: XLA's sums and cumulative sums of short rows are slow on CPUs.
-    odds = _product(jnp.exp(logits), jnp.triu(jnp.ones((space.options,) * 2)))
-    return Policy(mean, log_std, logits - jnp.log(odds[..., -1:]), odds, mask)
+    return Policy(mean, log_std, jax.nn.log_softmax(logits), mask)
 
 
 def roll(space: Space, key: PRNGKeyArray, batch: tuple[int, ...]) -> Dice:
@@ -85,25 +81,26 @@ def roll(space: Space, key: PRNGKeyArray, batch: tuple[int, ...]) -> Dice:
     )
 
 
-def draw(of: Policy, dice: Dice | None) -> Action:
-    """An action from dice, or the likeliest without."""
-    return mode(of) if dice is None else sample(of, dice)
-
-
-def sample(of: Policy, dice: Dice) -> Action:
-    """Draw an action; gradients of its numbers pass to mean and deviation (reparameterised).
+def draw(out: Float[Array, "*batch output"], mask: Mask, space: Space, dice: Dice | None) -> Action:
+    """Draw an action from the policy that a network's outputs describe, or take the likeliest without dice.
 
     A choice takes one uniform number and its cumulative distribution: much cheaper than a Gumbel number per option.
+    As in `score`, rows come last.
     """
-    numbers = of.mean + jnp.exp(of.log_std) * dice.normal
-    # Up to the last sum and not to 1, which rounding may put out of reach; below it, and a masked option has no width.
-    drawn = dice.uniform[..., None] * of.odds[..., -1:]
-    return Action(numbers, _within(of.mask, (drawn >= of.odds).sum(-1)))
-
-
-def mode(of: Policy) -> Action:
-    """The likeliest action: the mean of numbers before squashing, the likeliest options."""
-    return Action(of.mean, jnp.argmax(of.logp, axis=-1))
+    mean, raw, logits = _parts_first(out, mask, space)
+    if dice is None:
+        numbers, at = mean, jnp.argmax(logits, axis=1)
+    else:
+        numbers = mean + jnp.exp(_log_std(raw)) * _rows_last(dice.normal, 1)
+        odds = jnp.exp(logits)
+        upto = jnp.stack(list(accumulate(odds[:, option] for option in range(space.options))), axis=1)
+        # Up to the last sum and not to 1, which rounding may put out of reach; below it, and a masked option has no
+        # width. Where a draw hits the very end: the last option that exists.
+        drawn = _rows_last(dice.uniform, 1)[:, None] * upto[:, -1:]
+        last = jnp.where(_rows_last(mask.choices, 2), jnp.arange(space.options)[:, None], 0).max(1)
+        at = jnp.minimum((drawn >= upto).sum(1), last)
+    back = lambda part: jnp.moveaxis(part, -1, 0).reshape(*out.shape[:-1], -1)  # noqa: E731
+    return Action(back(numbers), back(at.astype(jnp.int32)))
 
 
 def log_prob(of: Policy, action: Action) -> Float[Array, "*batch"]:
@@ -138,23 +135,18 @@ def score(
 
 
 def _scored(out: Array, mask: Mask, action: Action, space: Space) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
-    lead, rows = out.shape[:-1], math.prod(out.shape[:-1])
-    first = lambda part, ends: jnp.moveaxis(part.reshape(rows, *part.shape[-ends:]), 0, -1)  # noqa: E731
-    # A product with the identity has the outputs turned once; XLA would turn them again in whatever reads them.
-    turned = _product(jnp.eye(out.shape[-1]), first(out, 1))
-    mean, raw, logits = jnp.split(turned, (space.numbers, 2 * space.numbers))
-    free, allowed, numbers = first(mask.numbers, 1), first(mask.choices, 2), first(action.numbers, 1)
+    lead = out.shape[:-1]
+    mean, raw, logits = _parts_first(out, mask, space)
+    free, numbers = _rows_last(mask.numbers, 1), _rows_last(action.numbers, 1)
 
-    logits = jnp.where(allowed, logits.reshape(allowed.shape), _NEVER)
-    logits -= jax.lax.stop_gradient(logits.max(1, keepdims=True))
     odds = jnp.exp(logits)
     whole = odds.sum(1, keepdims=True)
     logp, p = logits - jnp.log(whole), odds / whole
     surprise = p * logp
-    chosen = jnp.arange(space.options)[:, None] == first(action.choices, 1)[:, None]
+    chosen = jnp.arange(space.options)[:, None] == _rows_last(action.choices, 1)[:, None]
     doubt = -surprise.sum(1, keepdims=True)
 
-    log_std = jnp.clip(raw + _FIRST, _LOWEST, _HIGHEST)
+    log_std = _log_std(raw)
     std = jnp.exp(log_std)
     z = (numbers - mean) / std
     density = -0.5 * z**2 - log_std - 0.5 * math.log(2 * math.pi) - _log_slope(numbers)
@@ -185,6 +177,26 @@ def _unscored(space: Space, slopes: tuple[Array, ...], change: tuple[Array, Arra
 
 
 score.defvjp(_scored, _unscored)
+
+
+def _parts_first(out: Array, mask: Mask, space: Space) -> tuple[Array, Array, Array]:
+    """Means, unscaled deviations [number, row] and logits [choice, option, row], the highest of every choice 0."""
+    # A product with the identity has the outputs turned once; XLA would turn them again in whatever reads them.
+    turned = _product(np.eye(out.shape[-1], dtype=np.float32), _rows_last(out, 1))
+    mean, raw, logits = jnp.split(turned, (space.numbers, 2 * space.numbers))
+    allowed = _rows_last(mask.choices, 2)
+    logits = jnp.where(allowed, logits.reshape(allowed.shape), _NEVER)
+    return mean, raw, logits - jax.lax.stop_gradient(logits.max(1, keepdims=True))
+
+
+def _rows_last(part: Array, axes: int) -> Array:
+    """All axes but the last so many as one, behind those."""
+    kept = part.shape[part.ndim - axes :]
+    return jnp.moveaxis(part.reshape(math.prod(part.shape[: part.ndim - axes]), *kept), 0, -1)
+
+
+def _log_std(raw: Array) -> Array:
+    return jnp.clip(raw + _FIRST, _LOWEST, _HIGHEST)
 
 
 def freedom(mask: Mask) -> Float[Array, "*batch"]:
@@ -221,9 +233,3 @@ def _log_slope(numbers: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Logarithm of the slope of tanh, without overflow: 2 (log 2 - |x| - log(1 + exp(-2 |x|)))."""
     size = jnp.abs(numbers)
     return 2.0 * (math.log(2.0) - size - jnp.log(1.0 + jnp.exp(-2.0 * size)))  # log1p is slow, and gains nothing here
-
-
-def _within(mask: Mask, at: Array) -> Array:
-    """An index of an option that exists, where a draw hit the very end of the last one."""
-    last = mask.choices.shape[-1] - 1 - jnp.argmax(mask.choices[..., ::-1], axis=-1)
-    return jnp.minimum(at, last).astype(jnp.int32)

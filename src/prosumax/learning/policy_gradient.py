@@ -118,9 +118,9 @@ class PolicyGradient:
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
         out, memory = state.actor(obs, memory)
-        policy = distributions.policy(out, mask, self.spec.space)
-        action = distributions.draw(policy, dice)
-        return Decision(action, {"log_prob": distributions.log_prob(policy, action)}, memory)
+        action = distributions.draw(out, mask, self.spec.space, dice)
+        log_prob, _ = distributions.score(out, mask, action, self.spec.space)
+        return Decision(action, {"log_prob": log_prob}, memory)
 
     def slim(self, state: State) -> State:
         """The actor alone."""

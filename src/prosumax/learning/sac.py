@@ -131,8 +131,8 @@ class SAC:
         dice: Dice | None,
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
-        policy = self.policy(state.actor, obs, mask)
-        return Decision(distributions.draw(policy, dice), {}, memory)
+        out, _ = state.actor(obs, memory)
+        return Decision(distributions.draw(out, mask, self.spec.space, dice), {}, memory)
 
     def slim(self, state: State) -> State:
         """The actor alone."""
@@ -199,7 +199,7 @@ class SAC:
         self, critics: Network, seen: Float[Array, "row input"], policy: Policy, dice: Dice
     ) -> Float[Array, " row"]:
         """What the policy's actions are worth to the more careful critic: numbers drawn, choices averaged."""
-        numbers = jnp.tanh(distributions.sample(policy, dice).numbers)
+        numbers = jnp.tanh(policy.mean + jnp.exp(policy.log_std) * dice.normal)
         base, options = self.worth(critics, seen, numbers, policy.mask)
         return jnp.min(base + (jnp.exp(policy.logp) * options).sum((-2, -1)), axis=0)
 

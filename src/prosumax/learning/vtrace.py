@@ -100,8 +100,7 @@ class VTrace(PolicyGradient):
         """Of what was done, to an actor."""
         begins = jnp.broadcast_to(batch.begins[..., None], batch.reward.shape)
         out, _ = actor.over_time(batch.obs, begins, batch.memory)
-        policy = distributions.policy(out, batch.mask, self.spec.space)
-        return jax.lax.stop_gradient(distributions.log_prob(policy, batch.action))
+        return jax.lax.stop_gradient(distributions.score(out, batch.mask, batch.action, self.spec.space)[0])
 
 
 algorithms.register("vtrace", "PPO by actors that lag behind, corrected by V-trace (APPO without asynchrony).")(

@@ -14,6 +14,7 @@ from prosumax.network.operator import FeeRates
 from prosumax.network.routes import Paths
 from prosumax.types import Fills, Flows, Trades
 
+_LOOKS = 1 << 16  # what the operator's draw folds into a step's key; keys that a split gives have small numbers
 _STRESS_SHIFT = 0.5  # share of its threshold by which an adaptive operator lowers it when lines are always overloaded
 
 
@@ -126,13 +127,15 @@ def decide(
         ask: price each home wants for its energy.
         stress: how often lines were overloaded lately, 0 to 1.
         step_hours: length of the step.
-        key: of the draw whether the operator looks at all.
+        key: of the step; from it comes the draw whether the operator looks at all.
     """
     rules = network.operator
     pressure = rules.adaptive * stress
     frequency = rules.frequency + (1.0 - rules.frequency) * pressure
     threshold = rules.threshold * (1.0 - _STRESS_SHIFT * pressure)
-    acts = jax.random.bernoulli(key, frequency)
+    # An operator who always looks needs no draw.
+    draw = lambda: jax.random.bernoulli(jax.random.fold_in(key, _LOOKS), frequency)  # noqa: E731
+    acts = jax.lax.cond(rules.frequency >= 1.0, lambda: jnp.bool_(True), draw)
     nothing = jnp.zeros_like(flows.export_kwh)
     if rules.curtail is None:
         return Decision(acts, threshold, nothing)
