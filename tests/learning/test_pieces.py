@@ -65,7 +65,7 @@ def some_policy():
 
 
 def draw(key, out=OUT, mask=MASK, space=SPACE):
-    return distributions.draw(out, mask, space, distributions.roll(space, key, out.shape[:-1]))
+    return distributions.draw(out, mask, space, distributions.roll(space, key, out.shape[:-1]))[0]
 
 
 def test_probabilities_of_all_actions_add_up_to_one():
@@ -99,23 +99,29 @@ def test_without_dice_the_likeliest_action_is_taken(space):
     out = jax.random.normal(jax.random.key(4), (3, 5, distributions.outputs(space)))
     choices = jax.random.bernoulli(jax.random.key(5), 0.7, (3, 5, space.choices, space.options)).at[..., -1].set(True)
     mask = Mask(jnp.ones((3, 5, space.numbers), bool), choices)
-    policy, action = distributions.policy(out, mask, space), distributions.draw(out, mask, space, None)
+    policy, (action, log_prob) = distributions.policy(out, mask, space), distributions.draw(out, mask, space, None)
     np.testing.assert_array_equal(action.numbers, policy.mean)
     np.testing.assert_array_equal(action.choices, np.argmax(policy.logp, axis=-1))
+    np.testing.assert_allclose(log_prob, distributions.log_prob(policy, action), rtol=1e-5, atol=1e-5)
 
 
-def test_a_number_is_drawn_with_its_mean_and_deviation():
+def test_numbers_are_drawn_with_their_mean_and_deviation_and_actions_with_their_log_prob():
     policy, many = some_policy(), jax.vmap(draw)(jax.random.split(jax.random.key(6), 10_000))
     for moment, of in ((np.mean, policy.mean), (np.std, np.exp(policy.log_std))):
         # Four standard errors of the mean of 10,000 draws; a deviation's is smaller.
         np.testing.assert_allclose(moment(many.numbers, axis=0), of, atol=0.04 * float(np.exp(policy.log_std).max()))
+    dice = distributions.roll(SPACE, jax.random.key(6), (50,))
+    action, log_prob = distributions.draw(jnp.tile(OUT, (50, 1)), Mask(*(jnp.stack([part] * 50) for part in MASK)),
+                                          SPACE, dice)  # fmt: skip
+    expected = jax.vmap(distributions.log_prob, in_axes=(None, 0))(policy, action)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_highest_and_lowest_throw_hit_options_that_exist():
     lowest, highest = 0.0, float(np.nextafter(np.float32(1.0), np.float32(0.0)))
     for thrown, expected in ((lowest, [0, 1]), (highest, [1, 3])):
         dice = distributions.Dice(jnp.zeros(2), jnp.full(2, thrown), jnp.zeros(2))
-        np.testing.assert_array_equal(distributions.draw(OUT, MASK, SPACE, dice).choices, expected)
+        np.testing.assert_array_equal(distributions.draw(OUT, MASK, SPACE, dice)[0].choices, expected)
 
 
 def test_entropy_is_the_mean_of_minus_log_prob():

@@ -118,8 +118,7 @@ class PolicyGradient:
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
         out, memory = state.actor(obs, memory)
-        action = distributions.draw(out, mask, self.spec.space, dice)
-        log_prob, _ = distributions.score(out, mask, action, self.spec.space)
+        action, log_prob = distributions.draw(out, mask, self.spec.space, dice)
         return Decision(action, {"log_prob": log_prob}, memory)
 
     def slim(self, state: State) -> State:

@@ -132,7 +132,7 @@ class SAC:
     ) -> Decision:
         """Draw from the policy, or take what is likeliest."""
         out, _ = state.actor(obs, memory)
-        return Decision(distributions.draw(out, mask, self.spec.space, dice), {}, memory)
+        return Decision(distributions.draw(out, mask, self.spec.space, dice)[0], {}, memory)
 
     def slim(self, state: State) -> State:
         """The actor alone."""
