@@ -29,7 +29,7 @@ from prosumax.learning.compiling import compiled
 from prosumax.learning.lanes import each, lanes, rounds, side_by_side
 from prosumax.learning.scripted import script
 
-REPEATS = 5
+REPEATS = 20
 STEPS = 24
 SEEDS = 4  # side by side
 BATCHES = {7: 256, 100: 32}  # homes: environments at once
