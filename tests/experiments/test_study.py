@@ -213,6 +213,19 @@ def test_a_cell_says_how_many_seeds_it_is_of():
     assert "n = k" not in study_table.legend(small_result())
 
 
+def test_a_legend_says_where_the_seeds_are_too_few_for_stars():
+    few = study_table.legend(small_result(5))  # 2 / 2^5 = 0.0625 is the smallest p there can be
+    assert "too few" in few and "*" not in few and "too few" not in study_table.legend(small_result())
+
+
+def test_what_is_the_same_in_every_seed_has_no_spread():
+    result = small_result()
+    result.values[0, 0] = 3.0
+    (table,) = study_table.grids(result)
+    assert table.rows[0][1] == "3.0" and " ± " in table.rows[0][2] and "Without ±" in study_table.legend(result)
+    assert "Without ±" not in study_table.legend(small_result())
+
+
 def test_tables_say_what_was_found():
     result = small_result()
     (table,) = study_table.grids(result)

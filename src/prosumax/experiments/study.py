@@ -34,7 +34,7 @@ CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
 """Highest p-value, corrected for the number of comparisons in a study, of a difference that counts."""
 
-_ROUNDING = 1e-5  # relative: single precision leaves less, a real difference more
+ROUNDING = 1e-5  # relative: single precision leaves less, a real difference more
 
 
 Tell = Callable[[float], None]
@@ -334,7 +334,7 @@ def paired_p(new: NDArray[np.float64], old: NDArray[np.float64]) -> float:
     new, old = new[both], old[both]
     difference = new - old
     size = np.maximum(np.abs(new), np.abs(old)).max()
-    difference = np.where(np.abs(difference) <= _ROUNDING * size, 0.0, difference)
+    difference = np.where(np.abs(difference) <= ROUNDING * size, 0.0, difference)
     if not difference.any():
         return 1.0
     return float(stats.wilcoxon(difference).pvalue)
