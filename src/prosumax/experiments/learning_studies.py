@@ -111,7 +111,10 @@ _OBSERVED_ALONE = [
 
 
 def _marlem(preset: str) -> Study:
-    """Random homes, rules and the optimum; each learner in three paradigms, paid its profit, or as MARLEM pays; halves."""
+    """Random homes, rules and the optimum; each learner in three paradigms, paid its profit, or as MARLEM pays.
+
+    At the end one learner with one half of MARLEM's signals: what is seen, or what is paid.
+    """
     alone = {"environment.observations": _OBSERVED_ALONE, "environment.rewards": {"profit": 1.0}}
     rules = (RANDOM, "marlem-zero-intelligence", "truthful", "self-consumption", "optimal", BEST)
     variants = [Variant("rules", name, {"preset": preset, "player": name} | alone) for name in rules]
@@ -127,8 +130,8 @@ def _marlem(preset: str) -> Study:
         "figures not seen, paid to cooperate": "environment.observations",
     }
     for title, part in halves.items():
-        own = {"preset": preset, "player": "ppo", "paradigm": "dtde", part: alone[part]}
-        variants.append(Variant("one of both, ppo dtde", title, own | _LEARNERS["ppo"]))
+        changes = {"preset": preset, "player": "ppo", "paradigm": "dtde"} | _LEARNERS["ppo"] | {part: alone[part]}
+        variants.append(Variant("one of both, ppo dtde", title, changes))
     notes = (
         "Days of 24 hours; trained on the first 70 of the preset's 100, chosen by the next 15, judged on the last.",
         "Bills include the network operator's fees. The optimum knows the whole day, shares all surplus, and pays no"
