@@ -110,9 +110,8 @@ def test_numbers_are_drawn_with_their_mean_and_deviation_and_actions_with_their_
     for moment, of in ((np.mean, policy.mean), (np.std, np.exp(policy.log_std))):
         # Four standard errors of the mean of 10,000 draws; a deviation's is smaller.
         np.testing.assert_allclose(moment(many.numbers, axis=0), of, atol=0.04 * float(np.exp(policy.log_std).max()))
-    dice = distributions.roll(SPACE, jax.random.key(6), (50,))
-    action, log_prob = distributions.draw(jnp.tile(OUT, (50, 1)), Mask(*(jnp.stack([part] * 50) for part in MASK)),
-                                          SPACE, dice)  # fmt: skip
+    dice, mask = distributions.roll(SPACE, jax.random.key(6), (50,)), Mask(*(jnp.stack([part] * 50) for part in MASK))
+    action, log_prob = distributions.draw(jnp.tile(OUT, (50, 1)), mask, SPACE, dice)
     expected = jax.vmap(distributions.log_prob, in_axes=(None, 0))(policy, action)
     np.testing.assert_allclose(log_prob, expected, rtol=1e-5, atol=1e-5)
 

@@ -131,7 +131,7 @@ def _marlem(preset: str) -> Study:
     }
     for title, part in halves.items():
         changes = {"preset": preset, "player": "ppo", "paradigm": "dtde"} | _LEARNERS["ppo"] | {part: alone[part]}
-        variants.append(Variant("one of both, ppo dtde", title, changes))
+        variants.append(Variant("one of the two, ppo dtde", title, changes))
     notes = (
         "Days of 24 hours; trained on the first 70 of the preset's 100, chosen by the next 15, judged on the last.",
         "Bills include the network operator's fees. The optimum knows the whole day, shares all surplus, and pays no"

@@ -6,7 +6,7 @@ import math
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from prosumax.experiments.study import CONFIDENCE, ROUNDING, Estimate, Figure, StudyResult, references
+from prosumax.experiments.study import CONFIDENCE, ROUNDING, SIGNIFICANT, Estimate, Figure, StudyResult, references
 
 
 class Grid(NamedTuple):
@@ -20,13 +20,13 @@ class Grid(NamedTuple):
 _LEGEND = (
     "Mean ± standard deviation over {seeds} seeds. * differs from the first column of its table (in a table's first"
     " column: from the first table's) by more than chance: Wilcoxon signed-rank test on the same seeds, p < 0.05 after"
-    " Holm's correction for all {count} comparisons.{fewer}"
+    " Holm's correction for all {count} comparisons.{notes}"
 )
 _FEWER = " n = k: the figure means nothing in the other seeds, and is of k."
 _SAME = " Without ±: the same in every seed."
 _TOO_FEW = (
     "Mean ± standard deviation over {seeds} seeds: too few to tell differences from chance (Wilcoxon signed-rank test"
-    " on the same seeds, Holm's correction for all {count} comparisons).{fewer}"
+    " on the same seeds, Holm's correction for all {count} comparisons).{notes}"
 )
 
 
@@ -48,16 +48,14 @@ def legend(result: StudyResult) -> str:
     """What the cells mean, as one paragraph."""
     if len(result.seeds) == 1:
         return "One seed each: no spread, and no telling differences from chance."
-    count = sum(
-        estimate.p is not None and math.isfinite(estimate.p) for row in result.estimates for estimate in row.values()
-    )
     every = [estimate for row in result.estimates for estimate in row.values()]
+    count = sum(estimate.p is not None and math.isfinite(estimate.p) for estimate in every)
     notes = _FEWER if any(0 < estimate.seeds < len(result.seeds) for estimate in every) else ""
-    notes += _SAME if any(_same(estimate) for estimate in every) else ""
+    notes += _SAME if any(estimate.seeds > 1 and not _varies(estimate) for estimate in every) else ""
     smallest = 2.0 ** (1 - len(result.seeds))  # p of the test where every seed says the same
-    hopeless = smallest * count >= 1 - CONFIDENCE and not any(estimate.differs for estimate in every)
+    hopeless = smallest * count >= SIGNIFICANT and not any(estimate.differs for estimate in every)
     text = _TOO_FEW if hopeless else _LEGEND
-    return text.format(seeds=len(result.seeds), count=count, fewer=notes)
+    return text.format(seeds=len(result.seeds), count=count, notes=notes)
 
 
 def markdown(result: StudyResult) -> str:
@@ -119,14 +117,14 @@ def _columns() -> list[str]:
 def _cell(estimate: Estimate, figure: Figure, seeds: int) -> str:
     if not estimate.seeds:
         return "-"
-    ends = [estimate.mean, *([estimate.deviation] if math.isfinite(estimate.deviation) and not _same(estimate) else [])]
+    ends = (estimate.mean, estimate.deviation) if _varies(estimate) else (estimate.mean,)
     shown = " ± ".join(f"{round(value, figure.digits) + 0.0:,.{figure.digits}f}" for value in ends)
     return shown + ("*" if estimate.differs else "") + (f" (n = {estimate.seeds})" if estimate.seeds < seeds else "")
 
 
-def _same(estimate: Estimate) -> bool:
-    """Whether no seed differs from another by more than single precision explains."""
-    return estimate.seeds > 1 and estimate.deviation <= ROUNDING * abs(estimate.mean)
+def _varies(estimate: Estimate) -> bool:
+    """Whether seeds differ by more than single precision explains; not where there is one."""
+    return estimate.deviation > ROUNDING * abs(estimate.mean)
 
 
 def _plain(value: float | None) -> float | None:
