@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from prosumax.market.matching import add_per_home, match
+from prosumax.market.auctions.matching import add_per_home, match
 
 # About the best for each of the JAX versions.
 BATCH = {7: 8192, 100: 512, 1000: 64, 10_000: 64}
@@ -41,7 +41,13 @@ def settle(buys, price, quantity, priority, uniform):
     result = match(buys, price, quantity, priority)
     if uniform:
         paid = (result.last_bid + result.last_ask) / 2 * result.filled
-        return result.buyer, result.seller, result.ticks, result.filled, jnp.where(buys, paid, -paid)
+        return (
+            result.buyer,
+            result.seller,
+            result.ticks,
+            result.filled,
+            jnp.where(buys, paid, -paid),
+        )
     paid = (price[result.buyer] + price[result.seller]) / 2 * result.ticks
     homes = len(price)
     money = add_per_home(result.buyer, paid, homes) - add_per_home(result.seller, paid, homes)
@@ -62,7 +68,9 @@ def naive(buys, price, quantity, priority, uniform):
     _, _, home, size = jax.lax.sort((key, -priority.astype(jnp.float32), index, size), num_keys=2)
     sells = ~buys[home]
     buyers = homes - sells.sum()
-    end = jnp.where(sells, jnp.cumsum(jnp.where(sells, size, 0.0)), jnp.cumsum(jnp.where(sells, 0.0, size)))
+    end = jnp.where(
+        sells, jnp.cumsum(jnp.where(sells, size, 0.0)), jnp.cumsum(jnp.where(sells, 0.0, size))
+    )
     end, is_sell = jax.lax.sort((end, sells.astype(jnp.int32)), num_keys=1)
     sellers_done = jnp.cumsum(is_sell) - is_sell
     at_buyer, at_seller = index - sellers_done, buyers + sellers_done
@@ -101,7 +109,10 @@ def python(buys, price, quantity, priority, uniform):
         s += filled[seller] == quantity[seller]
     if uniform and trades:
         level = (price[trades[-1][0]] + price[trades[-1][1]]) / 2
-        money = [level * amount if side else -level * amount for side, amount in zip(buys, filled, strict=True)]
+        money = [
+            level * amount if side else -level * amount
+            for side, amount in zip(buys, filled, strict=True)
+        ]
     return trades, filled, money
 
 
@@ -198,8 +209,12 @@ def verdict(target, met):
 
 
 def report_single():
-    print("\none book at a time, each pair at its midpoint: one call of a jitted clearing; one step of a scan; Python")
-    print(f"{'homes':>6} {'call us':>9} {'median':>9} {'scan us':>9} {'python us':>10} {'compile s':>10}")
+    print(
+        "\none book at a time, each pair at its midpoint: one call of a jitted clearing; one step of a scan; Python"
+    )
+    print(
+        f"{'homes':>6} {'call us':>9} {'median':>9} {'scan us':>9} {'python us':>10} {'compile s':>10}"
+    )
     for homes in TARGETS:
         steps = max(4, 2000 // homes)
         books = random_books(homes, steps)
@@ -220,12 +235,16 @@ def report_single():
         )
         scan_us, python_us = (taken[name][0] / steps * 1e6 for name in ("scan", "python"))
         best, median = (seconds * 1e6 for seconds in taken["call"])
-        print(f"{homes:>6} {best:>9.1f} {median:>9.1f} {scan_us:>9.1f} {python_us:>10.1f} {seconds:>10.1f}")
+        print(
+            f"{homes:>6} {best:>9.1f} {median:>9.1f} {scan_us:>9.1f} {python_us:>10.1f} {seconds:>10.1f}"
+        )
 
 
 def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {cores} cores, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {cores} cores, load {os.getloadavg()[0]:.1f}"
+    )
     for uniform in (False, True):
         for homes in (7, 100):
             check_agreement(homes, uniform)

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 import prosumax
-from prosumax.agents import assemble_policy
-from prosumax.experiments.simulate import rollout
+from prosumax.control.rules import assemble_policy
+from prosumax.simulation.rollout import rollout
 
 
 def best_of(function, repeats=5):
@@ -52,7 +52,9 @@ def main() -> None:
     for batch in (1, 8, 64):
         # Many communities over a tenth of the year each: the same work as one for longer, in bounded memory.
         length = steps if batch == 1 else steps // 10
-        part = community._replace(series=jax.tree.map(lambda leaf, n=length: leaf[:n], community.series))
+        part = community._replace(
+            series=jax.tree.map(lambda leaf, n=length: leaf[:n], community.series)
+        )
         many = jax.tree.map(lambda leaf, b=batch: jnp.broadcast_to(leaf, (b, *leaf.shape)), part)
         keys = jax.random.split(jax.random.key(0), batch)
         start = time.perf_counter()
@@ -60,7 +62,9 @@ def main() -> None:
             compiled = jax.jit(rollout).lower(part, policy, keys[0]).compile()
             run = partial(compiled, part, policy, keys[0])
         else:
-            compiled = jax.jit(jax.vmap(lambda c, k: rollout(c, policy, k))).lower(many, keys).compile()
+            compiled = (
+                jax.jit(jax.vmap(lambda c, k: rollout(c, policy, k))).lower(many, keys).compile()
+            )
             run = partial(compiled, many, keys)
         seconds_to_compile = time.perf_counter() - start
         seconds = best_of(run)

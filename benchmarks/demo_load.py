@@ -23,11 +23,11 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from prosumax.web import household, state
 from prosumax.web.charts import community as charts
-from prosumax.web.communities import asked
-from prosumax.web.engine import simulate
-from prosumax.web.words import Words
+from prosumax.web.jobs.tasks import simulate
+from prosumax.web.model import home_day, state
+from prosumax.web.model.communities import asked
+from prosumax.web.model.translations import Words
 
 _START = "import sys; from prosumax.cli import main; sys.argv[1:] = {}; main()"
 _RULES = ("none", "equal", "use", "hybrid", "auction")
@@ -72,7 +72,9 @@ def _drive(pages: list, seconds: float, words: Words, wanted: dict[str, str], pi
             before = time.monotonic()
             if kind == "home":
                 kwp = _press(page, "ArrowRight" if (turns // 8 + number) % 2 else "ArrowLeft")
-                day = household.day(state.Home(panels_kwp=kwp, people=1 + number % 6, battery_kwh=number / 2))
+                day = home_day.day(
+                    state.Home(panels_kwp=kwp, people=1 + number % 6, battery_kwh=number / 2)
+                )
                 told = _says(page, "[data-testid=sentence]", words.percent(day.own_share))
             else:
                 rule = _RULES[(turns + number) % len(_RULES)]
@@ -81,14 +83,19 @@ def _drive(pages: list, seconds: float, words: Words, wanted: dict[str, str], pi
             waits[kind].append(time.monotonic() - before)
             lost += not told
         grown.append(_memory_mb(pid))
-        print(f"{time.monotonic() - began:4.0f} s, {turns} turns, {lost} wrong, server {grown[-1]:.0f} MB", flush=True)
+        print(
+            f"{time.monotonic() - began:4.0f} s, {turns} turns, {lost} wrong, server {grown[-1]:.0f} MB",
+            flush=True,
+        )
     for kind, taken in waits.items():
         ranked = sorted(taken)
         p50, p95 = statistics.median(ranked), ranked[int(0.95 * (len(ranked) - 1))]
         print(f"{kind}: {len(ranked)} updates, p50 {1000 * p50:.0f} ms, p95 {1000 * p95:.0f} ms")
     third = max(1, len(grown) // 3)
     print(f"wrong or lost updates: {lost}")
-    print(f"memory of the server: {grown[third - 1]:.0f} MB after a third, {grown[-1]:.0f} MB at the end")
+    print(
+        f"memory of the server: {grown[third - 1]:.0f} MB after a third, {grown[-1]:.0f} MB at the end"
+    )
 
 
 def _press(page, key: str) -> float:
@@ -101,7 +108,9 @@ def _press(page, key: str) -> float:
 def _says(page, selector: str, text: str) -> bool:
     """Whether the page comes to say it; one that says something else to the end has lost an update or is another's."""
     try:
-        page.locator(selector).filter(has_text=re.compile(re.escape(text))).first.wait_for(timeout=1000 * _SLOWEST_S)
+        page.locator(selector).filter(has_text=re.compile(re.escape(text))).first.wait_for(
+            timeout=1000 * _SLOWEST_S
+        )
     except Exception:
         print(f"  expected {text!r}, the page says {page.locator(selector).inner_text()!r}")
         return False
@@ -116,7 +125,11 @@ def _verdict(words: Words, rule: str) -> str:
 def _open(browser, address: str, number: int):
     page = browser.new_context(viewport={"width": 1000, "height": 800}).new_page()
     people, battery = 1 + number % 6, number / 2
-    page.goto(f"{address}/community?lang=en" if number % 2 else f"{address}/home?lang=en&p={people}&b={battery:g}&pv=6")
+    page.goto(
+        f"{address}/community?lang=en"
+        if number % 2
+        else f"{address}/home?lang=en&p={people}&b={battery:g}&pv=6"
+    )
     page.locator("[data-testid=chart-bills], [data-testid=chart-a]").first.wait_for(timeout=120_000)
     return page
 
@@ -128,7 +141,9 @@ def _kill(browser, address: str, pid: int) -> None:
     page.get_by_test_id("run").click()
     page.locator(".x-progress p").filter(has_text="agents").wait_for(timeout=120_000)
     for child in _children(pid):
-        if os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(os.PRIO_PROCESS, pid):  # that of training
+        if os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(
+            os.PRIO_PROCESS, pid
+        ):  # that of training
             os.kill(child, signal.SIGKILL)
     error = page.get_by_test_id("run-error")
     error.filter(has_text="code").wait_for(timeout=10_000)

@@ -59,7 +59,10 @@ def take(browser: Browser, address: str, page_name: str, lang: str, size: str, p
     width, height = SIZES[size]
     phone = size == "mobile"
     context = browser.new_context(
-        viewport={"width": width, "height": height}, reduced_motion="reduce", has_touch=phone, is_mobile=phone
+        viewport={"width": width, "height": height},
+        reduced_motion="reduce",
+        has_touch=phone,
+        is_mobile=phone,
     )
     page = context.new_page()
     target = PAGES[page_name]
@@ -76,7 +79,9 @@ def main() -> None:
     parser.add_argument("--only", choices=PAGES, help="one page")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     with demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for page_name in [chosen.only] if chosen.only else PAGES:

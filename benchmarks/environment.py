@@ -19,10 +19,15 @@ import numpy as np
 import prosumax
 from numpy_environment import twin
 from prosumax.batching import vmap
-from prosumax.env import CommunityEnv
+from prosumax.rl.env import CommunityEnv
 
 REPEATS = 7
-BATCHES = {7: 256, 100: 64, 1000: 8, 10_000: 1}  # homes: environments at once; some thousand homes fit the cache
+BATCHES = {
+    7: 256,
+    100: 64,
+    1000: 8,
+    10_000: 1,
+}  # homes: environments at once; some thousand homes fit the cache
 TARGETS = {7: 10.0, 100: 9.0, 1000: 5.0, 10_000: 2.5}  # million agent-steps per second on two cores
 STEPS = 24
 
@@ -32,7 +37,10 @@ def market(homes: int, kind: str = "tree") -> dict:
     rng = np.random.default_rng(homes)
 
     def values(high: float, hours: np.ndarray) -> dict:
-        return {"source": "values", "values": np.round(high * hours * rng.uniform(0.7, 1.3, STEPS), 4).tolist()}
+        return {
+            "source": "values",
+            "values": np.round(high * hours * rng.uniform(0.7, 1.3, STEPS), 4).tolist(),
+        }
 
     hour = np.arange(STEPS)
     sun, use = np.exp(-(((hour - 12) / 4) ** 2)), 0.5 + 0.5 * np.exp(-(((hour - 19) / 3) ** 2))
@@ -61,7 +69,13 @@ def market(homes: int, kind: str = "tree") -> dict:
             "control": "bid",
             "observations": "marlem",
             "rewards": dict.fromkeys(
-                ("marlem_base", "marlem_cooperation", "marlem_grid_penalty", "marlem_unmet_penalty"), 1.0
+                (
+                    "marlem_base",
+                    "marlem_cooperation",
+                    "marlem_grid_penalty",
+                    "marlem_unmet_penalty",
+                ),
+                1.0,
             ),
             "starts": "first",
         },
@@ -148,10 +162,14 @@ def two_devices(sizes: list[int]) -> None:
         mapped = vmap(episode(env))
         one = jax.jit(mapped)
         # Every device runs its own half; nothing passes between them.
-        two = jax.jit(jax.shard_map(mapped, mesh=mesh, in_specs=part, out_specs=part, check_vma=False))
+        two = jax.jit(
+            jax.shard_map(mapped, mesh=mesh, in_specs=part, out_specs=part, check_vma=False)
+        )
         spread = jax.device_put(arguments, jax.sharding.NamedSharding(mesh, part))
         same = all(bool((a == b).all()) for a, b in zip(one(*arguments), two(*spread), strict=True))
-        seconds = np.array([(timed(one, arguments).min(), timed(two, spread).min()) for _ in range(3)]).min(0)
+        seconds = np.array(
+            [(timed(one, arguments).min(), timed(two, spread).min()) for _ in range(3)]
+        ).min(0)
         print(
             f"  {homes:6} homes x {batch:4}: one device {batch * STEPS * homes / 1e6 / seconds[0]:6.2f}, two"
             f" {batch * STEPS * homes / 1e6 / seconds[1]:6.2f}, ratio {seconds[0] / seconds[1]:.2f}"
@@ -166,7 +184,9 @@ def dispatch() -> None:
         arguments = inputs(env, batch)
         taken = timed(jax.jit(vmap(episode(env))), arguments)
         rate = batch * STEPS * env.num_agents / taken.min()
-        print(f"  citylearn-2022, dispatch, {batch:4} at once: {rate / 1e6:.2f} million home-steps per second")
+        print(
+            f"  citylearn-2022, dispatch, {batch:4} at once: {rate / 1e6:.2f} million home-steps per second"
+        )
 
 
 def main() -> None:

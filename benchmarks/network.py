@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from prosumax.agents import assemble_policy
-from prosumax.community import build
-from prosumax.experiments.simulate import simulate
-from prosumax.network import BASE_KVA, Branches, Feeder, ac_flow, dense, linear_flow, tree
-from prosumax.scenario import load_scenario
+from prosumax.control.rules import assemble_policy
+from prosumax.grid.feeder import BASE_KVA, Branches, Feeder
+from prosumax.grid.power_flow.solver import ac_flow, linear_flow
+from prosumax.grid.power_flow.wires import dense, tree
+from prosumax.scenario.loading import load_scenario
+from prosumax.simulation.build import build
+from prosumax.simulation.rollout import simulate
 
 REPEATS = 25
 FEEDERS = {34: 1024, 100: 1024, 256: 256, 1000: 64}  # buses: networks solved at once
@@ -51,12 +53,16 @@ def random_feeder(buses: int) -> Feeder:
         y=np.zeros(buses),
         zone=("all",) * buses,
     )
-    drop = 1 - np.abs(numpy_flow(feeder, feeder.load_kw * 1e-6, feeder.load_kvar * 1e-6, 1)[0]).min()
+    drop = (
+        1 - np.abs(numpy_flow(feeder, feeder.load_kw * 1e-6, feeder.load_kvar * 1e-6, 1)[0]).min()
+    )
     feeder.branches.series_pu[:] *= 0.08 / (drop * 1e6)
     return feeder
 
 
-def numpy_flow(feeder: Feeder, p_kw: np.ndarray, q_kvar: np.ndarray, iterations: int = 8) -> tuple[np.ndarray, float]:
+def numpy_flow(
+    feeder: Feeder, p_kw: np.ndarray, q_kvar: np.ndarray, iterations: int = 8
+) -> tuple[np.ndarray, float]:
     """The same sweeps bus by bus in Python; in these trees a bus has a higher number than the one that feeds it."""
     series = np.concatenate([[0], feeder.branches.series_pu])
     above = np.concatenate([[0], feeder.branches.from_bus])
@@ -106,15 +112,22 @@ def main() -> None:
                     f"  {buses:5} buses {form.__name__:6} {name:7} {lowest:8.2f} {middle:8.2f} us"
                     f"   {at_worst}   {python_us / lowest:6.0f}x Python"
                 )
-    print("\nA year of the street, 35 040 steps on cigre_lv (41 buses): seconds (best of 5), and over the copper plate")
+    print(
+        "\nA year of the street, 35 040 steps on cigre_lv (41 buses): seconds (best of 5), and over the copper plate"
+    )
     plain = None
     for flow in ("copper_plate", "path", "linear", "ac"):
         scenario = load_scenario("street", {"network.kind": "cigre_lv", "network.flow": flow})
-        community, policy = build(scenario), assemble_policy([scenario.policy] * len(scenario.homes))
+        community, policy = (
+            build(scenario),
+            assemble_policy([scenario.policy] * len(scenario.homes)),
+        )
         runs = [simulate(community, policy, 0) for _ in range(5)]
         taken = min(simulate_s for _, _, simulate_s in runs)
         plain = plain or taken
-        print(f"  {flow:13} compile {runs[0][1]:5.2f} s   simulate {taken:6.3f} s   {taken / plain:5.1f}x")
+        print(
+            f"  {flow:13} compile {runs[0][1]:5.2f} s   simulate {taken:6.3f} s   {taken / plain:5.1f}x"
+        )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 import prosumax
-from prosumax.env import CommunityEnv
-from prosumax.inputs import read_profiles
+from prosumax.rl.env import CommunityEnv
+from prosumax.simulation.inputs import read_profiles
 
 TICK_PRICE, TICK_KWH = 1e-4, 0.01
 WEIGHTS = {"economic": 0.5, "grid": 0.2, "resource": 0.1, "trading": 0.1, "stability": 0.1}
@@ -24,7 +24,11 @@ class NumpyEnvironment:
         params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), env.params)
         self.steps, self.homes, self.scales = env.config.steps, env.num_agents, params.scales
         community = params.community
-        self.series, self.battery, self.hours = community.series, community.homes.battery, float(community.step_hours)
+        self.series, self.battery, self.hours = (
+            community.series,
+            community.homes.battery,
+            float(community.step_hours),
+        )
         self.rates, self.tariff = community.network.operator.rates, community.rates
         self.capacity = community.network.capacity_kw * self.hours
         self.loss_per_km, self.zone = float(community.network.loss_per_km), community.network.zone
@@ -33,7 +37,9 @@ class NumpyEnvironment:
 
     def wire(self, feeder, home_bus) -> None:
         """Who is whose parent, from the branches of the feeder."""
-        ends = list(zip(feeder.branches.from_bus.tolist(), feeder.branches.to_bus.tolist(), strict=True))
+        ends = list(
+            zip(feeder.branches.from_bus.tolist(), feeder.branches.to_bus.tolist(), strict=True)
+        )
         near = {}
         for number, (a, b) in enumerate(ends):
             near.setdefault(a, []).append((b, number))
@@ -64,10 +70,25 @@ class NumpyEnvironment:
         self.stored = self.battery.initial_soc * self.battery.capacity_kwh
         self.reputation = np.full(self.homes, 0.5)
         self.prices, self.volumes = [], []
-        self.profit, self.need, self.unmet = np.zeros(self.homes), np.zeros(self.homes), np.zeros(self.homes)
+        self.profit, self.need, self.unmet = (
+            np.zeros(self.homes),
+            np.zeros(self.homes),
+            np.zeros(self.homes),
+        )
         retail, feed_in = self.offers(0)
-        names = ("turnover", "surplus", "liquidity", "spread", "volatility", "imbalance", "congestion", "balance")
-        self.kpis = dict.fromkeys((*names, "self_consumption", "flexibility", "bought", "sold"), 0.0)
+        names = (
+            "turnover",
+            "surplus",
+            "liquidity",
+            "spread",
+            "volatility",
+            "imbalance",
+            "congestion",
+            "balance",
+        )
+        self.kpis = dict.fromkeys(
+            (*names, "self_consumption", "flexibility", "bought", "sold"), 0.0
+        )
         self.kpis |= {"coordination": 1.0, "price": (retail - self.local_charge(0) + feed_in) / 2}
         return self.observe()
 
@@ -78,7 +99,9 @@ class NumpyEnvironment:
 
     def local_charge(self, t: int) -> float:
         tariff, rates = self.series.tariff, self.tariff
-        return (rates.local_network * tariff.network[t] + rates.local_levies * tariff.levies[t]) * (1 + rates.vat)
+        return (rates.local_network * tariff.network[t] + rates.local_levies * tariff.levies[t]) * (
+            1 + rates.vat
+        )
 
     def reach(self) -> tuple[np.ndarray, np.ndarray]:
         """What the batteries can take and give in a step, at the AC side (flat efficiency, full power)."""
@@ -97,10 +120,14 @@ class NumpyEnvironment:
         retail, feed_in = self.offers(t)
         worth = retail - self.local_charge(t)
         # Decode and limit.
-        price = scales.lowest_price + np.clip(action[:, 0], 0, 1) * (scales.price - scales.lowest_price)
+        price = scales.lowest_price + np.clip(action[:, 0], 0, 1) * (
+            scales.price - scales.lowest_price
+        )
         wish = np.clip(action[:, 1], 0, 1) * scales.energy_kwh * np.where(action[:, 2] > 0.5, 1, -1)
         slot = np.clip(np.floor(action[:, 3] * (homes + 2)).astype(int), 0, homes + 1)
-        partner = [-2 if s == homes else -1 if s > homes or s == i else int(s) for i, s in enumerate(slot)]
+        partner = [
+            -2 if s == homes else -1 if s > homes or s == i else int(s) for i, s in enumerate(slot)
+        ]
         need = load - solar
         charge, discharge = self.reach()
         most_sold, most_bought = np.maximum(-need, 0) + discharge, np.maximum(need, 0) + charge
@@ -134,7 +161,13 @@ class NumpyEnvironment:
         grid_bought, grid_sold = np.maximum(rest, 0), np.maximum(-rest, 0)
         moves = [(i, j, kwh, kwh * max(at, 0.0), 0) for i, j, kwh, at in trades]
         moves += [
-            (i, homes, grid_bought[i] + grid_sold[i], grid_bought[i] * retail + grid_sold[i] * feed_in, 1)
+            (
+                i,
+                homes,
+                grid_bought[i] + grid_sold[i],
+                grid_bought[i] * retail + grid_sold[i] * feed_in,
+                1,
+            )
             for i in range(homes)
         ]
         carried = np.zeros(len(self.capacity))
@@ -153,8 +186,12 @@ class NumpyEnvironment:
             full = min(max((loading[branch] for branch in way), default=0.0), 1.0)
             punished = full > self.threshold
             over = max(full - self.threshold, 0.0)
-            fee = (r.penalty if punished else 1.0) * r.congestion * over + (r.surcharge if punished else 0.0)
-            fee += r.usage * min(km * self.loss_per_km, 1.0) + min(r.voltage * km, r.voltage_threshold)
+            fee = (r.penalty if punished else 1.0) * r.congestion * over + (
+                r.surcharge if punished else 0.0
+            )
+            fee += r.usage * min(km * self.loss_per_km, 1.0) + min(
+                r.voltage * km, r.voltage_threshold
+            )
             heat = max((full - r.thermal_threshold) / (1 - r.thermal_threshold), 0.0)
             fee += min(heat, r.thermal_threshold)
             fee += -r.zone if self.zone[i] == self.zone[j] else r.cross_zone
@@ -185,7 +222,11 @@ class NumpyEnvironment:
             fair = 0.5
             if traded[i] > 0:
                 fair = max(0.0, 1 - abs(money[i] / traded[i] - mean) / (abs(mean) or 1.0))
-            score = 0.4 * traded[i] / abs(wish[i]) + 0.3 * fair + 0.3 * (1 - short * np.sign(wish[i])) / 2
+            score = (
+                0.4 * traded[i] / abs(wish[i])
+                + 0.3 * fair
+                + 0.3 * (1 - short * np.sign(wish[i])) / 2
+            )
             self.reputation[i] = 0.9 * self.reputation[i] + 0.1 * min(max(score, 0.0), 1.0)
 
     def measure(self, wish, price, net, bought, sold, paid, earned, rest, loading, worth, feed_in, available, unmet,
@@ -201,7 +242,9 @@ class NumpyEnvironment:
         k["turnover"] = (paid.sum() + earned.sum()) / 2
         k["surplus"] = (worth * bought - paid + earned - feed_in * sold).sum()
         k["liquidity"] = bought.sum()
-        k["spread"] = price[sells].mean() - price[buys].mean() if buys.any() and sells.any() else 0.0
+        k["spread"] = (
+            price[sells].mean() - price[buys].mean() if buys.any() and sells.any() else 0.0
+        )
         k["volatility"] = np.std(self.prices)
         k["imbalance"] = min(abs(wish.sum()) / s.capacity_kwh, 1.0)
         k["congestion"] = np.minimum(loading, 1).mean()
@@ -215,7 +258,12 @@ class NumpyEnvironment:
         mean = np.mean(self.volumes)
         steady = min(max(1 - np.std(self.volumes) / mean, 0.0), 1.0) if mean > 1e-9 else 1.0
         good = k["surplus"] / (span * k["liquidity"]) if k["liquidity"] > 0 else 0.0
-        market = [min(max(good, 0), 1), 1 - min(k["volatility"] / span, 1), 1 - k["imbalance"], 1 - k["congestion"]]
+        market = [
+            min(max(good, 0), 1),
+            1 - min(k["volatility"] / span, 1),
+            1 - k["imbalance"],
+            1 - k["congestion"],
+        ]
         cooperation = np.mean([*market, steady, k["self_consumption"], k["flexibility"]])
         short, traded = wish.sum(), bought + sold
         reward = np.zeros(self.homes)
@@ -248,20 +296,46 @@ class NumpyEnvironment:
         retail, feed_in = self.offers(t)
         angle = 2 * math.pi * self.series.hour[t] / 24
         charge, discharge = self.reach()
-        load, solar, capacity = self.series.load_kwh, self.series.solar_kwh, self.battery.capacity_kwh
+        load, solar, capacity = (
+            self.series.load_kwh,
+            self.series.solar_kwh,
+            self.battery.capacity_kwh,
+        )
         need = load[t] - solar[t]
         public = [math.sin(angle), math.cos(angle), self.time / self.steps, k["price"] / s.price]
         public += [k[name] / s.capacity_kwh for name in ("liquidity", "bought", "sold")]
         public += [retail / s.price, feed_in / s.price, self.reputation.mean()]
         private = [load[t] / s.energy_kwh, solar[t] / s.energy_kwh, load[ahead] / s.energy_kwh]
         private += [solar[ahead] / s.energy_kwh, self.stored / capacity]
-        private += [(np.maximum(-need, 0) + discharge) / s.energy_kwh, (np.maximum(need, 0) + charge) / s.energy_kwh]
+        private += [
+            (np.maximum(-need, 0) + discharge) / s.energy_kwh,
+            (np.maximum(need, 0) + charge) / s.energy_kwh,
+        ]
         private += [self.profit / (s.price * s.energy_kwh * max(self.time, 1)), self.reputation]
-        private += [np.minimum(np.where(self.need > 0, self.unmet / np.where(self.need > 0, self.need, 1), 0), 1)]
-        shared = [k["turnover"] / (s.price * s.capacity_kwh), k["surplus"] / (s.price * s.capacity_kwh)]
-        shared += [k["spread"] / s.price, k["volatility"] / s.price, k["imbalance"], k["congestion"]]
-        shared += [k["balance"] / s.capacity_kwh, k["self_consumption"], k["flexibility"], k["coordination"]]
-        return np.stack([np.broadcast_to(value, homes) for value in (*public, *private, *shared)], axis=1)
+        private += [
+            np.minimum(
+                np.where(self.need > 0, self.unmet / np.where(self.need > 0, self.need, 1), 0), 1
+            )
+        ]
+        shared = [
+            k["turnover"] / (s.price * s.capacity_kwh),
+            k["surplus"] / (s.price * s.capacity_kwh),
+        ]
+        shared += [
+            k["spread"] / s.price,
+            k["volatility"] / s.price,
+            k["imbalance"],
+            k["congestion"],
+        ]
+        shared += [
+            k["balance"] / s.capacity_kwh,
+            k["self_consumption"],
+            k["flexibility"],
+            k["coordination"],
+        ]
+        return np.stack(
+            [np.broadcast_to(value, homes) for value in (*public, *private, *shared)], axis=1
+        )
 
 
 def auction(wish: np.ndarray, price: np.ndarray) -> list[tuple[int, int, float, float]]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from prosumax.profiles.citylearn import read_load
-from prosumax.profiles.lifestyles import LIFESTYLES, MIX
-from prosumax.profiles.load import Load, synthetic_load
-from prosumax.profiles.occupancy import public_holidays
+from prosumax.data.generators.household.lifestyles import LIFESTYLES, MIX
+from prosumax.data.generators.household.load import Load, synthetic_load
+from prosumax.data.generators.household.occupancy import public_holidays
+from prosumax.data.readers.citylearn import read_load
 
 ZONE = "Europe/Brussels"
 YEAR = 2025
@@ -31,7 +31,12 @@ def weekday_shape(values: np.ndarray, clock: pd.DatetimeIndex) -> np.ndarray:
     """Mean workday in quarters of an hour, divided by its own mean [96]."""
     holidays = public_holidays(YEAR)
     workday = (clock.dayofweek < 5) & ~np.isin(clock.date, list(holidays))
-    day = pd.Series(values[workday]).groupby((clock.hour * 4 + clock.minute // 15)[workday]).mean().to_numpy()
+    day = (
+        pd.Series(values[workday])
+        .groupby((clock.hour * 4 + clock.minute // 15)[workday])
+        .mean()
+        .to_numpy()
+    )
     return day / day.mean()
 
 
@@ -54,7 +59,9 @@ def bdew() -> dict[str, np.ndarray]:
 def citylearn() -> np.ndarray:
     """Workday shape of the five homes of CityLearn 2022, by hour [24]: everything electric but heat, in California."""
     index = pd.date_range("2016-07-31 23:00", periods=8760, freq="h", tz="UTC")
-    loads = [read_load("citylearn-2022", f"Building_{n}", 0, index, "benchmark")[0] for n in range(1, 6)]
+    loads = [
+        read_load("citylearn-2022", f"Building_{n}", 0, index, "benchmark")[0] for n in range(1, 6)
+    ]
     mean = np.mean(loads, axis=0)
     # The calendar of the data set begins on a Sunday evening (31 July 2016 was one).
     workday = index.dayofweek < 5
@@ -75,19 +82,27 @@ def main() -> None:
     mean_kwh = np.zeros(len(index))
     peaks, uses = {}, {}
     began = time.perf_counter()
-    print(f"{'lifestyle':24}{'target':>8}{'mean kWh':>10}{'off':>7}{'CV':>6}{'monthly peak kW':>17}")
+    print(
+        f"{'lifestyle':24}{'target':>8}{'mean kWh':>10}{'off':>7}{'CV':>6}{'monthly peak kW':>17}"
+    )
     for name, kind in LIFESTYLES.items():
-        homes: list[Load] = [synthetic_load(index, name, None, seed, ZONE) for seed in range(options.homes)]
+        homes: list[Load] = [
+            synthetic_load(index, name, None, seed, ZONE) for seed in range(options.homes)
+        ]
         kwh = np.stack([home.kwh for home in homes]).astype(np.float32)
         annual = kwh.sum(axis=1, dtype=np.float64)
         peaks[name] = 4 * np.mean([kwh[:, month == m].max(axis=1).mean() for m in range(1, 13)])
         off = annual.mean() / kind.annual_kwh - 1
         spread = annual.std() / annual.mean()
-        print(f"{name:24}{kind.annual_kwh:8.0f}{annual.mean():10.0f}{off:+7.1%}{spread:6.2f}{peaks[name]:17.2f}")
+        print(
+            f"{name:24}{kind.annual_kwh:8.0f}{annual.mean():10.0f}{off:+7.1%}{spread:6.2f}{peaks[name]:17.2f}"
+        )
         mean_kwh += MIX[name] * kwh.mean(axis=0)
         days[name] = np.stack(
             [
-                pd.Series(kwh.mean(axis=0)[part] * 4000).groupby((clock.hour * 4 + clock.minute // 15)[part]).mean()
+                pd.Series(kwh.mean(axis=0)[part] * 4000)
+                .groupby((clock.hour * 4 + clock.minute // 15)[part])
+                .mean()
                 for part in (clock.dayofweek < 5, clock.dayofweek >= 5)
             ]
         )
@@ -98,7 +113,9 @@ def main() -> None:
         days[f"{name} week"] = week
     seconds = (time.perf_counter() - began) / len(LIFESTYLES) / options.homes
     print(f"\n{1000 * seconds:.0f} ms per home-year")
-    print(f"mean home of the mix: {mean_kwh.sum():.0f} kWh, monthly peak {sum(MIX[n] * peaks[n] for n in MIX):.2f} kW")
+    print(
+        f"mean home of the mix: {mean_kwh.sum():.0f} kWh, monthly peak {sum(MIX[n] * peaks[n] for n in MIX):.2f} kW"
+    )
     ours = weekday_shape(mean_kwh, clock)
     references = bdew()
     for name, shape in references.items():
@@ -116,7 +133,11 @@ def main() -> None:
 
 
 def draw(
-    folder: Path, days: dict[str, np.ndarray], ours: np.ndarray, references: dict[str, np.ndarray], usa: np.ndarray
+    folder: Path,
+    days: dict[str, np.ndarray],
+    ours: np.ndarray,
+    references: dict[str, np.ndarray],
+    usa: np.ndarray,
 ) -> None:
     """The plots of docs/profiles.md."""
     import matplotlib
@@ -126,7 +147,9 @@ def draw(
 
     plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     hours = (np.arange(96) + 0.5) / 4
-    figure, axes = plt.subplots(2, 4, figsize=(12, 5.2), sharex=True, sharey=True, layout="constrained")
+    figure, axes = plt.subplots(
+        2, 4, figsize=(12, 5.2), sharex=True, sharey=True, layout="constrained"
+    )
     for axis, name in zip(axes.flat, LIFESTYLES, strict=True):
         weekday, weekend = days[name]
         axis.plot(hours, weekday, color="#005B96", label="Monday to Friday")
@@ -141,19 +164,37 @@ def draw(
     axes[0, 0].legend(frameon=False, loc="upper left")
     figure.savefig(folder / "load-days.png", dpi=110)
 
-    figure, axes = plt.subplots(1, 2, figsize=(12, 3.8), layout="constrained", width_ratios=(1, 1.4))
+    figure, axes = plt.subplots(
+        1, 2, figsize=(12, 3.8), layout="constrained", width_ratios=(1, 1.4)
+    )
     axes[0].plot(hours, ours, color="#005B96", linewidth=2.2, label="prosumax, mix of lifestyles")
     styles = (("#B36B00", "--"), ("#E69F00", "-"))
     for (name, shape), (colour, line) in zip(references.items(), styles, strict=True):
         axes[0].plot(hours, shape, color=colour, linestyle=line, label=name)
-    axes[0].step(np.arange(25), np.append(usa, usa[-1]), where="post", color="#777", label="CityLearn's homes")
-    axes[0].set(xlim=(0, 24), ylim=(0, None), xticks=range(0, 25, 3), xlabel="hour", ylabel="share of the mean")
+    axes[0].step(
+        np.arange(25),
+        np.append(usa, usa[-1]),
+        where="post",
+        color="#777",
+        label="CityLearn's homes",
+    )
+    axes[0].set(
+        xlim=(0, 24),
+        ylim=(0, None),
+        xticks=range(0, 25, 3),
+        xlabel="hour",
+        ylabel="share of the mean",
+    )
     axes[0].set_title("Mean workday")
     axes[0].legend(frameon=False, fontsize=8)
     for name, colour in (("family", "#005B96"), ("single", "#E69F00")):
         week = days[f"{name} week"]
-        axes[1].plot(np.arange(len(week)) / 96, week, color=colour, linewidth=0.9, label=f"one {name} home")
-    axes[1].set(xlim=(0, 7), ylim=(0, None), xlabel="day of a week in January", ylabel="kW, quarter-hours")
+        axes[1].plot(
+            np.arange(len(week)) / 96, week, color=colour, linewidth=0.9, label=f"one {name} home"
+        )
+    axes[1].set(
+        xlim=(0, 7), ylim=(0, None), xlabel="day of a week in January", ylabel="kW, quarter-hours"
+    )
     axes[1].set_title("A week of two homes")
     axes[1].legend(frameon=False)
     for axis in axes:

@@ -23,11 +23,13 @@ import numpy as np
 
 import prosumax
 from environment import episode, inputs, market
-from prosumax import learning
-from prosumax.experiments.mahtm_learning import BARE, PAPER
-from prosumax.learning.compiling import compiled
-from prosumax.learning.lanes import each, lanes, rounds, side_by_side
-from prosumax.learning.scripted import script
+from prosumax.rl.engine.compilation import compiled
+from prosumax.rl.engine.multi_agent import Part, everyone, make_game
+from prosumax.rl.engine.parallel_seeds import each, lanes, rounds, side_by_side
+from prosumax.rl.engine.rollout import rollout as rollout_rollout
+from prosumax.rl.engine.scripted import script
+from prosumax.rl.engine.trainer import Trainer, constant
+from prosumax.rl.observations.mahtm import BARE, PAPER
 
 REPEATS = 20
 STEPS = 24
@@ -50,12 +52,14 @@ def timed(run, *arguments, seeds: int = 1) -> list[float]:
 
 def measure(game, env, batch: int, seeds: int = 1) -> tuple[list[float], list[float]]:
     """Seconds of one iteration, and of its rollout alone."""
-    trainer = learning.Trainer(game, batch, STEPS)
-    schedule = learning.constant([team.hp for team in game.teams])
+    trainer = Trainer(game, batch, STEPS)
+    schedule = constant([team.hp for team in game.teams])
     state = jax.jit(trainer.init)(jax.random.key(0), schedule, env.params)
 
     def play(state, params):
-        found = learning.rollout(game, state.learners, schedule.first, state.carry, params, state.key, STEPS)[1]
+        found = rollout_rollout(
+            game, state.learners, schedule.first, state.carry, params, state.key, STEPS
+        )[1]
         return found.reward.mean(), found.obs, found.decisions
 
     train = timed(jax.jit(trainer.iterate), state, schedule, env.params, seeds=seeds)
@@ -65,17 +69,21 @@ def measure(game, env, batch: int, seeds: int = 1) -> tuple[list[float], list[fl
 def show(name: str, homes: int, batch: int, seconds: list[float], target: float | None) -> None:
     steps = batch * STEPS * homes / 1e6
     goal = f"  (target {target})" if target else ""
-    print(f"  {name:34} best {steps / min(seconds):6.3f}  median {steps / np.median(seconds):6.3f}{goal}")
+    print(
+        f"  {name:34} best {steps / min(seconds):6.3f}  median {steps / np.median(seconds):6.3f}{goal}"
+    )
 
 
 def paper(seeds: int) -> None:
     """The work of the paper's A2C from nothing, seeds side by side as in `prosumax train`."""
     jax.config.update("jax_enable_compilation_cache", False)
     env = prosumax.make("mahtm-train", {"environment.observations": BARE})
-    trainer = learning.Trainer(learning.everyone(env, "a2c", "dtde-shared", PAPER), 32, STEPS, finite=True)
-    given = (learning.constant([team.hp for team in trainer.game.teams]), env.params)
+    trainer = Trainer(everyone(env, "a2c", "dtde-shared", PAPER), 32, STEPS, finite=True)
+    given = (constant([team.hp for team in trainer.game.teams]), env.params)
     begin = compiled(trainer.init)
-    learn = compiled(lambda lane, *given: each(lambda state: trainer.chunk(state, *given, 100), lane))
+    learn = compiled(
+        lambda lane, *given: each(lambda state: trainer.chunk(state, *given, 100), lane)
+    )
     rewards = []
 
     def advance(lane):
@@ -89,7 +97,9 @@ def paper(seeds: int) -> None:
     for _ in rounds(advance, states, 20):
         pass
     took = time.perf_counter() - BEGAN
-    print(f"The work of the paper's A2C, {seeds} seeds: {took:.1f} s, {ready:.1f} of them until the first update")
+    print(
+        f"The work of the paper's A2C, {seeds} seeds: {took:.1f} s, {ready:.1f} of them until the first update"
+    )
     reward = np.concatenate(rewards[-len(states) :]).mean()
     print(f"reward in the last update {reward:.3f} (the paper's own, in 10 minutes: -0.993)")
 
@@ -102,7 +112,7 @@ def main() -> None:
     print("Training, million agent-steps per second on one device")
     for homes in sizes:
         env, batch = prosumax.make(market(homes)), BATCHES[homes]
-        game = learning.everyone(env, "ppo", "dtde-shared")
+        game = everyone(env, "ppo", "dtde-shared")
         train, play = measure(game, env, batch)
         alone = timed(jax.jit(prosumax.vmap(episode(env))), *inputs(env, batch))
         training, rollout = TARGETS.get(homes, (None, None))
@@ -116,10 +126,10 @@ def main() -> None:
         show("  rollout alone", homes, batch, play, rollout)
         if homes == 7:
             parts = [
-                learning.Part("ppo", (0, 1, 2), "ppo"),
-                learning.Part("a2c", (3, 4), "a2c", "dtde-shared", {"bins": 5}),
+                Part("ppo", (0, 1, 2), "ppo"),
+                Part("a2c", (3, 4), "a2c", "dtde-shared", {"bins": 5}),
             ]
-            mixed = learning.make_game(env, parts, [script(env, (5, 6), "truthful", "benchmark")])
+            mixed = make_game(env, parts, [script(env, (5, 6), "truthful", "benchmark")])
             train, _ = measure(mixed, env, batch)
             show("3 PPO, 2 A2C, 2 rules", homes, batch, train, None)
 

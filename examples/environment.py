@@ -8,7 +8,7 @@ import importlib.util
 import jax
 
 import prosumax
-from prosumax.env import adapters
+from prosumax.rl import wrappers
 
 env = prosumax.make("street", {"environment.control": "bid", "environment.observations": "marlem"})
 
@@ -28,7 +28,7 @@ def day(key):
 
 def through_pettingzoo():
     """The same with NumPy and dictionaries, home by home."""
-    face = adapters.to_pettingzoo(env)
+    face = wrappers.to_pettingzoo(env)
     face.reset(seed=0)
     total = dict.fromkeys(face.agents, 0.0)
     for agent in face.agents:
@@ -46,4 +46,7 @@ if __name__ == "__main__":
     for home, mean, spread in zip(env.agents, returns.mean(0), returns.std(0), strict=True):
         print(f"  {home:<12}{mean:8.2f} +- {spread:.2f}")
     if importlib.util.find_spec("pettingzoo"):
-        print("One day through PettingZoo:", {home: round(value, 2) for home, value in through_pettingzoo().items()})
+        print(
+            "One day through PettingZoo:",
+            {home: round(value, 2) for home, value in through_pettingzoo().items()},
+        )

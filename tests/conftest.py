@@ -8,20 +8,50 @@ from importlib import metadata
 # With XLA's older emitters JAX 0.10 compiles what the tests run in little more than half the time; JAX 0.12 has them no
 # more. So on 0.10 the tests do not run the very instructions that users run.
 if metadata.version("jax").startswith("0.10."):
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+    )
 
 from jaxtyping import install_import_hook
 
-_CHECKED = ["prosumax.household", "prosumax.market", "prosumax.tariff", "prosumax.env", "prosumax.agents"]
-_CHECKED += ["prosumax.network"]
+_CHECKED = [
+    "prosumax.devices.appliance",
+    "prosumax.devices.battery",
+    "prosumax.devices.battery_aging",
+    "prosumax.devices.ev",
+    "prosumax.devices.flexible",
+    "prosumax.devices.heat_pump",
+    "prosumax.devices.home",
+    "prosumax.market",
+    "prosumax.tariff",
+    "prosumax.grid.feeder",
+    "prosumax.grid.limits",
+    "prosumax.grid.network",
+    "prosumax.grid.operator",
+    "prosumax.grid.paths",
+    "prosumax.grid.power_flow",
+    "prosumax.simulation.policy",
+    "prosumax.simulation.step",
+    "prosumax.control",
+    "prosumax.rl.env",
+    "prosumax.rl.actions",
+    "prosumax.rl.bidders",
+    "prosumax.rl.make",
+    "prosumax.rl.market_indicators",
+    "prosumax.rl.observations",
+    "prosumax.rl.rewards",
+    "prosumax.rl.types",
+    "prosumax.rl.wrappers",
+]
 
 with install_import_hook(_CHECKED, "beartype.beartype"):
     import prosumax  # noqa: F401
-    from prosumax import cli, profiles
+    from prosumax import cli
 
 import hypothesis
 import pytest
 
+from prosumax.data.datasets import fetch
 from prosumax.errors import InputError
 
 # Examples share compiled programs, so the first one is slow and says nothing about the rest.
@@ -33,7 +63,7 @@ hypothesis.settings.load_profile("prosumax")
 def citylearn_data():
     """Folder of the real homes; fetched on first use. Only a developer without network may go without."""
     try:
-        return profiles.fetch("citylearn-2022")
+        return fetch("citylearn-2022")
     except InputError as error:
         if os.environ.get("CI"):
             raise

@@ -22,13 +22,28 @@ def summed(x, index):
 
 def ordered(x, index):
     value, place = jax.lax.top_k(x, 2)
-    return jnp.sort(x), jnp.argsort(-x), jnp.cumsum(x)[::-1], value, place, jnp.argmax(x), jnp.median(x)
+    return (
+        jnp.sort(x),
+        jnp.argsort(-x),
+        jnp.cumsum(x)[::-1],
+        value,
+        place,
+        jnp.argmax(x),
+        jnp.median(x),
+    )
 
 
 def shaped(x, index):
     wide = jnp.broadcast_to(x, (2, 4)) * jnp.arange(2.0)[:, None]
     both = jnp.concatenate([wide, TABLE.T[:2]], axis=1)
-    return both.T.reshape(2, -1), jnp.pad(x, (1, 2)), jnp.stack([x, x]), both[:, 1:6:2].squeeze(), jnp.diff(x), x[::-1]
+    return (
+        both.T.reshape(2, -1),
+        jnp.pad(x, (1, 2)),
+        jnp.stack([x, x]),
+        both[:, 1:6:2].squeeze(),
+        jnp.diff(x),
+        x[::-1],
+    )
 
 
 def multiplied(x, index):
@@ -49,7 +64,11 @@ def looped(x, index):
 
 def drawn(x, index):
     key = jax.random.fold_in(jax.random.key(3), index[0])
-    return jax.random.normal(key, (3,)), jax.random.uniform(key, (4,)) < jax.nn.sigmoid(x), jnp.where(x > 0, x, -1)
+    return (
+        jax.random.normal(key, (3,)),
+        jax.random.uniform(key, (4,)) < jax.nn.sigmoid(x),
+        jnp.where(x > 0, x, -1),
+    )
 
 
 @pytest.mark.parametrize("function", [summed, ordered, shaped, multiplied, looped, drawn])
@@ -57,11 +76,16 @@ def test_the_same_as_jax(function):
     rng = np.random.default_rng(0)
     x, index = jnp.float32(rng.normal(size=(5, 4))), jnp.asarray(rng.integers(0, 4, (5, 4)))
     for size, axes in ((5, (0, 0)), (5, (0, None)), (5, (None, 0)), (1, (0, 0)), (1, (None, 0))):
-        given = [part[:size] if axis == 0 else part[0] for part, axis in zip((x, index), axes, strict=True)]
+        given = [
+            part[:size] if axis == 0 else part[0]
+            for part, axis in zip((x, index), axes, strict=True)
+        ]
         expected = jax.vmap(function, in_axes=axes)(*given)
         found = jax.jit(vmap(function, axes))(*given)
         # Matrix products add up in another order.
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-6), found, expected)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-6), found, expected
+        )
 
 
 def test_gradients_and_a_further_batch():
@@ -71,10 +95,16 @@ def test_gradients_and_a_further_batch():
 
     rng = np.random.default_rng(1)
     x, index = jnp.float32(rng.normal(size=(3, 5, 4))), jnp.asarray(rng.integers(0, 4, (3, 5, 4)))
-    for own, theirs in ((vmap, jax.vmap), (lambda f: jax.vmap(vmap(f)), lambda f: jax.vmap(jax.vmap(f)))):
+    for own, theirs in (
+        (vmap, jax.vmap),
+        (lambda f: jax.vmap(vmap(f)), lambda f: jax.vmap(jax.vmap(f))),
+    ):
         given = (x[0], index[0]) if own is vmap else (x, index)
         np.testing.assert_allclose(own(cost)(*given), theirs(cost)(*given), rtol=1e-6)
-        found, expected = (jax.grad(lambda v, i=given[1], f=f: f(cost)(v, i).sum())(given[0]) for f in (own, theirs))
+        found, expected = (
+            jax.grad(lambda v, i=given[1], f=f: f(cost)(v, i).sum())(given[0])
+            for f in (own, theirs)
+        )
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
@@ -102,4 +132,6 @@ def test_an_episode_of_many_communities(name):
     keys = jax.random.split(jax.random.key(0), 8)
     expected, found = jax.jit(jax.vmap(episode))(keys), jax.jit(vmap(episode))(keys)
     # Single precision; fused in another way, a sum rounds in another way.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), found, expected)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), found, expected
+    )

@@ -8,11 +8,15 @@ Homes with load, solar and batteries trade electricity under a choice of rules a
 """
 
 from prosumax.batching import vmap
-from prosumax.community import Community, build
-from prosumax.env import CommunityEnv, make
 from prosumax.errors import InputError
-from prosumax.experiments import Result, Training, compare, run, train
-from prosumax.scenario import Scenario, load_scenario
+from prosumax.rl.env import CommunityEnv
+from prosumax.rl.make import make
+from prosumax.rl.training.training import Training, train
+from prosumax.runner import compare, run
+from prosumax.scenario.loading import load_scenario
+from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.build import Community, build
+from prosumax.simulation.results.result import Result
 
 __all__ = [
     "Community",

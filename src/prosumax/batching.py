@@ -22,7 +22,9 @@ Marked = tuple[Any, bool]
 """A value, and whether the batch stands behind its own axes."""
 
 
-def vmap(function: Callable[..., Any], in_axes: Sequence[int | None] | int = 0) -> Callable[..., Any]:
+def vmap(
+    function: Callable[..., Any], in_axes: Sequence[int | None] | int = 0
+) -> Callable[..., Any]:
     """Map a function over the leading axis of its arguments; `jax.vmap` with another arrangement in memory.
 
     Scans inside are run on arrays [time, home, batch]. jit, grad and a further `jax.vmap` go through it.
@@ -40,7 +42,11 @@ def vmap(function: Callable[..., Any], in_axes: Sequence[int | None] | int = 0) 
 
     def mapped(*arguments: Any) -> Any:
         axes = [in_axes] * len(arguments) if isinstance(in_axes, int) else list(in_axes)
-        pairs = [(leaf, axis is not None) for part, axis in zip(arguments, axes, strict=True) for leaf in _leaves(part)]
+        pairs = [
+            (leaf, axis is not None)
+            for part, axis in zip(arguments, axes, strict=True)
+            for leaf in _leaves(part)
+        ]
         sizes = {leaf.shape[0] for leaf, is_batched in pairs if is_batched}
         if len(sizes) != 1:
             raise ValueError(f"vmap needs batches of one size, got {sorted(sizes)}")
@@ -49,22 +55,34 @@ def vmap(function: Callable[..., Any], in_axes: Sequence[int | None] | int = 0) 
             alone = (jax.tree.map(lambda leaf: leaf[0], part) if axis is not None else part
                      for part, axis in zip(arguments, axes, strict=True))  # fmt: skip
             return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], function(*alone))
-        single = [jax.eval_shape(lambda x: x[0], leaf) if is_batched else leaf for leaf, is_batched in pairs]
+        single = [
+            jax.eval_shape(lambda x: x[0], leaf) if is_batched else leaf
+            for leaf, is_batched in pairs
+        ]
         flat = lambda *leaves: function(*jax.tree.unflatten(structure, leaves))  # noqa: E731
         closed, shape = jax.make_jaxpr(flat, return_shape=True)(*single)
-        behind = [(jnp.moveaxis(leaf, 0, -1), True) if is_batched else (leaf, False) for leaf, is_batched in pairs]
+        behind = [
+            (jnp.moveaxis(leaf, 0, -1), True) if is_batched else (leaf, False)
+            for leaf, is_batched in pairs
+        ]
         out = [_batched(pair, size) for pair in _evaluate(closed, size, behind)]
-        return jax.tree.unflatten(jax.tree.structure(shape), [jnp.moveaxis(leaf, -1, 0) for leaf in out])
+        return jax.tree.unflatten(
+            jax.tree.structure(shape), [jnp.moveaxis(leaf, -1, 0) for leaf in out]
+        )
 
     return mapped
 
 
-def add_per_home(index: Int[Array, " slot"], amount: Float[Array, " slot"], homes: int) -> Float[Array, " home"]:
+def add_per_home(
+    index: Int[Array, " slot"], amount: Float[Array, " slot"], homes: int
+) -> Float[Array, " home"]:
     """Sum of the slots of each home. Comparing few slots with few homes vectorises, scattering does not."""
     if index.shape[0] > 8 or index.shape[0] == 0:
         return jnp.zeros(homes, amount.dtype).at[index].add(amount)
     home = jnp.arange(homes)
-    return reduce(jnp.add, [jnp.where(index[slot] == home, amount[slot], 0) for slot in range(index.shape[0])])
+    return reduce(
+        jnp.add, [jnp.where(index[slot] == home, amount[slot], 0) for slot in range(index.shape[0])]
+    )
 
 
 def apart(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,7 +107,9 @@ def apart(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _leaves(part: Any) -> list[Any]:
-    return [jnp.asarray(leaf) if not hasattr(leaf, "dtype") else leaf for leaf in jax.tree.leaves(part)]
+    return [
+        jnp.asarray(leaf) if not hasattr(leaf, "dtype") else leaf for leaf in jax.tree.leaves(part)
+    ]
 
 
 def _batched(pair: Marked, size: int) -> Any:
@@ -100,9 +120,13 @@ def _batched(pair: Marked, size: int) -> Any:
 def _evaluate(closed: Any, size: int, arguments: Sequence[Marked]) -> list[Marked]:
     """Run a jaxpr on marked values."""
     jaxpr = closed.jaxpr
-    known: dict[Any, Marked] = dict(zip(jaxpr.constvars, ((value, False) for value in closed.consts), strict=True))
+    known: dict[Any, Marked] = dict(
+        zip(jaxpr.constvars, ((value, False) for value in closed.consts), strict=True)
+    )
     known.update(zip(jaxpr.invars, arguments, strict=True))
-    read = lambda atom: (jnp.asarray(atom.val), False) if isinstance(atom, core.Literal) else known[atom]  # noqa: E731
+    read = lambda atom: (
+        (jnp.asarray(atom.val), False) if isinstance(atom, core.Literal) else known[atom]
+    )  # noqa: E731
     for equation in jaxpr.eqns:
         found = _apply(equation, size, [read(atom) for atom in equation.invars])
         known.update(zip(equation.outvars, found, strict=True))
@@ -116,10 +140,16 @@ def _apply(equation: Any, size: int, operands: list[Marked]) -> list[Marked]:
         return [(value, False) for value in _bind(equation, *[value for value, _ in operands])]
     if name in _CALLS:
         inner = params[_CALLS[name]]
-        return _evaluate(inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ()), size, operands)
+        return _evaluate(
+            inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ()), size, operands
+        )
     if name == "optimization_barrier":
-        kept = iter(apart(lambda *own: own)(*[value for value, is_batched in operands if is_batched]))
-        return [(next(kept), True) if is_batched else (value, False) for value, is_batched in operands]
+        kept = iter(
+            apart(lambda *own: own)(*[value for value, is_batched in operands if is_batched])
+        )
+        return [
+            (next(kept), True) if is_batched else (value, False) for value, is_batched in operands
+        ]
     if name == "scan":
         return _scan(params, size, operands)
     if name in _ELEMENTWISE:
@@ -131,7 +161,9 @@ def _apply(equation: Any, size: int, operands: list[Marked]) -> list[Marked]:
         values = [_batched(pair, size) for pair in operands]
     else:
         axes = [-1 if is_batched else None for _, is_batched in operands]
-        run = jax.vmap(lambda *own: _bind(equation, *own), in_axes=axes, out_axes=-1, axis_size=size)
+        run = jax.vmap(
+            lambda *own: _bind(equation, *own), in_axes=axes, out_axes=-1, axis_size=size
+        )
         return [(value, True) for value in run(*[value for value, _ in operands])]
     return [(value, True) for value in _bind(equation, *values)]
 
@@ -154,8 +186,14 @@ def _scan(params: dict[str, Any], size: int, operands: list[Marked]) -> list[Mar
     """A scan whose carry has the batch last; all of it, for what is not batched at first may be after a step."""
     # JAX 0.12 keeps the parts of its operands as trees, earlier ones their numbers.
     trees = params["ft_in"].unpack() if "ft_in" in params else None
-    constants, carried = map(len, trees[:2]) if trees else (params["num_consts"], params["num_carry"])
-    fixed, start, rows = operands[:constants], operands[constants:][:carried], operands[constants + carried :]
+    constants, carried = (
+        map(len, trees[:2]) if trees else (params["num_consts"], params["num_carry"])
+    )
+    fixed, start, rows = (
+        operands[:constants],
+        operands[constants:][:carried],
+        operands[constants + carried :],
+    )
     marks = [is_batched for _, is_batched in rows]
 
     def step(carry: Any, row: Any) -> Any:
@@ -187,21 +225,27 @@ def _transpose(equation: Any, size: int, operands: list[Marked]) -> Any:
 def _slice(equation: Any, size: int, operands: list[Marked]) -> Any:
     params = equation.params
     strides = None if params["strides"] is None else (*params["strides"], 1)
-    return lax.slice(operands[0][0], (*params["start_indices"], 0), (*params["limit_indices"], size), strides)
+    return lax.slice(
+        operands[0][0], (*params["start_indices"], 0), (*params["limit_indices"], size), strides
+    )
 
 
 def _pad(equation: Any, size: int, operands: list[Marked]) -> Any:
     (value, _), (filling, varies) = operands
     if varies:
         return None
-    return lax.pad(_batched(operands[0], size), filling, (*equation.params["padding_config"], (0, 0, 0)))
+    return lax.pad(
+        _batched(operands[0], size), filling, (*equation.params["padding_config"], (0, 0, 0))
+    )
 
 
 def _dynamic_slice(equation: Any, size: int, operands: list[Marked]) -> Any:
     (value, _), *starts = operands
     if any(varies for _, varies in starts):
         return None
-    return lax.dynamic_slice(value, [*(start for start, _ in starts), 0], (*equation.params["slice_sizes"], size))
+    return lax.dynamic_slice(
+        value, [*(start for start, _ in starts), 0], (*equation.params["slice_sizes"], size)
+    )
 
 
 def _sort(equation: Any, size: int, operands: list[Marked]) -> Any:
@@ -220,7 +264,10 @@ def _dot_general(equation: Any, size: int, operands: list[Marked]) -> Any:
     (contracted, _), (shared, _) = equation.params["dimension_numbers"]
     if left_varies and right_varies:
         return None
-    params = {key: equation.params[key] for key in ("dimension_numbers", "precision", "preferred_element_type")}
+    params = {
+        key: equation.params[key]
+        for key in ("dimension_numbers", "precision", "preferred_element_type")
+    }
     found = lax.dot_general(left, right, **params)
     return jnp.moveaxis(found, left.ndim - 1 - len(contracted), -1) if left_varies else found
 
@@ -229,10 +276,14 @@ def _gather(equation: Any, size: int, operands: list[Marked]) -> Any:
     (table, table_varies), (index, index_varies) = operands
     params = equation.params
     numbers, sizes = params["dimension_numbers"], params["slice_sizes"]
-    kept = {key: params[key] for key in ("unique_indices", "indices_are_sorted", "mode", "fill_value")}
+    kept = {
+        key: params[key] for key in ("unique_indices", "indices_are_sorted", "mode", "fill_value")
+    }
     kept["indices_are_sorted"] &= not index_varies
     if index_varies:
-        index = jnp.moveaxis(index, -1, -2)  # the batch is the last of the axes that the result takes from the index
+        index = jnp.moveaxis(
+            index, -1, -2
+        )  # the batch is the last of the axes that the result takes from the index
     if not table_varies:
         return lax.gather(table, index, numbers, sizes, **kept)
     if index_varies:
@@ -242,7 +293,13 @@ def _gather(equation: Any, size: int, operands: list[Marked]) -> Any:
         )
         return lax.gather(table, index, numbers, (*sizes, 1), **kept)
     last = equation.outvars[0].aval.ndim
-    return lax.gather(table, index, numbers._replace(offset_dims=(*numbers.offset_dims, last)), (*sizes, size), **kept)
+    return lax.gather(
+        table,
+        index,
+        numbers._replace(offset_dims=(*numbers.offset_dims, last)),
+        (*sizes, size),
+        **kept,
+    )
 
 
 def _scatter_add(equation: Any, size: int, operands: list[Marked]) -> Any:

@@ -53,7 +53,9 @@ class Registry(Generic[T]):
     def check(self, name: str, where: str) -> None:
         """Raise `InputError` unless `name` exists."""
         if name not in self._entries:
-            raise InputError(where, f"there is no {self.kind} {name!r}", did_you_mean(name, self._entries))
+            raise InputError(
+                where, f"there is no {self.kind} {name!r}", did_you_mean(name, self._entries)
+            )
 
     def summaries(self) -> dict[str, str]:
         """Name -> one line."""

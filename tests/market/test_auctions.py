@@ -24,7 +24,9 @@ def random_books():
         side = rng.choice([-1, 1], homes) if book % 10 else np.full(homes, rng.choice([-1, 1]))
         net[book, :homes] = side * amount
         # Few price levels make ties, many make none.
-        price[book, :homes] = rng.integers(500, 3000, rng.choice([2, 5, 60]))[rng.integers(0, 2, homes)]
+        price[book, :homes] = rng.integers(500, 3000, rng.choice([2, 5, 60]))[
+            rng.integers(0, 2, homes)
+        ]
         if book % 3:
             price[book, :homes] = rng.integers(500, 3000, homes)
     return net, price
@@ -73,7 +75,9 @@ RULES = {
     "nash_bargaining": lambda b, s, ref: s + 0.5 * (b - s),
     "bid_ask_spread": lambda b, s, ref: s + 0.25 * (b - s),
     "proportional_surplus": lambda b, s, ref: (
-        s + (b - s) * (max(b - ref, 0) / (max(b - ref, 0) + max(ref - s, 0)) if b > ref or s < ref else 0.5)
+        s
+        + (b - s)
+        * (max(b - ref, 0) / (max(b - ref, 0) + max(ref - s, 0)) if b > ref or s < ref else 0.5)
     ),
 }
 
@@ -89,9 +93,13 @@ def cleared(books, name, net, price):
     orders = books.orders(np.zeros(SLOTS), np.zeros(SLOTS))
 
     def one(quantity, limit):
-        return market.clear(stages, orders._replace(quantity_kwh=quantity, price=limit), prices).local
+        return market.clear(
+            stages, orders._replace(quantity_kwh=quantity, price=limit), prices
+        ).local
 
-    kwh, limits = (jnp.asarray(part, jnp.float32) for part in (net * ENERGY_TICK, price * PRICE_TICK))
+    kwh, limits = (
+        jnp.asarray(part, jnp.float32) for part in (net * ENERGY_TICK, price * PRICE_TICK)
+    )
     return jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(kwh, limits))
 
 
@@ -103,7 +111,9 @@ def test_discriminatory_auctions(books, reference, name):
     for book, (filled, pairs) in enumerate(expected):
         paid, earned = np.zeros((2, SLOTS))
         for buyer, seller, ticks in pairs:
-            money = RULES[name](price[book, buyer] * PRICE_TICK, price[book, seller] * PRICE_TICK, middle)
+            money = RULES[name](
+                price[book, buyer] * PRICE_TICK, price[book, seller] * PRICE_TICK, middle
+            )
             paid[buyer] += money * ticks * ENERGY_TICK
             earned[seller] += money * ticks * ENERGY_TICK
         ticks = np.rint((found.bought_kwh + found.sold_kwh)[book] / ENERGY_TICK).astype(int)
@@ -118,7 +128,11 @@ def test_uniform_auction(books, reference):
     for book, (filled, pairs) in enumerate(expected):
         ticks = np.rint((found.bought_kwh + found.sold_kwh)[book] / ENERGY_TICK).astype(int)
         assert ticks.tolist() == filled, book
-        last = (min(price[book, b] for b, *_ in pairs) + max(price[book, s] for _, s, _ in pairs)) / 2 if pairs else 0
+        last = (
+            (min(price[book, b] for b, *_ in pairs) + max(price[book, s] for _, s, _ in pairs)) / 2
+            if pairs
+            else 0
+        )
         paid = np.where(net[book] > 0, filled, 0) * ENERGY_TICK * last * PRICE_TICK
         np.testing.assert_allclose(found.paid[book], paid, atol=1e-5, err_msg=str(book))
         assert found.paid[book].sum() == pytest.approx(found.earned[book].sum(), abs=1e-4)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prosumax import market
-from prosumax.market import announced
+from prosumax.market.pricing import hierarchy
+from prosumax.market.pricing import posted as announced
 
 HOMES = 6
 ATOL = 3e-5  # single precision on sums of some ten kWh and euros
@@ -20,12 +21,15 @@ RETAIL, FEED_IN, CHARGES = 0.30, 0.05, 0.10
 def options(microgrid, **changes):
     names = tuple(f"m{number}" for number in range(max(microgrid, default=0) + 1))
     return replace(
-        market.MarketOptions.default(len(microgrid)), microgrid=np.array(microgrid), microgrids=names, **changes
+        market.MarketOptions.default(len(microgrid)),
+        microgrid=np.array(microgrid),
+        microgrids=names,
+        **changes,
     )
 
 
 def pricing_of(options, levels=("microgrid", "district"), one_price=False, rule="mid-market"):
-    members = market.levels.memberships(levels, options)
+    members = hierarchy.memberships(levels, options)
     agents = sum(len(part) for part in members)
     return market.Pricing(
         members=tuple(jnp.asarray(part, jnp.float32) for part in members),
@@ -42,7 +46,12 @@ def pricing_of(options, levels=("microgrid", "district"), one_price=False, rule=
 def look(pricing, posted, prices, net=None):
     homes = pricing.members[0].shape[-1]
     return announced.look(
-        pricing, posted, prices, jnp.int32(12), jnp.float32(0.5), jnp.zeros(homes) if net is None else net
+        pricing,
+        posted,
+        prices,
+        jnp.int32(12),
+        jnp.float32(0.5),
+        jnp.zeros(homes) if net is None else net,
     )
 
 
@@ -75,8 +84,12 @@ def test_a_step_of_two_microgrids_by_hand(books):
     np.testing.assert_allclose(cleared.grid.bought_kwh, [0, 0, 0.75, 1.25], atol=1e-6)
     assert np.abs(np.asarray(cleared.grid.sold_kwh)).max() < 1e-6
     # r^sh = .05 + .4 x .25 = .15, r^bh = .05 + .5 x .10 = .10; r^sm = .20, r^bm = .05 + .8 x .15 = .17.
-    np.testing.assert_allclose(prices.announced.buy, [[0.15, 0.15, 0.275, 0.275], [0.20] * 4], atol=1e-6)
-    np.testing.assert_allclose(prices.announced.sell, [[0.10, 0.10, 0.2525, 0.2525], [0.17] * 4], atol=1e-6)
+    np.testing.assert_allclose(
+        prices.announced.buy, [[0.15, 0.15, 0.275, 0.275], [0.20] * 4], atol=1e-6
+    )
+    np.testing.assert_allclose(
+        prices.announced.sell, [[0.10, 0.10, 0.2525, 0.2525], [0.17] * 4], atol=1e-6
+    )
     np.testing.assert_allclose(levels.paid, [[0, 0.15, 0, 0], [0, 0, 0.15, 0.25]], atol=1e-6)
     np.testing.assert_allclose(levels.earned, [[0.10, 0, 0, 0], [0.34, 0, 0, 0]], atol=1e-6)
     # Saved against the grid alone: seller .10 + .34 - 3 x .05; buyers .30 less what they paid per kWh.
@@ -93,7 +106,10 @@ def test_isolated_microgrids_do_not_trade(books):
 
 
 def test_the_nearest_trade_first(books):
-    net, near = [-2.0, 2.0, 2.0, -1.0], np.array([[0.0, 3, 1, 9], [3, 0, 5, 2], [1, 5, 0, 4], [9, 2, 4, 0]])
+    net, near = (
+        [-2.0, 2.0, 2.0, -1.0],
+        np.array([[0.0, 3, 1, 9], [3, 0, 5, 2], [1, 5, 0, 4], [9, 2, 4, 0]]),
+    )
     opts = options([0, 0, 0, 0], nearest_first=True, distance=near)
     cleared, _, _, _ = settle(books, net, opts, [[0.5, 1.0]], "learned_price")
     trades = {
@@ -127,16 +143,20 @@ def check_balances(books, nearest, seed):
     shares = rng.uniform(-0.5, 1.5, (5, 2))
     cleared, levels, posted, prices = _compiled(books, nearest)(net, opts, shares)
     need, surplus = np.maximum(net, 0), np.maximum(-net, 0)
-    for level, members in enumerate(market.levels.memberships(("microgrid", "district"), opts)):
+    for level, members in enumerate(hierarchy.memberships(("microgrid", "district"), opts)):
         imports, exports = members @ levels.import_kwh[level], members @ levels.export_kwh[level]
         np.testing.assert_allclose(imports, exports, atol=ATOL)
         # The nearest level first: as much as possible is traded in each pool.
-        np.testing.assert_allclose(imports, np.minimum(members @ need, members @ surplus), atol=ATOL)
+        np.testing.assert_allclose(
+            imports, np.minimum(members @ need, members @ surplus), atol=ATOL
+        )
         need, surplus = need - levels.import_kwh[level], surplus - levels.export_kwh[level]
         assert (members @ levels.paid[level] - members @ levels.earned[level] > -ATOL).all()
     np.testing.assert_allclose(need, cleared.grid.bought_kwh, atol=ATOL)
     np.testing.assert_allclose(surplus, cleared.grid.sold_kwh, atol=ATOL)
-    assert (prices.announced.buy >= FEED_IN - 1e-6).all() and (prices.announced.buy <= RETAIL - CHARGES + 1e-6).all()
+    assert (prices.announced.buy >= FEED_IN - 1e-6).all() and (
+        prices.announced.buy <= RETAIL - CHARGES + 1e-6
+    ).all()
     assert (prices.announced.sell >= FEED_IN - 1e-6).all()
     assert (prices.announced.sell <= prices.announced.buy + 1e-6).all()
     assert (posted.saved >= -ATOL).all()  # nobody is worse off than with the grid alone
@@ -177,7 +197,9 @@ def test_without_individual_rationality_a_home_may_pay_more(books):
     pricing = pricing_of(opts, ("community",))
     prices = books.prices(2, RETAIL, FEED_IN, CHARGES)
     posted = announced.begin(pricing)._replace(shares=jnp.array([[1.0, 1.0]]))
-    np.testing.assert_allclose(announced.announce(look(pricing, posted, prices)).buy, [[RETAIL, RETAIL]], atol=1e-6)
+    np.testing.assert_allclose(
+        announced.announce(look(pricing, posted, prices)).buy, [[RETAIL, RETAIL]], atol=1e-6
+    )
 
 
 def test_rules_by_hand(books):
@@ -199,7 +221,9 @@ def test_rules_by_hand(books):
     assert price("supply-demand", 1.0, 2.0) == pytest.approx(FEED_IN)
     # The middle, then .2 bands of .25 up for a balance of (3 - 1) / 4.
     assert price("feedback") == pytest.approx(0.175)
-    assert price("feedback", 3.0, 1.0, 0.175, feedback=0.2) == pytest.approx(0.175 + 0.2 * 0.25 * 0.5)
+    assert price("feedback", 3.0, 1.0, 0.175, feedback=0.2) == pytest.approx(
+        0.175 + 0.2 * 0.25 * 0.5
+    )
 
 
 def test_what_price_agents_see_has_a_name_for_every_column(books):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from prosumax.market.matching import MAX_TOTAL_TICKS, match, price_ticks_available
+from prosumax.market.auctions.matching import MAX_TOTAL_TICKS, match, price_ticks_available
 
 SIZES = (9, 60)
 BOOKS = 500  # of every size, by both rules: 2000 in all
@@ -28,9 +28,9 @@ def random_books(homes, books=BOOKS, seed=0, most=50):
         random.permuted(np.tile(np.arange(homes), (books, 1)), axis=1) < orders
     )
     quantity[6] = 0
-    return [part if part.dtype == bool else part.astype(np.int32) for part in (buys, price, quantity)] + [
-        random.integers(0, 32, shape).astype(np.int32)
-    ]
+    return [
+        part if part.dtype == bool else part.astype(np.int32) for part in (buys, price, quantity)
+    ] + [random.integers(0, 32, shape).astype(np.int32)]
 
 
 def walk(bids, asks):
@@ -56,8 +56,13 @@ def fills_of(pairs, homes):
 
 def ladders(buys, price, quantity, priority):
     orders = [(int(price[i]), i, int(quantity[i])) for i in range(len(price)) if quantity[i] > 0]
-    bids = sorted((order for order in orders if buys[order[1]]), key=lambda o: (-o[0], -priority[o[1]], o[1]))
-    asks = sorted((order for order in orders if not buys[order[1]]), key=lambda o: (o[0], -priority[o[1]], o[1]))
+    bids = sorted(
+        (order for order in orders if buys[order[1]]), key=lambda o: (-o[0], -priority[o[1]], o[1])
+    )
+    asks = sorted(
+        (order for order in orders if not buys[order[1]]),
+        key=lambda o: (o[0], -priority[o[1]], o[1]),
+    )
     return bids, asks
 
 
@@ -89,7 +94,11 @@ def single(found, k):
 
 
 def pairs_of(found):
-    return [tuple(map(int, pair)) for pair in zip(found.buyer, found.seller, found.ticks, strict=True) if pair[2] > 0]
+    return [
+        tuple(map(int, pair))
+        for pair in zip(found.buyer, found.seller, found.ticks, strict=True)
+        if pair[2] > 0
+    ]
 
 
 def check(found, buys, price, quantity, filled, levels):
@@ -120,7 +129,14 @@ def test_priority_then_index_decides_ties(homes):
         buys, price, quantity, priority = (part[k] for part in books)
         filled, pairs = expected_by_priority(buys, price, quantity, priority)
         assert pairs_of(single(found, k)) == pairs
-        check(single(found, k), buys, price, quantity, filled, price_ticks_available(homes, by_priority=True))
+        check(
+            single(found, k),
+            buys,
+            price,
+            quantity,
+            filled,
+            price_ticks_available(homes, by_priority=True),
+        )
 
 
 @pytest.mark.parametrize("homes", SIZES)
@@ -130,17 +146,28 @@ def test_marginal_price_shares_pro_rata(homes):
     for k in range(BOOKS):
         buys, price, quantity = (part[k] for part in books)
         filled = expected_pro_rata(buys, price, quantity)
-        check(single(found, k), buys, price, quantity, filled, price_ticks_available(homes, by_priority=False))
+        check(
+            single(found, k),
+            buys,
+            price,
+            quantity,
+            filled,
+            price_ticks_available(homes, by_priority=False),
+        )
 
 
 @pytest.mark.parametrize("by_priority", [True, False])
 def test_one_book_is_the_batch_of_one(by_priority):
     """Alone, in a batch, in a batch of batches along other axes, and with some arguments the same for all."""
-    books = [jnp.asarray(part) for part in random_books(7, books=12, seed=2)[: 4 if by_priority else 3]]
+    books = [
+        jnp.asarray(part) for part in random_books(7, books=12, seed=2)[: 4 if by_priority else 3]
+    ]
     batch, alone = jax.jit(jax.vmap(match)), jax.jit(match)
     want = batch(*books)
     for k in range(12):
-        jax.tree.map(np.testing.assert_array_equal, alone(*(part[k] for part in books)), single(want, k))
+        jax.tree.map(
+            np.testing.assert_array_equal, alone(*(part[k] for part in books)), single(want, k)
+        )
 
     nested = jax.vmap(jax.vmap(match), in_axes=1)
     found = jax.jit(nested)(*(part.reshape(3, 4, 7) for part in books))
@@ -149,7 +176,9 @@ def test_one_book_is_the_batch_of_one(by_priority):
 
     shared = jax.vmap(match, in_axes=(None, None, 0, None)[: len(books)])
     found = jax.jit(shared)(*(part if k == 2 else part[0] for k, part in enumerate(books)))
-    repeated = [part if k == 2 else jnp.broadcast_to(part[0], part.shape) for k, part in enumerate(books)]
+    repeated = [
+        part if k == 2 else jnp.broadcast_to(part[0], part.shape) for k, part in enumerate(books)
+    ]
     jax.tree.map(np.testing.assert_array_equal, found, batch(*repeated))
 
 
@@ -175,7 +204,9 @@ def test_largest_quantities_are_shared_exactly(in_batch):
     quantity = random.integers(0, MAX_TOTAL_TICKS // 6, (books, homes))
     quantity[0] = [MAX_TOTAL_TICKS - 6, 1, 1, 1, 1, 1, 1]
     quantity[1] = [MAX_TOTAL_TICKS // 2, MAX_TOTAL_TICKS // 2 - 5, 1, 1, 1, 1, 1]
-    quantity = np.where(quantity.sum(1, keepdims=True) > MAX_TOTAL_TICKS, quantity // 2, quantity).astype(np.int32)
+    quantity = np.where(
+        quantity.sum(1, keepdims=True) > MAX_TOTAL_TICKS, quantity // 2, quantity
+    ).astype(np.int32)
     buys = random.random((books, homes)) < 0.5
     price = random.integers(0, 2, (books, homes)).astype(np.int32)
     run = jax.vmap(match) if in_batch else lambda *book: jax.lax.map(lambda one: match(*one), book)
@@ -193,7 +224,9 @@ def test_two_thousand_homes(by_priority):
     levels = price_ticks_available(homes, by_priority)
     random = np.random.default_rng(5)
     buys = random.random((books, homes)) < 0.5
-    price = random.choice([0, 1, levels // 2, levels - 2, levels - 1], (books, homes)).astype(np.int32)
+    price = random.choice([0, 1, levels // 2, levels - 2, levels - 1], (books, homes)).astype(
+        np.int32
+    )
     quantity = random.integers(0, MAX_TOTAL_TICKS // homes, (books, homes)).astype(np.int32)
     priority = random.choice([0, 31], (books, homes)).astype(np.int32)
     arguments = [buys, price, quantity, *([priority] if by_priority else [])]
@@ -201,7 +234,9 @@ def test_two_thousand_homes(by_priority):
     alone = jax.jit(match)(*(part[0] for part in arguments))
     jax.tree.map(np.testing.assert_array_equal, alone, single(found, 0))
     expect = (
-        (lambda *book: expected_by_priority(*book)[0]) if by_priority else lambda *book: expected_pro_rata(*book[:3])
+        (lambda *book: expected_by_priority(*book)[0])
+        if by_priority
+        else lambda *book: expected_pro_rata(*book[:3])
     )
     for k in range(books):
         filled = expect(buys[k], price[k], quantity[k], priority[k])
@@ -210,7 +245,10 @@ def test_two_thousand_homes(by_priority):
 
 @pytest.mark.parametrize("homes", [1, 2, 7, 1000, 10_000])
 def test_key_fits_31_bits(homes):
-    plain, ranked = price_ticks_available(homes, by_priority=False), price_ticks_available(homes, by_priority=True)
+    plain, ranked = (
+        price_ticks_available(homes, by_priority=False),
+        price_ticks_available(homes, by_priority=True),
+    )
     assert plain == 32 * ranked
     assert plain * homes <= 2**30
 

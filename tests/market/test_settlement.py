@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prosumax.market import Accounts, MarketOptions, settlement
+from prosumax.market.mechanism import Accounts, MarketOptions
+from prosumax.market.settlement import redistribution
 
 RETAIL, FEED_IN = 0.30, 0.05
 
@@ -42,22 +43,24 @@ OPTIONS = MarketOptions.default(5)
 def test_bill_sharing():
     """The worked example: buying at 0.12, selling at 0."""
     accounts = accounts_of(NET, traded=True)
-    bills = accounts.bill + settlement.bill_sharing(accounts, OPTIONS)
+    bills = accounts.bill + redistribution.bill_sharing(accounts, OPTIONS)
     np.testing.assert_allclose(bills, [0.12 * 1.2, 0.12 * 0.6, 0.12 * 0.2, 0, 0], atol=1e-12)
 
 
 def test_net_metering():
     """Two steps: 2 kWh in, 1 kWh out pay for 1 kWh; a surplus over the period is given away."""
     accounts = accounts_of([[2.0, 1.0], [-1.0, -3.0]])
-    bills = accounts.bill + settlement.net_metering(accounts, MarketOptions.default(2))
+    bills = accounts.bill + redistribution.net_metering(accounts, MarketOptions.default(2))
     np.testing.assert_allclose(bills, [1.0 * RETAIL, 0.0], atol=1e-12)
 
 
 def test_shapley_of_the_worked_example():
     expected = [0.075417, 0.029583, 0.010833, 0.137917, 0.046250]
     accounts = accounts_of(NET, traded=True)
-    np.testing.assert_allclose(settlement.shapley_savings(accounts), expected, atol=1e-6)
-    saving = accounts.bill_alone - accounts.bill - settlement.share_by_shapley(accounts, OPTIONS)
+    np.testing.assert_allclose(redistribution.shapley_savings(accounts), expected, atol=1e-6)
+    saving = (
+        accounts.bill_alone - accounts.bill - redistribution.share_by_shapley(accounts, OPTIONS)
+    )
     np.testing.assert_allclose(saving, expected, atol=1e-6)
 
 
@@ -86,7 +89,7 @@ def shapley_by_definition(net):
 def test_exact_shapley_is_its_definition(seed):
     net = np.random.default_rng(seed).normal(0, 1, (3, 5))
     accounts = accounts_of(net, traded=True)
-    found = settlement.shapley_savings(accounts)
+    found = redistribution.shapley_savings(accounts)
     np.testing.assert_allclose(found, shapley_by_definition(net), atol=1e-12)
     # Efficient and superadditive: the whole saving is shared and nobody gets less than nothing.
     assert found.sum() == pytest.approx((accounts.bill_alone - accounts.bill).sum())
@@ -96,25 +99,30 @@ def test_exact_shapley_is_its_definition(seed):
 def test_sampled_shapley_is_near_the_exact_one(monkeypatch):
     net = np.random.default_rng(0).normal(0, 1, (50, 9))
     accounts = accounts_of(net, traded=True)
-    exact = settlement.shapley_savings(accounts)
-    monkeypatch.setattr(settlement, "EXACT_SHAPLEY_HOMES", 0)
-    sampled = settlement.shapley_savings(accounts)
+    exact = redistribution.shapley_savings(accounts)
+    monkeypatch.setattr(redistribution, "EXACT_SHAPLEY_HOMES", 0)
+    sampled = redistribution.shapley_savings(accounts)
     assert sampled.sum() == pytest.approx(exact.sum())
     # 400 orders of marginal contributions that vary by about their own size: 5 % standard error.
     np.testing.assert_allclose(sampled, exact, rtol=0.15)
 
 
-@pytest.mark.parametrize("rule", [settlement.share_equally, settlement.share_by_trade, settlement.share_by_shapley])
+@pytest.mark.parametrize(
+    "rule",
+    [redistribution.share_equally, redistribution.share_by_trade, redistribution.share_by_shapley],
+)
 def test_shared_savings_add_up(rule):
     net = np.random.default_rng(1).normal(0, 1, (20, 5))
     accounts = accounts_of(net, traded=True)
     transfer = rule(accounts, OPTIONS)
     assert transfer.sum() == pytest.approx(0, abs=1e-12)
     saving = accounts.bill_alone - accounts.bill - transfer
-    if rule is settlement.share_equally:
+    if rule is redistribution.share_equally:
         np.testing.assert_allclose(saving, saving.mean())
-    if rule is settlement.share_by_trade:
-        np.testing.assert_allclose(saving / accounts.traded_kwh.sum(0), saving.sum() / accounts.traded_kwh.sum())
+    if rule is redistribution.share_by_trade:
+        np.testing.assert_allclose(
+            saving / accounts.traded_kwh.sum(0), saving.sum() / accounts.traded_kwh.sum()
+        )
 
 
 def test_italian_incentive_counts_whole_hours():
@@ -122,5 +130,5 @@ def test_italian_incentive_counts_whole_hours():
     net = np.zeros((8, 2))
     net[0, 0], net[3, 1], net[7, 1] = -1.0, 0.6, 5.0  # the next hour has nothing to share
     accounts = accounts_of(net, step_hours=0.25)
-    transfer = settlement.italian_incentive(accounts, MarketOptions.default(2))
+    transfer = redistribution.italian_incentive(accounts, MarketOptions.default(2))
     np.testing.assert_allclose(transfer, [-0.11 * 0.6 / 2] * 2, atol=1e-12)

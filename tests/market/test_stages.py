@@ -99,14 +99,18 @@ def test_truthful_homes_are_not_worse_off_where_that_is_claimed(name, books, cle
     if not market.mechanisms.get(name, "").individually_rational:
         return
     prices = books.prices(HOMES, 0.35, 0.05, local_charges=0.10)
-    orders = market.truthful_orders(books.random(seed).quantity_kwh, prices, arrival=books.random(seed).arrival)
+    orders = market.truthful_orders(
+        books.random(seed).quantity_kwh, prices, arrival=books.random(seed).arrival
+    )
     local, grid = clearing(name, orders, prices)
     cost = local.paid - local.earned + local.bought_kwh * 0.10 + grid.paid - grid.earned
     _, alone = clearing("none", orders, prices)
     assert (cost <= alone.paid - alone.earned + ATOL).all()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("key_cascade", "luxembourg_priority")])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in ("key_cascade", "luxembourg_priority")]
+)
 @settings(max_examples=30)
 @given(seed=seeds)
 def test_order_of_homes_does_not_matter(name, books, clearing, seed):
@@ -129,7 +133,9 @@ def test_batching_does_not_matter(name, books, clearing):
     batched = jax.jit(jax.vmap(lambda orders: market.clear(stages, orders, prices)))(batch)
     for number, orders in enumerate(many):
         single = clearing(name, orders, prices)
-        jax.tree.map(lambda a, b, n=number: np.testing.assert_allclose(a, b[n], atol=1e-6), single, batched)
+        jax.tree.map(
+            lambda a, b, n=number: np.testing.assert_allclose(a, b[n], atol=1e-6), single, batched
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from prosumax.market.auction import (
+from prosumax.market.auctions.call_auction import (
     average,
     bid_ask_spread,
     nash_bargaining,
@@ -62,7 +62,9 @@ def test_pools_with_more_supply_than_demand(books):
     """Supply 2, demand 1: mid-market buys at 0.175 and sells at 0.1125; supply-demand pricing gives feed-in to both."""
     orders, prices = books.orders([1.0, -1.5, -0.5], [0.30, 0.05, 0.05]), books.prices(3)
     np.testing.assert_allclose(
-        bills(books.clear("mid_market_rate", orders, prices)), [0.175, -0.16875, -0.05625], atol=1e-6
+        bills(books.clear("mid_market_rate", orders, prices)),
+        [0.175, -0.16875, -0.05625],
+        atol=1e-6,
     )
     np.testing.assert_allclose(
         bills(books.clear("supply_demand_ratio", orders, prices)), [0.05, -0.075, -0.025], atol=1e-6
@@ -77,7 +79,15 @@ def test_pools_with_more_supply_than_demand(books):
 def test_price_rules_of_keys(books, street):
     fixed = bills(books.clear("key_pro_rata", *street, price_rule="fixed", price=0.12))
     np.testing.assert_allclose(
-        fixed, [0.72 * 0.12 + 0.48 * 0.3, 0.36 * 0.12 + 0.24 * 0.3, 0.12 * 0.12 + 0.08 * 0.3, -0.108, -0.036], atol=1e-6
+        fixed,
+        [
+            0.72 * 0.12 + 0.48 * 0.3,
+            0.36 * 0.12 + 0.24 * 0.3,
+            0.12 * 0.12 + 0.08 * 0.3,
+            -0.108,
+            -0.036,
+        ],
+        atol=1e-6,
     )
     half = bills(books.clear("key_pro_rata", *street, price_rule="share_of_retail", price=0.5))
     np.testing.assert_allclose(half[3:], [-0.135, -0.045], atol=1e-6)
@@ -154,16 +164,20 @@ def test_preferred_partners_go_first(books):
 
 def test_partner_by_reputation_and_distance(books):
     """Half reputation, half nearness: 0.5 x 0.9 + 0.5 x 0.2 beats 0.5 x 0.2 + 0.5 x 0.8."""
-    from prosumax.market.partners import choose_partner
+    from prosumax.market.auctions.partners import choose_partner
 
-    orders = books.orders([1.0, -1.0, -1.0, 1.0], [0.3, 0.1, 0.1, 0.3], priority=[0.5, 0.9, 0.2, 0.5])
+    orders = books.orders(
+        [1.0, -1.0, -1.0, 1.0], [0.3, 0.1, 0.1, 0.3], priority=[0.5, 0.9, 0.2, 0.5]
+    )
     distance = jnp.asarray([[0, 0.8, 0.2, 0], [0.8, 0, 0, 0.8], [0.2, 0, 0, 0.3], [0, 0.8, 0.3, 0]])
     assert choose_partner(orders, distance).tolist() == [1, 0, 0, 1]
 
 
 def test_continuous_auction_trades_at_the_resting_price(books):
     """Arrivals: ask 0.10, bid 0.08 (rests), bid 0.30 (takes the ask), ask 0.07 (takes the resting bid)."""
-    orders = books.orders([-1.0, 0.5, 2.0, -1.0], [0.10, 0.08, 0.30, 0.07], arrival=[0.1, 0.2, 0.3, 0.4])
+    orders = books.orders(
+        [-1.0, 0.5, 2.0, -1.0], [0.10, 0.08, 0.30, 0.07], arrival=[0.1, 0.2, 0.3, 0.4]
+    )
     local, grid = books.clear("continuous_double_auction", orders, books.prices(4))
     # The last ask meets the rest of the dear bid (0.30 for 1 kWh) before the cheap one.
     np.testing.assert_allclose(local.paid, [0, 0, 0.10 + 0.30, 0], atol=1e-6)

@@ -19,7 +19,17 @@ CARBON = np.array([0.1, 0.2, 0.3, 0.4])
 
 def example(xp=np):
     zeros = np.zeros_like(NET)
-    parts = (LOAD, SOLAR, CHARGE, DISCHARGE, zeros, zeros, np.maximum(NET, 0), np.maximum(-NET, 0), zeros)
+    parts = (
+        LOAD,
+        SOLAR,
+        CHARGE,
+        DISCHARGE,
+        zeros,
+        zeros,
+        np.maximum(NET, 0),
+        np.maximum(-NET, 0),
+        zeros,
+    )
     flows = Flows(*(xp.asarray(part) for part in parts))
     bought, sold = np.stack([zeros[:, 0], SHARED], 1), np.stack([SHARED, zeros[:, 0]], 1)
     return flows, Fills(*(xp.asarray(part) for part in (bought, sold, zeros, zeros)))
@@ -45,7 +55,9 @@ def test_community():
     assert (kpis["import_kwh"], kpis["export_kwh"]) == (4.5, 1.0)
     assert (kpis["home_import_kwh"], kpis["home_export_kwh"], kpis["traded_kwh"]) == (6.5, 3.0, 2.0)
     assert kpis["self_consumption"] == kpis["self_consumption_physical"] == pytest.approx(1 - 1 / 6)
-    assert kpis["self_sufficiency"] == kpis["self_sufficiency_physical"] == pytest.approx(1 - 4.5 / 9)
+    assert (
+        kpis["self_sufficiency"] == kpis["self_sufficiency_physical"] == pytest.approx(1 - 4.5 / 9)
+    )
     assert (kpis["peak_kw"], kpis["peak_export_kw"]) == (4.0, 2.0)  # half-hour steps
     assert kpis["load_factor"] == pytest.approx(3.5 / 4 / 2)
     assert kpis["ramping_kw"] == pytest.approx(2 * (2 + 0.5 + 0.5))

@@ -21,7 +21,11 @@ INDICES = ("gini", "jain", "min_max", "relative_saving_gini", "nash_welfare")
 def kpis(saving, bill=100.0, served=1.0, price=0.2, price_range=0.3, xp=np):
     saving = xp.asarray(saving)
     return metrics.fairness_kpis(
-        saving, bill + 0 * saving, xp.asarray(served) + 0 * saving, xp.asarray(price) + 0 * saving, price_range
+        saving,
+        bill + 0 * saving,
+        xp.asarray(served) + 0 * saving,
+        xp.asarray(price) + 0 * saving,
+        price_range,
     )
 
 
@@ -32,7 +36,9 @@ def test_three_homes_by_hand():
     assert found["gini"] == pytest.approx(8 / (2 * 9 * 2))
     assert found["jain"] == pytest.approx(36 / (3 * 14))
     assert found["min_max"] == pytest.approx(1 / 3)
-    assert found["relative_saving_gini"] == pytest.approx(2 * (1 + 4 + 5) / (2 * 9 * 3))  # 2, 1 and 6 %
+    assert found["relative_saving_gini"] == pytest.approx(
+        2 * (1 + 4 + 5) / (2 * 9 * 3)
+    )  # 2, 1 and 6 %
     assert found["nash_welfare"] == pytest.approx(np.log(6))
 
 
@@ -59,7 +65,9 @@ def test_a_loser_is_not_averaged_away():
 def test_less_than_half_a_cent_is_no_loss():
     found = kpis(np.array([1.0, -0.004]))
     assert (found["homes_that_lose"], found["gini"], found["lowest_saving"]) == (0, 0.5, -0.004)
-    small = metrics.fairness_kpis(*np.array([[0.01, -0.004], [1, 1], [1, 1], [1, 1]]), 0.3, tolerance=1e-3)
+    small = metrics.fairness_kpis(
+        *np.array([[0.01, -0.004], [1, 1], [1, 1], [1, 1]]), 0.3, tolerance=1e-3
+    )
     assert small["homes_that_lose"] == 1
 
 
@@ -95,7 +103,9 @@ def test_price_of_fairness():
 
 def test_distance_to_shapley():
     assert metrics.distance_to(SHAPLEY, SHAPLEY) == 0
-    mid_market_rate = np.array([0.09, 0.045, 0.015, 0.1125, 0.0375])  # worked example A: bills alone less bills
+    mid_market_rate = np.array(
+        [0.09, 0.045, 0.015, 0.1125, 0.0375]
+    )  # worked example A: bills alone less bills
     by_hand = (0.014583 + 0.015417 + 0.004167 + 0.025417 + 0.00875) / 5
     assert metrics.distance_to(SHAPLEY, mid_market_rate) == pytest.approx(by_hand, rel=1e-12)
 
@@ -110,7 +120,9 @@ def test_lorenz_curve():
 
 
 # Cents from none to thousands: what a year's saving can be, with ties.
-amounts = hnp.arrays(int, st.integers(1, 12), elements=st.integers(0, 500_000)).map(lambda cents: cents / 100)
+amounts = hnp.arrays(int, st.integers(1, 12), elements=st.integers(0, 500_000)).map(
+    lambda cents: cents / 100
+)
 
 
 @given(amounts)
@@ -124,7 +136,9 @@ def test_bounds(amount):
     assert 1 / homes - 1e-12 <= jain(amount) <= 1 + 1e-12
     found = kpis(amount)
     assert 0 <= found["min_max"] <= 1
-    assert found["gini"] == pytest.approx(found["relative_saving_gini"], abs=1e-12)  # all bills alike
+    assert found["gini"] == pytest.approx(
+        found["relative_saving_gini"], abs=1e-12
+    )  # all bills alike
     by_pairs = np.abs(amount[:, None] - amount[None, :]).sum() / (2 * homes**2 * amount.mean())
     assert gini(amount) == pytest.approx(by_pairs, abs=1e-12)
     share, together = metrics.lorenz_curve(amount)
@@ -145,8 +159,12 @@ def test_jax_and_numpy_agree(saving):
     plain = kpis(np.array(saving), served=served, price=price)
     jitted = jax.jit(lambda x: kpis(x, served=served, price=price, xp=jnp))(jnp.asarray(saving))
     for name, number in plain.items():
-        assert float(jitted[name]) == pytest.approx(float(number), rel=1e-6, abs=1e-6, nan_ok=True), name
+        assert float(jitted[name]) == pytest.approx(
+            float(number), rel=1e-6, abs=1e-6, nan_ok=True
+        ), name
     for one, other in zip(
-        metrics.lorenz_curve(np.array(saving)), metrics.lorenz_curve(jnp.asarray(saving)), strict=True
+        metrics.lorenz_curve(np.array(saving)),
+        metrics.lorenz_curve(jnp.asarray(saving)),
+        strict=True,
     ):
         np.testing.assert_allclose(other, one, rtol=1e-6)

@@ -11,7 +11,10 @@ from scipy.optimize import linprog
 
 from prosumax import metrics
 
-BIDS, ASKS = [10, 9, 8, 7, 5, 3], [2, 4, 6, 6.5, 8, 9]  # one kWh each; the first four of either side trade
+BIDS, ASKS = (
+    [10, 9, 8, 7, 5, 3],
+    [2, 4, 6, 6.5, 8, 9],
+)  # one kWh each; the first four of either side trade
 NET = np.array([[1.0] * 6 + [-1.0] * 6])
 LIMITS = np.array([[*BIDS, *ASKS]], dtype=float)
 BOUGHT = np.array([[1.0] * 4 + [0.0] * 8])
@@ -19,13 +22,19 @@ SOLD = np.array([[0.0] * 6 + [1.0] * 4 + [0.0] * 2])
 
 
 def auction(buyer_price, seller_price):
-    return metrics.market_kpis(NET, BOUGHT, SOLD, BOUGHT * buyer_price, SOLD * seller_price, LIMITS, LIMITS)
+    return metrics.market_kpis(
+        NET, BOUGHT, SOLD, BOUGHT * buyer_price, SOLD * seller_price, LIMITS, LIMITS
+    )
 
 
 def test_double_auction_at_one_price():
     kpis = auction(6.75, 6.75)
     assert kpis["welfare"] == kpis["max_welfare"] == 15.5
-    assert (kpis["consumer_surplus"], kpis["producer_surplus"], kpis["budget_balance"]) == (34 - 27, 27 - 18.5, 0)
+    assert (kpis["consumer_surplus"], kpis["producer_surplus"], kpis["budget_balance"]) == (
+        34 - 27,
+        27 - 18.5,
+        0,
+    )
     assert kpis["allocative_efficiency"] == 1
     assert (kpis["turnover"], kpis["liquidity_kwh"], kpis["mean_price"]) == (27, 4, 6.75)
     assert kpis["price_volatility"] == 0  # one step
@@ -56,7 +65,9 @@ def test_a_price_beyond_the_limits_is_counted_with_tolerance():
     assert auction(7.5, 7.5)["individual_rationality_violations"] == 1
     assert auction(6.2, 6.2)["individual_rationality_violations"] == 1
     assert auction(7 + 1e-6, 7 + 1e-6)["individual_rationality_violations"] == 0
-    strict = metrics.market_kpis(NET, BOUGHT, SOLD, BOUGHT * 7.1, SOLD * 7.1, LIMITS, LIMITS, tolerance=0.2)
+    strict = metrics.market_kpis(
+        NET, BOUGHT, SOLD, BOUGHT * 7.1, SOLD * 7.1, LIMITS, LIMITS, tolerance=0.2
+    )
     assert strict["individual_rationality_violations"] == 0
 
 
@@ -76,7 +87,9 @@ def test_one_home_has_the_whole_market():
     bought = np.array([[3.0, 1.0, 0.0], [1.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
     sold = np.array([[0.0, 0.0, 4.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]])
     price = np.array([[0.1], [0.2], [0.0]])
-    kpis = metrics.market_kpis(net, bought, sold, bought * price, sold * price, 0.3 + 0 * net, 0.05 + 0 * net)
+    kpis = metrics.market_kpis(
+        net, bought, sold, bought * price, sold * price, 0.3 + 0 * net, 0.05 + 0 * net
+    )
     assert kpis["welfare"] == kpis["max_welfare"] == pytest.approx(6 * 0.25)
     assert (kpis["seller_hhi"], kpis["buyer_hhi"]) == (1, pytest.approx(0.75**2 + 0.25**2))
     assert kpis["mean_price"] == pytest.approx(0.8 / 6)
@@ -91,8 +104,17 @@ def test_one_home_has_the_whole_market():
 def test_without_trade_nothing_is_made_up(net):
     net = np.array(net)
     nothing = np.zeros_like(net)
-    kpis = metrics.market_kpis(net, nothing, nothing, nothing, nothing, nothing + 0.3, nothing + 0.05)
-    no_meaning = {"allocative_efficiency", "mean_price", "price_volatility", "best_spread", "seller_hhi", "buyer_hhi"}
+    kpis = metrics.market_kpis(
+        net, nothing, nothing, nothing, nothing, nothing + 0.3, nothing + 0.05
+    )
+    no_meaning = {
+        "allocative_efficiency",
+        "mean_price",
+        "price_volatility",
+        "best_spread",
+        "seller_hhi",
+        "buyer_hhi",
+    }
     unknown = {name for name, number in kpis.items() if np.isnan(number)}
     assert unknown == (no_meaning if net.max() > 0 else no_meaning | {"p2p_share"})
     assert all(kpis[name] == 0 for name in kpis if name not in unknown)
@@ -103,13 +125,19 @@ def test_payments_through_a_pool():
     paid = np.array([[3.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     earned = np.array([[0.0, 0.0, 1.0, 3.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     matrix = metrics.payment_matrix(paid, earned)
-    np.testing.assert_array_equal(matrix, [[0, 2, 0.75, 2.25], [0, 0, 0.25, 0.75], [0] * 4, [0] * 4])
-    np.testing.assert_array_equal(metrics.payment_matrix(paid, 0 * earned), np.zeros((4, 4)))  # gifts leave no trace
+    np.testing.assert_array_equal(
+        matrix, [[0, 2, 0.75, 2.25], [0, 0, 0.25, 0.75], [0] * 4, [0] * 4]
+    )
+    np.testing.assert_array_equal(
+        metrics.payment_matrix(paid, 0 * earned), np.zeros((4, 4))
+    )  # gifts leave no trace
 
 
 def test_bilateral_trades_add_up():
     buyer, seller = np.array([[0, 0, 2], [0, 1, 1]]), np.array([[1, 1, 0], [2, 2, 0]])
-    money = np.array([[1.0, 2.0, 0.0], [4.0, 8.0, 16.0]])  # the third slot of the first step is empty
+    money = np.array(
+        [[1.0, 2.0, 0.0], [4.0, 8.0, 16.0]]
+    )  # the third slot of the first step is empty
     expected = [[0, 3, 4], [16, 0, 8], [0, 0, 0]]
     np.testing.assert_array_equal(metrics.trade_matrix(buyer, seller, money, 3), expected)
     jitted = jax.jit(metrics.trade_matrix, static_argnums=3)
@@ -122,7 +150,9 @@ def markets(draw):
     shape = draw(st.tuples(st.integers(1, 4), st.integers(2, 6)))
     # Whole cents and Wh keep the numbers in the range that bills have.
     net = draw(hnp.arrays(int, shape, elements=st.integers(-5000, 5000))) / 1000
-    value, cost = (draw(hnp.arrays(int, shape, elements=st.integers(-20, 60))) / 100 for _ in range(2))
+    value, cost = (
+        draw(hnp.arrays(int, shape, elements=st.integers(-20, 60))) / 100 for _ in range(2)
+    )
     part = draw(hnp.arrays(int, shape, elements=st.integers(0, 100))) / 100
     wish_buy, wish_sell = np.maximum(net, 0) * part, np.maximum(-net, 0) * part
     demand, supply = wish_buy.sum(1, keepdims=True), wish_sell.sum(1, keepdims=True)
@@ -171,10 +201,20 @@ def test_jax_and_numpy_agree():
     rng = np.random.default_rng(0)
     net = rng.normal(size=(20, 8))
     bought, sold = np.maximum(net, 0) * 0.5, np.maximum(-net, 0) * 0.4
-    arguments = (net, bought, sold, bought * 0.2, sold * 0.2, rng.random(net.shape), 0.3 * rng.random(net.shape))
+    arguments = (
+        net,
+        bought,
+        sold,
+        bought * 0.2,
+        sold * 0.2,
+        rng.random(net.shape),
+        0.3 * rng.random(net.shape),
+    )
     single = [jnp.asarray(argument) for argument in arguments]
     jitted = jax.jit(metrics.market_kpis)(*single)
     for name, number in metrics.market_kpis(*arguments).items():
         assert float(jitted[name]) == pytest.approx(float(number), rel=1e-5, abs=1e-6), name
     matrix = metrics.payment_matrix(single[3], single[4])
-    np.testing.assert_allclose(matrix, metrics.payment_matrix(arguments[3], arguments[4]), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        matrix, metrics.payment_matrix(arguments[3], arguments[4]), rtol=1e-4, atol=1e-6
+    )

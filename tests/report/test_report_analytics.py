@@ -10,51 +10,82 @@ import pytest
 from scipy import stats
 
 import prosumax
-from prosumax import Result
 from prosumax.errors import InputError
-from prosumax.experiments import StudyResult, Trace, study
-from prosumax.report import (
-    BOARDS,
-    MEASURES,
-    activity_map,
-    dashboard,
-    day_curve,
-    price_distribution,
-    study_runs,
-    traces,
-    trade_network,
-    volume_distribution,
-    write_charts,
-    write_comparison,
-    write_report,
-    write_study,
-)
-from prosumax.report.distributions import density
-from prosumax.report.feeder_activity import traded_at
-from prosumax.report.figure import Chart
-from prosumax.report.measures import by_hour, overall
-from prosumax.report.series import wires
+from prosumax.report.metrics import BOARDS, MEASURES, by_hour, overall, study_runs, traces
+from prosumax.report.page import write_charts, write_comparison, write_report, write_study
+from prosumax.simulation.results.result import Result
+from prosumax.simulation.results.series import Trace
+from prosumax.studies import engine
+from prosumax.studies.engine import StudyResult
+from prosumax.viz.chart import Chart
+from prosumax.viz.day_curves import dashboard, day_curve
+from prosumax.viz.distributions import density, price_distribution, volume_distribution
+from prosumax.viz.network.activity_map import activity_map
+from prosumax.viz.network.feeder_activity import traded_at
+from prosumax.viz.network.trade_network import trade_network
+from prosumax.viz.series import wires
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [0.6, 0.8, 0.4, 0.3, 0.3, 0.5, 0.6, 0.3, 0.3, 0.4, 0.6, 1.0, 1.4, 1.2, 0.9, 0.6, 0.4, 0.3]
+LOAD = [0.2] * 6 + [
+    0.6,
+    0.8,
+    0.4,
+    0.3,
+    0.3,
+    0.5,
+    0.6,
+    0.3,
+    0.3,
+    0.4,
+    0.6,
+    1.0,
+    1.4,
+    1.2,
+    0.9,
+    0.6,
+    0.4,
+    0.3,
+]
 ENERGY = [0.2] * 12 + [0.3] * 12
 
 
-def simulate(mechanism: str = "midpoint", network: dict[str, Any] | None = None, name: str = "Big roof") -> Result:
+def simulate(
+    mechanism: str = "midpoint", network: dict[str, Any] | None = None, name: str = "Big roof"
+) -> Result:
     """Two days of a street, its price higher in the afternoon."""
 
     def home(name: str, load: float, sun: float = 0.0) -> dict[str, Any]:
-        made: dict[str, Any] = {"name": name, "load": {"source": "values", "values": [load * x for x in LOAD]}}
-        return made | ({"solar": {"source": "values", "values": [sun * x for x in SUN]}} if sun else {})
+        made: dict[str, Any] = {
+            "name": name,
+            "load": {"source": "values", "values": [load * x for x in LOAD]},
+        }
+        return made | (
+            {"solar": {"source": "values", "values": [sun * x for x in SUN]}} if sun else {}
+        )
 
     return prosumax.run(
         {
             "name": "little-street",
-            "period": {"start": "2023-06-01T00:00", "steps": 48, "step_minutes": 60, "time_zone": None},
+            "period": {
+                "start": "2023-06-01T00:00",
+                "steps": 48,
+                "step_minutes": 60,
+                "time_zone": None,
+            },
             "policy": "self-consumption",
             "market": {"mechanism": mechanism},
-            "tariff": {"energy": {"source": "values", "values": ENERGY}, "network": 0.1, "feed_in": 0.04, "vat": 0.06},
-            "homes": [home(name, 0.4, 2.0), home("Small roof", 1.0, 0.5), home("Plain", 1.5), home("Other", 0.7)],
+            "tariff": {
+                "energy": {"source": "values", "values": ENERGY},
+                "network": 0.1,
+                "feed_in": 0.04,
+                "vat": 0.06,
+            },
+            "homes": [
+                home(name, 0.4, 2.0),
+                home("Small roof", 1.0, 0.5),
+                home("Plain", 1.5),
+                home("Other", 0.7),
+            ],
             "network": network or {},
         }
     )
@@ -95,7 +126,9 @@ def test_a_trace_adds_up_to_the_key_figures(which: str, request: pytest.FixtureR
     assert np.allclose(trace.balance, trace.to_grid - trace.from_grid, atol=1e-5)
     assert (trace.pairs.buyer != trace.pairs.seller).all()
     bought_by = np.bincount(trace.pairs.buyer, trace.pairs.kwh, len(trace.homes))
-    assert bought_by == pytest.approx([home["bought_locally_kwh"] for home in result.households], abs=1e-3)
+    assert bought_by == pytest.approx(
+        [home["bought_locally_kwh"] for home in result.households], abs=1e-3
+    )
 
 
 def test_the_network_in_a_trace_is_that_of_the_key_figures(wired: Result, pooled: Result) -> None:
@@ -108,9 +141,17 @@ def test_the_network_in_a_trace_is_that_of_the_key_figures(wired: Result, pooled
     # On a line every home is one bus further: distances are those between positions on it.
     feeder = wired.profiles.feeder
     assert feeder is not None
-    place = dict(zip(feeder.branches.to_bus.tolist(), np.cumsum(feeder.branches.length_km).tolist(), strict=True))
+    place = dict(
+        zip(
+            feeder.branches.to_bus.tolist(),
+            np.cumsum(feeder.branches.length_km).tolist(),
+            strict=True,
+        )
+    )
     at = np.array([place[bus] for bus in wired.profiles.home_bus.tolist()])
-    assert trace.pairs.km == pytest.approx(abs(at[trace.pairs.buyer] - at[trace.pairs.seller]), abs=1e-6)
+    assert trace.pairs.km == pytest.approx(
+        abs(at[trace.pairs.buyer] - at[trace.pairs.seller]), abs=1e-6
+    )
 
 
 def test_a_measure_by_hour_by_hand(wired: Result) -> None:
@@ -119,7 +160,9 @@ def test_a_measure_by_hour_by_hand(wired: Result) -> None:
         steps = [hour, hour + 24]
         kwh = trace.traded[steps].sum()
         other = trace.from_grid[steps].sum() + trace.to_grid[steps].sum()
-        assert by_hour([trace], MEASURES["p2p_ratio"])[hour] == pytest.approx(100 * kwh / (kwh + other))
+        assert by_hour([trace], MEASURES["p2p_ratio"])[hour] == pytest.approx(
+            100 * kwh / (kwh + other)
+        )
     trades = wired.trades
     paid = ((trades.buyer_price + trades.seller_price) / 2 * trades.kwh).sum() / trades.kwh.sum()
     assert overall([trace], MEASURES["price"]) == pytest.approx(paid, rel=1e-4)
@@ -139,7 +182,9 @@ def test_density_is_scipys() -> None:
     values, at = np.random.default_rng(3).normal(150, 30, 400), np.linspace(20, 280, 50)
     factor = 1.06 * 400**-0.2
     # A thousand cells stand for the sample: a value is off by at most a hundredth of the bandwidth, the mean by less.
-    assert density(values, at, 0.0) == pytest.approx(stats.gaussian_kde(values, factor)(at), abs=2e-5)
+    assert density(values, at, 0.0) == pytest.approx(
+        stats.gaussian_kde(values, factor)(at), abs=2e-5
+    )
     fine = np.linspace(0, 2, 2001)
     assert np.trapezoid(density(np.array([1.0]), fine, 0.05), fine) == pytest.approx(1, abs=1e-6)
 
@@ -153,14 +198,18 @@ def test_prices_are_those_of_the_trades(wired: Result) -> None:
     prices = np.array(list(by_step.values()))
     assert chart.table is not None
     ((_, steps, share, mean, _, _, median, _),) = chart.table.rows
-    assert int(steps) == len(prices) and amount(share) == pytest.approx(100 * len(prices) / 48, abs=0.05)
+    assert int(steps) == len(prices) and amount(share) == pytest.approx(
+        100 * len(prices) / 48, abs=0.05
+    )
     assert (amount(mean), amount(median)) == (
         pytest.approx(prices.mean(), abs=1e-4),
         pytest.approx(np.median(prices), abs=1e-4),
     )
     outline = np.array(series(chart)[0]["data"])
     assert outline[1:-1:2, 1].sum() == pytest.approx(100)  # all steps are in some bar
-    assert "mean" in chart.summary.lower() and price_distribution(traces(wired), "MWh").title.endswith("/MWh)")
+    assert "mean" in chart.summary.lower() and price_distribution(
+        traces(wired), "MWh"
+    ).title.endswith("/MWh)")
 
 
 def test_volumes_are_not_negative(wired: Result) -> None:
@@ -183,16 +232,23 @@ def test_lines_of_the_trade_network_are_energy_and_distance(wired: Result) -> No
     for buyer, seller, kwh, away in zip(*(part.tolist() for part in pairs), strict=True):
         ends = tuple(sorted((buyer, seller)))
         together[ends], km[ends] = together.get(ends, 0.0) + kwh, away
-    links = {tuple(sorted((int(x["source"]), int(x["target"])))): x for x in series(chart)[0]["links"]}
+    links = {
+        tuple(sorted((int(x["source"]), int(x["target"])))): x for x in series(chart)[0]["links"]
+    }
     assert links.keys() == together.keys()
     for ends, link in links.items():
         assert link["value"] == pytest.approx(together[ends], abs=1e-3)
     by_energy = sorted(links, key=lambda ends: together[ends])
     widths = [links[ends]["lineStyle"]["width"] for ends in by_energy]
     assert widths == sorted(widths) and widths[0] < widths[-1]
-    greys = [int(links[ends]["lineStyle"]["color"][1:3], 16) for ends in sorted(links, key=lambda ends: km[ends])]
+    greys = [
+        int(links[ends]["lineStyle"]["color"][1:3], 16)
+        for ends in sorted(links, key=lambda ends: km[ends])
+    ]
     assert greys == sorted(greys) and greys[0] < greys[-1]
-    roles = {node["name"]: (node["symbol"], node["symbolRotate"]) for node in series(chart)[0]["data"]}
+    roles = {
+        node["name"]: (node["symbol"], node["symbolRotate"]) for node in series(chart)[0]["data"]
+    }
     assert roles["Big roof"] == ("triangle", 0) and roles["Plain"] == ("triangle", 180)
 
 
@@ -216,7 +272,9 @@ def test_the_darkest_bus_is_the_busiest(wired: Result) -> None:
     assert chart is not None and network is not None
     kwh = traded_at(wired, network)
     assert kwh.sum() == pytest.approx(2 * wired.kpis["traded_kwh"], rel=1e-6)
-    shown = {part["name"]: part["data"] for part in series(chart) if part["name"].startswith("trade ")}
+    shown = {
+        part["name"]: part["data"] for part in series(chart) if part["name"].startswith("trade ")
+    }
     assert sum(map(len, shown.values())) == len(network.feeder.buses)
     assert len(shown["trade 5"]) >= 1 and network.feeder.buses[int(kwh.argmax())] in chart.summary
     assert activity_map(simulate("none", {"kind": "line", "flow": "ac"})) is None
@@ -224,29 +282,49 @@ def test_the_darkest_bus_is_the_busiest(wired: Result) -> None:
 
 def test_dashboards_leave_out_what_means_nothing(wired: Result, pooled: Result) -> None:
     with_wires, without = (dashboard(traces(result), "stability") for result in (wired, pooled))
-    assert [panel.id for panel in without.panels] == ["board-stability-balance", "board-stability-imbalance"]
+    assert [panel.id for panel in without.panels] == [
+        "board-stability-balance",
+        "board-stability-imbalance",
+    ]
     assert len(with_wires.panels) == 6 == len(with_wires.table.rows)
     assert all(measure in MEASURES for board in BOARDS.values() for measure in board.measures)
     many = day_curve({f"rule {at}": [pooled.trace] for at in range(9)}, "p2p_ratio")
     assert len(series(many)) == 7 and "first 7 of 9" in many.note
-    for wrong in (lambda: dashboard(traces(wired), "welfare"), lambda: day_curve(traces(wired), "welfare")):
+    for wrong in (
+        lambda: dashboard(traces(wired), "welfare"),
+        lambda: day_curve(traces(wired), "welfare"),
+    ):
         with pytest.raises(InputError, match="is not known"):
             wrong()
 
 
 def small_study(seeds: list[Trace]) -> StudyResult:
-    variants = (study.Variant("one", "x", {}), study.Variant("one", "y", {}), study.Variant("two", "z", {}))
-    made = study.Study(variants, lambda settings, seed: None, {"a": study.Figure("A, kWh", lambda run: 0.0)})  # type: ignore[arg-type,return-value]
+    variants = (
+        engine.Variant("one", "x", {}),
+        engine.Variant("one", "y", {}),
+        engine.Variant("two", "z", {}),
+    )
+    made = engine.Study(
+        variants, lambda settings, seed: None, {"a": engine.Figure("A, kWh", lambda run: 0.0)}
+    )  # type: ignore[arg-type,return-value]
     values = np.random.default_rng(1).normal(10, 1, (3, 1, len(seeds)))
     return StudyResult("made", made, tuple(range(len(seeds))), values, (tuple(seeds),) * 3)
 
 
 def test_a_study_page_has_its_plots_and_tables(wired: Result, tmp_path: Path) -> None:
     found = small_study([wired.trace, wired.trace])
-    assert {name: list(runs) for name, runs in study_runs(found).items()} == {"one": ["x", "y"], "two": ["z"]}
+    assert {name: list(runs) for name, runs in study_runs(found).items()} == {
+        "one": ["x", "y"],
+        "two": ["z"],
+    }
     write_study(found, tmp_path / "study.html")
     text = (tmp_path / "study.html").read_text()
-    for name in ("price-distribution", "volume-distribution", "day-curve-p2p-ratio", "day-curve-balance"):
+    for name in (
+        "price-distribution",
+        "volume-distribution",
+        "day-curve-p2p-ratio",
+        "day-curve-balance",
+    ):
         assert text.count(f'id="chart-{name}"') == 1
     assert text.count('id="chart-trade-network"') == 1 and "one: y" in text and "A, kWh" in text
     write_study(StudyResult("made", found.study, (0, 1), found.values), tmp_path / "bare.html")
@@ -267,9 +345,15 @@ def test_reports_fold_their_analytics_away(wired: Result, tmp_path: Path) -> Non
     write_report(alone, tmp_path / "alone.html")
     write_comparison({"none": alone, "midpoint": simulate()}, tmp_path / "compare.html")
     pages = {name: (tmp_path / f"{name}.html").read_text() for name in ("run", "alone", "compare")}
-    assert pages["run"].count('<details class="fold') == 3 == pages["compare"].count('<details class="fold')
+    assert (
+        pages["run"].count('<details class="fold')
+        == 3
+        == pages["compare"].count('<details class="fold')
+    )
     assert pages["alone"].count('<details class="fold') == 1  # without trade nothing is said of it
     for text in pages.values():
         drawn = json.loads(text.split('id="drawings">')[1].split("</script>")[0])
         ids = [drawing["id"] for drawing in drawn]
-        assert len(set(ids)) == len(ids) and all(text.count(f'id="chart-{one}"') == 1 for one in ids)
+        assert len(set(ids)) == len(ids) and all(
+            text.count(f'id="chart-{one}"') == 1 for one in ids
+        )

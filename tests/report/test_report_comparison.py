@@ -8,24 +8,53 @@ import numpy as np
 import pytest
 
 import prosumax
-from prosumax import Result
-from prosumax.market import mechanisms
-from prosumax.report import write_comparison
+from prosumax.market.mechanism import mechanisms
 from prosumax.report.comparison import heat, overview, verdict
-from prosumax.report.fairness_charts import spread
-from prosumax.report.figure import Chart
-from prosumax.report.network import network_chart, payments_table
-from prosumax.report.rule_charts import comparison_charts
-from prosumax.report.rules import Group, grouped, scale_reach
+from prosumax.report.mechanism_groups import Group, grouped, scale_reach
+from prosumax.report.page import write_comparison
+from prosumax.simulation.results.result import Result
+from prosumax.viz.chart import Chart
+from prosumax.viz.fairness_charts import spread
+from prosumax.viz.mechanism_charts import comparison_charts
+from prosumax.viz.network.payments import network_chart, payments_table
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [0.6, 0.8, 0.4, 0.3, 0.3, 0.5, 0.6, 0.3, 0.3, 0.4, 0.6, 1.0, 1.4, 1.2, 0.9, 0.6, 0.4, 0.3]
-TARIFF = {"energy": 0.2, "network": 0.1, "levies": 0.05, "vat": 0.06, "feed_in": 0.04, "carbon_kg_per_kwh": 0.2}
+LOAD = [0.2] * 6 + [
+    0.6,
+    0.8,
+    0.4,
+    0.3,
+    0.3,
+    0.5,
+    0.6,
+    0.3,
+    0.3,
+    0.4,
+    0.6,
+    1.0,
+    1.4,
+    1.2,
+    0.9,
+    0.6,
+    0.4,
+    0.3,
+]
+TARIFF = {
+    "energy": 0.2,
+    "network": 0.1,
+    "levies": 0.05,
+    "vat": 0.06,
+    "feed_in": 0.04,
+    "carbon_kg_per_kwh": 0.2,
+}
 
 
 def home(name: str, load: float, sun: float = 0.0) -> dict[str, Any]:
     """A home with a day that repeats, scaled."""
-    made: dict[str, Any] = {"name": name, "load": {"source": "values", "values": [load * x for x in LOAD]}}
+    made: dict[str, Any] = {
+        "name": name,
+        "load": {"source": "values", "values": [load * x for x in LOAD]},
+    }
     return made | ({"solar": {"source": "values", "values": [sun * x for x in SUN]}} if sun else {})
 
 
@@ -51,7 +80,12 @@ RULES = [
     "flanders_relative",
     "france_default",
 ]
-STREET = [home("Big roof", 0.4, 2.0), home("Small roof", 1.0, 0.5), home("Plain", 1.5), home("Other", 0.7)]
+STREET = [
+    home("Big roof", 0.4, 2.0),
+    home("Small roof", 1.0, 0.5),
+    home("Plain", 1.5),
+    home("Other", 0.7),
+]
 
 
 def compare(rules: list[str], homes: list[dict[str, Any]] | None = None) -> dict[str, Result]:
@@ -103,16 +137,25 @@ def plain(text: str) -> str:
 # ── Groups ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_rules_with_the_same_outcome_are_one_row(some_rules: dict[str, Result], groups: list[Group]) -> None:
+def test_rules_with_the_same_outcome_are_one_row(
+    some_rules: dict[str, Result], groups: list[Group]
+) -> None:
     assert sorted(name for group in groups for name in group.names) == sorted(some_rules)
     (pro_rata,) = [group for group in groups if "key_pro_rata" in group.names]
-    assert {"mid_market_rate", "brussels_proportional", "flanders_relative", "france_default"} <= set(pro_rata.names)
+    assert {
+        "mid_market_rate",
+        "brussels_proportional",
+        "flanders_relative",
+        "france_default",
+    } <= set(pro_rata.names)
     assert pro_rata.label.startswith("mid_market_rate = key_pro_rata = ")
     assert pro_rata.short.count("\n") == 2 and pro_rata.short.endswith(" more")
     for group in groups:
         for name in group.names:
             bills = [home["bill"] for home in some_rules[name].households]
-            assert bills == pytest.approx([home["bill"] for home in group.result.households], abs=0.005)
+            assert bills == pytest.approx(
+                [home["bill"] for home in group.result.households], abs=0.005
+            )
 
 
 def test_rows_go_from_the_highest_saving_to_the_lowest(groups: list[Group]) -> None:
@@ -158,11 +201,21 @@ def test_the_table_has_the_key_figures(groups: list[Group]) -> None:
         kpis = group.result.kpis
         assert row[0] == group.label
         shown = [amount(text) for text in row[1:4]]
-        assert shown == pytest.approx([kpis[name] for name in ("cost", "saving", "lowest_saving")], abs=0.005)
+        assert shown == pytest.approx(
+            [kpis[name] for name in ("cost", "saving", "lowest_saving")], abs=0.005
+        )
         assert row[4].removeprefix("▲ ") == f"{kpis['homes_that_lose']:.0f} of 4"
-        assert row[5] == "–" if kpis["gini"] is None else amount(row[5]) == pytest.approx(kpis["gini"], abs=0.005)
+        assert (
+            row[5] == "–"
+            if kpis["gini"] is None
+            else amount(row[5]) == pytest.approx(kpis["gini"], abs=0.005)
+        )
         balance = kpis["mechanism_receives"]
-        assert row[7] == "–" if abs(balance) < 0.005 else row[7].startswith("keeps" if balance > 0 else "adds")
+        assert (
+            row[7] == "–"
+            if abs(balance) < 0.005
+            else row[7].startswith("keeps" if balance > 0 else "adds")
+        )
 
 
 def test_the_heat_map_has_every_bill(groups: list[Group]) -> None:
@@ -180,7 +233,9 @@ def test_losers_are_named_before_anything_else(groups: list[Group]) -> None:
     assert losing, "this street is made so that sharing one bill harms the big roof"
     said = plain(verdict(groups))
     count = sum(len(group.names) for group in losing)
-    assert said.startswith(f"Under {count} of {len(RULES)} rules somebody is worse off than without exchange: ")
+    assert said.startswith(
+        f"Under {count} of {len(RULES)} rules somebody is worse off than without exchange: "
+    )
     assert "bill_sharing (Big roof by " in said
     assert said.index("bill_sharing") < said.index("lowest cost")
 
@@ -194,35 +249,53 @@ def test_money_from_outside_is_said_to_be(groups: list[Group]) -> None:
 
 def test_nobody_loses() -> None:
     said = verdict(grouped(compare(["none", "mid_market_rate"])))
-    assert said.startswith("No home is worse off than without exchange under either rule. In these 4 simulated days")
-    assert "lowest cost together under mid_market_rate" in said and "under none (no exchange)." in said
+    assert said.startswith(
+        "No home is worse off than without exchange under either rule. In these 4 simulated days"
+    )
+    assert (
+        "lowest cost together under mid_market_rate" in said and "under none (no exchange)." in said
+    )
 
 
 # ── Charts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_home_is_a_dot_in_the_row_of_its_rule(groups: list[Group], charts: dict[str, Chart]) -> None:
+def test_every_home_is_a_dot_in_the_row_of_its_rule(
+    groups: list[Group], charts: dict[str, Chart]
+) -> None:
     chart = charts["savings"]
     axis = chart.option["baseOption"]["xAxis"]
     dots = [dot["value"] for kind in series(chart)[1:3] for dot in kind["data"]]
     beyond = {point["value"][1] for point in series(chart)[3]["data"]}
     for row, group in enumerate(groups):
         shown = sorted(value for value, at in dots if at == row)
-        inside = sorted(saving for saving in group.savings if axis["min"] <= round(saving, 2) <= axis["max"])
+        inside = sorted(
+            saving for saving in group.savings if axis["min"] <= round(saving, 2) <= axis["max"]
+        )
         assert shown == pytest.approx(inside, abs=0.0051)
         assert (row in beyond) == (len(inside) < len(group.savings))
-    worse = [dot for kind in series(chart)[1:3] for dot in kind["data"] if dot.get("symbol") == "triangle"]
+    worse = [
+        dot
+        for kind in series(chart)[1:3]
+        for dot in kind["data"]
+        if dot.get("symbol") == "triangle"
+    ]
     assert len(worse) == sum(len(group.losers) for group in groups)
 
 
-def test_no_rule_is_above_the_line_of_equal_savings(groups: list[Group], charts: dict[str, Chart]) -> None:
+def test_no_rule_is_above_the_line_of_equal_savings(
+    groups: list[Group], charts: dict[str, Chart]
+) -> None:
     chart = charts["fairness"]
     points = [point["value"] for kind in series(chart)[:3] for point in kind["data"]]
     assert all(least <= total / 4 + 0.01 for total, least in points)
     far = [group for group in groups if f"{group.names[0]} (" in chart.note.split("Somebody")[0]]
     assert len(points) + len(far) == len(groups)
     (losing,) = [kind["data"] for kind in series(chart)[:3] if kind["name"] == "somebody loses"]
-    assert all(point["value"][1] < 0 for point in losing) and "Somebody loses under bill_sharing (" in chart.note
+    assert (
+        all(point["value"][1] < 0 for point in losing)
+        and "Somebody loses under bill_sharing (" in chart.note
+    )
 
 
 def test_no_name_in_the_scatter_is_on_another(charts: dict[str, Chart]) -> None:
@@ -232,7 +305,9 @@ def test_no_name_in_the_scatter_is_on_another(charts: dict[str, Chart]) -> None:
         assert len(set(places)) == len(names) > 10
 
 
-def test_lorenz_curves_run_from_nothing_to_all(groups: list[Group], charts: dict[str, Chart]) -> None:
+def test_lorenz_curves_run_from_nothing_to_all(
+    groups: list[Group], charts: dict[str, Chart]
+) -> None:
     chart = charts["lorenz"]
     assert [entry for entry, _ in chart.key][1:-1] == [f"curve-{i}" for i in range(5)]
     for curve in series(chart)[:-1]:
@@ -255,13 +330,17 @@ def test_prices_lie_between_both_limits(charts: dict[str, Chart]) -> None:
     assert "No trade under" in charts["prices"].note
 
 
-def test_the_network_of_each_rule_is_its_payments(groups: list[Group], charts: dict[str, Chart]) -> None:
+def test_the_network_of_each_rule_is_its_payments(
+    groups: list[Group], charts: dict[str, Chart]
+) -> None:
     by_name = {group.label: group for group in groups}
     for choice in charts["network"].choices:
         result = by_name[choice.name].result
         money = sum(link["value"] for link in choice.patch["series"][0]["links"])
         assert money == pytest.approx(np.abs(result.payments).sum(), abs=0.01 * 16)
-        assert choice.table is not None and amount(choice.table.foot[-1]) == pytest.approx(money, abs=0.1)
+        assert choice.table is not None and amount(choice.table.foot[-1]) == pytest.approx(
+            money, abs=0.1
+        )
 
 
 # ── The payments of one run ──────────────────────────────────────────────────────────────────────────────────────────
@@ -272,7 +351,14 @@ _BALANCED = {"none", "mid_market_rate", "share_equal"}
 
 @pytest.mark.parametrize(
     ("mechanism", "copies"),
-    [("none", 1), ("mid_market_rate", 1), ("share_equal", 1), ("net_metering", 1), ("vcg", 1), ("mcafee", 4)],
+    [
+        ("none", 1),
+        ("mid_market_rate", 1),
+        ("share_equal", 1),
+        ("net_metering", 1),
+        ("vcg", 1),
+        ("mcafee", 4),
+    ],
 )
 def test_payments_add_up_to_bills(mechanism: str, copies: int) -> None:
     homes = [home | {"name": f"{home['name']} {copy}"} for copy in range(copies) for home in STREET]
@@ -286,7 +372,9 @@ def test_payments_add_up_to_bills(mechanism: str, copies: int) -> None:
     kept = abs(result.kpis["mechanism_receives"]) >= 0.005 * len(homes)
     if settled or kept:
         assert "operator of the exchange" in table.head
-    assert settled == (mechanism in {"share_equal", "net_metering"}) and kept == (mechanism not in _BALANCED)
+    assert settled == (mechanism in {"share_equal", "net_metering"}) and kept == (
+        mechanism not in _BALANCED
+    )
 
 
 def test_arrows_of_the_network_are_the_payments(some_rules: dict[str, Result]) -> None:
@@ -316,7 +404,9 @@ def test_without_trade_there_is_no_network(some_rules: dict[str, Result]) -> Non
 def written(results: dict[str, Result], folder: Path) -> str:
     """The page, after a look at its drawings."""
     for chart in comparison_charts(grouped(results)):
-        text = json.dumps([chart.option, [choice.patch for choice in chart.choices]], allow_nan=False)
+        text = json.dumps(
+            [chart.option, [choice.patch for choice in chart.choices]], allow_nan=False
+        )
         assert "function" not in text and chart.summary.endswith(".")
     write_comparison(results, folder / "comparison.html")
     return (folder / "comparison.html").read_text(encoding="utf-8")
@@ -332,9 +422,9 @@ def test_a_page_with_many_rules(some_rules: dict[str, Result], tmp_path: Path) -
     library = Path(prosumax.__file__).parent / "report" / "assets" / "echarts-6.1.0.min.js"
     assert len(page.encode()) - library.stat().st_size < 1_000_000
     assert f"prosumax compare scenario.yaml --mechanisms {','.join(some_rules)}" in page
-    assert page.count('data-of="network"') == 2 * page.split('id="choose-network"')[1].split("</select>")[0].count(
-        "<option"
-    )
+    assert page.count('data-of="network"') == 2 * page.split('id="choose-network"')[1].split(
+        "</select>"
+    )[0].count("<option")
 
 
 EDGES: dict[str, tuple[list[str], list[dict[str, Any]] | None]] = {
@@ -342,10 +432,16 @@ EDGES: dict[str, tuple[list[str], list[dict[str, Any]] | None]] = {
     "one rule": (["mid_market_rate"], None),
     "two rules that are the same": (["mid_market_rate", "key_pro_rata"], None),
     "one home": (["none", "mid_market_rate", "net_metering"], [home("Alone", 1, 1)]),
-    "no trade at all": (["none", "mid_market_rate", "double_auction"], [home("A", 1), home("B", 0.5)]),
+    "no trade at all": (
+        ["none", "mid_market_rate", "double_auction"],
+        [home("A", 1), home("B", 0.5)],
+    ),
     "losers only": (["bill_sharing"], None),
     "no Gini anywhere": (["none", "mcafee"], None),
-    "homes that use nothing": (["none", "share_shapley", "bill_sharing"], [home("A", 0), home("B", 0)]),
+    "homes that use nothing": (
+        ["none", "share_shapley", "bill_sharing"],
+        [home("A", 0), home("B", 0)],
+    ),
     "thirty homes": (
         ["mid_market_rate", "midpoint", "share_proportional"],
         [home(f"A home with a long name {i}", 1 + i / 9, i % 3) for i in range(30)],
@@ -353,7 +449,9 @@ EDGES: dict[str, tuple[list[str], list[dict[str, Any]] | None]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning:prosumax.metrics")  # CityLearn's ratios of a community without load
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning:prosumax.metrics"
+)  # CityLearn's ratios of a community without load
 @pytest.mark.parametrize("edge", EDGES)
 def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
     page = written(compare(*EDGES[edge]), tmp_path)

@@ -10,28 +10,62 @@ import numpy as np
 import pytest
 
 import prosumax
-from prosumax import Result
-from prosumax.report import write_comparison, write_report
-from prosumax.report.charts import run_charts
 from prosumax.report.comparison import wires as wires_table
-from prosumax.report.feeder_charts import bins, feeder_charts, feeder_section
-from prosumax.report.figure import Chart
-from prosumax.report.series import distances_km, wires
+from prosumax.report.page import write_comparison, write_report
+from prosumax.simulation.results.result import Result
+from prosumax.viz.chart import Chart
+from prosumax.viz.energy_charts import run_charts
+from prosumax.viz.network.feeder_charts import bins, feeder_charts, feeder_section
+from prosumax.viz.series import distances_km, wires
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [0.6, 0.8, 0.4, 0.3, 0.3, 0.5, 0.6, 0.3, 0.3, 0.4, 0.6, 1.0, 1.4, 1.2, 0.9, 0.6, 0.4, 0.3]
-TARIFF = {"energy": 0.2, "network": 0.1, "levies": 0.05, "vat": 0.06, "feed_in": 0.04, "carbon_kg_per_kwh": 0.2}
+LOAD = [0.2] * 6 + [
+    0.6,
+    0.8,
+    0.4,
+    0.3,
+    0.3,
+    0.5,
+    0.6,
+    0.3,
+    0.3,
+    0.4,
+    0.6,
+    1.0,
+    1.4,
+    1.2,
+    0.9,
+    0.6,
+    0.4,
+    0.3,
+]
+TARIFF = {
+    "energy": 0.2,
+    "network": 0.1,
+    "levies": 0.05,
+    "vat": 0.06,
+    "feed_in": 0.04,
+    "carbon_kg_per_kwh": 0.2,
+}
 ECHARTS = Path(prosumax.__file__).parent / "report" / "assets" / "echarts-6.1.0.min.js"
 FEES: dict[str, Any] = {"fees": True, "intervention": "penalise"}
 
 
 def home(name: str, load: float, sun: float = 0.0) -> dict[str, Any]:
     """A home with a day that repeats, scaled."""
-    made: dict[str, Any] = {"name": name, "load": {"source": "values", "values": [load * x for x in LOAD]}}
+    made: dict[str, Any] = {
+        "name": name,
+        "load": {"source": "values", "values": [load * x for x in LOAD]},
+    }
     return made | ({"solar": {"source": "values", "values": [sun * x for x in SUN]}} if sun else {})
 
 
-STREET = [home("Big roof", 0.4, 2.0), home("Small roof", 1.0, 0.5), home("Plain", 1.5), home("Other", 0.7)]
+STREET = [
+    home("Big roof", 0.4, 2.0),
+    home("Small roof", 1.0, 0.5),
+    home("Plain", 1.5),
+    home("Other", 0.7),
+]
 
 
 def scenario(homes: list[dict[str, Any]] | None = None, **network: Any) -> dict[str, Any]:
@@ -47,7 +81,9 @@ def scenario(homes: list[dict[str, Any]] | None = None, **network: Any) -> dict[
     }
 
 
-def simulate(homes: list[dict[str, Any]] | None = None, mechanism: str = "midpoint", **network: Any) -> Result:
+def simulate(
+    homes: list[dict[str, Any]] | None = None, mechanism: str = "midpoint", **network: Any
+) -> Result:
     """Run it."""
     return prosumax.run(scenario(homes, **network) | {"market": {"mechanism": mechanism}})
 
@@ -114,26 +150,41 @@ def test_without_a_network_nothing_is_said_of_one(tmp_path: Path) -> None:
     assert feeder_section(result) is None and feeder_charts(result) == []
     assert "title-wires" not in page.ids and "The network" not in page.text
     about = [name for name in page.ids if "feeder" in name or "operator" in name]
-    assert all("board-operator" in name for name in about)  # the dashboard of the grid side: what is bought and sent
+    assert all(
+        "board-operator" in name for name in about
+    )  # the dashboard of the grid side: what is bought and sent
 
 
-def test_with_a_network_everything_is_there_once(tree: Result, charts: dict[str, Chart], tmp_path: Path) -> None:
+def test_with_a_network_everything_is_there_once(
+    tree: Result, charts: dict[str, Chart], tmp_path: Path
+) -> None:
     page = Page(tree, tmp_path)
-    assert list(charts) == ["feeder", "feeder-day", "feeder-voltage", "feeder-distance", "feeder-fees"]
+    assert list(charts) == [
+        "feeder",
+        "feeder-day",
+        "feeder-voltage",
+        "feeder-distance",
+        "feeder-fees",
+    ]
     assert [chart.id for chart in run_charts(tree)][-5:] == list(charts)
     assert len(page.ids) == len(set(page.ids))
     assert {"title-wires", "title-operator", *(f"chart-{name}" for name in charts)} <= set(page.ids)
     for chart in charts.values():
-        assert chart.summary.endswith(".") and chart.summary in page.text and chart.table is not None
+        assert (
+            chart.summary.endswith(".") and chart.summary in page.text and chart.table is not None
+        )
         json.dumps([chart.option, [choice.patch for choice in chart.choices]], allow_nan=False)
     assert "Tree of 5 buses: 4 lines." in page.text
 
 
 @pytest.mark.parametrize(
-    "name", ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "{{ 7*7 }} {b|c}"]
+    "name",
+    ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "{{ 7*7 }} {b|c}"],
 )
 def test_names_stay_text(name: str, tmp_path: Path) -> None:
-    result = simulate([home(name, 0.4, 2.0), home("'\"&<!--", 1.0)], kind="line", flow="ac", operator=FEES)
+    result = simulate(
+        [home(name, 0.4, 2.0), home("'\"&<!--", 1.0)], kind="line", flow="ac", operator=FEES
+    )
     page = Page(result, tmp_path)
     assert page.tags.count("script") == 3 and "img" not in page.tags
     labels = [point["name"] for point in series(run_charts(result)[-5])["homes"]]
@@ -150,7 +201,9 @@ def test_a_network_of_three_hundred_buses_is_a_light_page(tmp_path: Path) -> Non
 # ── What is drawn is what was recorded ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_map_has_every_line_and_bus_in_every_choice(tree: Result, charts: dict[str, Chart]) -> None:
+def test_the_map_has_every_line_and_bus_in_every_choice(
+    tree: Result, charts: dict[str, Chart]
+) -> None:
     chart, feeder = charts["feeder"], tree.profiles.feeder
     assert feeder is not None
     parts = frame(chart)["series"]
@@ -165,7 +218,9 @@ def test_the_map_has_every_line_and_bus_in_every_choice(tree: Result, charts: di
         assert sum(len(changed[i]["data"]) for i in buses) == len(feeder.buses)
     for i in (*lines, *buses):
         assert chart.choices[0].patch["series"][i]["data"] == parts[i]["data"]
-    assert sorted(point["name"] for point in parts[homes]["data"]) == sorted(home["name"] for home in STREET)
+    assert sorted(point["name"] for point in parts[homes]["data"]) == sorted(
+        home["name"] for home in STREET
+    )
     for variant in chart.option["media"]:
         assert len(variant["option"]["series"]) == len(parts)
 
@@ -180,23 +235,33 @@ def test_lines_are_in_the_class_of_their_loading() -> None:
     assert "load-5" in dict(feeder_charts(result)[0].key)
 
 
-def test_the_map_names_the_fullest_line_and_the_lowest_voltage(tree: Result, charts: dict[str, Chart]) -> None:
+def test_the_map_names_the_fullest_line_and_the_lowest_voltage(
+    tree: Result, charts: dict[str, Chart]
+) -> None:
     grid: Any = tree.trajectory.record.grid
     step, branch = np.unravel_index(grid.loading.argmax(), grid.loading.shape)
     local = tree.profiles.local[step]
     said = charts["feeder"].summary.replace("\u00a0", " ")
     assert tree.profiles.feeder is not None and tree.profiles.feeder.branches.name[branch] in said
-    assert f"{100 * grid.loading.max():.1f} %" in said and f"{local.day} June 2023 at {local:%H:%M}" in said
+    assert (
+        f"{100 * grid.loading.max():.1f} %" in said
+        and f"{local.day} June 2023 at {local:%H:%M}" in said
+    )
     assert f"{100 * grid.voltage.min():.1f} % of nominal" in said
     table = charts["feeder"].table
     assert table is not None
-    assert max(amount(row[2]) for row in table.rows) == pytest.approx(100 * grid.loading.max(), abs=0.05)
+    assert max(amount(row[2]) for row in table.rows) == pytest.approx(
+        100 * grid.loading.max(), abs=0.05
+    )
 
 
 def test_homes_on_one_bus_share_a_label() -> None:
     names = [home["name"] for home in STREET]
     result = simulate(
-        kind="line", flow="ac", buses=3, placement=dict(zip(names, ["bus 1", *["bus 2"] * 3], strict=True))
+        kind="line",
+        flow="ac",
+        buses=3,
+        placement=dict(zip(names, ["bus 1", *["bus 2"] * 3], strict=True)),
     )
     labels = [point["name"] for point in series(feeder_charts(result)[0])["homes"]]
     assert labels == ["Big roof", "Small roof, Plain, Other"]
@@ -207,17 +272,26 @@ def test_the_day_is_that_of_the_fullest_line(tree: Result, charts: dict[str, Cha
     fullest = 100 * grid.loading.max(1)
     hour = np.asarray(tree.profiles.local.hour)
     drawn = series(charts["feeder-day"])
-    assert drawn["fullest line, mean"] == pytest.approx([fullest[hour == h].mean() for h in range(24)], abs=1e-3)
-    assert drawn["fullest line, highest"] == pytest.approx([fullest[hour == h].max() for h in range(24)], abs=1e-3)
+    assert drawn["fullest line, mean"] == pytest.approx(
+        [fullest[hour == h].mean() for h in range(24)], abs=1e-3
+    )
+    assert drawn["fullest line, highest"] == pytest.approx(
+        [fullest[hour == h].max() for h in range(24)], abs=1e-3
+    )
     assert "markLine" not in frame(charts["feeder-day"])["series"][0]  # nowhere near 100 %
 
 
 def test_a_line_at_100_percent_where_it_comes_near() -> None:
-    charts = {chart.id: chart for chart in feeder_charts(simulate(kind="line", flow="path", capacity_kw=4))}
+    charts = {
+        chart.id: chart
+        for chart in feeder_charts(simulate(kind="line", flow="path", capacity_kw=4))
+    }
     assert frame(charts["feeder-day"])["series"][0]["markLine"]["data"][0]["yAxis"] == 100
 
 
-def test_voltages_are_in_their_order_and_the_band_is_drawn(tree: Result, charts: dict[str, Chart]) -> None:
+def test_voltages_are_in_their_order_and_the_band_is_drawn(
+    tree: Result, charts: dict[str, Chart]
+) -> None:
     chart, grid = charts["feeder-voltage"], tree.trajectory.record.grid
     drawn = series(chart)
     low, middle, high = (np.array(drawn[name]) for name in ("lowest", "median", "highest"))
@@ -231,7 +305,11 @@ def test_voltages_are_in_their_order_and_the_band_is_drawn(tree: Result, charts:
 
 def test_flow_path_knows_no_voltages(tmp_path: Path) -> None:
     result = simulate(kind="tree", flow="path")
-    assert [chart.id for chart in feeder_charts(result)] == ["feeder", "feeder-day", "feeder-distance"]
+    assert [chart.id for chart in feeder_charts(result)] == [
+        "feeder",
+        "feeder-day",
+        "feeder-distance",
+    ]
     page = Page(result, tmp_path)
     assert "Lowest voltage" not in page.text and "of nominal" not in page.text
     shown = [choice.name for choice in feeder_charts(result)[0].choices]
@@ -244,7 +322,9 @@ def test_distances_add_up_along_the_line() -> None:
     assert wired is not None
     km = wired.feeder.branches.length_km
     away = distances_km(wired)
-    assert away[:, -1] == pytest.approx(np.cumsum(km))  # homes one after the other, the source first
+    assert away[:, -1] == pytest.approx(
+        np.cumsum(km)
+    )  # homes one after the other, the source first
     assert away[0, 3] == pytest.approx(km[1:4].sum()) and away[2, 2] == 0
     (chart,) = [chart for chart in feeder_charts(result) if chart.id == "feeder-distance"]
     assert sum(series(chart)["traded"]) == pytest.approx(result.kpis["traded_kwh"], rel=1e-3)
@@ -269,10 +349,16 @@ def test_bins_are_few_and_round(longest: float) -> None:
 def test_fees_and_income_add_up(tree: Result, charts: dict[str, Chart], tmp_path: Path) -> None:
     table, section = charts["feeder-fees"].table, feeder_section(tree)
     assert table is not None and section is not None
-    assert sum(amount(row[1]) for row in table.rows) == pytest.approx(tree.kpis["network"]["fees"], abs=0.03)
+    assert sum(amount(row[1]) for row in table.rows) == pytest.approx(
+        tree.kpis["network"]["fees"], abs=0.03
+    )
     income = section.income
-    assert sum(amount(row[1]) for row in income.rows) == pytest.approx(amount(income.foot[1]), abs=0.02)
-    assert amount(income.foot[1]) == pytest.approx(tree.kpis["network_operator_receives"], abs=0.005)
+    assert sum(amount(row[1]) for row in income.rows) == pytest.approx(
+        amount(income.foot[1]), abs=0.02
+    )
+    assert amount(income.foot[1]) == pytest.approx(
+        tree.kpis["network_operator_receives"], abs=0.005
+    )
     text = Page(tree, tmp_path).text.replace("\u00a0", " ")
     assert "Setting: penalise." in text and "over 1 % full" in text
     assert f"in {tree.kpis['network']['interventions']:.0f} of 48 steps" in text
@@ -282,7 +368,9 @@ def test_cut_exports_are_drawn_home_by_home(tmp_path: Path) -> None:
     rules = {"intervention": "curtail", "curtail_by": "price", "congestion_threshold": 0.005}
     result = simulate(kind="line", flow="ac", operator=rules)
     (chart,) = [chart for chart in feeder_charts(result) if chart.id == "feeder-cut"]
-    assert sum(series(chart)["cut"]) == pytest.approx(result.kpis["network"]["curtailed_kwh"], abs=0.01)
+    assert sum(series(chart)["cut"]) == pytest.approx(
+        result.kpis["network"]["curtailed_kwh"], abs=0.01
+    )
     exported = sum(home["grid_export_kwh"] + home["sold_locally_kwh"] for home in result.households)
     assert sum(series(chart)["exported"]) == pytest.approx(exported, abs=0.01)
     text = Page(result, tmp_path).text.replace("\u00a0", " ")
@@ -295,7 +383,9 @@ def test_cut_exports_are_drawn_home_by_home(tmp_path: Path) -> None:
 def test_overloads_are_in_the_answer(tmp_path: Path) -> None:
     result = simulate(kind="line", flow="path", capacity_kw=4)
     answer = Page(result, tmp_path).text.split("Saved by exchanging")[0]
-    assert f"more than it may in {result.kpis['network']['overload_hours']:.0f} hours of 48" in answer
+    assert (
+        f"more than it may in {result.kpis['network']['overload_hours']:.0f} hours of 48" in answer
+    )
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:prosumax")
@@ -305,9 +395,13 @@ def test_steps_without_a_solution_are_flagged(load: float, tmp_path: Path) -> No
     failed = int(result.kpis["network"]["not_converged_steps"])
     assert (failed == 48) if load > 50_000 else (0 < failed < 48)
     page = Page(result, tmp_path)
-    assert page.text.count("The network cannot carry what is drawn in") == 2  # in the answer and in its section
+    assert (
+        page.text.count("The network cannot carry what is drawn in") == 2
+    )  # in the answer and in its section
     assert ("any step" if failed == 48 else f"{failed} of 48 steps") in page.text
-    drawn = page.source.split('<script type="application/json" id="drawings">')[1].split("</script>")[0]
+    drawn = page.source.split('<script type="application/json" id="drawings">')[1].split(
+        "</script>"
+    )[0]
     assert "NaN" not in drawn and "Infinity" not in drawn
     assert (chart_ids(result) == []) == (failed == 48)
     assert not {"nan", "inf"} & set(unescape(page.text).replace("\u00a0", " ").split())
@@ -331,7 +425,9 @@ def test_the_comparison_has_the_network_of_each_rule(tmp_path: Path) -> None:
     assert sorted(names) == sorted(["none (no exchange)", "mid_market_rate", "midpoint"])
     fees = [head.startswith("fees") for head in table.head].index(True)
     (row,) = [row for row in table.rows if row[0] == "midpoint"]
-    assert amount(row[fees]) == pytest.approx(results["midpoint"].kpis["network"]["fees"], abs=0.005)
+    assert amount(row[fees]) == pytest.approx(
+        results["midpoint"].kpis["network"]["fees"], abs=0.005
+    )
     assert "lowest voltage" not in table.head
     write_comparison(results, tmp_path / "comparison.html")
     assert 'id="title-wires"' in (tmp_path / "comparison.html").read_text(encoding="utf-8")
@@ -342,7 +438,9 @@ def test_the_comparison_says_when_the_network_is_the_same(tmp_path: Path) -> Non
     table = wires_table(results)
     assert table is not None and len(table.rows) == 1
     write_comparison(results, tmp_path / "comparison.html")
-    assert "The network is the same under every rule" in (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert "The network is the same under every rule" in (tmp_path / "comparison.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_comparison_without_a_network_has_no_such_section(tmp_path: Path) -> None:

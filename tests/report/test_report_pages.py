@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 import prosumax
-from prosumax import Result, tariff
-from prosumax.report import write_comparison, write_report
+from prosumax import tariff
 from prosumax.report.bill_lines import bill_lines
-from prosumax.report.charts import run_charts
-from prosumax.report.figure import Chart
+from prosumax.report.page import write_comparison, write_report
 from prosumax.report.tables import COMPONENTS, bill_table, homes_table, receivers_table
+from prosumax.simulation.results.result import Result
+from prosumax.viz.chart import Chart
+from prosumax.viz.energy_charts import run_charts
 
 TARIFF = {
     "energy": 0.2,
@@ -34,7 +35,26 @@ TARIFF = {
     "carbon_kg_per_kwh": 0.2,
 }
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [0.6, 0.8, 0.4, 0.3, 0.3, 0.5, 0.6, 0.3, 0.3, 0.4, 0.6, 1.0, 1.4, 1.2, 0.9, 0.6, 0.4, 0.3]
+LOAD = [0.2] * 6 + [
+    0.6,
+    0.8,
+    0.4,
+    0.3,
+    0.3,
+    0.5,
+    0.6,
+    0.3,
+    0.3,
+    0.4,
+    0.6,
+    1.0,
+    1.4,
+    1.2,
+    0.9,
+    0.6,
+    0.4,
+    0.3,
+]
 
 
 def values(numbers: list[float]) -> dict[str, Any]:
@@ -72,7 +92,12 @@ def simulate(homes: list[dict[str, Any]], steps: int = 48, **more: Any) -> Resul
     return prosumax.run(scenario | more)
 
 
-FOUR = [home("Sun", sun=1.0), home("Both", 1.5, sun=1.5, battery=6), home("Plain", 0.8), home("Keeper", battery=3)]
+FOUR = [
+    home("Sun", sun=1.0),
+    home("Both", 1.5, sun=1.5, battery=6),
+    home("Plain", 0.8),
+    home("Keeper", battery=3),
+]
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +122,10 @@ def frame(chart: Chart) -> dict[str, Any]:
 
 def data(chart: Chart) -> dict[str, list[float]]:
     """Series by name, gaps as zero."""
-    return {series["name"]: [value or 0.0 for value in series["data"]] for series in frame(chart)["series"]}
+    return {
+        series["name"]: [value or 0.0 for value in series["data"]]
+        for series in frame(chart)["series"]
+    }
 
 
 def amount(text: str) -> float:
@@ -168,7 +196,9 @@ def test_sources_add_up_to_the_use(year: Result, charts: dict[str, Chart]) -> No
     assert len(charts["balance"].option["xAxis"]["data"]) == 12
 
 
-def test_without_grid_charging_the_grid_covers_what_was_bought(year: Result, charts: dict[str, Chart]) -> None:
+def test_without_grid_charging_the_grid_covers_what_was_bought(
+    year: Result, charts: dict[str, Chart]
+) -> None:
     bought = [home["grid_import_kwh"] for home in year.households]
     assert data(charts["sources"])["the grid"] == pytest.approx(bought, abs=0.01)
 
@@ -185,19 +215,33 @@ def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Chart])
     for name in ("day-0", "day-1", "week-sunniest", "week-darkest"):
         chart = charts[name]
         meanings = [meaning for meaning, _ in reversed(chart.key)]
-        assert [choice.name for choice in chart.choices] == ["All homes together", "Sun", "Both", "Plain", "Keeper"]
+        assert [choice.name for choice in chart.choices] == [
+            "All homes together",
+            "Sun",
+            "Both",
+            "Plain",
+            "Keeper",
+        ]
         for number, choice in enumerate(chart.choices):
             series = [part["data"] for part in choice.patch["series"]]
             kw = dict(zip(meanings, np.array(series), strict=True))
-            shared = kw["shared"] if number else 0  # what changes hands cancels out between all homes
+            shared = (
+                kw["shared"] if number else 0
+            )  # what changes hands cancels out between all homes
             # Six series, each rounded to a watt.
-            assert kw["use"] + kw["battery"] == pytest.approx(kw["sun"] + kw["bought"] + kw["sent"] + shared, abs=0.005)
+            assert kw["use"] + kw["battery"] == pytest.approx(
+                kw["sun"] + kw["bought"] + kw["sent"] + shared, abs=0.005
+            )
             low, high = choice.patch["yAxis"]["min"], choice.patch["yAxis"]["max"]
             assert low <= min(map(min, series)) and max(map(max, series)) <= high
-        assert [{"data": series["data"]} for series in frame(chart)["series"]] == chart.choices[0].patch["series"]
+        assert [{"data": series["data"]} for series in frame(chart)["series"]] == chart.choices[
+            0
+        ].patch["series"]
 
 
-def test_seasons_and_weeks_are_those_of_the_calendar(year: Result, charts: dict[str, Chart]) -> None:
+def test_seasons_and_weeks_are_those_of_the_calendar(
+    year: Result, charts: dict[str, Chart]
+) -> None:
     local, load = year.profiles.local, year.trajectory.record.flows.load_kwh.sum(1)
     at_18 = load[(local.hour == 18) & np.isin(local.month, [6, 7, 8])].mean()
     assert data(charts["day-0"])["used"][18] == pytest.approx(at_18, abs=1e-3)
@@ -234,10 +278,18 @@ def test_bills_in_the_dumbbells_add_up(year: Result, charts: dict[str, Chart]) -
     assert alone == sorted(alone, reverse=True)
 
 
-@pytest.mark.parametrize("mechanism", ["mid_market_rate", "share_equal", "net_metering", "vcg", "mcafee"])
+@pytest.mark.parametrize(
+    "mechanism", ["mid_market_rate", "share_equal", "net_metering", "vcg", "mcafee"]
+)
 def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
     result = simulate(FOUR, market={"mechanism": mechanism})
-    items = {*tariff.Bill._fields, "capacity_charge", "prosumer_fee", "levies_per_year", "settlement"}
+    items = {
+        *tariff.Bill._fields,
+        "capacity_charge",
+        "prosumer_fee",
+        "levies_per_year",
+        "settlement",
+    }
     assert set(COMPONENTS) == items == set(result.households[0]["bill_items"])
     table = bill_table(result)
     cents = 0.005 * len(table.head)  # each figure is rounded to a cent
@@ -251,9 +303,15 @@ def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
         assert received == pytest.approx(result.kpis[f"{key}_receives"], abs=0.02), totals
         column += span
     settled = any(abs(home["bill_items"]["settlement"]) >= 0.005 for home in result.households)
-    assert ("settled after the period" in table.head) == settled == (mechanism in {"share_equal", "net_metering"})
+    assert (
+        ("settled after the period" in table.head)
+        == settled
+        == (mechanism in {"share_equal", "net_metering"})
+    )
     receivers = receivers_table(result)
-    assert sum(amount(row[1]) for row in receivers.rows) == pytest.approx(amount(receivers.foot[1]), abs=0.02)
+    assert sum(amount(row[1]) for row in receivers.rows) == pytest.approx(
+        amount(receivers.foot[1]), abs=0.02
+    )
 
 
 def test_bills_line_by_line_add_up(year: Result, tmp_path: Path) -> None:
@@ -272,7 +330,9 @@ def test_bills_line_by_line_add_up(year: Result, tmp_path: Path) -> None:
 def test_sums_of_the_home_table_are_the_key_figures(year: Result) -> None:
     table = homes_table(year)
     for column, key in ((2, "cost"), (3, "cost_without_exchange"), (4, "saving")):
-        assert sum(amount(row[column]) for row in table.rows) == pytest.approx(year.kpis[key], abs=0.02)
+        assert sum(amount(row[column]) for row in table.rows) == pytest.approx(
+            year.kpis[key], abs=0.02
+        )
     assert amount(table.foot[6]) == pytest.approx(year.kpis["traded_kwh"], abs=0.5)
 
 
@@ -289,11 +349,25 @@ def test_every_home_and_its_bill_are_on_the_page(year: Result, tmp_path: Path) -
 
 def test_the_page_asks_nobody_for_anything(year: Result, tmp_path: Path) -> None:
     page = Elements(written(year, tmp_path))
-    assert not [element for element in page.elements if {"src", "href", "srcset", "action"} & set(element[1])]
-    assert not {tag for tag, _ in page.elements} & {"link", "img", "iframe", "base", "object", "embed", "form"}
+    assert not [
+        element
+        for element in page.elements
+        if {"src", "href", "srcset", "action"} & set(element[1])
+    ]
+    assert not {tag for tag, _ in page.elements} & {
+        "link",
+        "img",
+        "iframe",
+        "base",
+        "object",
+        "embed",
+        "form",
+    }
     styles = re.findall(r"<style>(.*?)</style>", written(year, tmp_path), re.S)
     assert styles and not any("url(" in style or "@import" in style for style in styles)
-    (policy,) = [attrs["content"] for tag, attrs in page.elements if tag == "meta" and "http-equiv" in attrs]
+    (policy,) = [
+        attrs["content"] for tag, attrs in page.elements if tag == "meta" and "http-equiv" in attrs
+    ]
     assert policy is not None and policy.startswith("default-src 'none'") and "http" not in policy
     assert ("html", {"lang": "en"}) in page.elements
 
@@ -302,7 +376,9 @@ def test_ids_are_unique_and_labels_point_somewhere(year: Result, tmp_path: Path)
     elements = Elements(written(year, tmp_path)).elements
     ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
     assert len(ids) == len(set(ids))
-    pointed = [a[key] for _, a in elements for key in ("for", "aria-labelledby", "data-chart") if key in a]
+    pointed = [
+        a[key] for _, a in elements for key in ("for", "aria-labelledby", "data-chart") if key in a
+    ]
     assert {f"chart-{p}" if f"chart-{p}" in ids else p for p in pointed} <= set(ids)
 
 
@@ -316,7 +392,11 @@ def test_ids_are_unique_and_labels_point_somewhere(year: Result, tmp_path: Path)
     ],
 )
 def test_text_of_a_user_stays_text(name: str, tmp_path: Path) -> None:
-    result = simulate([home(name, sun=1.0), home("'\"&<!--")], description=name, tariff=TARIFF | {"currency": name})
+    result = simulate(
+        [home(name, sun=1.0), home("'\"&<!--")],
+        description=name,
+        tariff=TARIFF | {"currency": name},
+    )
     page = Elements(written(result, tmp_path))
     assert [tag for tag, _ in page.elements].count("script") == 3
     assert "img" not in {tag for tag, _ in page.elements}
@@ -327,14 +407,18 @@ def test_text_of_a_user_stays_text(name: str, tmp_path: Path) -> None:
     assert [tag for tag, _ in page.elements].count("script") == 3
 
 
-def test_drawings_are_plain_json_with_finite_numbers(year: Result, charts: dict[str, Chart], tmp_path: Path) -> None:
+def test_drawings_are_plain_json_with_finite_numbers(
+    year: Result, charts: dict[str, Chart], tmp_path: Path
+) -> None:
     for chart in charts.values():
         text = json.dumps(chart.option, allow_nan=False)
         assert "function" not in text
         assert np.isfinite(list(numbers(json.loads(text)))).all()
         assert chart.summary.endswith(".") and chart.title
     page = written(year, tmp_path)
-    drawings = json.loads(page.split('<script type="application/json" id="drawings">')[1].split("</script>")[0])
+    drawings = json.loads(
+        page.split('<script type="application/json" id="drawings">')[1].split("</script>")[0]
+    )
     ids = [drawing["id"] for drawing in drawings]  # the folded analytics come behind the charts
     assert ids[: len(charts)] == list(charts) and len(set(ids)) == len(ids) > len(charts)
     assert np.isfinite(list(numbers(drawings))).all()
@@ -349,7 +433,9 @@ def test_report_is_light(year: Result, tmp_path: Path) -> None:
 # ── Communities at the edge ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def clock(start: str, steps: int, minutes: int, zone: str | None = "Europe/Brussels") -> dict[str, Any]:
+def clock(
+    start: str, steps: int, minutes: int, zone: str | None = "Europe/Brussels"
+) -> dict[str, Any]:
     """A period."""
     return {"period": {"start": start, "steps": steps, "step_minutes": minutes, "time_zone": zone}}
 
@@ -365,22 +451,32 @@ EDGES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "no sun": ([home("A"), home("B", 0.5)], {"steps": 480}),
     "no load": ([{"name": name, "load": values([0.0])} for name in ("Empty", "Void")], {}),
     "no exchange": (FOUR, {"market": {"mechanism": "none"}}),
-    "negative bills": ([home("Roof", 0.1, 9), home("Farm", 0.1, 20)], {"tariff": TARIFF | {"feed_in": 0.3}}),
+    "negative bills": (
+        [home("Roof", 0.1, 9), home("Farm", 0.1, 20)],
+        {"tariff": TARIFF | {"feed_in": 0.3}},
+    ),
     "free power": (FOUR, {"tariff": {"energy": 0.0, "feed_in": 0.0}}),
     "negative price": (FOUR, {"tariff": TARIFF | {"energy": -0.4}}),
     "no time zone": (FOUR, clock("2023-01-01T00:00", 99, 30, None)),
-    "hundred homes": ([home(f"A home with a long name {i}", 1 + i / 50, i % 3) for i in range(100)], {"steps": 800}),
+    "hundred homes": (
+        [home(f"A home with a long name {i}", 1 + i / 50, i % 3) for i in range(100)],
+        {"steps": 800},
+    ),
 }
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning:prosumax.metrics")  # CityLearn's ratios of a community without load
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning:prosumax.metrics"
+)  # CityLearn's ratios of a community without load
 @pytest.mark.parametrize("edge", EDGES)
 def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
     homes, more = EDGES[edge]
     result = simulate(homes, **more)
     page = written(result, tmp_path)
     text = unescape(Elements(page).text)
-    assert not re.search(r"\bnan\b|\binf\b|\bNone\b|\u22120\.00\b", text.split("See as table")[0].split("Rule:")[0])
+    assert not re.search(
+        r"\bnan\b|\binf\b|\bNone\b|\u22120\.00\b", text.split("See as table")[0].split("Rule:")[0]
+    )
     for chart in run_charts(result):
         json.dumps(chart.option, allow_nan=False)
         assert frame(chart)["series"]
@@ -390,7 +486,13 @@ def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
 
 def test_the_curious_find_every_figure_explained(year: Result, tmp_path: Path) -> None:
     text = Elements(written(year, tmp_path)).text
-    for name in ("Efficiency", "Gini of savings", "Jain's index", "Mean price", "Distance to Shapley"):
+    for name in (
+        "Efficiency",
+        "Gini of savings",
+        "Jain's index",
+        "Mean price",
+        "Distance to Shapley",
+    ):
         assert name in text
     assert f"{100 * year.kpis['allocative_efficiency']:.1f}" in text
 

@@ -6,13 +6,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from prosumax.report import words
-from prosumax.scenario import Period
+from prosumax.report import text
+from prosumax.scenario.schema.community import Period
 
 
-def result(bills: dict[str, tuple[float, float]], traded: float = 1.0, mechanism: str = "some_rule") -> Any:
+def result(
+    bills: dict[str, tuple[float, float]], traded: float = 1.0, mechanism: str = "some_rule"
+) -> Any:
     """What `verdict` looks at, from each home's bill without exchange and with it."""
-    homes = [{"name": n, "bill": paid, "saving": alone - paid} for n, (alone, paid) in bills.items()]
+    homes = [
+        {"name": n, "bill": paid, "saving": alone - paid} for n, (alone, paid) in bills.items()
+    ]
     alone, cost = (sum(pair[i] for pair in bills.values()) for i in (0, 1))
     return SimpleNamespace(
         scenario=SimpleNamespace(
@@ -21,14 +25,19 @@ def result(bills: dict[str, tuple[float, float]], traded: float = 1.0, mechanism
             market=SimpleNamespace(mechanism=mechanism),
             period=Period(start="2023-01-01T00:00", steps=8760, step_minutes=60),
         ),
-        kpis={"cost": cost, "cost_without_exchange": alone, "saving": alone - cost, "traded_kwh": traded},
+        kpis={
+            "cost": cost,
+            "cost_without_exchange": alone,
+            "saving": alone - cost,
+            "traded_kwh": traded,
+        },
         households=homes,
     )
 
 
 def say(*args: Any, **more: Any) -> str:
     """The verdict with ordinary spaces."""
-    return words.verdict(result(*args, **more)).replace("\u00a0", " ")
+    return text.verdict(result(*args, **more)).replace("\u00a0", " ")
 
 
 def test_everybody_pays_less() -> None:
@@ -40,18 +49,26 @@ def test_everybody_pays_less() -> None:
 
 def test_losers_are_named_first() -> None:
     said = say({"A": (600, 500), "B": (400, 412), "C": (100, 100)})
-    assert "1 of 3 homes pays more: B (12.00 EUR more). 1 of 3 homes pays less. For 1 home nothing changes." in said
+    assert (
+        "1 of 3 homes pays more: B (12.00 EUR more). 1 of 3 homes pays less. For 1 home nothing changes."
+        in said
+    )
 
 
 def test_many_losers_are_counted() -> None:
     said = say(dict.fromkeys("ABCDE", (100, 110)))
-    assert "5 of 5 homes pay more: A (10.00 EUR more), B (10.00 EUR more), C (10.00 EUR more) and 2 others." in said
+    assert (
+        "5 of 5 homes pay more: A (10.00 EUR more), B (10.00 EUR more), C (10.00 EUR more) and 2 others."
+        in said
+    )
     assert "less" not in said and "50.00 EUR (10.0 %) more than without exchange" in said
 
 
 def test_without_a_mechanism_nobody_gains_or_loses() -> None:
     said = say({"A": (600, 600)}, traded=0, mechanism="none")
-    assert said.startswith("In this simulated year the one home of street pays 600 EUR. No electricity is exchanged")
+    assert said.startswith(
+        "In this simulated year the one home of street pays 600 EUR. No electricity is exchanged"
+    )
     assert "nothing" not in said and "less" not in said
 
 
@@ -60,7 +77,9 @@ def test_a_mechanism_that_trades_nothing() -> None:
 
 
 def test_homes_that_earn() -> None:
-    assert "earn 150 EUR together, 50.00 EUR (50.0 %) more than" in say({"A": (-50, -80), "B": (-50, -70)})
+    assert "earn 150 EUR together, 50.00 EUR (50.0 %) more than" in say(
+        {"A": (-50, -80), "B": (-50, -70)}
+    )
     assert "earn 5.00 EUR together, 10.00 EUR better than" in say({"A": (5, -5), "B": (0, 0)})
     assert "2 of 2 homes pay less or earn more." in say({"A": (5, -5), "B": (9, 7)})
 
@@ -81,35 +100,42 @@ def test_homes_that_earn() -> None:
     ],
 )
 def test_simulated_time(steps: int, minutes: Any, expected: str) -> None:
-    assert words.simulated_time(Period(start="2023-01-01T00:00", steps=steps, step_minutes=minutes)) == expected
+    assert (
+        text.simulated_time(Period(start="2023-01-01T00:00", steps=steps, step_minutes=minutes))
+        == expected
+    )
 
 
 def test_numbers() -> None:
-    assert words.number(-1234.5, 1) == "\u22121,234.5"
-    assert words.number(-0.001, 2) == "0.00"
-    assert words.number(None) == "–"
-    assert words.energy(3.14159).replace("\u00a0", " ") == "3.1 kWh"
-    assert words.money(-12.3, "EUR").replace("\u00a0", " ") == "\u221212.30 EUR"
+    assert text.number(-1234.5, 1) == "\u22121,234.5"
+    assert text.number(-0.001, 2) == "0.00"
+    assert text.number(None) == "–"
+    assert text.energy(3.14159).replace("\u00a0", " ") == "3.1 kWh"
+    assert text.money(-12.3, "EUR").replace("\u00a0", " ") == "\u221212.30 EUR"
 
 
 @pytest.mark.parametrize("parts", [[1, 1, 1], [0.2, 0.3, 99.5], [5], [1e-9, 3, 7, 2]])
 def test_of_hundred_adds_up(parts: list[float]) -> None:
-    counts = words.of_hundred(parts)
+    counts = text.of_hundred(parts)
     assert sum(counts) == 100
-    assert all(abs(count - 100 * part / sum(parts)) < 1 for count, part in zip(counts, parts, strict=True))
+    assert all(
+        abs(count - 100 * part / sum(parts)) < 1 for count, part in zip(counts, parts, strict=True)
+    )
 
 
 def test_of_hundred_of_nothing() -> None:
-    assert words.of_hundred([0, 0]) == [0, 0]
+    assert text.of_hundred([0, 0]) == [0, 0]
 
 
 def test_dates() -> None:
     june = pd.Timestamp("2023-06-05")
-    assert words.days(june, pd.Timestamp("2023-06-11")) == "5 to 11 June 2023"
-    assert words.days(june, pd.Timestamp("2023-07-01")) == "5 June to 1 July 2023"
-    assert words.days(june, pd.Timestamp("2024-01-01")) == "5 June 2023 to 1 January 2024"
-    assert words.days(june, june) == "5 June 2023"
+    assert text.days(june, pd.Timestamp("2023-06-11")) == "5 to 11 June 2023"
+    assert text.days(june, pd.Timestamp("2023-07-01")) == "5 June to 1 July 2023"
+    assert text.days(june, pd.Timestamp("2024-01-01")) == "5 June 2023 to 1 January 2024"
+    assert text.days(june, june) == "5 June 2023"
 
 
 def test_homes_that_earn_less() -> None:
-    assert "2 of 2 homes pay more or earn less: A (2.00 EUR), B (1.00 EUR)." in say({"A": (-5, -3), "B": (0, 1)})
+    assert "2 of 2 homes pay more or earn less: A (2.00 EUR), B (1.00 EUR)." in say(
+        {"A": (-5, -3), "B": (0, 1)}
+    )

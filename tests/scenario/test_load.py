@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prosumax.errors import InputError
-from prosumax.scenario import dump_scenario, load_scenario, presets
+from prosumax.scenario.loading import dump_scenario, load_scenario, presets
 
 
 @pytest.mark.parametrize("name", presets())
@@ -46,7 +46,11 @@ def test_files_are_relative_to_the_scenario_file(tiny, tmp_path):
 MISTAKES = [
     ("homes.0.battery.capacity_kwh", -5, ["homes[0].battery.capacity_kwh", "-5", "greater than 0"]),
     ("homes.0.battery.capacity_kwh", "big", ["homes[0].battery.capacity_kwh", "'big'", "number"]),
-    ("homes.0.battery.capacity_kw", 5, ["homes[0].battery.capacity_kw", "no such field", "capacity_kwh"]),
+    (
+        "homes.0.battery.capacity_kw",
+        5,
+        ["homes[0].battery.capacity_kw", "no such field", "capacity_kwh"],
+    ),
     ("homes.0.battery.soc_min", 0.99999, ["homes[0].battery", "soc_min"]),
     ("homes.0.load.source", "tabel", ["homes[0].load.source", "'tabel'", "Did you mean 'table'"]),
     ("homes.0.load", {"values": [1]}, ["homes[0].load", "has no `source`", "values"]),
@@ -102,7 +106,9 @@ def test_yaml_mistakes_name_the_line(tmp_path):
         load_scenario(tmp_path / "list.yaml")
 
 
-@pytest.mark.parametrize("text", ["tariff.feed_in", "=3", "homes.9.policy=none", "name.first=x", "tariff.vat={"])
+@pytest.mark.parametrize(
+    "text", ["tariff.feed_in", "=3", "homes.9.policy=none", "name.first=x", "tariff.vat={"]
+)
 def test_bad_overrides(tiny, text):
     with pytest.raises(InputError, match="--set"):
         load_scenario(tiny, [text])
@@ -110,13 +116,18 @@ def test_bad_overrides(tiny, text):
 
 _json = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
 
 @given(
-    content=_json, path=st.sampled_from(["homes", "tariff.energy", "homes.0.load", "period", "market", "homes.0.solar"])
+    content=_json,
+    path=st.sampled_from(
+        ["homes", "tariff.energy", "homes.0.load", "period", "market", "homes.0.solar"]
+    ),
 )
 def test_no_content_escapes_as_another_error(content, path):
     scenario = {

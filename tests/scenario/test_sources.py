@@ -8,8 +8,8 @@ import pytest
 
 import prosumax
 from prosumax.errors import InputError
-from prosumax.inputs import read_profiles
-from prosumax.scenario import load_scenario
+from prosumax.scenario.loading import load_scenario
+from prosumax.simulation.inputs import read_profiles
 
 HOME = {"name": "A", "load": {"source": "synthetic", "lifestyle": "couple"}}
 
@@ -26,7 +26,9 @@ def scenario(home: dict[str, Any] | None = None, **fields: Any) -> Any:
 
 
 def solar(planes: dict[str, Any], **fields: Any) -> np.ndarray:
-    return read_profiles(scenario({"solar": {"source": "synthetic", **planes}}, **fields)).solar_kwh[:, 0]
+    return read_profiles(
+        scenario({"solar": {"source": "synthetic", **planes}}, **fields)
+    ).solar_kwh[:, 0]
 
 
 def test_several_roofs_add_up() -> None:
@@ -44,7 +46,11 @@ def test_weather_matters() -> None:
     assert lossy.sum() < clear.sum() < rack.sum()
     assert clear.sum() > cloudy.sum()
     bright = solar(
-        roof, weather={"source": "synthetic", "monthly_kwh_m2": [30, 50, 100, 150, 180, 190, 190, 170, 120, 70, 35, 25]}
+        roof,
+        weather={
+            "source": "synthetic",
+            "monthly_kwh_m2": [30, 50, 100, 150, 180, 190, 190, 170, 120, 70, 35, 25],
+        },
     )
     assert bright.sum() > cloudy.sum()
 
@@ -53,11 +59,25 @@ def test_weather_matters() -> None:
     ("home", "fields", "said"),
     [
         ({"solar": {"source": "synthetic"}}, {}, "either `peak_kw`"),
-        ({"solar": {"source": "synthetic", "peak_kw": 3, "roofs": [{"peak_kw": 3}]}}, {}, "either `peak_kw`"),
+        (
+            {"solar": {"source": "synthetic", "peak_kw": 3, "roofs": [{"peak_kw": 3}]}},
+            {},
+            "either `peak_kw`",
+        ),
         ({}, {"weather": {"source": "synthetic", "monthly_kwh_m2": [1, 2]}}, "monthly_kwh_m2"),
         ({}, {"weather": {"source": "sunny"}}, "weather"),
         ({"load": {"source": "synthetic", "lifestyle": "cuople"}}, {}, "Did you mean 'couple'"),
-        ({"load": {"source": "schedule", "base_kw": 1, "closed": [{"first": "13-01", "last": "02-01"}]}}, {}, "closed"),
+        (
+            {
+                "load": {
+                    "source": "schedule",
+                    "base_kw": 1,
+                    "closed": [{"first": "13-01", "last": "02-01"}],
+                }
+            },
+            {},
+            "closed",
+        ),
     ],
 )
 def test_mistakes_are_named(home: dict[str, Any], fields: dict[str, Any], said: str) -> None:
@@ -86,18 +106,27 @@ def test_paths_are_relative_to_the_scenario(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "homes"), [("street", 8), ("apartment-block", 13), ("school-and-homes", 13), ("village-100", 100)]
+    ("name", "homes"),
+    [("street", 8), ("apartment-block", 13), ("school-and-homes", 13), ("village-100", 100)],
 )
 def test_presets_of_generated_homes(name: str, homes: int) -> None:
     preset = load_scenario(name)
-    assert (len(preset.homes), preset.period.steps, preset.period.step_minutes) == (homes, 35040, 15)
-    day = read_profiles(load_scenario(name, {"period.steps": 96, "period.start": "2023-06-05T00:00"}))
+    assert (len(preset.homes), preset.period.steps, preset.period.step_minutes) == (
+        homes,
+        35040,
+        15,
+    )
+    day = read_profiles(
+        load_scenario(name, {"period.steps": 96, "period.start": "2023-06-05T00:00"})
+    )
     assert (day.load_kwh > 0).all()
     assert day.solar_kwh.sum() > 0
     known = [number for number, uses in enumerate(day.uses_kwh) if uses]
     assert len(known) >= homes - 1
     for number in known:
-        assert sum(day.uses_kwh[number].values()) == pytest.approx(day.load_kwh[:, number].sum(), rel=1e-6)
+        assert sum(day.uses_kwh[number].values()) == pytest.approx(
+            day.load_kwh[:, number].sum(), rel=1e-6
+        )
 
 
 def test_uses_are_in_the_result() -> None:
@@ -122,7 +151,13 @@ def test_simbench_rural_says_where_its_data_are_from() -> None:
 def test_a_machine_that_is_a_device_is_not_in_the_load_too() -> None:
     family = {"load": {"source": "synthetic", "lifestyle": "family"}}
     both = read_profiles(scenario(family))
-    apart = read_profiles(scenario({**family, "appliances": [{"kind": "washing_machine"}, {"kind": "dryer"}]}))
+    apart = read_profiles(
+        scenario({**family, "appliances": [{"kind": "washing_machine"}, {"kind": "dryer"}]})
+    )
     assert {"washing machine", "tumble dryer"}.isdisjoint(apart.uses_kwh[0])
-    kept = {name: kwh for name, kwh in both.uses_kwh[0].items() if name not in ("washing machine", "tumble dryer")}
+    kept = {
+        name: kwh
+        for name, kwh in both.uses_kwh[0].items()
+        if name not in ("washing machine", "tumble dryer")
+    }
     assert apart.uses_kwh[0] == pytest.approx(kept)

@@ -12,7 +12,9 @@ def scalars(**values):
     return {name: jnp.float32(value) for name, value in values.items()}
 
 
-SERIES = tariff.TariffSeries(**scalars(energy=0.20, network=0.10, levies=0.05, feed_in=0.04, carbon_kg=0.2))
+SERIES = tariff.TariffSeries(
+    **scalars(energy=0.20, network=0.10, levies=0.05, feed_in=0.04, carbon_kg=0.2)
+)
 RATES = tariff.TariffRates(
     **scalars(vat=0.06, local_network=0.5, local_levies=0.0, supplier_fee=0.01, network_fee=0.02)
 )
@@ -28,14 +30,22 @@ def test_offered_prices_by_hand():
 
 def test_bill_by_hand():
     """One home buys 2 kWh from the grid and 1 kWh for 0.15 from a neighbour, who sells 1 more kWh to the grid."""
-    local = Fills(*(jnp.asarray(pair, jnp.float32) for pair in ([1, 0], [0, 1], [0.15, 0], [0, 0.15])))
-    grid = Fills(*(jnp.asarray(pair, jnp.float32) for pair in ([2, 0], [0, 1], [0.742, 0], [0, 0.04])))
+    local = Fills(
+        *(jnp.asarray(pair, jnp.float32) for pair in ([1, 0], [0, 1], [0.15, 0], [0, 0.15]))
+    )
+    grid = Fills(
+        *(jnp.asarray(pair, jnp.float32) for pair in ([2, 0], [0, 1], [0.742, 0], [0, 0.04]))
+    )
     bill = tariff.settle(SERIES, RATES, local, grid)
     np.testing.assert_allclose(bill.energy, [0.40, 0], atol=1e-7)
-    np.testing.assert_allclose(bill.network, [0.25, 0], atol=1e-7)  # half the charge on the neighbour's kWh
+    np.testing.assert_allclose(
+        bill.network, [0.25, 0], atol=1e-7
+    )  # half the charge on the neighbour's kWh
     np.testing.assert_allclose(bill.levies, [0.10, 0], atol=1e-7)  # none on the neighbour's kWh
     np.testing.assert_allclose(bill.vat, [0.06 * (0.75 + 0.03), 0.06 * 0.03], atol=1e-7)
-    np.testing.assert_allclose(bill.total, [0.78 * 1.06 + 0.15, 0.03 * 1.06 - 0.15 - 0.04], atol=1e-6)
+    np.testing.assert_allclose(
+        bill.total, [0.78 * 1.06 + 0.15, 0.03 * 1.06 - 0.15 - 0.04], atol=1e-6
+    )
     parties = {name: float(amount) for name, amount in tariff.receipts(bill).items()}
     assert parties["mechanism"] == pytest.approx(0, abs=1e-7)
     assert parties["supplier"] == pytest.approx(0.40 + 2 * 0.01 - 0.04, abs=1e-6)

@@ -11,9 +11,13 @@ from prosumax import tariff
 
 
 def charge(import_kwh, start, minutes, rate=12.0, minimum=0.0, zone="Europe/Brussels"):
-    clock = pd.date_range(pd.Timestamp(start, tz=zone), periods=len(import_kwh), freq=f"{minutes}min")
+    clock = pd.date_range(
+        pd.Timestamp(start, tz=zone), periods=len(import_kwh), freq=f"{minutes}min"
+    )
     calendar, covered = tariff.metering(clock, minutes / 60)
-    peaks = tariff.monthly_peaks(np.asarray(import_kwh, float)[:, None], calendar, minutes / 60, minimum)
+    peaks = tariff.monthly_peaks(
+        np.asarray(import_kwh, float)[:, None], calendar, minutes / 60, minimum
+    )
     return float(tariff.capacity_charge(peaks, covered, rate)[0]), peaks[:, 0], covered
 
 
@@ -29,9 +33,12 @@ def test_real_homes(citylearn_data):
     for home, peak_kw in enumerate((4, 4, 4, 5, 4), start=1):
         raw = pd.read_csv(citylearn_data / f"Building_{home}.csv")
         month, load, sun = (
-            raw[name] for name in ("Month", "Equipment Electric Power [kWh]", "Solar Generation [W/kW]")
+            raw[name]
+            for name in ("Month", "Equipment Electric Power [kWh]", "Solar Generation [W/kW]")
         )
-        net_kwh.append((load - peak_kw * sun / 1000).clip(lower=0).groupby(month).max().clip(lower=2.5).mean())
+        net_kwh.append(
+            (load - peak_kw * sun / 1000).clip(lower=0).groupby(month).max().clip(lower=2.5).mean()
+        )
     peaks = [home["mean_monthly_peak_kw"] for home in result.households]
     # The run begins with the last hour of another July, which weighs 1 in 744 there.
     np.testing.assert_allclose(peaks, net_kwh, atol=1e-3)
@@ -48,8 +55,12 @@ def test_real_homes(citylearn_data):
 
 def test_a_year_by_hand():
     """Twelve months whose peaks are 1 to 12 kW, at least 2.5 each: the mean is (2.5 + 2.5 + 3 + ... + 12) / 12."""
-    clock = pd.date_range("2023-01-01", "2024-01-01", freq="15min", tz="Europe/Brussels", inclusive="left")
-    kwh = np.where((clock.day == 9) & (clock.hour == 18) & (clock.minute == 30), clock.month / 4, 0.1)
+    clock = pd.date_range(
+        "2023-01-01", "2024-01-01", freq="15min", tz="Europe/Brussels", inclusive="left"
+    )
+    kwh = np.where(
+        (clock.day == 9) & (clock.hour == 18) & (clock.minute == 30), clock.month / 4, 0.1
+    )
     money, peaks, covered = charge(kwh, "2023-01-01", 15, rate=40.4, minimum=2.5)
     np.testing.assert_allclose(peaks, [2.5, 2.5, *range(3, 13)])
     np.testing.assert_allclose(covered, 1, rtol=1e-12)  # months with clock changes included
@@ -61,7 +72,9 @@ def test_a_cut_month_counts_in_part():
     assert (peaks, covered, money) == (1.0, pytest.approx(0.5), pytest.approx(0.5))
     money, peaks, _ = charge([2.0] * 4 + [1.0] * 4, "2023-03-31T23:00", 15)
     np.testing.assert_allclose(peaks, [8, 4])  # 2 kWh in a quarter-hour are 8 kW
-    assert money == pytest.approx(8 / 744 + 4 / 720, rel=1e-2)  # an hour of March, an hour of April (March has 743)
+    assert money == pytest.approx(
+        8 / 744 + 4 / 720, rel=1e-2
+    )  # an hour of March, an hour of April (March has 743)
 
 
 def test_shorter_steps_are_put_together_to_quarter_hours():
@@ -78,11 +91,15 @@ def test_shorter_steps_are_put_together_to_quarter_hours():
 @given(
     st.lists(st.floats(0, 5), min_size=1, max_size=200),
     st.sampled_from([5, 15, 30, 60]),
-    st.sampled_from(["2023-01-31T20:00", "2023-03-25T22:00", "2023-10-28T22:00", "2024-02-28T00:00"]),
+    st.sampled_from(
+        ["2023-01-31T20:00", "2023-03-25T22:00", "2023-10-28T22:00", "2024-02-28T00:00"]
+    ),
 )
 def test_against_a_plain_loop(kwh, minutes, start):
     """Brute force: group by local month and by quarter-hour in Python."""
-    clock = pd.date_range(pd.Timestamp(start, tz="Europe/Brussels"), periods=len(kwh), freq=f"{minutes}min")
+    clock = pd.date_range(
+        pd.Timestamp(start, tz="Europe/Brussels"), periods=len(kwh), freq=f"{minutes}min"
+    )
     quarters: dict = {}
     for stamp, energy in zip(clock, kwh, strict=True):
         key = stamp.tz_convert("UTC").floor(f"{max(minutes, 15)}min") if minutes < 15 else stamp

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.env.test_community_properties import random_scenario
 
 import prosumax
-from prosumax import tariff
+from prosumax import errors, tariff
 from prosumax.tariff.statement import RECEIVERS
+from tests.rl.env.test_community_properties import random_scenario
 
 
 def random_tariff(seed: int, plain: bool) -> dict:
@@ -16,11 +16,28 @@ def random_tariff(seed: int, plain: bool) -> dict:
     rng = np.random.default_rng(seed)
 
     def price(low, high):
-        windows = [{"price": float(rng.uniform(low, high)), "from_hour": 7, "to_hour": 22, "days": "weekdays"}]
-        of_the_clock = {"source": "time_of_use", "default": float(rng.uniform(low, high)), "windows": windows}
+        windows = [
+            {
+                "price": float(rng.uniform(low, high)),
+                "from_hour": 7,
+                "to_hour": 22,
+                "days": "weekdays",
+            }
+        ]
+        of_the_clock = {
+            "source": "time_of_use",
+            "default": float(rng.uniform(low, high)),
+            "windows": windows,
+        }
         given = {"source": "values", "values": rng.uniform(low, high, 24).tolist()}
-        market = {"source": "day_ahead", "factor": float(rng.uniform(0, 2)), "plus": float(rng.uniform(-0.1, 0.1))}
-        return (float(rng.uniform(low, high)), of_the_clock, given, market)[rng.integers(0, 2 if plain else 4)]
+        market = {
+            "source": "day_ahead",
+            "factor": float(rng.uniform(0, 2)),
+            "plus": float(rng.uniform(-0.1, 0.1)),
+        }
+        return (float(rng.uniform(low, high)), of_the_clock, given, market)[
+            rng.integers(0, 2 if plain else 4)
+        ]
 
     amount = lambda: float(rng.uniform(0, 200))  # noqa: E731
     return {
@@ -45,7 +62,13 @@ def random_tariff(seed: int, plain: bool) -> dict:
 
 @pytest.mark.parametrize(
     ("mechanism", "net_metering"),
-    [("none", False), ("mid_market_rate", False), ("vcg", False), ("share_equal", False), ("mid_market_rate", True)],
+    [
+        ("none", False),
+        ("mid_market_rate", False),
+        ("vcg", False),
+        ("share_equal", False),
+        ("mid_market_rate", True),
+    ],
 )
 @settings(max_examples=12)
 @given(seed=st.integers(0, 2**31 - 1))
@@ -101,5 +124,5 @@ def test_net_metering_against_a_plain_loop(seed):
 
 
 def test_more_prices_than_registers():
-    with pytest.raises(prosumax.errors.InputError, match="13 different prices"):
+    with pytest.raises(errors.InputError, match="13 different prices"):
         tariff.registers(np.arange(13.0))

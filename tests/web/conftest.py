@@ -52,13 +52,19 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="session")
 def chromium():
     """A headless browser; Debian's where there is one."""
-    api = pytest.importorskip("playwright.sync_api", reason="pip install playwright to test in a browser")
-    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="pip install playwright to test in a browser"
+    )
+    installed = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     with api.sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
         except api.Error as error:
-            pytest.skip(f"no Chromium here: apt-get install chromium, or playwright install chromium ({error})")
+            pytest.skip(
+                f"no Chromium here: apt-get install chromium, or playwright install chromium ({error})"
+            )
         yield browser
         browser.close()
 
@@ -94,7 +100,9 @@ def visit(server, chromium):
         page.locator("h1").first.wait_for()
         return page
 
-    open_page.allow = lambda text: wrong.__setitem__(slice(None), [one for one in wrong if text not in one])
+    open_page.allow = lambda text: wrong.__setitem__(
+        slice(None), [one for one in wrong if text not in one]
+    )
     yield open_page
     for context in contexts:
         context.close()

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from prosumax.errors import InputError
-from prosumax.web.worker import Report
+from prosumax.web.jobs.worker import Report
 
 
 def perform(kind: str, spec: Any, report: Report) -> Any:

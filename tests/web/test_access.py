@@ -13,10 +13,14 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 @pytest.fixture(scope="session")
 def violations():
     """What axe finds against WCAG 2.1 A and AA on a page as it is."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
+    )
 
     def found(page):
-        report = axe.Axe().run(page, options={"runOnly": {"type": "tag", "values": _RULES}}).response
+        report = (
+            axe.Axe().run(page, options={"runOnly": {"type": "tag", "values": _RULES}}).response
+        )
         return [
             f"{one['id']}: {node['target']} {node['failureSummary']}"
             for one in report["violations"]
@@ -72,7 +76,10 @@ def test_every_chart_has_a_table(visit, path):
 def test_nothing_moves_for_who_asked_for_less_motion(visit, path):
     page = visit(f"{path}?lang=en", reduced_motion="reduce")
     _settled(page)
-    assert page.evaluate("document.getAnimations().filter(one => one.playState === 'running').length") == 0
+    assert (
+        page.evaluate("document.getAnimations().filter(one => one.playState === 'running').length")
+        == 0
+    )
 
 
 @pytest.mark.parametrize("path", PAGES)

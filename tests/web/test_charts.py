@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 pytest.importorskip("babel", reason="the demo needs prosumax[web]")
 
-from prosumax.web.charts import FORMATTERS, basics, home  # noqa: E402
-from prosumax.web.words import Words  # noqa: E402
+from prosumax.web.charts import (
+    basics,
+    home,  # noqa: E402
+)
+from prosumax.web.charts.common import FORMATTERS
+from prosumax.web.model.translations import Words  # noqa: E402
 
 _kwh = st.floats(0.0, 60.0)
 _langs = st.sampled_from(("en", "fr", "nl"))
@@ -38,7 +42,13 @@ def _sound(chart):
     assert all(len(row) == len(chart.table.head) for row in chart.table.rows)
 
 
-@given(_langs, st.integers(0, 99), st.sampled_from((0.0, 4.0)), st.booleans(), st.none() | st.integers(0, 95))
+@given(
+    _langs,
+    st.integers(0, 99),
+    st.sampled_from((0.0, 4.0)),
+    st.booleans(),
+    st.none() | st.integers(0, 95),
+)
 @settings(max_examples=25)
 def test_when(lang, seed, panels, battery, at):
     now = _power(seed, panels, battery)
@@ -94,4 +104,6 @@ def test_saving_in_words(before, after, said):
 def test_a_day_that_earns_and_one_without_panels_say_so():
     words = Words("en")
     assert "you earn €0.30" in home.headline(words, 1.0, 9.0, 20.0, -0.30, 3.0).replace("**", "")
-    assert "Without panels you buy all 14\u00a0kWh" in home.headline(words, 0.0, 14.0, 0.0, 4.0, 4.0).replace("**", "")
+    assert "Without panels you buy all 14\u00a0kWh" in home.headline(
+        words, 0.0, 14.0, 0.0, 4.0, 4.0
+    ).replace("**", "")

@@ -17,9 +17,9 @@ def _euro(text):
 
 
 def _ready(page):
-    page.locator("[data-testid=verdict-cost] .x-verdict-figure").filter(has_text=re.compile("€")).wait_for(
-        timeout=_LONG
-    )
+    page.locator("[data-testid=verdict-cost] .x-verdict-figure").filter(
+        has_text=re.compile("€")
+    ).wait_for(timeout=_LONG)
     page.wait_for_function("!document.querySelector('[aria-busy=true]')", timeout=_LONG)
 
 
@@ -150,7 +150,9 @@ def test_own_files_are_taken_or_refused_with_a_reason(visit, tmp_path):
 def test_the_server_keeps_the_limit_itself(server):
     def post(size, **headers):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(f"{server}/api/upload", b"1;2\n" * (size // 4), headers, method="POST")
+        request = urllib.request.Request(
+            f"{server}/api/upload", b"1;2\n" * (size // 4), headers, method="POST"
+        )
         try:
             return urllib.request.urlopen(request, timeout=30).status
         except urllib.error.HTTPError as error:
@@ -165,7 +167,9 @@ def test_the_server_keeps_the_limit_itself(server):
         for _ in range(60):
             yield b"0" * 100_000
 
-    streamed = urllib.request.Request(f"{server}/api/upload", chunks(), method="POST")  # no length is announced
+    streamed = urllib.request.Request(
+        f"{server}/api/upload", chunks(), method="POST"
+    )  # no length is announced
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(streamed, timeout=30)
     assert refused.value.code == 413
@@ -272,7 +276,9 @@ def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
     again.wait_for_timeout(500)
     assert float(again.get_by_test_id("progress").get_attribute("value")) > 0
     stop.click()
-    page.wait_for_function("!document.querySelector('[data-testid=stop]').checkVisibility()", timeout=1000 * SLOWER)
+    page.wait_for_function(
+        "!document.querySelector('[data-testid=stop]').checkVisibility()", timeout=1000 * SLOWER
+    )
     assert run.is_enabled() and "Stopped" in page.get_by_test_id("run-error").inner_text()
 
 
@@ -280,9 +286,14 @@ def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
 def test_a_finished_training_is_marked_and_comes_back_at_once(visit):
     page = visit(_LEARNING)
     page.get_by_test_id("run").click()
-    page.locator("[data-testid=curve] .x-chart svg path").first.wait_for(timeout=240_000, state="attached")
+    page.locator("[data-testid=curve] .x-chart svg path").first.wait_for(
+        timeout=240_000, state="attached"
+    )
     page.get_by_test_id("trained").wait_for(timeout=240_000)
-    assert re.search(r"trained for \d+ rounds; another try may differ", page.get_by_test_id("trained").inner_text())
+    assert re.search(
+        r"trained for \d+ rounds; another try may differ",
+        page.get_by_test_id("trained").inner_text(),
+    )
     _ready(page)
     figures = _figures(page)
     other = visit(_LEARNING)
@@ -295,11 +306,17 @@ def test_the_ninth_in_the_queue_is_told_to_wait(visit):
     pages = [visit(f"{_LONG_LEARNING}&seed={900 + number}") for number in range(10)]
     for page in pages:
         page.get_by_test_id("run").click()
-        page.locator(".x-progress").or_(page.get_by_test_id("run-error")).locator("visible=true").first.wait_for()
+        page.locator(".x-progress").or_(page.get_by_test_id("run-error")).locator(
+            "visible=true"
+        ).first.wait_for()
     *waiting, last = pages
-    last.get_by_test_id("run-error").filter(has_text="Many people are training agents now").wait_for()
+    last.get_by_test_id("run-error").filter(
+        has_text="Many people are training agents now"
+    ).wait_for()
     assert "before you" in waiting[-1].locator(".x-progress p").inner_text()
     for page in waiting:
         page.get_by_test_id("stop").click()
     for page in waiting:
-        page.wait_for_function("!document.querySelector('[data-testid=stop]').checkVisibility()", timeout=10_000)
+        page.wait_for_function(
+            "!document.querySelector('[data-testid=stop]').checkVisibility()", timeout=10_000
+        )

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from prosumax.web.jobs import Jobs, Refused, Seen, fingerprint
-from prosumax.web.lines import Lane
+from prosumax.web.jobs.queue import Jobs, Refused, Seen, fingerprint
+from prosumax.web.jobs.worker_pool import Lane
 
 
 @pytest.fixture(scope="module")
 def jobs() -> Iterator[Jobs]:
-    sys.path.insert(0, here := str(Path(__file__).parent))  # a spawned process looks where this one does
+    sys.path.insert(
+        0, here := str(Path(__file__).parent)
+    )  # a spawned process looks where this one does
     made = Jobs("stand_in:perform", (Lane("quick", room=8, most_s=3), Lane("long", room=2)))
     made.start()
     yield made
@@ -86,7 +88,9 @@ def test_the_queue_has_an_end_and_says_how_many_come_first(jobs: Jobs) -> None:
 
 def test_an_address_has_three_jobs_and_this_machine_is_not_counted(jobs: Jobs) -> None:
     slow = {"steps": 50, "seconds": 0.05}
-    names = [jobs.submit("quick", "steps", slow, owner=f"a{n}", address="192.0.2.7") for n in range(3)]
+    names = [
+        jobs.submit("quick", "steps", slow, owner=f"a{n}", address="192.0.2.7") for n in range(3)
+    ]
     with pytest.raises(Refused, match="address"):
         jobs.submit("quick", "steps", slow, owner="a3", address="192.0.2.7")
     names += [jobs.submit("quick", "steps", slow, owner=f"a{n}") for n in range(4, 8)]
@@ -111,7 +115,9 @@ def test_a_killed_process_is_told_with_a_code_and_the_next_job_runs(
     assert jobs.process("quick") != pid
 
 
-def test_a_failure_shows_no_trace_but_the_log_has_it(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_shows_no_trace_but_the_log_has_it(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.ERROR):
         broken = finished(jobs, jobs.submit("quick", "break", None, owner="ada"))
     assert broken.error == "broke" and "secret" not in repr(broken)
@@ -135,4 +141,8 @@ def test_own_data_is_seen_by_its_owner_only_and_not_remembered(jobs: Jobs) -> No
 
 def test_the_same_question_has_one_fingerprint() -> None:
     assert fingerprint("run", {"a": 1, "b": [1, 2]}) == fingerprint("run", {"b": [1, 2], "a": 1})
-    assert fingerprint("run", {"a": 1}) != fingerprint("run", {"a": 2}) != fingerprint("train", {"a": 2})
+    assert (
+        fingerprint("run", {"a": 1})
+        != fingerprint("run", {"a": 2})
+        != fingerprint("train", {"a": 2})
+    )

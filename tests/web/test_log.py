@@ -8,7 +8,7 @@ pytest.importorskip("nicegui", reason="pip install 'prosumax[web]'")
 
 import uvicorn
 
-from prosumax.web.app import is_fault
+from prosumax.web.server.app import is_fault
 
 
 @pytest.fixture
@@ -22,8 +22,12 @@ def server_log():
 
 def test_a_visitor_who_leaves_early_is_no_fault(server_log):
     def let_through(error):
-        record = logging.LogRecord("uvicorn.error", 40, "", 0, "Exception", (), (type(error), error, None))
+        record = logging.LogRecord(
+            "uvicorn.error", 40, "", 0, "Exception", (), (type(error), error, None)
+        )
         return bool(server_log.filter(record))
 
     assert not let_through(RuntimeError("No response returned."))
-    assert let_through(RuntimeError("no room left")) and let_through(ValueError("No response returned."))
+    assert let_through(RuntimeError("no room left")) and let_through(
+        ValueError("No response returned.")
+    )

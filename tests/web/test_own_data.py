@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prosumax.web.own_data import MOST_HOMES, OwnData, Refusal, by_day, read_own, stored, stored_scenario
+from prosumax.web.model.own_data import (
+    MOST_HOMES,
+    OwnData,
+    Refusal,
+    by_day,
+    read_own,
+    stored,
+    stored_scenario,
+)
 
 STAMPS = pd.date_range("2023-04-19", periods=96, freq="15min")
 
@@ -47,11 +55,15 @@ def test_one_home_with_its_sun(tmp_path: Path) -> None:
 
 def test_a_meter_operators_export(tmp_path: Path) -> None:
     rows = [f"{at:%d-%m-%Y};{at:%H:%M:%S};0,25;0" for at in STAMPS]
-    found = read(tmp_path, "Datum;Tijd;Maison 1 - Prélèvement (kWh);Maison 1 - Injection (kWh)", rows)
+    found = read(
+        tmp_path, "Datum;Tijd;Maison 1 - Prélèvement (kWh);Maison 1 - Injection (kWh)", rows
+    )
     assert isinstance(found, OwnData) and found.names == ("Maison 1",) and found.days == 1
 
 
-@pytest.mark.parametrize(("steps", "start", "days"), [(92, "2023-03-26", 1), (3 * 96, "2023-04-19", 3)])
+@pytest.mark.parametrize(
+    ("steps", "start", "days"), [(92, "2023-03-26", 1), (3 * 96, "2023-04-19", 3)]
+)
 def test_whole_days_are_kept(tmp_path: Path, steps: int, start: str, days: int) -> None:
     stamps = pd.date_range(pd.Timestamp(start, tz="Europe/Brussels"), periods=steps, freq="15min")
     rows = [f"{at.tz_localize(None):%Y-%m-%d %H:%M};0,2" for at in stamps]
@@ -59,8 +71,12 @@ def test_whole_days_are_kept(tmp_path: Path, steps: int, start: str, days: int) 
     assert isinstance(found, OwnData) and found.days == days and found.dropped == 0
 
 
-@pytest.mark.parametrize(("start", "steps"), [("2023-03-25", 96 + 92 + 96), ("2023-10-28", 96 + 100 + 96)])
-def test_days_have_24_hours_though_the_clock_changes(tmp_path: Path, start: str, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("start", "steps"), [("2023-03-25", 96 + 92 + 96), ("2023-10-28", 96 + 100 + 96)]
+)
+def test_days_have_24_hours_though_the_clock_changes(
+    tmp_path: Path, start: str, steps: int
+) -> None:
     stamps = pd.date_range(pd.Timestamp(start, tz="Europe/Brussels"), periods=steps, freq="15min")
     rows = [f"{at.tz_localize(None):%Y-%m-%d %H:%M};{at.hour / 10:g}" for at in stamps]
     found = read(tmp_path, "time;a", rows)
@@ -121,7 +137,9 @@ def test_what_is_refused_names_the_line_and_leaves_nothing(
     assert not (tmp_path / "series.npz").exists() and not (tmp_path / "data.json").exists()
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n" + bytes(range(256)), b"PK\x03\x04" + b"x" * 99, b"a;b\x00\n"])
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n" + bytes(range(256)), b"PK\x03\x04" + b"x" * 99, b"a;b\x00\n"]
+)
 def test_what_is_no_text_is_refused_whatever_its_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "sent.csv"
     path.write_bytes(content)
@@ -138,6 +156,9 @@ def test_a_header_that_wants_to_be_a_script_is_a_name(tmp_path: Path) -> None:
 def test_own_data_become_a_scenario(tmp_path: Path) -> None:
     read(tmp_path, "time;a;a_pv;b", lines(steps=192, columns=3))
     content = stored_scenario(tmp_path, 96)
-    assert content["period"]["steps"] == 96 and [home["name"] for home in content["homes"]] == ["a", "b"]
+    assert content["period"]["steps"] == 96 and [home["name"] for home in content["homes"]] == [
+        "a",
+        "b",
+    ]
     assert "solar" in content["homes"][0] and "solar" not in content["homes"][1]
     assert MOST_HOMES == 24

@@ -7,15 +7,17 @@ import time
 
 import pytest
 
-from prosumax.web import household, state
-from prosumax.web.words import Words, texts
+from prosumax.web.model import home_day, state
+from prosumax.web.model.translations import Words, texts
 
 _TRIES = 3
 
 
 def _slower():
     """How much longer than on a quiet machine things may take: twice in CI, and as the processes share the cores."""
-    return (2 if os.environ.get("CI") else 1.5) * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return (2 if os.environ.get("CI") else 1.5) * max(
+        1.0, os.getloadavg()[0] / (os.cpu_count() or 1)
+    )
 
 
 def _shown(page, test_id):
@@ -51,13 +53,17 @@ def test_the_first_page_says_it_all_without_a_click(visit):
         began = time.monotonic()
         page = visit("/?lang=en")
         for chart in ("clock", "where"):
-            page.locator(f"[data-testid={chart}] .x-chart svg path").first.wait_for(state="attached")
+            page.locator(f"[data-testid={chart}] .x-chart svg path").first.wait_for(
+                state="attached"
+            )
         seconds = time.monotonic() - began
         if seconds < 3 * _slower():
             break
         assert tried < _TRIES - 1, seconds
     assert "At noon your roof makes more" in page.locator("h1").inner_text()
-    counts = page.locator(".x-chart svg").evaluate_all("all => all.map(svg => svg.querySelectorAll('path').length)")
+    counts = page.locator(".x-chart svg").evaluate_all(
+        "all => all.map(svg => svg.querySelectorAll('path').length)"
+    )
     assert sum(count > 20 for count in counts) >= 2
     sentence = page.locator("[data-testid=where] .x-sentence").inner_text()
     assert len(_numbers(sentence)) >= 3
@@ -126,7 +132,7 @@ def test_holding_a_key_ends_at_the_last_value(visit):
     assert page.evaluate("window.redraws") >= 20
     home = state.Home(panels_kwp=12.0, battery_kwh=12.0)
     assert slider.input_value() == "12"
-    day = household.day(home)
+    day = home_day.day(home)
     words = Words("en")
     assert words.percent(day.own_share) in _shown(page, "sentence")
     assert words.euro(abs(day.bill)) in _shown(page, "sentence")
@@ -134,13 +140,17 @@ def test_holding_a_key_ends_at_the_last_value(visit):
     assert page.url.endswith("pv=12&b=12")
 
 
-@pytest.mark.parametrize("query", ["", "pv=0", "pv=6&b=0", "pv=9&b=10&s=summer", "pv=4&b=5&hp=on&s=winter&ev=noon"])
+@pytest.mark.parametrize(
+    "query", ["", "pv=0", "pv=6&b=0", "pv=9&b=10&s=summer", "pv=4&b=5&hp=on&s=winter&ev=noon"]
+)
 def test_the_table_adds_up(visit, query):
     page = visit(f"/home?lang=en&{query}")
     _open(page, "chart-b")
     table = page.locator("[data-testid=chart-b] table")
     table.wait_for()
-    rows = table.locator("tbody tr").evaluate_all("all => all.map(row => [...row.cells].map(cell => cell.textContent))")
+    rows = table.locator("tbody tr").evaluate_all(
+        "all => all.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
 
     def amount(text):
         return 0.0 if text == "–" else float(text.replace(",", ""))
@@ -148,12 +158,25 @@ def test_the_table_adds_up(visit, query):
     for _, whole, *parts in rows:
         # Each of the five numbers is rounded to a hundredth.
         assert amount(whole) == pytest.approx(sum(map(amount, parts)), abs=0.021)
-    day = household.day(state.read(state.Home, dict(part.split("=") for part in query.split("&") if part))[0])
+    day = home_day.day(
+        state.read(state.Home, dict(part.split("=") for part in query.split("&") if part))[0]
+    )
     assert amount(rows[0][1]) == pytest.approx(day.use_kwh.sum(), abs=0.006)
     assert amount(rows[1][1]) == pytest.approx(day.solar_kwh.sum(), abs=0.006)
 
 
-_ENGLISH = ("Your home", "panels", "battery", "grid", "Season", "See as table", "bill", "People", "Start again", "from")
+_ENGLISH = (
+    "Your home",
+    "panels",
+    "battery",
+    "grid",
+    "Season",
+    "See as table",
+    "bill",
+    "People",
+    "Start again",
+    "from",
+)
 
 
 def test_languages_keep_what_is_set(visit):
@@ -184,7 +207,11 @@ def test_languages_keep_what_is_set(visit):
 def test_no_text_of_another_language_on_the_first_page(visit, lang):
     page = visit(f"/?lang={lang}")
     text = page.locator("body").inner_text()
-    english = {str(one) for key, one in texts("en").items() if key.startswith("basics.") and len(str(one)) > 12}
+    english = {
+        str(one)
+        for key, one in texts("en").items()
+        if key.startswith("basics.") and len(str(one)) > 12
+    }
     assert not [one for one in english if one in text]
 
 
@@ -253,7 +280,9 @@ def test_own_meter_data_and_back(visit, tmp_path):
     page = visit("/home?lang=en")
     before = _shown(page, "sentence")
     _open(page, "own-data-fold")
-    lines = "".join(f"2023-07-19 {n // 4:02d}:{n % 4 * 15:02d};0,{10 + n % 7}\r\n" for n in range(96))
+    lines = "".join(
+        f"2023-07-19 {n // 4:02d}:{n % 4 * 15:02d};0,{10 + n % 7}\r\n" for n in range(96)
+    )
     own = tmp_path / "own.csv"
     own.write_bytes(("\ufefftime;home1\r\n" + lines).encode())
     page.get_by_test_id("upload").set_input_files(own)

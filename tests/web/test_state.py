@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prosumax.web import state
-from prosumax.web.state import Basics, Community, Home, OwnHome
+from prosumax.web.model import state
+from prosumax.web.model.state import Basics, Community, Home, OwnHome
 
 PAGES = (Basics, Home, Community)
 
@@ -37,7 +37,8 @@ def _values(kind):
 
 
 _states = st.one_of(
-    st.builds(page, **{one.name: _values(one.metadata["kind"]) for one in fields(page)}) for page in PAGES
+    st.builds(page, **{one.name: _values(one.metadata["kind"]) for one in fields(page)})
+    for page in PAGES
 )
 
 

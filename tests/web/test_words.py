@@ -5,10 +5,14 @@ from importlib import resources
 
 import pytest
 
-from prosumax.web import state
+from prosumax.web.model import state
 
 pytest.importorskip("babel", reason="the demo needs prosumax[web]")
-from prosumax.web.words import LOCALES, Words, texts  # noqa: E402
+from prosumax.web.model.translations import (
+    LOCALES,
+    Words,
+    texts,  # noqa: E402
+)
 
 
 def _fields(text):

@@ -9,11 +9,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from prosumax import experiments
 from prosumax.cli.printing import print_names
 from prosumax.errors import InputError, did_you_mean
-from prosumax.scenario import tariff_presets
-from prosumax.tariff import Line, Statement
+from prosumax.scenario.tariff_presets import tariff_presets
+from prosumax.simulation.results.store import load_bills
+from prosumax.tariff.statement import Line, Statement
 
 _SECTIONS = {
     "supplier": "Supplier",
@@ -30,30 +30,44 @@ _out = Console()
 def bill(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A result folder.")],
     home: Annotated[
-        str | None, typer.Option("--home", metavar="NAME", help="Whose bill; all totals when absent.")
+        str | None,
+        typer.Option("--home", metavar="NAME", help="Whose bill; all totals when absent."),
     ] = None,
 ) -> None:
     """Print a home's bill of a stored run: every line with its kWh, price, amount and VAT."""
-    bills = {statement.home: statement for statement in experiments.load_bills(run_folder)}
+    bills = {statement.home: statement for statement in load_bills(run_folder)}
     if home is None and len(bills) > 1:
         _print_totals(list(bills.values()), run_folder)
         return
     chosen = next(iter(bills)) if home is None else home
     if chosen not in bills:
-        raise InputError("--home", f"there is no home {chosen!r} in {run_folder}", did_you_mean(chosen, bills))
+        raise InputError(
+            "--home", f"there is no home {chosen!r} in {run_folder}", did_you_mean(chosen, bills)
+        )
     print_statement(bills[chosen])
 
 
 def tariffs(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one, to copy and edit.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Print this one, to copy and edit.")
+    ] = None,
 ) -> None:
     """List the tariffs that a scenario can name (`tariff: NAME`), or print one with its sources."""
     known = tariff_presets()
     if name is None:
-        described = {key: yaml.safe_load(path.read_text("utf-8"))["description"] for key, path in known.items()}
+        described = {
+            key: yaml.safe_load(path.read_text("utf-8"))["description"]
+            for key, path in known.items()
+        }
         print_names("Tariff", described)
-        _say("\nUse one: `tariff: NAME` in a scenario, or `prosumax run street --set tariff=NAME`.", "dim")
-        _say("Make it yours: `prosumax tariffs NAME > my-tariff.yaml`, edit, then `tariff: my-tariff.yaml`.", "dim")
+        _say(
+            "\nUse one: `tariff: NAME` in a scenario, or `prosumax run street --set tariff=NAME`.",
+            "dim",
+        )
+        _say(
+            "Make it yours: `prosumax tariffs NAME > my-tariff.yaml`, edit, then `tariff: my-tariff.yaml`.",
+            "dim",
+        )
         return
     if name not in known:
         raise InputError("NAME", f"there is no tariff {name!r}", did_you_mean(name, known))
@@ -67,12 +81,20 @@ def print_statement(statement: Statement) -> None:
     money = statement.currency
     _say(f"\nElectricity bill of {statement.home}", "bold")
     span = first if first == last else f"{first} to {last}"
-    length = f"{statement.days:,.4g} days" if statement.days > 1 else f"{24 * statement.days:.3g} hours"
+    length = (
+        f"{statement.days:,.4g} days" if statement.days > 1 else f"{24 * statement.days:.3g} hours"
+    )
     _say(f"{span} ({length}), amounts in {money}")
     if statement.tariff:
         _say(f"Tariff: {statement.tariff}")
-    cancelled = f", of which {statement.cancelled_kwh:,.0f} kWh cancel each other" if statement.cancelled_kwh else ""
-    _say(f"Meter: {statement.taken_kwh:,.0f} kWh taken, {statement.sent_kwh:,.0f} kWh sent{cancelled}\n")
+    cancelled = (
+        f", of which {statement.cancelled_kwh:,.0f} kWh cancel each other"
+        if statement.cancelled_kwh
+        else ""
+    )
+    _say(
+        f"Meter: {statement.taken_kwh:,.0f} kWh taken, {statement.sent_kwh:,.0f} kWh sent{cancelled}\n"
+    )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for title in ("Quantity", "Price", "Amount", "VAT", "With VAT"):
@@ -99,9 +121,20 @@ def _cells(line: Line) -> tuple[str, ...]:
     quantity = f"{line.quantity:,.{digits}f} {line.unit}" if line.unit else ""
     if line.unit == "year" and line.quantity < _SHORT_YEARS:
         quantity = f"{line.quantity * 365:,.3g} days"
-    price = "" if line.price is None else f"{'~' if line.mean else ''}{line.price:,.{4 if line.unit == 'kWh' else 2}f}"
+    price = (
+        ""
+        if line.price is None
+        else f"{'~' if line.mean else ''}{line.price:,.{4 if line.unit == 'kWh' else 2}f}"
+    )
     vat = f"{line.vat:,.2f}" if line.vat else "-"
-    return f"  {line.item}", quantity, price, _money(line.amount), vat, _money(line.amount + line.vat)
+    return (
+        f"  {line.item}",
+        quantity,
+        price,
+        _money(line.amount),
+        vat,
+        _money(line.amount + line.vat),
+    )
 
 
 def _sums(lines: list[Line]) -> tuple[str, str, str]:

@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from prosumax import experiments, report
-from prosumax.experiments import Result
-from prosumax.scenario import Scenario
+from prosumax import report
+from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.results.result import Result
+from prosumax.studies.mechanism_properties import Properties
 
 _PROPERTIES_EXPLAINED = (
     "\nRandom books of 6 homes. Where homes bid, a kWh is worth something else to each of them; elsewhere it is worth"
@@ -45,7 +46,9 @@ def print_result(result: Result) -> None:
     """The key figures of a run and a row per home."""
     scenario, kpis, timing = result.scenario, result.kpis, result.timing
     _print_title(scenario)
-    _out.print(f"mechanism {scenario.market.mechanism}, policy {scenario.policy}\n", highlight=False)
+    _out.print(
+        f"mechanism {scenario.market.mechanism}, policy {scenario.policy}\n", highlight=False
+    )
     money = scenario.tariff.currency
     summary = Table(box=None, pad_edge=False, show_header=False)
     summary.add_column(style="dim")
@@ -64,26 +67,45 @@ def print_result(result: Result) -> None:
         ("Self-consumption", _share(kpis["self_consumption"]), "of the solar energy"),
         ("Self-sufficiency", _share(kpis["self_sufficiency"]), "of the use"),
         ("Highest import", f"{kpis['peak_kw']:,.1f} kW", ""),
-        *([("Share of the possible gain", _share(kpis["share_of_gain"]), "")] if kpis["share_of_gain"] else []),
-        ("Emissions", "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2", ""),
+        *(
+            [("Share of the possible gain", _share(kpis["share_of_gain"]), "")]
+            if kpis["share_of_gain"]
+            else []
+        ),
+        (
+            "Emissions",
+            "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2",
+            "",
+        ),
     ]
     for row in (*rows, *_device_rows(kpis, money), *_network_rows(result)):
         summary.add_row(*row)
     _out.print(summary)
     _out.print()
     _out.print(
-        f"Each home: bill and saving in {money}, its meter in kWh, self-consumption", style="dim", highlight=False
+        f"Each home: bill and saving in {money}, its meter in kWh, self-consumption",
+        style="dim",
+        highlight=False,
     )
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Home", no_wrap=True, max_width=14)
     table.add_column("Has", min_width=14)
     # A name may be cut, a number never.
-    for title, width in (("Bill", 11), ("Saving", 9), ("Import", 8), ("Export", 8), ("Self-cons.", 10)):
+    for title, width in (
+        ("Bill", 11),
+        ("Saving", 9),
+        ("Import", 8),
+        ("Export", 8),
+        ("Self-cons.", 10),
+    ):
         table.add_column(title, justify="right", no_wrap=True, min_width=width)
     for home, spec in zip(result.households, scenario.homes, strict=True):
         table.add_row(
             escape(home["name"]),
-            ", ".join(name.replace("_", " ") for name in _DEVICES if getattr(spec, name) is not None) or "-",
+            ", ".join(
+                name.replace("_", " ") for name in _DEVICES if getattr(spec, name) is not None
+            )
+            or "-",
             _money(home["bill"]),
             _money(home["saving"]),
             f"{home['import_kwh']:,.0f}",
@@ -116,7 +138,9 @@ def _device_rows(kpis: dict[str, Any], money: str) -> list[tuple[str, str, str]]
     if "unserved_kwh" in kpis:
         rows.append(("Not served", f"{kpis['unserved_kwh']:,.0f} kWh", "trips, hot water, runs"))
     if "battery_wear_cost" in kpis:
-        rows.append(("Wear of batteries", f"{_money(kpis['battery_wear_cost'])} {money}", "not billed"))
+        rows.append(
+            ("Wear of batteries", f"{_money(kpis['battery_wear_cost'])} {money}", "not billed")
+        )
     return rows
 
 
@@ -148,24 +172,52 @@ def _network_rows(result: Result) -> list[tuple[str, str, str]]:
         return []
     money = result.scenario.tariff.currency
     rows = [
-        ("Lost on the wires", f"{wires['loss_kwh']:,.0f} kWh", f"{_share(wires['loss_share'])}, network {spec.kind}"),
-        ("Fullest line", _share(wires["highest_line_loading"]), f"over 100 % in {wires['overload_hours']:,.0f} h"),
+        (
+            "Lost on the wires",
+            f"{wires['loss_kwh']:,.0f} kWh",
+            f"{_share(wires['loss_share'])}, network {spec.kind}",
+        ),
+        (
+            "Fullest line",
+            _share(wires["highest_line_loading"]),
+            f"over 100 % in {wires['overload_hours']:,.0f} h",
+        ),
     ]
     if wires["highest_transformer_loading"] is not None:
         rows.append(("Fullest transformer", _share(wires["highest_transformer_loading"]), ""))
     if wires.get("lowest_voltage") is not None:
         band = f"{wires['lowest_voltage']:.3f} .. {wires['highest_voltage']:.3f}"
-        rows.append(("Voltage", f"{band} pu", f"outside +-10 % in {wires['voltage_violation_hours']:,.0f} h"))
+        rows.append(
+            (
+                "Voltage",
+                f"{band} pu",
+                f"outside +-10 % in {wires['voltage_violation_hours']:,.0f} h",
+            )
+        )
     if spec.operator.fees:
-        rows.append(("Fees to the network operator", f"{_money(wires['fees'])} {money}", "on trades"))
+        rows.append(
+            ("Fees to the network operator", f"{_money(wires['fees'])} {money}", "on trades")
+        )
     if spec.operator.intervention == "curtail":
-        rows.append(("Curtailed", f"{wires['curtailed_kwh']:,.0f} kWh", f"in {wires['interventions']:,} steps"))
+        rows.append(
+            (
+                "Curtailed",
+                f"{wires['curtailed_kwh']:,.0f} kWh",
+                f"in {wires['interventions']:,} steps",
+            )
+        )
     if spec.operator.intervention == "penalise":
-        rows.append(("Penalised trade", f"{wires['penalised_kwh']:,.0f} kWh", f"in {wires['interventions']:,} steps"))
+        rows.append(
+            (
+                "Penalised trade",
+                f"{wires['penalised_kwh']:,.0f} kWh",
+                f"in {wires['interventions']:,} steps",
+            )
+        )
     return rows
 
 
-def print_properties(measured: Mapping[str, experiments.Properties]) -> None:
+def print_properties(measured: Mapping[str, Properties]) -> None:
     """What can be promised of every mechanism."""
     table = Table(box=None, pad_edge=False)
     table.add_column("Mechanism", no_wrap=True)
@@ -194,7 +246,9 @@ def print_comparison(results: Mapping[str, Result], policies: bool) -> None:
     losing = {name: _losers(result) for name, result in results.items()}
     for name, losers in losing.items():
         if losers:
-            _out.print(f"{name}: {', '.join(losers)}", markup=False, highlight=False, soft_wrap=True)
+            _out.print(
+                f"{name}: {', '.join(losers)}", markup=False, highlight=False, soft_wrap=True
+            )
     if not any(losing.values()):
         _out.print("Nobody loses against no exchange.", highlight=False)
     _out.print()
@@ -226,7 +280,9 @@ def print_comparison(results: Mapping[str, Result], policies: bool) -> None:
     for name in results:
         bills.add_column(name, justify="right")
     for number, home in enumerate(first.households):
-        bills.add_row(escape(home["name"]), *(_money(r.households[number]["bill"]) for r in results.values()))
+        bills.add_row(
+            escape(home["name"]), *(_money(r.households[number]["bill"]) for r in results.values())
+        )
     _out.print(bills)
 
 

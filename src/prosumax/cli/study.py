@@ -11,9 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from prosumax import experiments, report
-from prosumax.experiments.run import OnStage
-from prosumax.experiments.study_table import Grid
+from prosumax import report
+from prosumax.runner import OnStage
+from prosumax.simulation.results.store import check_folder, free_folder
+from prosumax.studies.engine import StudyResult, run_study, studies
+from prosumax.studies.store import save_study
+from prosumax.studies.tables import Grid, grids, legend, study_to_json
 
 _out = Console()
 
@@ -26,37 +29,43 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
     """
 
     def study(
-        name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which; lists them when absent.")] = None,
-        seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every variant.")] = 20,
+        name: Annotated[
+            str | None, typer.Argument(metavar="NAME", help="Which; lists them when absent.")
+        ] = None,
+        seeds: Annotated[
+            int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every variant.")
+        ] = 20,
         out: Annotated[
             Path | None,
             typer.Option(
-                "--out", metavar="DIR", help="Result folder; when absent results/NAME, or the next NAME-2, .."
+                "--out",
+                metavar="DIR",
+                help="Result folder; when absent results/NAME, or the next NAME-2, ..",
             ),
         ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")] = (
-            False
-        ),
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print one JSON object; write files only with --out.")
+        ] = (False),
     ) -> None:
         """Run variants of a community over many seeds: means, spread, and which differences count."""
         if name is None:
             _print_studies()
             return
-        experiments.studies.check(name, "study")
+        studies.check(name, "study")
         place = kept = None
         if out is not None or not as_json:
-            place = out or experiments.free_folder(name, Path("results"))
-            experiments.check_folder(place, "study")
+            place = out or free_folder(name, Path("results"))
+            check_folder(place, "study")
             # Beside the result, which appears whole or not at all: the same command goes on from there.
             kept = place.with_name(f".{place.name}.kept")
         with progress() as on_stage:
-            result = experiments.run_study(name, seeds, on_stage, kept)
+            result = run_study(name, seeds, on_stage, kept)
         if place is not None and kept is not None:
             extras = {"report.html": lambda path: report.write_study(result, path)}
-            experiments.save_study(result, place, extras)
+            save_study(result, place, extras)
             shutil.rmtree(kept, ignore_errors=True)
         if as_json:
-            typer.echo(json.dumps(experiments.study_to_json(result)))
+            typer.echo(json.dumps(study_to_json(result)))
             return
         print_study(result)
         assert place is not None
@@ -71,14 +80,14 @@ def _print_studies() -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("Study", no_wrap=True, style="bold")
     table.add_column("What it compares")
-    for name, line in experiments.studies.summaries().items():
+    for name, line in studies.summaries().items():
         table.add_row(name, line)
     _out.print(table)
 
 
-def print_study(result: experiments.StudyResult) -> None:
+def print_study(result: StudyResult) -> None:
     """The tables of a study, and what they mean."""
-    for content in experiments.grids(result):
+    for content in grids(result):
         for first, last in _parts(content, _out.width):
             table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
             table.add_column(content.title, style="dim")
@@ -88,7 +97,7 @@ def print_study(result: experiments.StudyResult) -> None:
                 table.add_row(row[0], *row[1 + first : 1 + last])
             _out.print(table)
             _out.print()
-    _out.print(experiments.legend(result), style="dim", highlight=False)
+    _out.print(legend(result), style="dim", highlight=False)
     for note in result.study.notes:
         _out.print(f"- {note}", style="dim", highlight=False)
 

@@ -9,11 +9,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from prosumax import experiments
 from prosumax.cli.study import print_study
 from prosumax.errors import InputError
-from prosumax.experiments.run import OnStage
-from prosumax.market import mechanisms as known_mechanisms
+from prosumax.market.mechanism import mechanisms as known_mechanisms
+from prosumax.runner import OnStage
+from prosumax.studies.tables import study_to_json
+from prosumax.sweeps.ray_runner import on_ray
+from prosumax.sweeps.sweep import Grid, Swept, plan
+from prosumax.sweeps.sweep import sweep as sweep_sweep
+from prosumax.sweeps.tables import save_tables
 
 _out = Console()
 _err = Console(stderr=True)
@@ -30,42 +34,71 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
     """
 
     def sweep(
-        scenarios: Annotated[list[str], typer.Argument(metavar="NAME|PATH..", help="Presets or YAML files.")],
-        mechanisms: Annotated[str, typer.Option(metavar="A,B,..", help="Mechanisms; `all` for every one.")] = "",
-        policies: Annotated[str, typer.Option(metavar="A,B,..", help="Policies, each in every home.")] = "",
+        scenarios: Annotated[
+            list[str], typer.Argument(metavar="NAME|PATH..", help="Presets or YAML files.")
+        ],
+        mechanisms: Annotated[
+            str, typer.Option(metavar="A,B,..", help="Mechanisms; `all` for every one.")
+        ] = "",
+        policies: Annotated[
+            str, typer.Option(metavar="A,B,..", help="Policies, each in every home.")
+        ] = "",
         vary: Annotated[
-            list[str] | None, typer.Option("--vary", metavar="a.b=X,Y,..", help="Values of a field; may be repeated.")
+            list[str] | None,
+            typer.Option(
+                "--vary", metavar="a.b=X,Y,..", help="Values of a field; may be repeated."
+            ),
         ] = None,
         overrides: Annotated[
-            list[str] | None, typer.Option("--set", metavar="a.b=VALUE", help="Change one field; may be given again.")
+            list[str] | None,
+            typer.Option(
+                "--set", metavar="a.b=VALUE", help="Change one field; may be given again."
+            ),
         ] = None,
         algorithms: Annotated[
-            str, typer.Option(metavar="A,B,..", help="Let all homes learn by each of these instead of a policy.")
+            str,
+            typer.Option(
+                metavar="A,B,..", help="Let all homes learn by each of these instead of a policy."
+            ),
         ] = "",
-        paradigms: Annotated[str, typer.Option(metavar="A,B,..", help="Paradigms of learning.")] = "",
+        paradigms: Annotated[
+            str, typer.Option(metavar="A,B,..", help="Paradigms of learning.")
+        ] = "",
         iterations: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 500,
         environments: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 32,
-        seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every combination.")] = 1,
+        seeds: Annotated[
+            int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every combination.")
+        ] = 1,
         out: Annotated[
             Path | None,
-            typer.Option("--out", metavar="DIR", help="Folder of the sweep; when absent results/NAME-sweep."),
+            typer.Option(
+                "--out", metavar="DIR", help="Folder of the sweep; when absent results/NAME-sweep."
+            ),
         ] = None,
-        workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; one for each core.")] = None,
+        workers: Annotated[
+            int | None, typer.Option(metavar="N", help="Trials at once; one for each core.")
+        ] = None,
         address: Annotated[
-            str | None, typer.Option(metavar="HOST:PORT", help="A Ray cluster; this machine when absent.")
+            str | None,
+            typer.Option(metavar="HOST:PORT", help="A Ray cluster; this machine when absent."),
         ] = None,
-        data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder with data sets.")] = None,
+        data_dir: Annotated[
+            Path | None, typer.Option("--data-dir", help="Folder with data sets.")
+        ] = None,
         optimum: Annotated[
-            bool | None, typer.Option("--optimum/--no-optimum", help="Measure by the optimum, as in `run`.")
+            bool | None,
+            typer.Option("--optimum/--no-optimum", help="Measure by the optimum, as in `run`."),
         ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON object.")] = False,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print the table as one JSON object.")
+        ] = False,
     ) -> None:
         """Run every combination of scenarios, rules, policies, settings and seeds, in parallel; run again to go on.
 
         Each finished trial is a file. Whatever stops the sweep, the same command does the rest, and a larger grid in
         the same folder does what is new.
         """
-        grid = experiments.Grid(
+        grid = Grid(
             scenarios=tuple(scenarios),
             mechanisms=tuple(known_mechanisms) if mechanisms == "all" else _names(mechanisms),
             policies=_names(policies),
@@ -78,14 +111,14 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
             iterations=iterations,
             environments=environments,
         )
-        doing = experiments.on_ray(workers=workers, address=address, data_dir=data_dir)
+        doing = on_ray(workers=workers, address=address, data_dir=data_dir)
         with progress() as on_stage:
-            planned = experiments.plan_sweep(grid)
+            planned = plan(grid)
             folder = out or Path("results") / f"{Path(scenarios[0]).stem}-sweep"
-            swept = experiments.sweep(planned, folder, doing, on_stage)
-        table = experiments.save_tables(swept)
+            swept = sweep_sweep(planned, folder, doing, on_stage)
+        table = save_tables(swept)
         if as_json:
-            typer.echo(json.dumps(experiments.study_to_json(table)))
+            typer.echo(json.dumps(study_to_json(table)))
         elif not swept.interrupted:
             print_study(table)
         _tell(swept)
@@ -93,7 +126,7 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
     return sweep
 
 
-def _tell(swept: experiments.Swept) -> None:
+def _tell(swept: Swept) -> None:
     """How it went; a sweep that is not whole ends with an error code."""
     total, new = len(swept.plan.trials), swept.finished - swept.before
     kept = f"{swept.finished} of {total} trials are in {swept.folder.resolve()}"
@@ -101,10 +134,17 @@ def _tell(swept: experiments.Swept) -> None:
     kept += f"; {swept.lost} lost their worker and were begun again" if swept.lost else ""
     _err.print(f"{kept}.", soft_wrap=True, highlight=False, markup=False)
     for name, why in list(swept.failed.items())[:_SHOWN_FAILURES]:
-        _err.print(f"Failed: {name.removesuffix('.json')}: {why}", soft_wrap=True, highlight=False, markup=False)
+        _err.print(
+            f"Failed: {name.removesuffix('.json')}: {why}",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
     if len(swept.failed) > _SHOWN_FAILURES:
         more = len(swept.failed) - _SHOWN_FAILURES
-        _err.print(f".. and {more} more, all in {swept.folder / 'failed'}", highlight=False, markup=False)
+        _err.print(
+            f".. and {more} more, all in {swept.folder / 'failed'}", highlight=False, markup=False
+        )
     if swept.interrupted:
         _err.print("Interrupted. The same command does the rest.", highlight=False)
         raise typer.Exit(_INTERRUPTED)

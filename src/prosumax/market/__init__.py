@@ -7,8 +7,9 @@ A mechanism is built from stages and registered by name. To add one, write a sta
     mechanisms.register("my_rule", "What it does, in one line.")(cascade(my_stage))
 """
 
+# isort: off
 # Importing a module registers its mechanisms, in the order in which they are listed to users.
-from prosumax.market.cascade import (
+from prosumax.market.mechanism import (
     Accounts,
     MarketOptions,
     Mechanism,
@@ -22,15 +23,18 @@ from prosumax.market.cascade import (
     truthful_orders,
 )
 
-from prosumax.market.pool import pool  # isort: skip
-from prosumax.market.settlement import shapley_savings  # isort: skip
-from prosumax.market.auction import Ticks, pairwise_auction, uniform_auction  # isort: skip
-from prosumax.market.continuous import continuous_double_auction  # isort: skip
-from prosumax.market.truthful import mcafee, vcg  # isort: skip
-from prosumax.market.partners import preferred_partners  # isort: skip
-from prosumax.market.limited import within_limits  # isort: skip
-from prosumax.market.announced import Outlook, Posted, Pricing, price_observations, price_rules  # isort: skip
-from prosumax.market import announced, levels, regional, reputation  # isort: skip
+from prosumax.market.allocation.pool import pool
+from prosumax.market.settlement.redistribution import shapley_savings
+from prosumax.market.auctions.call_auction import Ticks, pairwise_auction, uniform_auction
+from prosumax.market.auctions.continuous import continuous_double_auction
+from prosumax.market.auctions.truthful import mcafee, vcg
+from prosumax.market.auctions.partners import preferred_partners
+from prosumax.market.trade_limits import within_limits
+from prosumax.market.pricing.posted import Outlook, Posted, Pricing, price_observations, price_rules
+from prosumax.market.pricing import posted, hierarchy
+from prosumax.market import regional, reputation
+
+# isort: on
 
 __all__ = [
     "Accounts",
@@ -41,17 +45,17 @@ __all__ = [
     "Pricing",
     "Stage",
     "Ticks",
-    "announced",
+    "hierarchy",
     "cascade",
     "clear",
     "clear_by_stage",
     "continuous_double_auction",
     "grid",
-    "levels",
     "mcafee",
     "mechanisms",
     "pairwise_auction",
     "pool",
+    "posted",
     "preferred_partners",
     "price_observations",
     "price_rules",

@@ -6,11 +6,19 @@ from jaxtyping import Array, Float
 from prosumax.types import Fills, Orders
 
 INITIAL = 0.5
-_WEIGHTS = (0.4, 0.3, 0.3)  # reliability, price fairness, grid contribution; the paper leaves them open
-_MEMORY = 0.9  # share of the old score that stays after a step: what happened 22 steps ago counts a tenth
+_WEIGHTS = (
+    0.4,
+    0.3,
+    0.3,
+)  # reliability, price fairness, grid contribution; the paper leaves them open
+_MEMORY = (
+    0.9  # share of the old score that stays after a step: what happened 22 steps ago counts a tenth
+)
 
 
-def update(reputation: Float[Array, " home"], orders: Orders, local: Fills) -> Float[Array, " home"]:
+def update(
+    reputation: Float[Array, " home"], orders: Orders, local: Fills
+) -> Float[Array, " home"]:
     """The score after a step, between 0 and 1; homes without an order keep theirs.
 
     Reliability is the part of the order that neighbours filled; price fairness is one minus the relative distance of
@@ -33,8 +41,12 @@ def update(reputation: Float[Array, " home"], orders: Orders, local: Fills) -> F
     mean_price = money.sum() / jnp.where(volume > 0, volume, 1.0)
     price = money / jnp.where(has_trade, traded, 1.0)
     scale = jnp.where(jnp.abs(mean_price) > 0, jnp.abs(mean_price), 1.0)
-    fairness = jnp.where(has_trade, jnp.maximum(0.0, 1.0 - jnp.abs(price - mean_price) / scale), 0.5)
+    fairness = jnp.where(
+        has_trade, jnp.maximum(0.0, 1.0 - jnp.abs(price - mean_price) / scale), 0.5
+    )
     shortage = jnp.sign(orders.quantity_kwh.sum())
     helps = (1.0 - shortage * jnp.sign(orders.quantity_kwh)) / 2
     score = _WEIGHTS[0] * reliability + _WEIGHTS[1] * fairness + _WEIGHTS[2] * helps
-    return jnp.where(has_order, _MEMORY * reputation + (1 - _MEMORY) * jnp.clip(score, 0.0, 1.0), reputation)
+    return jnp.where(
+        has_order, _MEMORY * reputation + (1 - _MEMORY) * jnp.clip(score, 0.0, 1.0), reputation
+    )

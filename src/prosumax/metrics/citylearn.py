@@ -6,7 +6,7 @@ never turns negative, only upward ramps count, and the community's figure is the
 
 from typing import Any
 
-from prosumax.metrics._numbers import Values
+from prosumax.metrics.numbers import Values
 
 
 def citylearn_kpis(
@@ -27,8 +27,12 @@ def citylearn_kpis(
     xp = net_kwh.__array_namespace__()
     day, month = round(24 / step_hours), round(730 / step_hours)
     bought, baseline_bought = xp.maximum(net_kwh, 0).sum(0), xp.maximum(baseline_kwh, 0).sum(0)
-    cost, baseline_cost = (xp.maximum(n * price[:, None], 0).sum(0) for n in (net_kwh, baseline_kwh))
-    carbon, baseline_carbon = (xp.maximum(n * carbon_kg[:, None], 0).sum(0) for n in (net_kwh, baseline_kwh))
+    cost, baseline_cost = (
+        xp.maximum(n * price[:, None], 0).sum(0) for n in (net_kwh, baseline_kwh)
+    )
+    carbon, baseline_carbon = (
+        xp.maximum(n * carbon_kg[:, None], 0).sum(0) for n in (net_kwh, baseline_kwh)
+    )
     district, baseline = net_kwh.sum(1), baseline_kwh.sum(1)
 
     def versus_baseline(measure: Any, *args: Any) -> Values:

@@ -1,6 +1,6 @@
 """What cars, heat pumps and appliances used, what they failed to deliver, and what batteries lost in worth."""
 
-from prosumax.metrics._numbers import Values, ratio
+from prosumax.metrics.numbers import Values, ratio
 from prosumax.types import DeviceFlows
 
 
@@ -30,11 +30,16 @@ def device_kpis(flows: DeviceFlows) -> dict[str, Values]:
         figures["heat_pump_kwh"] = (heat.heat_electricity_kwh + heat.water_electricity_kwh).sum(0)
         figures["heat_kwh"], figures["hot_water_kwh"] = heat.heat_kwh.sum(0), heat.drawn_kwh.sum(0)
         unserved = unserved + heat.unserved_kwh.sum(0)
-        figures["too_cold_kh"], figures["too_warm_kh"] = heat.too_cold_kh.sum(0), heat.too_warm_kh.sum(0)
+        figures["too_cold_kh"], figures["too_warm_kh"] = (
+            heat.too_cold_kh.sum(0),
+            heat.too_warm_kh.sum(0),
+        )
     return {"unserved_kwh": unserved, **figures}
 
 
-def wear_kpis(worn_kwh: Values, life_used: Values, price: Values, capacity_kwh: Values) -> dict[str, Values]:
+def wear_kpis(
+    worn_kwh: Values, life_used: Values, price: Values, capacity_kwh: Values
+) -> dict[str, Values]:
     """What ageing took from the batteries.
 
     Arguments:
@@ -49,4 +54,7 @@ def wear_kpis(worn_kwh: Values, life_used: Values, price: Values, capacity_kwh: 
     """
     xp = worn_kwh.__array_namespace__()
     lost = worn_kwh.sum(0)
-    return {"battery_wear_cost": life_used.sum(0) * price, "battery_capacity_left": 1 - ratio(lost, capacity_kwh, xp)}
+    return {
+        "battery_wear_cost": life_used.sum(0) * price,
+        "battery_capacity_left": 1 - ratio(lost, capacity_kwh, xp),
+    }

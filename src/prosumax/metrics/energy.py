@@ -4,7 +4,7 @@ Definitions are those of the field: self-consumption and self-sufficiency in the
 battery losses inside (Luthander et al. 2015, Applied Energy 142:80, with storage counted at the meter).
 """
 
-from prosumax.metrics._numbers import Values, ratio
+from prosumax.metrics.numbers import Values, ratio
 from prosumax.types import Fills, Flows
 
 
@@ -49,11 +49,15 @@ def home_kpis(
         "emissions_kg": (grid_purchases * carbon_kg[:, None]).sum(0),
         "battery_loss_kwh": flows.battery_loss_kwh.sum(0),
         "curtailed_kwh": flows.curtailed_kwh.sum(0),
-        "battery_cycles": xp.where(capacity_kwh > 0, throughput / (2 * xp.where(capacity_kwh > 0, capacity_kwh, 1)), 0),
+        "battery_cycles": xp.where(
+            capacity_kwh > 0, throughput / (2 * xp.where(capacity_kwh > 0, capacity_kwh, 1)), 0
+        ),
     }
 
 
-def community_kpis(flows: Flows, local: Fills, carbon_kg: Values, step_hours: float) -> dict[str, Values]:
+def community_kpis(
+    flows: Flows, local: Fills, carbon_kg: Values, step_hours: float
+) -> dict[str, Values]:
     """Key figures of the community over the period; arguments as in `home_kpis`.
 
     Returns:

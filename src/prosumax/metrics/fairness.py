@@ -6,7 +6,7 @@ No index says what is fair: each is one way of looking at savings, and all of th
 
 import numpy as np
 
-from prosumax.metrics._numbers import Values, deviation, ratio
+from prosumax.metrics.numbers import Values, deviation, ratio
 
 
 def fairness_kpis(
@@ -55,7 +55,9 @@ def fairness_kpis(
         "relative_saving_gini": gini(100 * ratio(gain, bill_without_exchange, xp)),
         "quality_of_service": jain(served_share),
         "quality_of_experience": 1 - ratio(deviation(price_paid, xp), price_range / 2, xp),
-        "nash_welfare": xp.where((gain > 0).all(), xp.log(xp.where(gain > 0, gain, 1)).sum(), xp.nan),
+        "nash_welfare": xp.where(
+            (gain > 0).all(), xp.log(xp.where(gain > 0, gain, 1)).sum(), xp.nan
+        ),
     }
 
 
@@ -93,7 +95,11 @@ def price_of_fairness(best_total_saving: Values, total_saving: Values) -> Values
         best_total_saving: sum of savings under the rule that makes it largest, money.
         total_saving: sum of savings under the rule in question, money.
     """
-    xp = best_total_saving.__array_namespace__() if hasattr(best_total_saving, "__array_namespace__") else np
+    xp = (
+        best_total_saving.__array_namespace__()
+        if hasattr(best_total_saving, "__array_namespace__")
+        else np
+    )
     return ratio(best_total_saving - total_saving, best_total_saving, xp)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from prosumax.metrics._numbers import Values, deviation, ratio
+from prosumax.metrics.numbers import Values, deviation, ratio
 
 
 def market_kpis(
@@ -71,10 +71,14 @@ def market_kpis(
         "liquidity_kwh": bought,
         "mean_price": ratio(paid.sum() + earned.sum(), bought + sold, xp),
         "price_volatility": deviation(price_series(bought_kwh, paid, sold_kwh, earned), xp),
-        "best_spread": ratio(xp.where(two_sided, best_bid - best_ask, 0).sum(), two_sided.sum(), xp),
+        "best_spread": ratio(
+            xp.where(two_sided, best_bid - best_ask, 0).sum(), two_sided.sum(), xp
+        ),
         "p2p_share": ratio(bought, bought + from_grid, xp),
         "budget_balance": paid.sum() - earned.sum(),
-        "individual_rationality_violations": ((paid > worth + tolerance) | (earned < least - tolerance)).sum(),
+        "individual_rationality_violations": (
+            (paid > worth + tolerance) | (earned < least - tolerance)
+        ).sum(),
         "seller_hhi": (ratio(sold_kwh.sum(0), sold, xp) ** 2).sum(),
         "buyer_hhi": (ratio(bought_kwh.sum(0), bought, xp) ** 2).sum(),
     }

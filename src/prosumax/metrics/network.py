@@ -40,7 +40,11 @@ def network_kpis(
     """
     solved = record.residual <= BELIEVED_PU
     steps = max(int(solved.sum()), 1)
-    loading, loss, source = record.loading[solved], record.loss_kwh[solved], record.source_kwh[solved]
+    loading, loss, source = (
+        record.loading[solved],
+        record.loss_kwh[solved],
+        record.source_kwh[solved],
+    )
     fullest = loading.max(1) if loading.size else np.full(steps, np.nan)
     fed_in = np.maximum(source, 0).sum() + np.maximum(record.balance_kwh[solved], 0).sum()
     figures: dict[str, Any] = {
@@ -58,7 +62,10 @@ def network_kpis(
         "curtailed_kwh": record.curtailed_kwh.sum(),
         "penalised_kwh": record.penalised_kwh.sum(),
         "fees": record.fees.sum(),
-        **{f"fee_{name}": amount for name, amount in zip(terms, record.fee_terms.sum(0), strict=True)},
+        **{
+            f"fee_{name}": amount
+            for name, amount in zip(terms, record.fee_terms.sum(0), strict=True)
+        },
     }
     if flow != "path":
         voltage = record.voltage[solved]

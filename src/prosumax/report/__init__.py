@@ -14,15 +14,21 @@ Analytics are functions from runs to figures, for pages of your own (docs/analyt
     >>> write_charts([price_distribution(runs), trade_network(runs), dashboard(runs, "economy")], "mine.html", "Mine")
 """
 
-from prosumax.report.activity_map import activity_map
-from prosumax.report.day_curves import Dashboard, dashboard, day_curve
-from prosumax.report.distributions import price_distribution, volume_distribution
-from prosumax.report.figure import Chart
-from prosumax.report.gains import GAIN_COLUMNS, gain_note, gain_rows
-from prosumax.report.measures import BOARDS, MEASURES, study_runs, traces
-from prosumax.report.page import write_charts, write_comparison, write_report, write_study, write_training
-from prosumax.report.trade_network import trade_network
+from prosumax.report.metrics import BOARDS, MEASURES, study_runs, traces
+from prosumax.report.optimality_gap import GAIN_COLUMNS, gain_note, gain_rows
+from prosumax.report.page import (
+    write_charts,
+    write_comparison,
+    write_report,
+    write_study,
+    write_training,
+)
 from prosumax.report.training import players_table, short_name
+from prosumax.viz.chart import Chart
+from prosumax.viz.day_curves import Dashboard, dashboard, day_curve
+from prosumax.viz.distributions import price_distribution, volume_distribution
+from prosumax.viz.network.activity_map import activity_map
+from prosumax.viz.network.trade_network import trade_network
 
 __all__ = [
     "BOARDS",

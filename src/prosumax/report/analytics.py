@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from prosumax.experiments import Result, StudyResult, grids
-from prosumax.report.day_curves import Dashboard, dashboard, day_curve
-from prosumax.report.distributions import price_distribution, volume_distribution
-from prosumax.report.figure import Chart, Table, chosen
-from prosumax.report.measures import BOARDS, Runs, study_runs, traces
-from prosumax.report.rules import Group
-from prosumax.report.trade_network import trade_network
+from prosumax.report.mechanism_groups import Group
+from prosumax.report.metrics import BOARDS, Runs, study_runs, traces
+from prosumax.simulation.results.result import Result
+from prosumax.studies.engine import StudyResult
+from prosumax.studies.tables import grids
+from prosumax.viz.chart import Chart, Table, chosen
+from prosumax.viz.day_curves import Dashboard, dashboard, day_curve
+from prosumax.viz.distributions import price_distribution, volume_distribution
+from prosumax.viz.network.trade_network import trade_network
 
 
 class Fold(NamedTuple):
@@ -55,13 +57,22 @@ def study_charts(found: StudyResult) -> list[Chart]:
         lambda runs: day_curve(runs, "p2p_ratio"),
         lambda runs: day_curve(runs, "balance"),
     )
-    charts = [chosen({name: plot(runs) for name, runs in groups.items()}, "Table") for plot in plots]
+    charts = [
+        chosen({name: plot(runs) for name, runs in groups.items()}, "Table") for plot in plots
+    ]
     networks: Mapping[str, Runs] = (
-        {f"{group}: {name}": {name: seeds} for group, runs in groups.items() for name, seeds in runs.items()}
+        {
+            f"{group}: {name}": {name: seeds}
+            for group, runs in groups.items()
+            for name, seeds in runs.items()
+        }
         if len(groups) > 1
         else {name: {name: seeds} for runs in groups.values() for name, seeds in runs.items()}
     )
-    return [*charts, chosen({name: trade_network(one) for name, one in networks.items()}, "Variant")]
+    return [
+        *charts,
+        chosen({name: trade_network(one) for name, one in networks.items()}, "Variant"),
+    ]
 
 
 def study_tables(found: StudyResult) -> list[Table]:

@@ -1,10 +1,10 @@
 """The bill of every home, line by line, as the tables of a report."""
 
-from prosumax.experiments import Result
-from prosumax.report import words
-from prosumax.report.figure import Table
+from prosumax.report import text
 from prosumax.report.tables import RECEIVERS
-from prosumax.tariff import Line, Statement
+from prosumax.simulation.results.result import Result
+from prosumax.tariff.statement import Line, Statement
+from prosumax.viz.chart import Table
 
 
 def bill_lines(result: Result) -> list[Table]:
@@ -13,21 +13,39 @@ def bill_lines(result: Result) -> list[Table]:
 
 
 def _table(statement: Statement) -> Table:
-    head = ["What for", "Paid to", "Quantity", "Price", f"Amount, {statement.currency}", "VAT", "With VAT"]
+    head = [
+        "What for",
+        "Paid to",
+        "Quantity",
+        "Price",
+        f"Amount, {statement.currency}",
+        "VAT",
+        "With VAT",
+    ]
     rows = [_row(line) for line in statement.lines]
-    foot = ["Bill", "", "", "", *(words.number(sum_, 2) for sum_ in (statement.amount, statement.vat, statement.total))]
+    foot = [
+        "Bill",
+        "",
+        "",
+        "",
+        *(text.number(sum_, 2) for sum_ in (statement.amount, statement.vat, statement.total)),
+    ]
     return Table(statement.home, head, rows, foot)
 
 
 def _row(line: Line) -> list[str]:
-    quantity = f"{words.number(line.quantity, 0 if line.unit == 'kWh' else 2)}\u00a0{line.unit}" if line.unit else ""
-    price = "" if line.price is None else words.number(line.price, 4 if line.unit == "kWh" else 2)
+    quantity = (
+        f"{text.number(line.quantity, 0 if line.unit == 'kWh' else 2)}\u00a0{line.unit}"
+        if line.unit
+        else ""
+    )
+    price = "" if line.price is None else text.number(line.price, 4 if line.unit == "kWh" else 2)
     return [
         line.item,
         RECEIVERS[line.receiver],
         quantity,
         f"\u2248\u00a0{price}" if line.mean else price,
-        words.number(line.amount, 2),
-        words.number(line.vat, 2) if line.vat else "–",
-        words.number(line.amount + line.vat, 2),
+        text.number(line.amount, 2),
+        text.number(line.vat, 2) if line.vat else "–",
+        text.number(line.amount + line.vat, 2),
     ]

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from prosumax.report import words
-from prosumax.report.figure import Table
-from prosumax.report.rules import Group, Results, listed, most, scale_reach
+from prosumax.report import text as words
+from prosumax.report.mechanism_groups import Group, Results, listed, most, scale_reach
+from prosumax.viz.chart import Table
 
 _NAMED = 5  # rules and
 _NAMED_HOMES = 3  # homes of each that a sentence names
@@ -34,7 +34,13 @@ def verdict(groups: Sequence[Group]) -> str:
 def overview(groups: Sequence[Group]) -> Table:
     """One row per outcome."""
     currency = groups[0].currency
-    spans = [("", 1), (f"All homes together, {currency}", 2), ("Who gains", 3), ("The exchange", 2), ("", 1)]
+    spans = [
+        ("", 1),
+        (f"All homes together, {currency}", 2),
+        ("Who gains", 3),
+        ("The exchange", 2),
+        ("", 1),
+    ]
     head = [
         "Rule",
         "cost",
@@ -48,7 +54,10 @@ def overview(groups: Sequence[Group]) -> Table:
     ]
     measured = any(group.result.kpis["share_of_gain"] is not None for group in groups)
     if measured:
-        spans, head = [*spans, ("Of the gain of perfect foresight", 2)], [*head, "homes alone", "together"]
+        spans, head = (
+            [*spans, ("Of the gain of perfect foresight", 2)],
+            [*head, "homes alone", "together"],
+        )
     rows = []
     for group in groups:
         kpis = group.result.kpis
@@ -61,7 +70,11 @@ def overview(groups: Sequence[Group]) -> Table:
                 words.percent(kpis["allocative_efficiency"], 0),
                 _operator(group.outside),
                 words.number(kpis["emissions_kg"]),
-                *(words.percent(kpis[name], 0) for name in ("share_of_own_gain", "share_of_gain") if measured),
+                *(
+                    words.percent(kpis[name], 0)
+                    for name in ("share_of_own_gain", "share_of_gain")
+                    if measured
+                ),
             ]
         )
     return Table("Each rule", head, rows, groups=spans)
@@ -87,7 +100,9 @@ def wires(results: Results) -> Table | None:
     }
     cells = {head: [say(kpis) for _, kpis in figures] for head, say in columns.items()}
     # What is nothing under every rule, or not known, takes no room.
-    cells = {head: texts for head, texts in cells.items() if not set(texts) <= {"–", "0", "0.0", "0.00"}}
+    cells = {
+        head: texts for head, texts in cells.items() if not set(texts) <= {"–", "0", "0.0", "0.00"}
+    }
     names: dict[tuple[str, ...], list[str]] = {}
     for number, (name, _) in enumerate(figures):
         names.setdefault(tuple(texts[number] for texts in cells.values()), []).append(name)
@@ -103,7 +118,9 @@ def heat(groups: Sequence[Group]) -> Heat:
         cells = [
             HeatCell(
                 words.number(home["bill"], 2),
-                round(min(abs(home["saving"]) / strongest, 1.0), 3) if strongest >= words.CENT else 0.0,
+                round(min(abs(home["saving"]) / strongest, 1.0), 3)
+                if strongest >= words.CENT
+                else 0.0,
                 home["saving"] <= -words.CENT,
             )
             for home in group.result.households
@@ -118,12 +135,21 @@ def _losers(groups: Sequence[Group]) -> str:
     rules = sum(len(group.names) for group in groups)
     losing = [group for group in groups if group.losers]
     if not losing:
-        under = "this rule" if rules == 1 else "either rule" if rules == 2 else f"any of the {rules} rules"
+        under = (
+            "this rule"
+            if rules == 1
+            else "either rule"
+            if rules == 2
+            else f"any of the {rules} rules"
+        )
         return f"No home is worse off than without exchange under {under}."
     losing.sort(key=lambda group: -len(group.losers))
     named = []
     for group in losing[:_NAMED]:
-        homes = [f"{home['name']} by {words.money(-home['saving'], currency)}" for home in group.losers[:_NAMED_HOMES]]
+        homes = [
+            f"{home['name']} by {words.money(-home['saving'], currency)}"
+            for home in group.losers[:_NAMED_HOMES]
+        ]
         if more := len(group.losers) - len(homes):
             homes.append(words.plural(more, "other home"))
         named.append(f"{listed([group])} ({words.joined(homes)})")

@@ -9,28 +9,31 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from prosumax import experiments
-from prosumax.agents import policies
-from prosumax.experiments import Result, StudyResult, studies
-from prosumax.experiments.judging import FIGURES
-from prosumax.experiments.training import Training
-from prosumax.learning import algorithms
-from prosumax.market import mechanisms
-from prosumax.report import comparison, curious, tables, words
+from prosumax.control.rules import policies
+from prosumax.market.mechanism import mechanisms
+from prosumax.report import comparison, kpi_glossary, tables
+from prosumax.report import text as words
 from prosumax.report.analytics import Fold, comparison_folds, run_folds, study_charts, study_tables
 from prosumax.report.bill_lines import bill_lines
-from prosumax.report.charts import run_charts
-from prosumax.report.day_curves import Dashboard
-from prosumax.report.feeder_activity import ACTIVITIES
-from prosumax.report.feeder_charts import feeder_section
-from prosumax.report.figure import Chart
-from prosumax.report.network import payments_table
-from prosumax.report.rule_charts import comparison_charts
-from prosumax.report.rules import ORDER, grouped
-from prosumax.report.style import LINES, LOADS, LOOKS, NOT_RATED, VOLTS
-from prosumax.report.trade_network import GREYS
+from prosumax.report.mechanism_groups import ORDER, grouped
 from prosumax.report.training import learning_verdict, players_table, short_name, training_charts
-from prosumax.scenario import Scenario, load_scenario
+from prosumax.rl.algorithms.registry import algorithms
+from prosumax.rl.training.comparison import FIGURES
+from prosumax.rl.training.training import Training
+from prosumax.scenario.loading import load_scenario
+from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.results.result import Result
+from prosumax.studies.engine import StudyResult, studies
+from prosumax.studies.tables import legend
+from prosumax.viz.chart import Chart
+from prosumax.viz.day_curves import Dashboard
+from prosumax.viz.energy_charts import run_charts
+from prosumax.viz.mechanism_charts import comparison_charts
+from prosumax.viz.network.feeder_activity import ACTIVITIES
+from prosumax.viz.network.feeder_charts import feeder_section
+from prosumax.viz.network.payments import payments_table
+from prosumax.viz.network.trade_network import GREYS
+from prosumax.viz.theme import LINES, LOADS, LOOKS, NOT_RATED, VOLTS
 
 _LONGEST_LIST = 48  # numbers in the shown YAML; the saved scenario.yaml has all
 
@@ -60,7 +63,10 @@ def write_report(result: Result, path: str | Path) -> None:
         wires=feeder_section(result),
         folds=run_folds(result),
         beside=[chart for chart in charts if chart.id.startswith("feeder-")],
-        facts={"The market": curious.market_facts(result), "Who gains": curious.fairness_facts(result)},
+        facts={
+            "The market": kpi_glossary.market_facts(result),
+            "Who gains": kpi_glossary.fairness_facts(result),
+        },
         rules={result.scenario.market.mechanism: _rule_summary(result.scenario.market.mechanism)},
         command="prosumax run scenario.yaml",
     )
@@ -108,7 +114,11 @@ def write_training(training: Training, path: str | Path) -> None:
     """
     plan, scenario = training.plan, load_scenario(training.plan.scenario)
     period = scenario.period
-    who = [f"{part.policy} ({part.paradigm})" for part in scenario.population if part.policy in algorithms]
+    who = [
+        f"{part.policy} ({part.paradigm})"
+        for part in scenario.population
+        if part.policy in algorithms
+    ]
     html = _render(
         "training.html",
         training_charts(training),
@@ -154,14 +164,16 @@ def write_study(found: StudyResult, path: str | Path) -> None:
         about=[words.plural(len(found.study.variants), "variant"), words.plural(seeds, "seed")],
         answer=studies.summaries().get(found.name, ""),
         tables=study_tables(found),
-        legend=experiments.legend(found),
+        legend=legend(found),
         notes=found.study.notes,
         command=f"prosumax study {found.name} --seeds {seeds}",
     )
     Path(path).write_text(html, encoding="utf-8")
 
 
-def write_charts(figures: Sequence[Chart | Dashboard], path: str | Path, title: str, lead: str = "") -> None:
+def write_charts(
+    figures: Sequence[Chart | Dashboard], path: str | Path, title: str, lead: str = ""
+) -> None:
     """Write charts and dashboards of your own choice as one page.
 
     Arguments:
@@ -185,7 +197,9 @@ def write_charts(figures: Sequence[Chart | Dashboard], path: str | Path, title: 
     Path(path).write_text(html, encoding="utf-8")
 
 
-def _page(template: str, result: Result, charts: list[Chart], folds: Sequence[Fold], **content: Any) -> str:
+def _page(
+    template: str, result: Result, charts: list[Chart], folds: Sequence[Fold], **content: Any
+) -> str:
     scenario, period = result.scenario, result.scenario.period
     local = result.profiles.local
     about = [
@@ -211,7 +225,11 @@ def _page(template: str, result: Result, charts: list[Chart], folds: Sequence[Fo
 
 
 def _render(
-    template: str, charts: Sequence[Chart], boards: Sequence[Dashboard], folded: Sequence[Chart] = (), **content: Any
+    template: str,
+    charts: Sequence[Chart],
+    boards: Sequence[Dashboard],
+    folded: Sequence[Chart] = (),
+    **content: Any,
 ) -> str:
     drawn = [*charts, *folded, *(panel for board in boards for panel in board.panels)]
     return (
@@ -234,7 +252,9 @@ def _render(
                     "unit": chart.unit,
                     "option": chart.option,
                     # The first choice is what the option already shows.
-                    "choices": [choice.patch for choice in chart.choices] if len(chart.choices) > 1 else [],
+                    "choices": [choice.patch for choice in chart.choices]
+                    if len(chart.choices) > 1
+                    else [],
                 }
                 for chart in drawn
             ],
@@ -246,7 +266,10 @@ def _render(
 @lru_cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("prosumax.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("prosumax.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     # `tojson` escapes <, >, & and quotes, so no text can leave its script element.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
@@ -255,7 +278,9 @@ def _environment() -> Environment:
 
 @lru_cache
 def _echarts() -> str:
-    return (resources.files("prosumax.report") / "assets" / "echarts-6.1.0.min.js").read_text(encoding="utf-8")
+    return (resources.files("prosumax.report") / "assets" / "echarts-6.1.0.min.js").read_text(
+        encoding="utf-8"
+    )
 
 
 def _version() -> str:
@@ -276,7 +301,9 @@ def _names(results: Mapping[str, Result]) -> str:
     """The options that name what was compared."""
     mechanism_names = dict.fromkeys(result.scenario.market.mechanism for result in results.values())
     policy_names = dict.fromkeys(name.partition(", ")[2] for name in results)
-    return ",".join(mechanism_names) + (f" --policies {','.join(policy_names)}" if any(policy_names) else "")
+    return ",".join(mechanism_names) + (
+        f" --policies {','.join(policy_names)}" if any(policy_names) else ""
+    )
 
 
 def _shown_yaml(scenario: Scenario) -> str:
@@ -290,7 +317,10 @@ def _shortened(node: Any) -> Any:
         case dict():
             return {key: _shortened(value) for key, value in node.items()}
         case [float() | int(), *_] if len(node) > _LONGEST_LIST:
-            return [*node[:_LONGEST_LIST], f"... and {len(node) - _LONGEST_LIST:,} more in scenario.yaml"]
+            return [
+                *node[:_LONGEST_LIST],
+                f"... and {len(node) - _LONGEST_LIST:,} more in scenario.yaml",
+            ]
         case list():
             return [_shortened(value) for value in node]
         case _:

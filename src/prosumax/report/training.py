@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.experiments.judging import FIGURES
-from prosumax.experiments.training import Training
-from prosumax.report import words
-from prosumax.report.figure import Chart, Table
-from prosumax.report.style import CURVES, Option, base, category_axis, value_axis
+from prosumax.report import text as words
+from prosumax.rl.training.comparison import FIGURES
+from prosumax.rl.training.training import Training
+from prosumax.viz.chart import Chart, Table
+from prosumax.viz.theme import CURVES, Option, base, category_axis, value_axis
 
 _SHORT = {
     "reward": "Reward",
@@ -23,8 +23,14 @@ _SHORT = {
     "grid_kwh": "Grid, kWh",
 }
 _TITLES = {
-    "reward": ("Reward while learning", "Reward per home and episode, with the actions that are tried."),
-    "validation": ("Reward on validation days", "The same with the best actions known, on days not trained on."),
+    "reward": (
+        "Reward while learning",
+        "Reward per home and episode, with the actions that are tried.",
+    ),
+    "validation": (
+        "Reward on validation days",
+        "The same with the best actions known, on days not trained on.",
+    ),
     "cost": ("Bills on validation days", "Of the whole community per episode."),
     "entropy": ("Entropy", "How much is still tried, in nats per decision; near zero nothing."),
 }
@@ -52,7 +58,10 @@ def players_table(
             for figures in players.values()
         )
     ]
-    rows = [[who, *(_cell(figures.get(name), name in spread_of) for name in shown)] for who, figures in players.items()]
+    rows = [
+        [who, *(_cell(figures.get(name), name in spread_of) for name in shown)]
+        for who, figures in players.items()
+    ]
     return Table("Test days", ["Player", *(short_name(name) for name in shown)], rows)
 
 
@@ -74,8 +83,14 @@ def training_charts(training: Training) -> list[Chart]:
 def learning_verdict(training: Training) -> str:
     """The answer first: what was learned, against the best rule and the optimum."""
     if not training.test:
-        return f"Interrupted after {training.iteration:,} of {training.plan.iterations:,} iterations."
-    reward = {who: float(figures["reward"].mean()) for who, figures in training.test.items() if "reward" in figures}
+        return (
+            f"Interrupted after {training.iteration:,} of {training.plan.iterations:,} iterations."
+        )
+    reward = {
+        who: float(figures["reward"].mean())
+        for who, figures in training.test.items()
+        if "reward" in figures
+    }
     learned = reward.pop("learned")
     rule = max(reward, key=lambda who: reward[who])
     better = "more" if learned > reward[rule] else "less"
@@ -87,16 +102,23 @@ def learning_verdict(training: Training) -> str:
     return f"{text} They close {100 * share:.0f} % of the way from random homes to the optimum of the community."
 
 
-def gap_closed(players: Mapping[str, Mapping[str, NDArray[np.float64]]], who: str = "learned") -> float | None:
+def gap_closed(
+    players: Mapping[str, Mapping[str, NDArray[np.float64]]], who: str = "learned"
+) -> float | None:
     """Share of the way from zero-intelligence to the community's optimum, by bills and priced carbon; None without."""
     if "community-optimal" not in players or "zero-intelligence" not in players:
         return None
-    cost = {name: float(players[name]["objective"].mean()) for name in (who, "zero-intelligence", "community-optimal")}
+    cost = {
+        name: float(players[name]["objective"].mean())
+        for name in (who, "zero-intelligence", "community-optimal")
+    }
     whole = cost["zero-intelligence"] - cost["community-optimal"]
     return (cost["zero-intelligence"] - cost[who]) / whole if whole > 0 else None
 
 
-def _band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _band(
+    values: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     from scipy import stats
 
     mean, seeds = values.mean(1), values.shape[1]
@@ -109,9 +131,18 @@ def _band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 def _option(labels: list[str], low: Any, mean: Any, high: Any) -> Option:
     numbers = lambda values: [round(float(value), 6) for value in values]  # noqa: E731
     colour = CURVES[0].colour
-    hidden: Option = {"type": "line", "symbol": "none", "lineStyle": {"opacity": 0}, "stack": "band", "silent": True}
+    hidden: Option = {
+        "type": "line",
+        "symbol": "none",
+        "lineStyle": {"opacity": 0},
+        "stack": "band",
+        "silent": True,
+    }
     reach = float(np.max(high) - np.min(low)) or 1.0
-    axis = value_axis(min=float(f"{np.min(low) - 0.05 * reach:.4g}"), max=float(f"{np.max(high) + 0.05 * reach:.4g}"))
+    axis = value_axis(
+        min=float(f"{np.min(low) - 0.05 * reach:.4g}"),
+        max=float(f"{np.max(high) + 0.05 * reach:.4g}"),
+    )
     return base("axis") | {
         "xAxis": category_axis(labels, name="iteration", nameLocation="middle", nameGap=28),
         "yAxis": axis,
@@ -141,4 +172,6 @@ def _cell(values: NDArray[np.float64] | None, with_spread: bool) -> str:
         return "-"
     mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
     digits = 3 if abs(mean) < 10 else 1
-    return f"{mean:,.{digits}f}" + (f" ± {spread:,.{digits}f}" if with_spread and spread > 1e-6 else "")
+    return f"{mean:,.{digits}f}" + (
+        f" ± {spread:,.{digits}f}" if with_spread and spread > 1e-6 else ""
+    )

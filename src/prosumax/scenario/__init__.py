@@ -1,9 +1,25 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
-from prosumax.scenario.devices import Ageing, Appliance, Car, HeatPump, HotWater, Trip
-from prosumax.scenario.environment import Environment
-from prosumax.scenario.generation import Control, FromGeneration, Generation, MahtmLoad, MahtmSolar
-from prosumax.scenario.generators import (
+from prosumax.scenario.loading import check_names, dump_scenario, load_scenario, presets
+from prosumax.scenario.schema.community import (
+    Battery,
+    CityLearnSolar,
+    Curve,
+    Home,
+    Market,
+    Period,
+    Scenario,
+)
+from prosumax.scenario.schema.devices import Ageing, Appliance, Car, HeatPump, HotWater, Trip
+from prosumax.scenario.schema.environment import Environment
+from prosumax.scenario.schema.generation import (
+    Control,
+    FromGeneration,
+    Generation,
+    MahtmLoad,
+    MahtmSolar,
+)
+from prosumax.scenario.schema.generators import (
     Antgen,
     ClearSky,
     Schedule,
@@ -14,14 +30,12 @@ from prosumax.scenario.generators import (
     SyntheticSolar,
     WeatherFile,
 )
-from prosumax.scenario.load import check_names, dump_scenario, load_scenario, presets
-from prosumax.scenario.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
-from prosumax.scenario.network import GENERATED, Network, Operator
-from prosumax.scenario.population import Members
-from prosumax.scenario.schema import Battery, CityLearnSolar, Curve, Home, Market, Period, Scenario
-from prosumax.scenario.sources import CityLearn, Table, Values
-from prosumax.scenario.tariff import NAMES, DayAhead, Price, Tariff, TimeOfUse, parts, total
-from prosumax.scenario.tariffs import tariff_presets
+from prosumax.scenario.schema.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
+from prosumax.scenario.schema.network import GENERATED, Network, Operator
+from prosumax.scenario.schema.population import Members
+from prosumax.scenario.schema.sources import CityLearn, Table, Values
+from prosumax.scenario.schema.tariff import NAMES, DayAhead, Price, Tariff, TimeOfUse, parts, total
+from prosumax.scenario.tariff_presets import tariff_presets
 
 __all__ = [
     "GENERATED",

@@ -25,16 +25,24 @@ def scenario_from_folder(folder: Path) -> dict[str, Any]:
     """
     file = folder / "schema.json"
     if not file.is_file():
-        raise InputError(str(folder), "is a folder without schema.json", "Give a YAML scenario or a CityLearn folder.")
+        raise InputError(
+            str(folder),
+            "is a folder without schema.json",
+            "Give a YAML scenario or a CityLearn folder.",
+        )
     try:
         schema = json.loads(file.read_text(encoding="utf-8"))
-        buildings = {name: entry for name, entry in schema["buildings"].items() if entry.get("include", True)}
+        buildings = {
+            name: entry for name, entry in schema["buildings"].items() if entry.get("include", True)
+        }
         step_minutes = int(schema.get("seconds_per_time_step", 3600)) // 60
         first = int(schema.get("simulation_start_time_step") or 0)
         steps = int(schema["simulation_end_time_step"]) - first + 1
         homes = [_home(name, entry, folder, first) for name, entry in buildings.items()]
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(str(file), f"is not a CityLearn schema ({error})", "Check the file.") from error
+        raise InputError(
+            str(file), f"is not a CityLearn schema ({error})", "Check the file."
+        ) from error
     dataset = {"source": "citylearn", "dataset": str(folder.resolve()), "skip_rows": first}
     one: dict[str, Any] = next(iter(buildings.values()), {})
     return {
@@ -58,7 +66,12 @@ def scenario_from_folder(folder: Path) -> dict[str, Any]:
 
 
 def _home(name: str, entry: dict[str, Any], folder: Path, first: int) -> dict[str, Any]:
-    profile = {"source": "citylearn", "dataset": str(folder.resolve()), "building": name, "skip_rows": first}
+    profile = {
+        "source": "citylearn",
+        "dataset": str(folder.resolve()),
+        "building": name,
+        "skip_rows": first,
+    }
     home: dict[str, Any] = {"name": name, "load": profile}
     peak_kw = ((entry.get("pv") or {}).get("attributes") or {}).get("nominal_power")
     if peak_kw:

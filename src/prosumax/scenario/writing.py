@@ -5,10 +5,20 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, get_args
 
-from prosumax.scenario.schema import SyntheticLoad
+from prosumax.scenario.schema.community import SyntheticLoad
 
-_PLACES = {"brussels": (50.85, 4.35, 60), "flanders": (51.22, 4.40, 10), "wallonia": (50.47, 4.87, 100)}
-_ROOFS = ((4.5, 35, 180), (3, 35, 200), (6, 20, 90), (5, 40, 225), (3.5, 30, 270))  # kWp, tilt, compass direction
+_PLACES = {
+    "brussels": (50.85, 4.35, 60),
+    "flanders": (51.22, 4.40, 10),
+    "wallonia": (50.47, 4.87, 100),
+}
+_ROOFS = (
+    (4.5, 35, 180),
+    (3, 35, 200),
+    (6, 20, 90),
+    (5, 40, 225),
+    (3.5, 30, 270),
+)  # kWp, tilt, compass direction
 LIFESTYLES: tuple[str, ...] = get_args(SyntheticLoad.model_fields["lifestyle"].annotation)
 
 
@@ -100,7 +110,9 @@ def generated_homes(count: int, solar: int, batteries: int) -> list[str]:
         "  # azimuth_deg: 180 is south, 90 east. Remove `solar` or `battery`, or add them to other homes.",
         "  # Add `car: {power_kw: 7.4}` or `heat_pump: {}` to a home, and `policy: solar-first` above: docs/devices.md",
     ]
-    for number, lifestyle, roof in zip(range(1, count + 1), cycle(LIFESTYLES), cycle(_ROOFS), strict=False):
+    for number, lifestyle, roof in zip(
+        range(1, count + 1), cycle(LIFESTYLES), cycle(_ROOFS), strict=False
+    ):
         said = lifestyle.replace("_", " ").capitalize()
         lines.append(f"  - name: {_quoted(f'{number} {said}')}")
         lines.append(f"    load: {{source: synthetic, lifestyle: {lifestyle}}}")
@@ -109,7 +121,9 @@ def generated_homes(count: int, solar: int, batteries: int) -> list[str]:
             place = f"tilt_deg: {tilt}, azimuth_deg: {azimuth}"
             lines.append(f"    solar: {{source: synthetic, peak_kw: {peak}, {place}}}")
         if number <= batteries:
-            lines.append("    battery: {capacity_kwh: 10, charge_kw: 5, soc_min: 0.1, soc_max: 0.95}")
+            lines.append(
+                "    battery: {capacity_kwh: 10, charge_kw: 5, soc_min: 0.1, soc_max: 0.95}"
+            )
     return lines
 
 
@@ -135,7 +149,9 @@ def _quoted(text: str) -> str:
     """Plain where YAML takes it as the same text, in double quotes otherwise."""
     plain = text.replace("-", "").replace("_", "").replace(".", "")
     return (
-        text if plain.isalnum() and plain[0].isalpha() and plain.isascii() and not _is_word(text) else json.dumps(text)
+        text
+        if plain.isalnum() and plain[0].isalpha() and plain.isascii() and not _is_word(text)
+        else json.dumps(text)
     )
 
 

@@ -65,7 +65,14 @@ class Bill(NamedTuple):
     @property
     def total(self) -> Float[Array | np.ndarray, "*step home"]:
         """What the home pays in the end; negative when it earns. Reports sum it in NumPy's double precision."""
-        charges = self.energy + self.network + self.levies + self.supplier_fee + self.network_fee + self.vat
+        charges = (
+            self.energy
+            + self.network
+            + self.levies
+            + self.supplier_fee
+            + self.network_fee
+            + self.vat
+        )
         return charges + self.network_fees + self.bought_locally - self.sold_locally - self.feed_in
 
 
@@ -73,8 +80,12 @@ def offered_prices(series: TariffSeries, rates: TariffRates, homes: int) -> Pric
     """What the grid side offers each of `homes` homes in one step (`series` has scalar leaves)."""
     gross = 1.0 + rates.vat
     retail = (series.energy + series.network + series.levies) * gross
-    local_charges = (rates.local_network * series.network + rates.local_levies * series.levies) * gross
-    retail, feed_in, local = (jnp.broadcast_to(price, (homes,)) for price in (retail, series.feed_in, local_charges))
+    local_charges = (
+        rates.local_network * series.network + rates.local_levies * series.levies
+    ) * gross
+    retail, feed_in, local = (
+        jnp.broadcast_to(price, (homes,)) for price in (retail, series.feed_in, local_charges)
+    )
     return Prices(retail, feed_in, local)
 
 

@@ -35,12 +35,18 @@ def metering(clock: pd.DatetimeIndex, step_hours: float) -> tuple[Metering, Floa
     Returns:
         The calendar, and the share of each calendar month that the period covers.
     """
-    months, month = np.unique(np.asarray(clock.year) * 12 + np.asarray(clock.month) - 1, return_inverse=True)
-    starts = pd.DatetimeIndex([pd.Timestamp(int(m) // 12, int(m) % 12 + 1, 1, tz=clock.tz) for m in months])
+    months, month = np.unique(
+        np.asarray(clock.year) * 12 + np.asarray(clock.month) - 1, return_inverse=True
+    )
+    starts = pd.DatetimeIndex(
+        [pd.Timestamp(int(m) // 12, int(m) % 12 + 1, 1, tz=clock.tz) for m in months]
+    )
     ends = pd.DatetimeIndex([start + pd.DateOffset(months=1) for start in starts])
     month_hours = np.asarray((ends - starts).total_seconds()) / 3600
     seconds = clock.as_unit("s").asi8
-    _, interval = np.unique(seconds // max(int(METERED_HOURS * 3600), round(step_hours * 3600)), return_inverse=True)
+    _, interval = np.unique(
+        seconds // max(int(METERED_HOURS * 3600), round(step_hours * 3600)), return_inverse=True
+    )
     if step_hours >= METERED_HOURS:
         interval = np.arange(len(clock))
     covered = np.bincount(month) * step_hours / month_hours

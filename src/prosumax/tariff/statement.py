@@ -12,7 +12,9 @@ Array = NDArray[np.float64]
 RECEIVERS = ("supplier", "network_operator", "government", "mechanism")
 """Who a line is paid to; all VAT goes to the government."""
 
-_MOST_PRICES = 6  # of one charge with a line each; a price that changes more often has one line with its mean
+_MOST_PRICES = (
+    6  # of one charge with a line each; a price that changes more often has one line with its mean
+)
 _DUST = 1e-5  # of a kWh or of a unit of money: what single precision leaves, not worth a line
 
 
@@ -92,7 +94,9 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
 
 def statement_from_json(content: dict[str, Any]) -> Statement:
     """The statement that `statement_to_json` wrote."""
-    fields = {name: value for name, value in content.items() if name not in ("amount", "vat", "total")}
+    fields = {
+        name: value for name, value in content.items() if name not in ("amount", "vat", "total")
+    }
     return Statement(**fields | {"lines": [Line(**line) for line in content["lines"]]})
 
 
@@ -135,20 +139,30 @@ def mean_line(
     receiver: str, item: str, kwh: Float[Array, " step"], price: Float[Array, " step"], vat: float
 ) -> list[Line]:
     """The one line of a charge per kWh whose price may change."""
-    return _line(receiver, item, float(kwh.sum()), float(kwh @ price), vat, mean=bool(np.ptp(price) > 0))
+    return _line(
+        receiver, item, float(kwh.sum()), float(kwh @ price), vat, mean=bool(np.ptp(price) > 0)
+    )
 
 
-def _line(receiver: str, item: str, quantity: float, money: float, vat: float, mean: bool = False) -> list[Line]:
+def _line(
+    receiver: str, item: str, quantity: float, money: float, vat: float, mean: bool = False
+) -> list[Line]:
     if abs(quantity) < _DUST and abs(money) < _DUST:
         return []
     price = money / quantity if quantity else None
     return [Line(receiver, item, quantity, "kWh", price, mean, money, money * vat)]
 
 
-def fixed_line(receiver: str, item: str, quantity: float, unit: str, price: float, vat: float) -> list[Line]:
+def fixed_line(
+    receiver: str, item: str, quantity: float, unit: str, price: float, vat: float
+) -> list[Line]:
     """The line of a fee, if it is anything."""
     money = quantity * price
-    return [Line(receiver, item, quantity, unit, price, False, money, money * vat)] if abs(money) >= _DUST else []
+    return (
+        [Line(receiver, item, quantity, unit, price, False, money, money * vat)]
+        if abs(money) >= _DUST
+        else []
+    )
 
 
 def money_line(receiver: str, item: str, money: float, kwh: float = 0.0) -> list[Line]:

@@ -5,6 +5,6 @@
 `household` (the home of page two, on the simulator).
 """
 
-from prosumax.web.launch import serve
+from prosumax.web.server.launch import serve
 
 __all__ = ["serve"]

@@ -27,7 +27,7 @@ from prosumax.web.charts.common import (
     value_axis,
 )
 from prosumax.web.charts.home import Energy, Power
-from prosumax.web.words import Words
+from prosumax.web.model.translations import Words
 
 Series = NDArray[np.float64]
 
@@ -40,13 +40,31 @@ def hours(words: Words, now: Power) -> Chart:
     """The day clock of one home."""
     use, solar = (part.reshape(24, -1).mean(axis=1) for part in (now.use, now.solar))
     over = solar > use
-    text = words("basics.clock", n=int(over.sum()), top=words.kw(float(solar.max())), peak=words.kw(float(use.max())))
+    text = words(
+        "basics.clock",
+        n=int(over.sum()),
+        top=words.kw(float(solar.max())),
+        peak=words.kw(float(use.max())),
+    )
     rows = tuple(
-        (f"{words.time(hour)}–{words.time(hour + 1)}", words.number(float(use[hour]), 2), words.number(float(sun), 2))
+        (
+            f"{words.time(hour)}–{words.time(hour + 1)}",
+            words.number(float(use[hour]), 2),
+            words.number(float(sun), 2),
+        )
         for hour, sun in enumerate(solar)
     )
-    head = (words("home.hour"), f"{words('home.you_use')} (kW)", f"{words('home.panels_make')} (kW)")
-    return Chart(clock(words, use, solar), text, Table(words("home.when_caption"), head, rows), clock_marks(words))
+    head = (
+        words("home.hour"),
+        f"{words('home.you_use')} (kW)",
+        f"{words('home.panels_make')} (kW)",
+    )
+    return Chart(
+        clock(words, use, solar),
+        text,
+        Table(words("home.when_caption"), head, rows),
+        clock_marks(words),
+    )
 
 
 def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
@@ -63,7 +81,13 @@ def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
         ("roof", "sent_node", now.sent, SENT),
     ]
     shown = [flow for flow in flows if flow[2] > _LEAST_KWH]
-    colours = {"grid": BOUGHT, "roof": SUN, "battery_node": STORE, "home_node": USE, "sent_node": SENT}
+    colours = {
+        "grid": BOUGHT,
+        "roof": SUN,
+        "battery_node": STORE,
+        "home_node": USE,
+        "sent_node": SENT,
+    }
     nodes = [name for name in colours if any(name in flow[:2] for flow in shown)]
     named = {name: words(f"basics.{name}") for name in colours}
     option = base(
@@ -84,7 +108,9 @@ def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
                     {
                         "name": named[name],
                         "itemStyle": {"color": colours[name], "borderWidth": 0},
-                        "label": {"width": 108, "overflow": "break"} if name.endswith("home_node") else {},
+                        "label": {"width": 108, "overflow": "break"}
+                        if name.endswith("home_node")
+                        else {},
                     }
                     for name in nodes
                 ],
@@ -97,7 +123,13 @@ def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
                     }
                     for source, target, kwh, colour in shown
                 ],
-                "label": {"color": INK, "fontSize": 14, "lineHeight": 18, "width": 108, "overflow": "break"},
+                "label": {
+                    "color": INK,
+                    "fontSize": 14,
+                    "lineHeight": 18,
+                    "width": 108,
+                    "overflow": "break",
+                },
             }
         ],
     )
@@ -111,8 +143,13 @@ def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
         bought=words.kwh(now.bought),
         paid=words.euro(paid),
     )
-    rows = tuple((f"{named[source]} → {named[target]}", words.number(kwh, 2)) for source, target, kwh, _ in shown)
-    return Chart(option, text, Table(words("basics.where_caption"), (words("basics.flow"), "kWh"), rows))
+    rows = tuple(
+        (f"{named[source]} → {named[target]}", words.number(kwh, 2))
+        for source, target, kwh, _ in shown
+    )
+    return Chart(
+        option, text, Table(words("basics.where_caption"), (words("basics.flow"), "kWh"), rows)
+    )
 
 
 def duck(words: Words, net_kw: Series, roofs: int, homes: int) -> Chart:
@@ -141,7 +178,10 @@ def duck(words: Words, net_kw: Series, roofs: int, homes: int) -> Chart:
     key = "basics.duck" if sent > _LEAST_KWH else "basics.duck_none"
     text = words(key, n=roofs, sent=words.kwh(sent), bought=words.kwh(bought))
     hourly = net_kw.reshape(24, 4).mean(axis=1)
-    rows = tuple((f"{words.time(at)}–{words.time(at + 1)}", words.number(float(kw), 1)) for at, kw in enumerate(hourly))
+    rows = tuple(
+        (f"{words.time(at)}–{words.time(at + 1)}", words.number(float(kw), 1))
+        for at, kw in enumerate(hourly)
+    )
     caption = words("basics.duck_caption", homes=homes)
     marks = (Mark(names[0], "area", BOUGHT), Mark(names[1], "area", SUN))
     return Chart(option, text, Table(caption, (words("home.hour"), "kW"), rows), marks)
@@ -173,11 +213,19 @@ def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence
         for dot in range(round(wanted / DOT_KWH)):
             (filled if dot < count else hollow).append([dot, home])
     names = [words("basics.dot_shared"), words("basics.dot_bought")]
-    labels = [words("basics.wants", home=_HOMES[at], kwh=words.short(kwh)) for at, kwh in enumerate(wanted_kwh)]
+    labels = [
+        words("basics.wants", home=_HOMES[at], kwh=words.short(kwh))
+        for at, kwh in enumerate(wanted_kwh)
+    ]
     option = base(
         tooltip={"show": False},
         grid={"left": 8, "right": 8, "top": 4, "bottom": 4, "containLabel": True},
-        xAxis={"type": "value", "min": -1, "max": max(round(max(wanted_kwh) / DOT_KWH), 10), "show": False},
+        xAxis={
+            "type": "value",
+            "min": -1,
+            "max": max(round(max(wanted_kwh) / DOT_KWH), 10),
+            "show": False,
+        },
         yAxis={
             "type": "category",
             "inverse": True,
@@ -197,8 +245,18 @@ def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence
                 "itemStyle": style,
             }
             for name, data, symbol, style in (
-                (names[0], filled, "circle", {"color": SUN, "borderColor": SHARED_EDGE, "borderWidth": 1.5}),
-                (names[1], hollow, "circle", {"color": "#ffffff", "borderColor": BOUGHT, "borderWidth": 1}),
+                (
+                    names[0],
+                    filled,
+                    "circle",
+                    {"color": SUN, "borderColor": SHARED_EDGE, "borderWidth": 1.5},
+                ),
+                (
+                    names[1],
+                    hollow,
+                    "circle",
+                    {"color": "#ffffff", "borderColor": BOUGHT, "borderWidth": 1},
+                ),
             )
         ],
     )
@@ -211,15 +269,23 @@ def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence
         )
         for at, (got, wanted) in enumerate(zip(got_kwh, wanted_kwh, strict=True))
     )
-    head = tuple(words(f"basics.{key}") for key in ("one_home", "wanted", "dot_shared", "dot_bought"))
-    return Chart(option, dots_sentence(words, rule, got_kwh, wanted_kwh), Table(_title(words, rule), head, rows))
+    head = tuple(
+        words(f"basics.{key}") for key in ("one_home", "wanted", "dot_shared", "dot_bought")
+    )
+    return Chart(
+        option,
+        dots_sentence(words, rule, got_kwh, wanted_kwh),
+        Table(_title(words, rule), head, rows),
+    )
 
 
 def _title(words: Words, rule: str) -> str:
     return words(f"basics.rule_{rule}")
 
 
-def dots_sentence(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence[float]) -> str:
+def dots_sentence(
+    words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence[float]
+) -> str:
     """What the rule does, in one line."""
     shared = sum(got_kwh)
     if rule == "none" or shared <= 0:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.web.charts.common import QUIET, RULE, SUN, USE, Mark, Option, axis_text, base, tooltip
-from prosumax.web.words import Words
+from prosumax.web.model.translations import Words
 
 _FINE = 12  # points per hour of the ring line, so that its steps follow the circle
 
@@ -19,7 +19,9 @@ def clock(words: Words, use_kw: NDArray[np.float64], solar_kw: NDArray[np.float6
     top = float(np.ceil(2 * highest) / 2)
     hours = [f"{hour:02d}" for hour in range(24)]
     fine = [
-        f"{hour:02d}:{60 // _FINE * part:02d}" if part else f"{hour:02d}" for hour in range(24) for part in range(_FINE)
+        f"{hour:02d}:{60 // _FINE * part:02d}" if part else f"{hour:02d}"
+        for hour in range(24)
+        for part in range(_FINE)
     ]
     ring = np.repeat(use_kw, _FINE).round(3).tolist()
     radius = {"min": 0, "max": top, "axisLine": {"show": False}, "axisTick": {"show": False}}
@@ -54,7 +56,13 @@ def clock(words: Words, use_kw: NDArray[np.float64], solar_kw: NDArray[np.float6
                 "splitLine": {"lineStyle": {"color": RULE}},
                 **radius,
             },
-            {"type": "value", "polarIndex": 1, "axisLabel": {"show": False}, "splitLine": {"show": False}, **radius},
+            {
+                "type": "value",
+                "polarIndex": 1,
+                "axisLabel": {"show": False},
+                "splitLine": {"show": False},
+                **radius,
+            },
         ],
         series=[
             {
@@ -90,7 +98,9 @@ def still(use_kw: NDArray[np.float64], solar_kw: NDArray[np.float64]) -> str:
     top = max(float(use_kw.max()), float(solar_kw.max()), 0.5)
 
     def points(kw: NDArray[np.float64]) -> str:
-        return " ".join(f"{720 * at / len(kw):.1f},{200 - 190 * value / top:.1f}" for at, value in enumerate(kw))
+        return " ".join(
+            f"{720 * at / len(kw):.1f},{200 - 190 * value / top:.1f}" for at, value in enumerate(kw)
+        )
 
     return (
         '<svg viewBox="0 0 720 204" width="100%" role="img" aria-hidden="true">'

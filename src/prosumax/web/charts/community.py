@@ -24,8 +24,8 @@ from prosumax.web.charts.common import (
     tooltip,
     value_axis,
 )
-from prosumax.web.outcome import Outcome
-from prosumax.web.words import Words
+from prosumax.web.model.outcome import Outcome
+from prosumax.web.model.translations import Words
 
 MOST_AROUND = 12
 """Homes that a circle shows well; more are a table of colours."""
@@ -79,13 +79,17 @@ def efficiency(words: Words, outcome: Outcome) -> Verdict:
         (words("community.peak"), words.kw(kpis["peak_kw"] or 0.0)),
     ]
     if any(price is not None for price in outcome.price):
-        details.append((words("community.possible_gains"), _percent(words, kpis["allocative_efficiency"])))
+        details.append(
+            (words("community.possible_gains"), _percent(words, kpis["allocative_efficiency"]))
+        )
     share = outcome.shared_share
     if share is None:
         key = "community.no_surplus" if any(outcome.has_sun) else "community.no_panels"
         return Verdict("–", words(key), tuple(details))
     of_100 = words.number(100 * share)
-    return Verdict(words("community.of_hundred", n=of_100), words("community.stay", n=of_100), tuple(details))
+    return Verdict(
+        words("community.of_hundred", n=of_100), words("community.stay", n=of_100), tuple(details)
+    )
 
 
 def fairness(words: Words, outcome: Outcome) -> Verdict:
@@ -94,7 +98,9 @@ def fairness(words: Words, outcome: Outcome) -> Verdict:
     homes, better, worse = len(gains), sum(gain > 0 for gain in gains), outcome.losers
     low, high = words.euro(min(gains) / 100), words.euro(max(gains) / 100)
     if worse:
-        sentence = words("community.some_lose", n=worse, most=words.euro(-min(gains) / 100), high=high)
+        sentence = words(
+            "community.some_lose", n=worse, most=words.euro(-min(gains) / 100), high=high
+        )
     elif better:
         sentence = words("community.pay_less", low=low, high=high)
     else:
@@ -105,18 +111,28 @@ def fairness(words: Words, outcome: Outcome) -> Verdict:
         if of:
             details.append((words(f"community.gain_{name}"), words.euro(sum(of) / len(of) / 100)))
     for style in sorted(set(outcome.styles)):
-        of = [g for g, own, has in zip(gains, outcome.styles, outcome.has_battery, strict=True) if own == style and has]
+        of = [
+            g
+            for g, own, has in zip(gains, outcome.styles, outcome.has_battery, strict=True)
+            if own == style and has
+        ]
         if of and len(set(outcome.styles)) > 1:
-            details.append((words(f"community.gain_{style_key(style)}"), words.euro(sum(of) / len(of) / 100)))
+            details.append(
+                (words(f"community.gain_{style_key(style)}"), words.euro(sum(of) / len(of) / 100))
+            )
     for name in ("gini", "jain"):
         value = outcome.kpis[name]
-        details.append((words(f"community.{name}"), "–" if value is None else words.number(value, 2)))
+        details.append(
+            (words(f"community.{name}"), "–" if value is None else words.number(value, 2))
+        )
     return Verdict(words("community.n_of_m", n=better, m=homes), sentence, tuple(details))
 
 
 def style_key(policy: str) -> str:
     """The key of a decision style, of the name of a policy."""
-    return {"citylearn-basic-battery-rbc": "habits", "qlearning": "q", "ppo": "ppo"}.get(policy, "rules")
+    return {"citylearn-basic-battery-rbc": "habits", "qlearning": "q", "ppo": "ppo"}.get(
+        policy, "rules"
+    )
 
 
 def bills(words: Words, outcome: Outcome, period: str) -> Chart:
@@ -143,20 +159,28 @@ def bills(words: Words, outcome: Outcome, period: str) -> Chart:
                 "coordinateSystem": "cartesian2d",
                 "silent": True,
                 "lineStyle": {"color": BOUGHT, "width": 5, "opacity": 0.55},
-                "data": [{"coords": [[a, at], [b, at]]} for at, (a, b) in enumerate(zip(before, after, strict=True))],
+                "data": [
+                    {"coords": [[a, at], [b, at]]}
+                    for at, (a, b) in enumerate(zip(before, after, strict=True))
+                ],
             },
             {
                 "type": "scatter",
                 "name": words("community.before"),
                 "symbolSize": 15,
                 "itemStyle": {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 2.5},
-                "data": [_point(value, at, words("community.before"), words) for at, value in enumerate(before)],
+                "data": [
+                    _point(value, at, words("community.before"), words)
+                    for at, value in enumerate(before)
+                ],
             },
             {
                 "type": "scatter",
                 "name": words("community.after"),
                 "data": [
-                    _point(value, at, words("community.after"), words, loss=-gain if gain < 0 else 0)
+                    _point(
+                        value, at, words("community.after"), words, loss=-gain if gain < 0 else 0
+                    )
                     for at, (value, gain) in enumerate(zip(after, gains, strict=True))
                 ],
                 "itemStyle": {"color": USE, "borderColor": USE},
@@ -181,7 +205,10 @@ def bills(words: Words, outcome: Outcome, period: str) -> Chart:
         sentence = words(f"community.bills_{period}", name=names[best], gain=gain)
         if outcome.losers:
             sentence += " " + words("community.bills_lose", n=outcome.losers)
-    marks = (Mark(words("community.before"), "ring", INK), Mark(words("community.after"), "dot", USE))
+    marks = (
+        Mark(words("community.before"), "ring", INK),
+        Mark(words("community.after"), "dot", USE),
+    )
     return Chart(option, sentence, Table(words("community.bills_caption"), head, rows), marks)
 
 
@@ -205,11 +232,18 @@ def _point(value: float, at: int, what: str, words: Words, loss: int = 0) -> Opt
 def street(words: Words, outcome: Outcome) -> Chart:
     """What all homes buy from and send to the grid over the day, before and after."""
     bought, alone = outcome.buys_kw, outcome.buys_alone_kw
-    sent, sent_alone = ([-value for value in part] for part in (outcome.sends_kw, outcome.sends_alone_kw))
+    sent, sent_alone = (
+        [-value for value in part] for part in (outcome.sends_kw, outcome.sends_alone_kw)
+    )
     shared = [a - b for a, b in zip(alone, bought, strict=True)]
     band = {"color": SUN, "opacity": 0.45}
     plain: Option = {"type": "line", "step": "end", "symbol": "none"}
-    hidden: Option = {**plain, "lineStyle": {"opacity": 0}, "silent": True, "tooltip": {"show": False}}
+    hidden: Option = {
+        **plain,
+        "lineStyle": {"opacity": 0},
+        "silent": True,
+        "tooltip": {"show": False},
+    }
     series = [
         {**hidden, "stack": "above", "data": list(bought)},
         {
@@ -235,18 +269,31 @@ def street(words: Words, outcome: Outcome) -> Chart:
     option = base(
         grid={"left": 8, "right": 16, "top": 12, "bottom": 8, "containLabel": True},
         tooltip=tooltip(words.lang, "kW"),
-        xAxis=clock_axis(every_h=6) | {"axisLine": {"onZero": False, "lineStyle": {"color": QUIET}}},
+        xAxis=clock_axis(every_h=6)
+        | {"axisLine": {"onZero": False, "lineStyle": {"color": QUIET}}},
         yAxis=value_axis("", axisLabel=amount_text(words.lang, "kW")),
         series=series,
     )
     hours = [(hour, 4 * hour, 4 * hour + 4) for hour in range(24)]
     columns = (alone, bought, shared, [-v for v in sent_alone], [-v for v in sent])
     rows = tuple(
-        (words.time(hour), *(words.number(sum(column[a:b]) / 4, 2) for column in columns)) for hour, a, b in hours
+        (words.time(hour), *(words.number(sum(column[a:b]) / 4, 2) for column in columns))
+        for hour, a, b in hours
     )
-    names = ("hour_of_day", "bought_before", "bought_after", "from_neighbours", "sent_before", "sent_after")
-    table = Table(words("community.street_caption"), tuple(words(f"community.{name}") for name in names), rows)
-    sentence = words("community.street_sentence", kwh=words.kwh(sum(shared) / 4), total=words.kwh(sum(alone) / 4))
+    names = (
+        "hour_of_day",
+        "bought_before",
+        "bought_after",
+        "from_neighbours",
+        "sent_before",
+        "sent_after",
+    )
+    table = Table(
+        words("community.street_caption"), tuple(words(f"community.{name}") for name in names), rows
+    )
+    sentence = words(
+        "community.street_sentence", kwh=words.kwh(sum(shared) / 4), total=words.kwh(sum(alone) / 4)
+    )
     marks = (
         Mark(words("community.bought_before"), "dash", BOUGHT),
         Mark(words("community.bought_after"), "line", USE),
@@ -274,7 +321,9 @@ def hour_sentence(words: Words, outcome: Outcome, hour: int) -> str:
         return words("community.hour_none", time=words.time(hour))
     names, (_, giver, taker, _) = home_names(words, outcome), max(now, key=lambda flow: flow[3])
     total = words.kw(sum(flow[3] for flow in now))
-    return words("community.hour", time=words.time(hour), kw=total, giver=names[giver], taker=names[taker])
+    return words(
+        "community.hour", time=words.time(hour), kw=total, giver=names[giver], taker=names[taker]
+    )
 
 
 def network(words: Words, outcome: Outcome) -> dict[str, Any]:
@@ -282,7 +331,9 @@ def network(words: Words, outcome: Outcome) -> dict[str, Any]:
     return {
         "homes": [
             {"name": name, "sun": sun, "battery": battery}
-            for name, sun, battery in zip(home_names(words, outcome), outcome.has_sun, outcome.has_battery, strict=True)
+            for name, sun, battery in zip(
+                home_names(words, outcome), outcome.has_sun, outcome.has_battery, strict=True
+            )
         ],
         "flows": [list(flow) for flow in outcome.gives_kw],
         "sentences": [hour_sentence(words, outcome, hour) for hour in range(24)],
@@ -296,9 +347,13 @@ def given(words: Words, outcome: Outcome) -> Table:
     for _, giver, taker, kw in outcome.gives_kw:
         sums[giver, taker] = sums.get((giver, taker), 0.0) + kw
     largest = sorted(sums.items(), key=lambda entry: -entry[1])
-    rows = tuple((names[giver], names[taker], words.number(kwh, 2)) for (giver, taker), kwh in largest)
+    rows = tuple(
+        (names[giver], names[taker], words.number(kwh, 2)) for (giver, taker), kwh in largest
+    )
     head = (words("community.giver"), words("community.taker"), words("community.kwh_a_day"))
-    return Table(words("community.given_caption"), head, rows or ((words("community.nobody"), "–", "–"),))
+    return Table(
+        words("community.given_caption"), head, rows or ((words("community.nobody"), "–", "–"),)
+    )
 
 
 def matrix(words: Words, outcome: Outcome, hour: int) -> Chart:
@@ -308,7 +363,11 @@ def matrix(words: Words, outcome: Outcome, hour: int) -> Chart:
     for _, giver, taker, kw in outcome.gives_kw:
         volume[giver] += kw
         volume[taker] += kw
-    givers = [home for home in sorted(range(len(names)), key=lambda h: -volume[h]) if outcome.has_sun[home]]
+    givers = [
+        home
+        for home in sorted(range(len(names)), key=lambda h: -volume[h])
+        if outcome.has_sun[home]
+    ]
     takers = sorted(range(len(names)), key=lambda home: -volume[home])
     cells = [
         [takers.index(taker), givers.index(giver), kw]
@@ -320,8 +379,17 @@ def matrix(words: Words, outcome: Outcome, hour: int) -> Chart:
     option = base(
         grid={"left": 8, "right": 8, "top": 8, "bottom": 48, "containLabel": True},
         tooltip={"renderMode": "richText", "confine": True, "trigger": "item", "formatter": "{c}"},
-        xAxis={"type": "category", "data": [names[h] for h in takers], "axisLabel": label | {"rotate": 60}},
-        yAxis={"type": "category", "data": [names[h] for h in givers], "axisLabel": label, "inverse": True},
+        xAxis={
+            "type": "category",
+            "data": [names[h] for h in takers],
+            "axisLabel": label | {"rotate": 60},
+        },
+        yAxis={
+            "type": "category",
+            "data": [names[h] for h in givers],
+            "axisLabel": label,
+            "inverse": True,
+        },
         visualMap={
             "min": 0,
             "max": round(most, 2),

@@ -27,7 +27,7 @@ from prosumax.web.charts.common import (
     tooltip,
     value_axis,
 )
-from prosumax.web.words import Words
+from prosumax.web.model.translations import Words
 
 Series = NDArray[np.float64]
 
@@ -65,7 +65,9 @@ class Energy(NamedTuple):
         return self.direct + self.to_battery + self.sent
 
 
-def when(words: Words, now: Power, top_kw: float, before: Power | None = None, at: int | None = None) -> Chart:
+def when(
+    words: Words, now: Power, top_kw: float, before: Power | None = None, at: int | None = None
+) -> Chart:
     """Chart A: when the home uses and makes power.
 
     Arguments:
@@ -97,9 +99,19 @@ def when(words: Words, now: Power, top_kw: float, before: Power | None = None, a
     option = base(
         tooltip=tooltip(words.lang, "kW"),
         grid=grids,
-        xAxis=[clock_axis(0, show=not has_battery), {**clock_axis(1, show=has_battery), "show": has_battery}],
+        xAxis=[
+            clock_axis(0, show=not has_battery),
+            {**clock_axis(1, show=has_battery), "show": has_battery},
+        ],
         yAxis=[
-            value_axis("kW", axisLabel=amount_text(words.lang), min=0, max=top_kw, splitNumber=4, nameGap=10),
+            value_axis(
+                "kW",
+                axisLabel=amount_text(words.lang),
+                min=0,
+                max=top_kw,
+                splitNumber=4,
+                nameGap=10,
+            ),
             {
                 "type": "value",
                 "gridIndex": 1,
@@ -114,24 +126,61 @@ def when(words: Words, now: Power, top_kw: float, before: Power | None = None, a
             },
         ],
         series=[
-            _line(words("home.panels_make"), now.solar if has_panels else None, SUN, width=3, dash=True, fill=0.25),
-            _line(words("home.used_directly"), overlap if has_panels else None, USE, width=0, fill=0.35),
+            _line(
+                words("home.panels_make"),
+                now.solar if has_panels else None,
+                SUN,
+                width=3,
+                dash=True,
+                fill=0.25,
+            ),
+            _line(
+                words("home.used_directly"),
+                overlap if has_panels else None,
+                USE,
+                width=0,
+                fill=0.35,
+            ),
             {**_line(words("home.you_use"), now.use, USE, width=2.5), "markLine": mark, "z": 4},
-            _line(words("home.before_use"), None if before is None else before.use, QUIET, width=1.5),
-            _line(words("home.before_solar"), None if before is None else before.solar, QUIET, width=1.5, dash=True),
+            _line(
+                words("home.before_use"), None if before is None else before.use, QUIET, width=1.5
+            ),
+            _line(
+                words("home.before_solar"),
+                None if before is None else before.solar,
+                QUIET,
+                width=1.5,
+                dash=True,
+            ),
             {
-                **_line(battery, None if now.stored is None else 100 * now.stored, STORE, width=2, fill=0.45),
+                **_line(
+                    battery,
+                    None if now.stored is None else 100 * now.stored,
+                    STORE,
+                    width=2,
+                    fill=0.45,
+                ),
                 "xAxisIndex": 1,
                 "yAxisIndex": 1,
                 "tooltip": {"show": False},
             },
         ],
     )
-    return Chart(option, _when_sentence(words, now), _when_table(words, now), marks if has_panels else marks[:1])
+    return Chart(
+        option,
+        _when_sentence(words, now),
+        _when_table(words, now),
+        marks if has_panels else marks[:1],
+    )
 
 
 def _line(
-    name: str, kw: Series | None, colour: str, width: float, dash: bool = False, fill: float | None = None
+    name: str,
+    kw: Series | None,
+    colour: str,
+    width: float,
+    dash: bool = False,
+    fill: float | None = None,
 ) -> Option:
     return {
         "type": "line",
@@ -162,7 +211,10 @@ def _when_sentence(words: Words, now: Power) -> str:
         return words("home.when_no_panels", **values)
     noon = int(np.argmax(now.solar))
     return words(
-        "home.when", solar=words.kw(float(now.solar[noon])), solar_time=words.time(noon / _STEPS_PER_HOUR), **values
+        "home.when",
+        solar=words.kw(float(now.solar[noon])),
+        solar_time=words.time(noon / _STEPS_PER_HOUR),
+        **values,
     )
 
 
@@ -178,7 +230,11 @@ def _when_table(words: Words, now: Power) -> Table:
         )
         for hour, (use, solar) in enumerate(zip(*hourly, strict=True))
     )
-    head = [words("home.hour"), f"{words('home.you_use')} (kW)", f"{words('home.panels_make')} (kW)"]
+    head = [
+        words("home.hour"),
+        f"{words('home.you_use')} (kW)",
+        f"{words('home.panels_make')} (kW)",
+    ]
     if stored is not None:
         head.append(words("home.battery_charge"))
     return Table(words("home.when_caption"), tuple(head), rows)
@@ -208,13 +264,22 @@ def balance(words: Words, now: Energy) -> Chart:
                 "name": words(f"home.{key}"),
                 "data": data,
                 "barWidth": 46,
-                "itemStyle": {"color": colour, "decal": DECALS[decal], "borderColor": "#ffffff", "borderWidth": 1},
+                "itemStyle": {
+                    "color": colour,
+                    "decal": DECALS[decal],
+                    "borderColor": "#ffffff",
+                    "borderWidth": 1,
+                },
                 "label": {
                     "color": ink,
                     "fontSize": 14,
                     "fontWeight": 650,
                     ":formatter": FORMATTERS[words.lang, "1"],
-                    **({} if ink == INK else {"backgroundColor": colour, "padding": [2, 4], "borderRadius": 4}),
+                    **(
+                        {}
+                        if ink == INK
+                        else {"backgroundColor": colour, "padding": [2, 4], "borderRadius": 4}
+                    ),
                 },
             }
         )
@@ -259,12 +324,18 @@ def _balance_table(words: Words, now: Energy) -> Table:
         ("you_use", now.used, now.direct, now.from_battery, now.bought, None),
         ("panels_make", now.made, now.direct, now.to_battery, None, now.sent),
     )
-    head = ("", *(words(f"home.{key}") for key in ("in_all", "direct", "battery", "bought", "sent")))
+    head = (
+        "",
+        *(words(f"home.{key}") for key in ("in_all", "direct", "battery", "bought", "sent")),
+    )
     return Table(
         words("home.balance_caption"),
         head,
         tuple(
-            (words(f"home.{name}"), *("–" if kwh is None else words.number(kwh, 2) for kwh in parts))
+            (
+                words(f"home.{name}"),
+                *("–" if kwh is None else words.number(kwh, 2) for kwh in parts),
+            )
             for name, *parts in rows
         ),
     )
@@ -290,7 +361,9 @@ def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -
         series=[
             _months_bar(words("home.you_use"), use_kwh, {"color": USE}),
             _months_bar(
-                words("home.panels_make"), solar_kwh, {"color": SUN, "borderColor": INK, "borderType": "dashed"}
+                words("home.panels_make"),
+                solar_kwh,
+                {"color": SUN, "borderColor": INK, "borderType": "dashed"},
             ),
         ],
     )
@@ -301,7 +374,11 @@ def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -
         used=words.kwh(float(use_kwh.sum())),
         made=words.kwh(float(solar_kwh.sum())),
     )
-    head = (words("home.month"), f"{words('home.you_use')} (kWh)", f"{words('home.panels_make')} (kWh)")
+    head = (
+        words("home.month"),
+        f"{words('home.you_use')} (kWh)",
+        f"{words('home.panels_make')} (kWh)",
+    )
     rows = tuple(
         (name, words.number(use), words.number(solar))
         for name, use, solar in zip(names, use_kwh, solar_kwh, strict=True)
@@ -311,7 +388,13 @@ def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -
 
 
 def _months_bar(name: str, kwh: Series, style: Option) -> Option:
-    return {"type": "bar", "name": name, "data": kwh.round(1).tolist(), "barGap": "8%", "itemStyle": style}
+    return {
+        "type": "bar",
+        "name": name,
+        "data": kwh.round(1).tolist(),
+        "barGap": "8%",
+        "itemStyle": style,
+    }
 
 
 def bill(words: Words, before: float, after: float) -> Chart:
@@ -329,7 +412,11 @@ def bill(words: Words, before: float, after: float) -> Chart:
             **value_axis("", splitNumber=3),
             "min": round(1.15 * lowest, 2),
             "max": round(1.1 * highest, 2),
-            "axisLabel": {**amount_text(words.lang, "€"), "showMaxLabel": False, "showMinLabel": False},
+            "axisLabel": {
+                **amount_text(words.lang, "€"),
+                "showMaxLabel": False,
+                "showMinLabel": False,
+            },
         },
         yAxis={
             "type": "category",
@@ -348,7 +435,10 @@ def bill(words: Words, before: float, after: float) -> Chart:
                         "value": round(before, 4),
                         "itemStyle": {"color": "#ffffff", "borderColor": INK, "borderWidth": 2},
                     },
-                    {"value": round(after, 4), "itemStyle": {"color": USE, "borderColor": USE, "borderWidth": 2}},
+                    {
+                        "value": round(after, 4),
+                        "itemStyle": {"color": USE, "borderColor": USE, "borderWidth": 2},
+                    },
                 ],
                 "label": {
                     "show": True,
@@ -361,8 +451,14 @@ def bill(words: Words, before: float, after: float) -> Chart:
             }
         ],
     )
-    rows = tuple((name, words.euro(amount)) for name, amount in zip(names, (before, after), strict=True))
-    return Chart(option, bill_sentence(words, before, after), Table(words("home.bill_caption"), ("", "EUR"), rows))
+    rows = tuple(
+        (name, words.euro(amount)) for name, amount in zip(names, (before, after), strict=True)
+    )
+    return Chart(
+        option,
+        bill_sentence(words, before, after),
+        Table(words("home.bill_caption"), ("", "EUR"), rows),
+    )
 
 
 def bill_sentence(words: Words, before: float, after: float) -> str:
@@ -370,16 +466,25 @@ def bill_sentence(words: Words, before: float, after: float) -> str:
     saving = round(before, 2) - round(after, 2)
     if abs(saving) < 0.005:
         return words("home.bill_same")
-    return words("home.bill_less" if saving > 0 else "home.bill_more", amount=words.euro(abs(saving)))
+    return words(
+        "home.bill_less" if saving > 0 else "home.bill_more", amount=words.euro(abs(saving))
+    )
 
 
 def around_the_clock(words: Words, now: Power) -> Chart:
     """Chart E: the day as a clock."""
     use, solar = (part.reshape(24, _STEPS_PER_HOUR).mean(axis=1) for part in (now.use, now.solar))
-    return Chart(clock(words, use, solar), _when_sentence(words, now), _when_table(words, now), clock_marks(words))
+    return Chart(
+        clock(words, use, solar),
+        _when_sentence(words, now),
+        _when_table(words, now),
+        clock_marks(words),
+    )
 
 
-def headline(words: Words, own_share: float, used: float, made: float, after: float, before: float) -> str:
+def headline(
+    words: Words, own_share: float, used: float, made: float, after: float, before: float
+) -> str:
     """The page's sentence.
 
     Arguments:
@@ -390,4 +495,6 @@ def headline(words: Words, own_share: float, used: float, made: float, after: fl
     if made <= 0:
         return words("home.headline_no_panels", used=words.kwh(used), bill=words.euro(after))
     key = "home.headline" if round(after, 2) >= 0 else "home.headline_earns"
-    return words(key, share=words.percent(own_share), bill=words.euro(abs(after)), before=words.euro(before))
+    return words(
+        key, share=words.percent(own_share), bill=words.euro(abs(after)), before=words.euro(before)
+    )

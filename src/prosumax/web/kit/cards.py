@@ -11,10 +11,10 @@ from urllib.parse import quote
 from nicegui import ui
 from nicegui.element import Element
 
-from prosumax.web.charts import FORMATTERS, Chart, Mark, Table
+from prosumax.web.charts.common import FORMATTERS, Chart, Mark, Table
 from prosumax.web.kit.controls import fold, link
 from prosumax.web.kit.elements import Sentence, Text, attributes, tag
-from prosumax.web.words import Words
+from prosumax.web.model.translations import Words
 
 
 class ChartCard:
@@ -146,7 +146,9 @@ def _csv(table: Table) -> str:
         text = text.replace("\xa0", " ").replace("\u202f", " ")
         # A spreadsheet would take such a cell for a formula.
         text = "'" + text if text[:1] in ("=", "@", "+", "\t") else text
-        return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',;"\n') else text
+        return (
+            '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',;"\n') else text
+        )
 
     lines = (";".join(map(cell, row)) for row in (table.head, *table.rows))
     return "data:text/csv;charset=utf-8," + quote("\ufeff" + "\r\n".join(lines))
@@ -158,7 +160,10 @@ def _checked(option: dict[str, Any]) -> dict[str, Any]:
     while stack:
         part = stack.pop()
         if isinstance(part, dict):
-            if any(str(key).startswith(":") and text not in FORMATTERS.values() for key, text in part.items()):
+            if any(
+                str(key).startswith(":") and text not in FORMATTERS.values()
+                for key, text in part.items()
+            ):
                 raise ValueError("a chart's option holds code that is not one of FORMATTERS")
             stack.extend(part.values())
         elif isinstance(part, list | tuple):

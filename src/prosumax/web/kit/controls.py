@@ -11,7 +11,9 @@ _THROTTLE_S = 0.03
 _VALUE = "(e) => emit(e.target.value)"
 
 
-def button(text: str, on_click: Callable[[], Any] | None = None, classes: str = "", **props: Any) -> Text:
+def button(
+    text: str, on_click: Callable[[], Any] | None = None, classes: str = "", **props: Any
+) -> Text:
     """A push button: `classes="primary"` for the one that matters."""
     element = Text("button", text, f"x-button {classes}")
     attributes(element, type="button", **props)
@@ -51,7 +53,14 @@ def range_field(
             Text("p", hint, "x-hint")
         # "^value" is the attribute, which is only where the slider starts: the browser keeps where it is.
         control = tag(
-            "input", "x-range", type="range", id=number, min=lowest, max=highest, step=step, aria_valuetext=text(value)
+            "input",
+            "x-range",
+            type="range",
+            id=number,
+            min=lowest,
+            max=highest,
+            step=step,
+            aria_valuetext=text(value),
         )
         attributes(control, data_testid=test_id)
         control.props["^value"] = f"{value:g}"
@@ -144,7 +153,9 @@ def number_field(
     number = unique("number")
     with tag("div", "x-field") as box:
         attributes(Text("label", label), for_=number)
-        control = tag("input", "x-number", type="number", id=number, min=lowest, max=highest, step=step)
+        control = tag(
+            "input", "x-number", type="number", id=number, min=lowest, max=highest, step=step
+        )
         attributes(control, inputmode="decimal", data_testid=test_id)
         control.props["^value"] = f"{value:g}"
 
@@ -159,17 +170,25 @@ def number_field(
     return box
 
 
-def check_field(label: str, value: bool, on_change: Callable[[bool], Any], test_id: str | None = None) -> Element:
+def check_field(
+    label: str, value: bool, on_change: Callable[[bool], Any], test_id: str | None = None
+) -> Element:
     """Something that is on or off."""
     with tag("label", "x-check") as box:
         control = tag("input", type="checkbox", data_testid=test_id)
         control.props["^checked"] = "checked" if value else None
-        control.on("change", lambda event: on_change(bool(event.args)), js_handler="(e) => emit(e.target.checked)")
+        control.on(
+            "change",
+            lambda event: on_change(bool(event.args)),
+            js_handler="(e) => emit(e.target.checked)",
+        )
         Text("span", label)
     return box
 
 
-def fold(summary: str, classes: str = "", open_: bool = False, test_id: str | None = None) -> Element:
+def fold(
+    summary: str, classes: str = "", open_: bool = False, test_id: str | None = None
+) -> Element:
     """A part that opens; what stands in it follows in a `with` block."""
     with tag("details", f"x-fold {classes}", data_testid=test_id) as box:
         if open_:

@@ -46,13 +46,17 @@ def unique(prefix: str) -> str:
 def rich(text: str) -> str:
     """Escaped, with **bold** parts."""
     parts = html.escape(text).split("**")
-    return "".join(f"<strong>{part}</strong>" if number % 2 else part for number, part in enumerate(parts))
+    return "".join(
+        f"<strong>{part}</strong>" if number % 2 else part for number, part in enumerate(parts)
+    )
 
 
 class Sentence(ui.html):
     """A line with **bold** parts; `.show(text)` changes it."""
 
-    def __init__(self, text: str = "", tag: str = "p", classes: str = "", test_id: str | None = None) -> None:
+    def __init__(
+        self, text: str = "", tag: str = "p", classes: str = "", test_id: str | None = None
+    ) -> None:
         super().__init__(rich(text), tag=tag)
         self.classes(classes)
         attributes(self, data_testid=test_id)
@@ -74,7 +78,9 @@ class Spoken(Text):
         """Say it, unless something newer comes."""
         if self._waiting is not None:
             self._waiting.cancel()
-        self._waiting = asyncio.get_running_loop().call_later(0.5, self._say, text.replace("**", ""))
+        self._waiting = asyncio.get_running_loop().call_later(
+            0.5, self._say, text.replace("**", "")
+        )
 
     def _say(self, text: str) -> None:
         if not self.is_deleted:

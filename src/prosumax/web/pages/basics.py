@@ -4,15 +4,16 @@ from typing import Any
 
 from nicegui import ui
 
-from prosumax.web import household, kit, state, street
+from prosumax.web import kit
 from prosumax.web.charts import basics as charts
 from prosumax.web.charts import community as community_charts
 from prosumax.web.charts.clock import still
 from prosumax.web.charts.home import Energy, Power
-from prosumax.web.communities import asked
-from prosumax.web.outcome import Outcome
-from prosumax.web.services import services
-from prosumax.web.view import View, without_scripts
+from prosumax.web.model import home_day, state, street
+from prosumax.web.model.communities import asked
+from prosumax.web.model.outcome import Outcome
+from prosumax.web.model.view import View, without_scripts
+from prosumax.web.server.services import services
 
 _BATTERY_KWH = 5.0
 _RULES = ("equal", "use", "auction", "none")
@@ -31,8 +32,13 @@ class _Page:
     def __init__(self, view: View[state.Basics]) -> None:
         self.view, self.words = view, view.words
         words = self.words
-        day = household.day(self._home())
-        said = [words("basics.lead"), self._where().sentence, self._hours().sentence, self._duck_chart().sentence]
+        day = home_day.day(self._home())
+        said = [
+            words("basics.lead"),
+            self._where().sentence,
+            self._hours().sentence,
+            self._duck_chart().sentence,
+        ]
         without_scripts(words, words("basics.headline"), said, still(day.use_kwh, day.solar_kwh))
         kit.Text("h1", words("basics.headline"))
         kit.Text("p", words("basics.lead"), "x-lead")
@@ -48,21 +54,27 @@ class _Page:
 
     def _home(self) -> state.Home:
         now = self.view.state
-        return state.Home(season=now.season, battery_kwh=_BATTERY_KWH if now.battery == "on" else 0.0)
+        return state.Home(
+            season=now.season, battery_kwh=_BATTERY_KWH if now.battery == "on" else 0.0
+        )
 
     def _hours(self) -> Any:
-        day = household.day(self._home())
-        return charts.hours(self.words, Power(day.use_kwh / household.HOURS, day.solar_kwh / household.HOURS, None))
+        day = home_day.day(self._home())
+        return charts.hours(
+            self.words, Power(day.use_kwh / home_day.HOURS, day.solar_kwh / home_day.HOURS, None)
+        )
 
     def _where(self) -> Any:
         home = self._home()
-        day = household.day(home)
+        day = home_day.day(home)
         flows = (day.direct_kwh, day.discharge_kwh, day.import_kwh, day.charge_kwh, day.export_kwh)
         energy = Energy(*(float(part.sum()) for part in flows))
         return charts.where(self.words, energy, home.sell * energy.sent, home.buy * energy.bought)
 
     def _note(self) -> str:
-        return self.words("basics.where_note_battery" if self.view.state.battery == "on" else "basics.where_note")
+        return self.words(
+            "basics.where_note_battery" if self.view.state.battery == "on" else "basics.where_note"
+        )
 
     def _day_clock(self) -> None:
         words = self.words
@@ -77,9 +89,18 @@ class _Page:
         self._clock.drawing.classes("x-clock")
         with self._clock.below:
             options = {key: words(f"home.season_{key}") for key in state.SEASONS}
-            kit.segments(words("home.season"), options, self.view.state.season, self._season, test_id="season")
+            kit.segments(
+                words("home.season"),
+                options,
+                self.view.state.season,
+                self._season,
+                test_id="season",
+            )
             hand = kit.button(
-                words("basics.pause"), classes="x-quiet x-pause", aria_pressed="false", data_testid="pause"
+                words("basics.pause"),
+                classes="x-quiet x-pause",
+                aria_pressed="false",
+                data_testid="pause",
             )
             # The hand is drawn by the style sheet; stopping it needs no server.
             hand.on("click", js_handler=_PAUSE)
@@ -87,12 +108,21 @@ class _Page:
     def _sankey(self) -> None:
         words = self.words
         self._flows = kit.ChartCard(
-            words, words("basics.where_title"), self._where(), note=self._note(), height="19rem", test_id="where"
+            words,
+            words("basics.where_title"),
+            self._where(),
+            note=self._note(),
+            height="19rem",
+            test_id="where",
         )
         with self._flows.below:
             options = {key: words(f"basics.battery_{key}") for key in ("off", "on")}
             kit.segments(
-                words("home.battery_field"), options, self.view.state.battery, self._battery, test_id="battery"
+                words("home.battery_field"),
+                options,
+                self.view.state.battery,
+                self._battery,
+                test_id="battery",
             )
             kit.link(words("basics.what_if"), "#x-street", "x-button primary")
 
@@ -128,7 +158,12 @@ class _Page:
                     test_id="roofs",
                 )
             self._duck = kit.ChartCard(
-                words, words("basics.duck_chart"), self._duck_chart(), height="19rem", level=3, test_id="duck"
+                words,
+                words("basics.duck_chart"),
+                self._duck_chart(),
+                height="19rem",
+                level=3,
+                test_id="duck",
             )
 
     def _roofs(self, roofs: float) -> None:
@@ -140,11 +175,21 @@ class _Page:
         with kit.tag("section", "x-idea x-idea-top"):
             with kit.tag("div", "x-idea-words"):
                 kit.Text("h2", words("basics.bet_title"), "x-idea-title")
-                kit.Text("p", words("basics.bet_text", cents=words.number(100 * state.Community().price)))
-                options = {key: (words(f"basics.bet_{key}"), words(f"basics.bet_{key}_text")) for key in _BETS}
-                kit.choice_cards(words("basics.bet"), options, self.view.state.bet, self._bet, test_id="bet")
+                kit.Text(
+                    "p", words("basics.bet_text", cents=words.number(100 * state.Community().price))
+                )
+                options = {
+                    key: (words(f"basics.bet_{key}"), words(f"basics.bet_{key}_text"))
+                    for key in _BETS
+                }
+                kit.choice_cards(
+                    words("basics.bet"), options, self.view.state.bet, self._bet, test_id="bet"
+                )
                 self._just_show = kit.button(
-                    words("basics.just_show"), lambda: self._bet("show"), "x-quiet", data_testid="just-show"
+                    words("basics.just_show"),
+                    lambda: self._bet("show"),
+                    "x-quiet",
+                    data_testid="just-show",
                 )
             with kit.tag("div", "x-card", data_testid="bet-answer") as self._answer:
                 kit.Text("p", words("basics.bet_wait"), "x-note")
@@ -180,7 +225,11 @@ class _Page:
     def _show_bet(self, bet: str, outcome: Outcome) -> None:
         words = self.words
         gains = {
-            roofs: [gain for gain, has in zip(outcome.gain_cents, outcome.has_sun, strict=True) if has == roofs]
+            roofs: [
+                gain
+                for gain, has in zip(outcome.gain_cents, outcome.has_sun, strict=True)
+                if has == roofs
+            ]
             for roofs in (True, False)
         }
         mean = {roofs: sum(found) / len(found) / 100 for roofs, found in gains.items()}
@@ -193,7 +242,8 @@ class _Page:
             said = "show" if bet == "show" else "right" if bet == right else "wrong"
             amounts = {"with_": words.euro(mean[True], 0), "without": words.euro(mean[False], 0)}
             answer = kit.Sentence(
-                words(f"basics.bet_{said}", answer=words(f"basics.bet_{right}")), classes="x-sentence"
+                words(f"basics.bet_{said}", answer=words(f"basics.bet_{right}")),
+                classes="x-sentence",
             )
             kit.attributes(answer, role="status")
             kit.Sentence(words(f"basics.bet_because_{right}", **amounts), classes="x-sentence")
@@ -230,14 +280,21 @@ class _Page:
             with kit.tag("div", "x-columns"):
                 self._dots = {
                     rule: kit.ChartCard(
-                        words, words(f"basics.rule_{rule}"), chart, height="9rem", level=3, test_id=f"dots-{rule}"
+                        words,
+                        words(f"basics.rule_{rule}"),
+                        chart,
+                        height="9rem",
+                        level=3,
+                        test_id=f"dots-{rule}",
                     )
                     for rule, chart in self._dot_charts().items()
                 }
 
     def _dot_charts(self) -> dict[str, Any]:
         taken = street.shares(self.view.state.surplus_kwh)
-        return {rule: charts.dots(self.words, rule, taken[rule], street.WANTED_KWH) for rule in _RULES}
+        return {
+            rule: charts.dots(self.words, rule, taken[rule], street.WANTED_KWH) for rule in _RULES
+        }
 
     def _surplus(self, kwh: float) -> None:
         self.view.change(surplus_kwh=kwh)

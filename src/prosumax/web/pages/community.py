@@ -6,16 +6,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 from nicegui import Client, ui
 
-from prosumax.web import kit, state
-from prosumax.web.communities import FEWEST_HOMES, asked, homes_of, needs_training
-from prosumax.web.jobs import Refused, Seen
-from prosumax.web.outcome import Outcome
+from prosumax.web import kit
+from prosumax.web.jobs.queue import Refused, Seen
+from prosumax.web.model import state
+from prosumax.web.model.communities import FEWEST_HOMES, asked, homes_of, needs_training
+from prosumax.web.model.outcome import Outcome
+from prosumax.web.model.translations import Words
+from prosumax.web.model.view import View
 from prosumax.web.pages.community_controls import Controls
 from prosumax.web.pages.community_results import Results
-from prosumax.web.services import services
-from prosumax.web.uploads import counted_address
-from prosumax.web.view import View
-from prosumax.web.words import Words
+from prosumax.web.server.services import services
+from prosumax.web.server.uploads import counted_address
 
 _LOOK_S = 0.1
 TRAINING_S = 45
@@ -46,12 +47,20 @@ class _Page:
             with kit.tag("div", "x-stack x-controls"):
                 self.controls = Controls(view, self.changed, self.took)
                 with kit.tag("section", "x-card", aria_label=words("community.run")):
-                    self.run_button = kit.button(words("community.run"), self.run, "primary", data_testid="run")
-                    self.keep_button = kit.button(words("community.keep"), self.keep, data_testid="keep")
-                    self.stop_button = kit.button(words("community.stop"), self.stop, data_testid="stop")
+                    self.run_button = kit.button(
+                        words("community.run"), self.run, "primary", data_testid="run"
+                    )
+                    self.keep_button = kit.button(
+                        words("community.keep"), self.keep, data_testid="keep"
+                    )
+                    self.stop_button = kit.button(
+                        words("community.stop"), self.stop, data_testid="stop"
+                    )
                     self.hint = kit.attributes(kit.Text("p", "", "x-hint"), data_testid="run-hint")
                     self.progress = kit.Progress(words("community.run"), "progress")
-                    self.error = kit.attributes(kit.Text("p", "", "x-error"), role="alert", data_testid="run-error")
+                    self.error = kit.attributes(
+                        kit.Text("p", "", "x-error"), role="alert", data_testid="run-error"
+                    )
             self.results = Results(view, self.explore)
         self.error.set_visibility(False)
         self.timer = ui.timer(_LOOK_S, self.look, active=False)
@@ -78,11 +87,15 @@ class _Page:
     async def recall(self) -> None:
         """Kept runs of this tab, as far as their answers are still known."""
         try:
-            queries = await ui.run_javascript("JSON.parse(sessionStorage.getItem('kept') ?? '[]')", timeout=3)
+            queries = await ui.run_javascript(
+                "JSON.parse(sessionStorage.getItem('kept') ?? '[]')", timeout=3
+            )
         except TimeoutError:
             return
         for query in queries[:4] if isinstance(queries, list) else []:
-            kept, _ = state.read(state.Community, dict(parse_qsl(urlsplit(str(query)[:2000]).query)))
+            kept, _ = state.read(
+                state.Community, dict(parse_qsl(urlsplit(str(query)[:2000]).query))
+            )
             if kept.preset == "file":
                 continue
             spec = asked(kept)
@@ -137,7 +150,9 @@ class _Page:
         if now.preset == "file":
             found = services().uploads.get(self.token) if self.token else None
             if found is None:
-                return self.words("community.file_gone") if self.token else self.words("upload.title")
+                return (
+                    self.words("community.file_gone") if self.token else self.words("upload.title")
+                )
             if len(found.names) < FEWEST_HOMES:
                 return self.words("community.file_one")
         return None
@@ -146,7 +161,11 @@ class _Page:
         """Label of the button, and the line under it."""
         now = self.view.state
         seconds = TRAINING_S if needs_training(now) else _YEAR_S if now.period == "year" else 0
-        text = self.words("community.run_about", seconds=seconds) if seconds else self.words("community.run")
+        text = (
+            self.words("community.run_about", seconds=seconds)
+            if seconds
+            else self.words("community.run")
+        )
         self.run_button.set_text(text)
         kit.attributes(self.run_button, disabled=problem is not None or self.job is not None)
         self.hint.set_text(
@@ -172,7 +191,11 @@ class _Page:
                 lane, self.kind, spec, owner=self.owner, address=self.address, private=self.private
             )
         except Refused as refused:
-            reason = {"full": "full" if lane == "long" else "full_quick", "own": "own_job", "address": "address"}
+            reason = {
+                "full": "full" if lane == "long" else "full_quick",
+                "own": "own_job",
+                "address": "address",
+            }
             self.fail(self.words(f"community.{reason[refused.reason]}"))
             return
         self.running = spec
@@ -191,7 +214,9 @@ class _Page:
             self.progress.show(share, text)
             if "curve" in seen.more:
                 more = seen.more
-                self.results.learning(more["curve_rounds"], more["curve"], int(more["rounds"]), more["curve_of"])
+                self.results.learning(
+                    more["curve_rounds"], more["curve"], int(more["rounds"]), more["curve_of"]
+                )
             return
         spec, self.job = self.running, None
         self.busy(False)
@@ -246,14 +271,26 @@ class _Page:
             return
         jobs, spec = services().jobs, self.shown[0]
         try:
-            job = jobs.submit("quick", "explore", spec, owner=self.owner, address=self.address, private=self.private)
+            job = jobs.submit(
+                "quick",
+                "explore",
+                spec,
+                owner=self.owner,
+                address=self.address,
+                private=self.private,
+            )
         except Refused:
             self.fail(self.words("community.full_quick"))
             return
         while (seen := jobs.see(job, self.owner)) is not None and not seen.over:
             self.results.exploring(stage_text(self.words, seen))
             await asyncio.sleep(_LOOK_S)
-        if seen is not None and seen.state == "done" and self.shown is not None and self.shown[0] == spec:
+        if (
+            seen is not None
+            and seen.state == "done"
+            and self.shown is not None
+            and self.shown[0] == spec
+        ):
             self.results.explored(seen.result)
         elif seen is not None and seen.state == "failed":
             self.results.exploring(failure_text(self.words, seen))
@@ -278,8 +315,14 @@ class _Page:
 def stage_text(words: Words, seen: Seen) -> str:
     """What a job is at, and how long it still takes."""
     if seen.state == "waiting":
-        return words("community.stage_waiting", n=seen.ahead) if seen.ahead else words("community.stage_next")
-    numbers = {name: value for name, value in seen.more.items() if isinstance(value, int | float | str)}
+        return (
+            words("community.stage_waiting", n=seen.ahead)
+            if seen.ahead
+            else words("community.stage_next")
+        )
+    numbers = {
+        name: value for name, value in seen.more.items() if isinstance(value, int | float | str)
+    }
     text = words(f"community.stage_{seen.stage}", **numbers)
     if seen.left_s is None or seen.left_s < 2:
         return text
@@ -291,4 +334,6 @@ def failure_text(words: Words, seen: Seen) -> str:
     """Why a job failed, without a trace."""
     if seen.error == "refused" and seen.said is not None:
         return words("community.refused", what=f"{seen.said[1]} ({seen.said[0]}). {seen.said[2]}")
-    return words("community.late" if seen.error == "late" else "community.failed", code=seen.code or "")
+    return words(
+        "community.late" if seen.error == "late" else "community.failed", code=seen.code or ""
+    )

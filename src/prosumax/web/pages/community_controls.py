@@ -4,13 +4,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from prosumax.market import mechanisms
-from prosumax.web import kit, state
-from prosumax.web.communities import LEARNED, PRESETS, category_prices, citylearn_is_here, drawn_homes, homes_of
-from prosumax.web.own_data import OwnData
-from prosumax.web.state import FIRST_NAMES, GOALS, MOST_HOMES, ROUTINES, RULES, SEASONS, STYLES, OwnHome
-from prosumax.web.upload_field import found_text, upload_field
-from prosumax.web.view import View
+from prosumax.market.mechanism import mechanisms
+from prosumax.web import kit
+from prosumax.web.model import state
+from prosumax.web.model.communities import (
+    LEARNED,
+    PRESETS,
+    category_prices,
+    citylearn_is_here,
+    drawn_homes,
+    homes_of,
+)
+from prosumax.web.model.own_data import OwnData
+from prosumax.web.model.state import (
+    FIRST_NAMES,
+    GOALS,
+    MOST_HOMES,
+    ROUTINES,
+    RULES,
+    SEASONS,
+    STYLES,
+    OwnHome,
+)
+from prosumax.web.model.view import View
+from prosumax.web.server.upload_field import found_text, upload_field
 
 _PRICED = ("equal", "use", "hybrid")
 _PRESETS = ("street", "block", "school", "village", "citylearn", "own", "file")
@@ -26,7 +43,10 @@ class Controls:
     """
 
     def __init__(
-        self, view: View[state.Community], on_change: Callable[[], Any], on_file: Callable[[str | None], Any]
+        self,
+        view: View[state.Community],
+        on_change: Callable[[], Any],
+        on_file: Callable[[str | None], Any],
     ) -> None:
         self.view, self.words, self.on_change, self.on_file = view, view.words, on_change, on_file
         self.found: OwnData | None = None
@@ -71,7 +91,9 @@ class Controls:
         self.rule_now.set_text(words(f"community.rule_{now.rule}"))
         season = "" if now.period == "year" or now.preset in ("file", "citylearn") else now.season
         period = words(f"community.period_{now.period}")
-        self.period_now.set_text(f"{period}, {words(f'community.season_{season}').lower()}" if season else period)
+        self.period_now.set_text(
+            f"{period}, {words(f'community.season_{season}').lower()}" if season else period
+        )
 
     # Homes
 
@@ -83,9 +105,14 @@ class Controls:
         for name in _PRESETS:
             missing = name == "citylearn" and not citylearn_is_here()
             if not missing:
-                options[name] = (words(f"community.preset_{name}"), words(f"community.preset_{name}_text"))
+                options[name] = (
+                    words(f"community.preset_{name}"),
+                    words(f"community.preset_{name}_text"),
+                )
         with self.presets:
-            kit.choice_cards(words("community.presets"), options, self.view.state.preset, self.choose, "presets")
+            kit.choice_cards(
+                words("community.presets"), options, self.view.state.preset, self.choose, "presets"
+            )
             if not citylearn_is_here():
                 kit.Text("p", words("community.preset_citylearn_missing"), "x-hint")
 
@@ -136,7 +163,9 @@ class Controls:
                 self.set(homes=tuple(homes))
 
             names = {str(number): name for number, name in enumerate(FIRST_NAMES)}
-            kit.select_field(words("community.name"), names, str(home.name), lambda v: change(name=int(v)))
+            kit.select_field(
+                words("community.name"), names, str(home.name), lambda v: change(name=int(v))
+            )
             kit.range_field(
                 words("community.people"), home.people, 1, 6, 1, lambda v: words("community.people_n", n=int(v)),
                 lambda v: change(people=int(v)),
@@ -147,7 +176,13 @@ class Controls:
                 f"panels-{at}",
             )  # fmt: skip
             kit.range_field(
-                words("community.battery"), home.battery_kwh, 0, 15, 0.5, words.kwh, lambda v: change(battery_kwh=v)
+                words("community.battery"),
+                home.battery_kwh,
+                0,
+                15,
+                0.5,
+                words.kwh,
+                lambda v: change(battery_kwh=v),
             )
             self.select("goal", GOALS, home.goal, lambda v: change(goal=v))
             self.select("style", STYLES, home.style, lambda v: change(style=v), f"style-{at}")
@@ -156,7 +191,9 @@ class Controls:
                 again = kit.button(words("community.duplicate"), lambda: self.duplicate(at))
                 kit.attributes(again, aria_label=f"{words('community.duplicate')}: {name}")
                 kit.attributes(again, disabled=len(self.view.state.homes) >= MOST_HOMES)
-                away = kit.button(words("community.remove"), lambda: self.remove(at), data_testid=f"remove-{at}")
+                away = kit.button(
+                    words("community.remove"), lambda: self.remove(at), data_testid=f"remove-{at}"
+                )
                 kit.attributes(away, aria_label=f"{words('community.remove')}: {name}")
 
     def select(
@@ -211,7 +248,9 @@ class Controls:
         """The visitor's file."""
         words = self.words
         if self.found is not None:
-            kit.attributes(kit.Text("p", words("upload.own_data"), "x-said"), data_testid="own-data")
+            kit.attributes(
+                kit.Text("p", words("upload.own_data"), "x-said"), data_testid="own-data"
+            )
             kit.Text("p", found_text(words, self.found))
             kit.button(words("upload.delete"), self.forget, data_testid="delete-file")
         upload_field(words, self.taken)
@@ -234,8 +273,13 @@ class Controls:
         """Which rule."""
         words = self.words
         known = [name for name in RULES if name != "learned" or LEARNED in mechanisms]
-        options = {name: (words(f"community.rule_{name}"), words(f"community.rule_{name}_text")) for name in known}
-        kit.choice_cards(words("community.rules"), options, self.view.state.rule, self.choose_rule, "rules")
+        options = {
+            name: (words(f"community.rule_{name}"), words(f"community.rule_{name}_text"))
+            for name in known
+        }
+        kit.choice_cards(
+            words("community.rules"), options, self.view.state.rule, self.choose_rule, "rules"
+        )
 
     def choose_rule(self, rule: str) -> None:
         """Another rule."""
@@ -252,7 +296,11 @@ class Controls:
             if now.rule == "equal":
                 rounds = {name: words(f"community.rounds_{name}") for name in ("one", "several")}
                 kit.segments(
-                    words("community.rounds_label"), rounds, now.rounds, lambda v: self.set(rounds=v), "rounds"
+                    words("community.rounds_label"),
+                    rounds,
+                    now.rounds,
+                    lambda v: self.set(rounds=v),
+                    "rounds",
                 )
             if now.rule in _PRICED:
                 limits = state.range_of(state.Community, "price")
@@ -264,7 +312,13 @@ class Controls:
                 self.say_price()
             if now.rule != "none":
                 options = {name: words(f"community.category_{name}") for name in "ABCD"}
-                kit.select_field(words("community.category"), options, now.category, self.set_category, "category")
+                kit.select_field(
+                    words("community.category"),
+                    options,
+                    now.category,
+                    self.set_category,
+                    "category",
+                )
 
     def set_price(self, price: float) -> None:
         """Another price."""
@@ -281,9 +335,16 @@ class Controls:
         """What a neighbour's kWh costs in all."""
         now, words = self.view.state, self.words
         retail, charges = category_prices(now.category)
-        values: Mapping[str, float] = {"charges": charges, "total": now.price + charges, "retail": retail}
+        values: Mapping[str, float] = {
+            "charges": charges,
+            "total": now.price + charges,
+            "retail": retail,
+        }
         self.price_hint.set_text(
-            words("community.price_hint", **{name: words.euro(value) for name, value in values.items()})
+            words(
+                "community.price_hint",
+                **{name: words.euro(value) for name, value in values.items()},
+            )
         )
 
     # Period
@@ -293,11 +354,20 @@ class Controls:
         now, words = self.view.state, self.words
         self.period_box.clear()
         with self.period_box:
-            lengths = {name: words(f"community.period_{name}") for name in state.options_of(state.Community, "period")}
+            lengths = {
+                name: words(f"community.period_{name}")
+                for name in state.options_of(state.Community, "period")
+            }
             kit.segments(words("community.period"), lengths, now.period, self.set_period, "period")
             if now.period != "year" and now.preset not in ("file", "citylearn"):
                 seasons = {name: words(f"community.season_{name}") for name in SEASONS}
-                kit.segments(words("community.season"), seasons, now.season, lambda v: self.set(season=v), "season")
+                kit.segments(
+                    words("community.season"),
+                    seasons,
+                    now.season,
+                    lambda v: self.set(season=v),
+                    "season",
+                )
 
     def set_period(self, period: str) -> None:
         """Another length."""

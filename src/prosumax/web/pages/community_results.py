@@ -8,12 +8,13 @@ from typing import Any
 from nicegui import ui
 from nicegui.element import Element
 
-from prosumax.web import kit, state
+from prosumax.web import kit
+from prosumax.web.charts import analytics
 from prosumax.web.charts import community as charts
-from prosumax.web.charts import curious
-from prosumax.web.communities import STEPS, community_of
-from prosumax.web.outcome import Outcome
-from prosumax.web.view import View
+from prosumax.web.model import state
+from prosumax.web.model.communities import STEPS, community_of
+from prosumax.web.model.outcome import Outcome
+from prosumax.web.model.view import View
 
 _MOST_KEPT = 4
 _VERDICTS = ("cost", "efficiency", "fairness")
@@ -30,7 +31,7 @@ class Results:
     def __init__(self, view: View[state.Community], on_explore: Callable[[], Any]) -> None:
         self.view, self.words, self.on_explore = view, view.words, on_explore
         self.exploit: kit.Text | None = None
-        self.kept: list[curious.Kept] = []
+        self.kept: list[analytics.Kept] = []
         self.outcome: Outcome | None = None
         words = view.words
         self.cards: dict[str, kit.ChartCard] = {}
@@ -38,11 +39,14 @@ class Results:
         self.network: Any = None
         with kit.tag("section", "x-card x-verdict-card", aria_label=words("community.results")):
             self.spoken = kit.Spoken("")
-            self.empty = kit.attributes(kit.Text("p", words("community.waiting"), "x-lead"), data_testid="empty")
+            self.empty = kit.attributes(
+                kit.Text("p", words("community.waiting"), "x-lead"), data_testid="empty"
+            )
             with kit.tag("div") as self.verdict_box:
                 with kit.tag("div", "x-verdicts"):
                     self.verdicts = {
-                        name: kit.Verdict(words(f"community.verdict_{name}"), f"verdict-{name}") for name in _VERDICTS
+                        name: kit.Verdict(words(f"community.verdict_{name}"), f"verdict-{name}")
+                        for name in _VERDICTS
                     }
                 with (
                     kit.fold(words("community.counted"), "x-as-table", test_id="counted"),
@@ -120,19 +124,27 @@ class Results:
         self.trained.set_visibility(spread is not None)
         self.curve_box.set_visibility(spread is not None)
         if spread is not None:
-            saved = [alone - cost for alone, cost in zip(spread.cost_alone, spread.cost, strict=True)]
+            saved = [
+                alone - cost for alone, cost in zip(spread.cost_alone, spread.cost, strict=True)
+            ]
             off = self.words.euro(max(saved) - min(saved))
-            self.trained.set_text(self.words("community.trained", rounds=self.words.number(spread.rounds), spread=off))
+            self.trained.set_text(
+                self.words("community.trained", rounds=self.words.number(spread.rounds), spread=off)
+            )
             self.learning(spread.curve_rounds, spread.curve, spread.rounds, spread.curve_of)
 
     def learning(self, rounds: Any, curve: Any, planned: int, what: str) -> None:
         """Draw the learning curve as far as it is known."""
         self.curve_box.set_visibility(True)
-        chart = curious.learning(self.words, rounds, curve, planned, what)
+        chart = analytics.learning(self.words, rounds, curve, planned, what)
         if self.curve is None:
             with self.curve_box:
                 self.curve = kit.ChartCard(
-                    self.words, self.words("community.curve"), chart, height="15rem", test_id="curve"
+                    self.words,
+                    self.words("community.curve"),
+                    chart,
+                    height="15rem",
+                    test_id="curve",
                 )
         else:
             self.curve.show(chart)
@@ -144,8 +156,8 @@ class Results:
         made = {
             "bills": charts.bills(words, outcome, period),
             "street": charts.street(words, outcome),
-            "lorenz": curious.lorenz(words, outcome),
-            "price": curious.price(words, outcome),
+            "lorenz": analytics.lorenz(words, outcome),
+            "price": analytics.price(words, outcome),
         }
         height = f"{max(15, 3 + 2.1 * len(outcome.names)):.0f}rem"
         same = self.cards and self.drawn == (few, height)
@@ -162,13 +174,22 @@ class Results:
                 self.cards = {"bills": self.card("bills", made["bills"], height)}
             with self.below:
                 self.cards["street"] = self.card("street", made["street"], "24rem")
-                with kit.tag("section", "x-card"), kit.fold(words("community.curious"), test_id="curious"):
+                with (
+                    kit.tag("section", "x-card"),
+                    kit.fold(words("community.curious"), test_id="curious"),
+                ):
                     self.cards["lorenz"] = self.card("lorenz", made["lorenz"], "20rem")
                     self.cards["price"] = self.card("price", made["price"], "20rem", "price_title")
                     with kit.tag("section", aria_label=words("community.exploit")):
                         kit.Text("h2", words("community.exploit"), "x-card-title")
-                        self.exploit = kit.attributes(kit.Text("p", ""), role="status", data_testid="exploit")
-                        kit.button(words("community.exploit_button"), self.on_explore, data_testid="explore")
+                        self.exploit = kit.attributes(
+                            kit.Text("p", ""), role="status", data_testid="exploit"
+                        )
+                        kit.button(
+                            words("community.exploit_button"),
+                            self.on_explore,
+                            data_testid="explore",
+                        )
                     self.links = kit.tag("div", "x-buttons")
         if self.exploit is not None:
             self.exploit.set_text("")
@@ -176,7 +197,9 @@ class Results:
         if job is not None:
             with self.links:
                 for name, suffix in (("all", "json"), ("scenario", "yaml")):
-                    link = kit.link(words(f"community.{name}"), f"/api/run/{job}.{suffix}", "x-small-link")
+                    link = kit.link(
+                        words(f"community.{name}"), f"/api/run/{job}.{suffix}", "x-small-link"
+                    )
                     kit.attributes(link, download=f"community.{suffix}")
 
     def card(self, name: str, chart: Any, height: str, title: str | None = None) -> kit.ChartCard:
@@ -185,7 +208,12 @@ class Results:
         key = f"community.{name}_note"
         note = words(key) if name in ("bills", "street") else ""
         return kit.ChartCard(
-            words, words(f"community.{title or name}"), chart, note=note, height=height, test_id=f"chart-{name}"
+            words,
+            words(f"community.{title or name}"),
+            chart,
+            note=note,
+            height=height,
+            test_id=f"chart-{name}",
         )
 
     # Who gives to whom
@@ -201,7 +229,9 @@ class Results:
                 self.network = kit.tag("px-network", content=self.content(outcome), hour=hour)
                 self.network.on("hour", self.hour_set, js_handler="(e) => emit(e.detail)")
                 with kit.fold(words("common.as_table"), "x-as-table"):
-                    self.given = ui.html(kit.table_html(charts.given(words, outcome))).classes("x-table-scroll")
+                    self.given = ui.html(kit.table_html(charts.given(words, outcome))).classes(
+                        "x-table-scroll"
+                    )
                     caption = words("community.given_caption")
                     kit.attributes(self.given, tabindex=0, role="region", aria_label=caption)
             return
@@ -212,7 +242,9 @@ class Results:
             self.matrix = kit.ChartCard(
                 words, words("community.who"), chart, note=note, height=height, test_id="network"
             )
-            kit.range_field(words("community.time"), hour, 0, 23, 1, words.time, self.matrix_hour, "hour")
+            kit.range_field(
+                words("community.time"), hour, 0, 23, 1, words.time, self.matrix_hour, "hour"
+            )
 
     def content(self, outcome: Outcome) -> dict[str, Any]:
         """What the drawing of the network gets."""
@@ -258,12 +290,16 @@ class Results:
                 else f"community.style_{charts.style_key(found['policy'])}"
             )
             name = charts.home_name(words, found["name"])
-            said = words("community.exploit_sentence", name=name, style=style, gain=words.euro(found["gain"]))
+            said = words(
+                "community.exploit_sentence", name=name, style=style, gain=words.euro(found["gain"])
+            )
         else:
             said = words("community.exploit_stable")
         if "share" in found:
             share = words.percent(found["share"])
-            said += " " + words("community.optimum_sentence", best=words.euro(found["best"]), share=share)
+            said += " " + words(
+                "community.optimum_sentence", best=words.euro(found["best"]), share=share
+            )
         if self.exploit is not None:
             self.exploit.set_text(said)
 
@@ -287,14 +323,16 @@ class Results:
         key = json.dumps(spec, sort_keys=True)
         if len(self.kept) >= _MOST_KEPT or any(run.key == key for run in self.kept):
             return
-        self.kept.append(curious.Kept(self.name_of(spec), outcome, key))
+        self.kept.append(analytics.Kept(self.name_of(spec), outcome, key))
         self.draw_kept()
         self.remember()
 
     def remember(self) -> None:
         """Tell the tab what is kept; own data stay here."""
         queries = [
-            state.write(community_of(json.loads(run.key))[0], "en") for run in self.kept if '"file"' not in run.key
+            state.write(community_of(json.loads(run.key))[0], "en")
+            for run in self.kept
+            if '"file"' not in run.key
         ]
         ui.run_javascript(f"sessionStorage.setItem('kept', {json.dumps(json.dumps(queries))})")
 
@@ -315,20 +353,31 @@ class Results:
         self.compare_box.set_visibility(bool(self.kept))
         if not self.kept:
             return
-        made = curious.comparison(words, self.kept)
+        made = analytics.comparison(words, self.kept)
         height = f"{5.2 + 3.4 * len(self.kept):.1f}rem"
         with self.compare_box:
             kit.Text("h2", words("community.compare"))
             kit.Text("p", words("community.compare_note"), "x-note")
-            kit.Sentence(curious.comparison_sentence(words, self.kept), test_id="compare-sentence")
+            kit.Sentence(
+                analytics.comparison_sentence(words, self.kept), test_id="compare-sentence"
+            )
             with kit.tag("div", "x-three"):
                 for name, chart in made.items():
                     title = words(f"community.compare_{name}")
-                    kit.ChartCard(words, title, chart, height=height, sentence=False, test_id=f"compare-{name}")
+                    kit.ChartCard(
+                        words,
+                        title,
+                        chart,
+                        height=height,
+                        sentence=False,
+                        test_id=f"compare-{name}",
+                    )
             with kit.tag("ul", "x-kept"):
                 for run in self.kept:
                     with kit.tag("li"):
-                        kit.button(words("community.forget", name=run.name), partial(self.forget, run.key))
+                        kit.button(
+                            words("community.forget", name=run.name), partial(self.forget, run.key)
+                        )
 
     def forget(self, key: str) -> None:
         """Take a run out of the comparison."""

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from babel.dates import format_date, get_month_names
 
-from prosumax.web import household, kit, state
+from prosumax.web import kit
 from prosumax.web.charts import home as charts
 from prosumax.web.charts.clock import still
-from prosumax.web.own_data import OwnData, by_day, stored
-from prosumax.web.services import services
-from prosumax.web.upload_field import found_text, upload_field
-from prosumax.web.view import View, without_scripts
-from prosumax.web.words import LOCALES
+from prosumax.web.model import home_day, state
+from prosumax.web.model.own_data import OwnData, by_day, stored
+from prosumax.web.model.translations import LOCALES
+from prosumax.web.model.view import View, without_scripts
+from prosumax.web.server.services import services
+from prosumax.web.server.upload_field import found_text, upload_field
 
 FAMILIES = (
     state.Home(people=2, routine="retired", season="summer", panels_kwp=3.0, weather="clear"),
@@ -54,7 +55,9 @@ class _Page:
         self._shown = self._power(self._day())
         self._top_kw = self._needed(self._shown)
         first = self._sentence(self._day())
-        without_scripts(self.words, self.words("home.title"), [first], still(self._shown.use, self._shown.solar))
+        without_scripts(
+            self.words, self.words("home.title"), [first], still(self._shown.use, self._shown.solar)
+        )
         with kit.tag("div", "x-page x-home"):
             with kit.tag("div", "x-card x-controls"):
                 self._controls_box = kit.tag("div")
@@ -87,10 +90,14 @@ class _Page:
                     test_id=field,
                 )
         with kit.tag("div", "x-buttons"):
-            kit.button(words("home.reset"), lambda: self._jump(state.Home(), ""), data_testid="reset")
+            kit.button(
+                words("home.reset"), lambda: self._jump(state.Home(), ""), data_testid="reset"
+            )
             kit.button(words("home.surprise"), self._surprise, data_testid="surprise")
 
-    def _slider(self, field: str, value: float, text: Callable[[float], str], label: str | None = None) -> None:
+    def _slider(
+        self, field: str, value: float, text: Callable[[float], str], label: str | None = None
+    ) -> None:
         span = state.range_of(state.Home, field)
         kit.range_field(
             self.words(f"home.{label or field}"),
@@ -104,19 +111,37 @@ class _Page:
         )
 
     def _segments(self, field: str) -> None:
-        options = {key: self.words(f"home.{field}_{key}") for key in state.options_of(state.Home, field)}
+        options = {
+            key: self.words(f"home.{field}_{key}") for key in state.options_of(state.Home, field)
+        }
         chosen = getattr(self.view.state, field)
-        kit.segments(self.words(f"home.{field}"), options, chosen, lambda key: self._set(**{field: key}), test_id=field)
+        kit.segments(
+            self.words(f"home.{field}"),
+            options,
+            chosen,
+            lambda key: self._set(**{field: key}),
+            test_id=field,
+        )
 
     def _select(self, field: str) -> None:
-        options = {key: self.words(f"home.{field}_{key}") for key in state.options_of(state.Home, field)}
+        options = {
+            key: self.words(f"home.{field}_{key}") for key in state.options_of(state.Home, field)
+        }
         chosen = getattr(self.view.state, field)
-        kit.select_field(self.words(f"home.{field}"), options, chosen, partial(self._set_one, field), test_id=field)
+        kit.select_field(
+            self.words(f"home.{field}"),
+            options,
+            chosen,
+            partial(self._set_one, field),
+            test_id=field,
+        )
 
     def _panels_text(self, kwp: float) -> str:
         if kwp <= 0:
             return self.words("home.panels_none")
-        return self.words("home.panels_text", kwp=self.words.kwp(kwp), n=max(round(kwp / _PANEL_KWP), 1))
+        return self.words(
+            "home.panels_text", kwp=self.words.kwp(kwp), n=max(round(kwp / _PANEL_KWP), 1)
+        )
 
     def _battery_text(self, kwh: float) -> str:
         return self.words("home.battery_none") if kwh <= 0 else f"{self.words.short(kwh)}\u00a0kWh"
@@ -125,7 +150,9 @@ class _Page:
         words, day = self.words, self._day()
         with kit.tag("div", "x-watch"):
             with kit.tag("div", "x-card"):
-                self._headline = kit.Sentence(self._sentence(day), tag="h2", classes="x-headline", test_id="sentence")
+                self._headline = kit.Sentence(
+                    self._sentence(day), tag="h2", classes="x-headline", test_id="sentence"
+                )
                 self._spoken = kit.Spoken()
             first = kit.tag("div")
         rest = kit.tag("div", "x-card x-rest")
@@ -154,10 +181,18 @@ class _Page:
             kit.tag("div", "x-stack"),
         ):
             self._bill = kit.ChartCard(
-                words, words("home.bill_title"), self._bill_chart(day), height="9rem", test_id="chart-d"
+                words,
+                words("home.bill_title"),
+                self._bill_chart(day),
+                height="9rem",
+                test_id="chart-d",
             )
             self._months = kit.ChartCard(
-                words, words("home.months_title"), self._months_chart(), height="18rem", test_id="chart-c"
+                words,
+                words("home.months_title"),
+                self._months_chart(),
+                height="18rem",
+                test_id="chart-c",
             )
             self._clock = kit.ChartCard(
                 words,
@@ -184,7 +219,7 @@ class _Page:
                 words("home.read_time"),
                 48,
                 0,
-                household.QUARTERS - 1,
+                home_day.QUARTERS - 1,
                 1,
                 lambda quarter: charts.reading(words, self._shown, int(quarter)),
                 read,
@@ -205,7 +240,10 @@ class _Page:
         _, load_kwh, _ = stored(folder)
         days = by_day(found, load_kwh[:, 0])
         dates = pd.date_range(found.first, periods=len(days))
-        names = {str(at): format_date(date, "full", locale=LOCALES[self.words.lang]) for at, date in enumerate(dates)}
+        names = {
+            str(at): format_date(date, "full", locale=LOCALES[self.words.lang])
+            for at, date in enumerate(dates)
+        }
 
         def show(at: str) -> None:
             date = dates[int(at)]
@@ -218,9 +256,13 @@ class _Page:
         self.view.own_data = True
         self._own_box.clear()
         with self._own_box:
-            kit.attributes(kit.Text("p", found_text(self.words, found), "x-note"), data_testid="own-data")
+            kit.attributes(
+                kit.Text("p", found_text(self.words, found), "x-note"), data_testid="own-data"
+            )
             kit.select_field(self.words("home.own_day"), names, "0", show, test_id="own-day")
-            kit.button(self.words("home.own_off"), lambda: self._own_off(token), data_testid="own-off")
+            kit.button(
+                self.words("home.own_off"), lambda: self._own_off(token), data_testid="own-off"
+            )
         show("0")
 
     def _own_off(self, token: str) -> None:
@@ -249,7 +291,7 @@ class _Page:
         self._later("held", _HELD_S, self._let_go)
         self._later("ghost", _GHOST_S, self._forget_ghost)
 
-    def _draw(self, day: household.Day) -> None:
+    def _draw(self, day: home_day.Day) -> None:
         sentence = self._sentence(day)
         self._headline.show(sentence)
         self._spoken.show(sentence)
@@ -258,7 +300,7 @@ class _Page:
         if self._more_open:
             self._draw_more(day)
 
-    def _draw_more(self, day: household.Day) -> None:
+    def _draw_more(self, day: home_day.Day) -> None:
         self._bill.show(self._bill_chart(day))
         self._months.box.set_visibility(self._own is None)
         self._months.show(self._months_chart())
@@ -306,12 +348,12 @@ class _Page:
         words = self.words
         self._jump(FAMILIES[number], words("home.family", name=words(f"home.family_{number + 1}")))
 
-    def _day(self) -> household.Day:
-        return household.day(self.view.state, self._own)
+    def _day(self) -> home_day.Day:
+        return home_day.day(self.view.state, self._own)
 
-    def _power(self, day: household.Day) -> charts.Power:
+    def _power(self, day: home_day.Day) -> charts.Power:
         stored = day.stored_share if self.view.state.battery_kwh > 0 else None
-        return charts.Power(day.use_kwh / household.HOURS, day.solar_kwh / household.HOURS, stored)
+        return charts.Power(day.use_kwh / home_day.HOURS, day.solar_kwh / home_day.HOURS, stored)
 
     @staticmethod
     def _needed(power: charts.Power) -> float:
@@ -320,7 +362,7 @@ class _Page:
         step = 0.5 if highest < 3 else 1.0 if highest < 8 else 2.0
         return max(math.ceil(highest / step) * step, _TOP_KW)
 
-    def _sentence(self, day: household.Day) -> str:
+    def _sentence(self, day: home_day.Day) -> str:
         used, made = float(day.use_kwh.sum()), float(day.solar_kwh.sum())
         return charts.headline(self.words, day.own_share, used, made, day.bill, day.bill_without)
 
@@ -328,14 +370,16 @@ class _Page:
         ghost = self._ghost if self._wants_ghost else None
         return charts.when(self.words, self._shown, self._top_kw, ghost, self._at)
 
-    def _balance_chart(self, day: household.Day) -> charts.Chart:
+    def _balance_chart(self, day: home_day.Day) -> charts.Chart:
         direct = float(day.direct_kwh.sum())
         sums = (day.discharge_kwh, day.import_kwh, day.charge_kwh, day.export_kwh)
-        return charts.balance(self.words, charts.Energy(direct, *(float(part.sum()) for part in sums)))
+        return charts.balance(
+            self.words, charts.Energy(direct, *(float(part.sum()) for part in sums))
+        )
 
-    def _bill_chart(self, day: household.Day) -> charts.Chart:
+    def _bill_chart(self, day: home_day.Day) -> charts.Chart:
         return charts.bill(self.words, day.bill_without, day.bill)
 
     def _months_chart(self) -> charts.Chart:
         names = list(get_month_names("abbreviated", locale=LOCALES[self.words.lang]).values())
-        return charts.months(self.words, names, *household.months(self.view.state))
+        return charts.months(self.words, names, *home_day.months(self.view.state))

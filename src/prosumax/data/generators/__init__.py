@@ -1,0 +1,1 @@
+"""Generators of synthetic series: loads, PV generation, prices and days of the papers."""

@@ -1,0 +1,1 @@
+"""Bottom-up household load model: residents, appliances, hot water and trips."""

@@ -1,0 +1,179 @@
+"""Who lives in a home and when they are at home and awake: what occupancy is made from.
+
+The hours and probabilities are this project's assumptions about Belgian households, not survey data. Time-use surveys
+(the sources of Richardson et al. 2008 and, for Belgium, Aerts et al. 2014) give the same shapes.
+
+References:
+    Richardson, Thomson & Infield, "A high-resolution domestic building occupancy model for energy demand simulations",
+    Energy and Buildings 40 (2008) 1560-1566.
+    Aerts, Minnen, Glorieux, Wouters & Descamps, "A method for the identification and modelling of realistic domestic
+    occupancy sequences for building energy demand simulations", Building and Environment 75 (2014) 67-78.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """Part of a local day, hours of the clock (24 may be passed: 25 is 1 am), and how strongly it counts."""
+
+    start: float
+    stop: float
+    weight: float
+
+
+Day = tuple[Span, ...]
+"""When somebody is at home and awake; the weight of a span is the probability."""
+
+
+class Person(NamedTuple):
+    """One member of a household.
+
+    weekdays: a workday; of several each holds for a week, one after the other (shift work).
+    weekend: a Saturday, a Sunday or a public holiday.
+    days_off: share of the workdays that pass like a weekend: leave, illness, a day of part-time, work or school from
+        home.
+    """
+
+    weekdays: tuple[Day, ...]
+    weekend: Day
+    days_off: float = 0.0
+
+
+_FREE_DAY: Day = (Span(8.5, 23.3, 0.68),)
+
+# Days off: 20 days of leave and 5 of illness are a tenth of the workdays; as much again is worked from home, and a
+# quarter of employees works part-time. Schools close for 14 weeks of the year.
+WORKER = Person(((Span(6.5, 8.1, 0.9), Span(17.4, 22.8, 0.85)),), _FREE_DAY, 0.28)
+PART_TIME = Person(((Span(6.6, 8.4, 0.9), Span(12.6, 22.6, 0.72)),), _FREE_DAY, 0.25)
+AT_HOME_WORKER = Person(((Span(6.8, 22.8, 0.8),),), _FREE_DAY, 0.12)
+CHILD = Person(((Span(7.0, 8.3, 0.9), Span(15.7, 20.3, 0.85)),), (Span(7.3, 20.5, 0.7),), 0.3)
+TEENAGER = Person(((Span(6.8, 8.0, 0.85), Span(16.3, 23.2, 0.85)),), (Span(9.5, 24.5, 0.62),), 0.3)
+STUDENT = Person(((Span(8.3, 17.0, 0.35), Span(17.0, 25.5, 0.75)),), (Span(10.5, 26.0, 0.55),), 0.2)
+RETIRED = Person(((Span(7.2, 22.5, 0.75),),), (Span(7.5, 22.5, 0.72),))
+SHIFT_WORKER = Person(
+    (
+        (Span(4.7, 5.5, 0.9), Span(14.5, 21.3, 0.85)),
+        (Span(8.5, 13.2, 0.8), Span(22.5, 24.8, 0.85)),
+        (Span(6.4, 7.5, 0.7), Span(14.5, 21.2, 0.85)),
+    ),
+    _FREE_DAY,
+    0.2,
+)
+
+
+@dataclass(frozen=True)
+class Lifestyle:
+    """A kind of household.
+
+    summary: one line for a person who chooses.
+    annual_kwh: what such a home uses in a year without car, heat pump and electric water heating: the target that the
+        appliances are calibrated to (see docs/profiles.md).
+    people: its members; a home with more repeats the last one.
+    later_by_h: hours by which meals and other fixed hours come later.
+    habits: factor on the use of an appliance; 1 where absent.
+    """
+
+    summary: str
+    annual_kwh: float
+    people: tuple[Person, ...]
+    later_by_h: float = 0.0
+    habits: Mapping[str, float] = field(default_factory=dict)
+
+
+LIFESTYLES: Mapping[str, Lifestyle] = {
+    "single": Lifestyle(
+        "one person who works away from home",
+        2000.0,
+        (WORKER,),
+        later_by_h=0.3,
+        habits={
+            "hob": 0.8,
+            "oven": 0.7,
+            "dishwasher": 0.6,
+            "tumble dryer": 0.6,
+            "second fridge or freezer": 0.5,
+        },
+    ),
+    "couple": Lifestyle(
+        "two people who work away from home", 2970.0, (WORKER, WORKER), later_by_h=0.3
+    ),
+    "family": Lifestyle(
+        "two parents, one of them part-time at work, and two young children",
+        3530.0,
+        (WORKER, PART_TIME, CHILD, CHILD),
+        habits={
+            "television": 0.8,
+            "computer": 0.6,
+            "small appliances": 0.8,
+            "lamps": 0.9,
+            "hob": 0.9,
+            "washing machine": 0.9,
+            "tumble dryer": 0.8,
+            "games console": 0.6,
+            "hair dryer": 0.8,
+        },
+    ),
+    "family_with_teenagers": Lifestyle(
+        "two parents and two teenagers who come home at four and go to bed late",
+        4090.0,
+        (WORKER, WORKER, TEENAGER, TEENAGER),
+        later_by_h=0.2,
+        habits={"computer": 1.4, "games console": 2.5, "hair dryer": 1.3},
+    ),
+    "students": Lifestyle(
+        "three students in a shared house, at odd hours",
+        3220.0,
+        (STUDENT, STUDENT, STUDENT),
+        later_by_h=1.0,
+        habits={
+            "computer": 1.6,
+            "television": 0.8,
+            "games console": 1.5,
+            "small appliances": 0.7,
+            "lamps": 0.9,
+            "dishwasher": 0.5,
+            "iron": 0.2,
+            "tumble dryer": 0.6,
+            "second fridge or freezer": 0.6,
+        },
+    ),
+    "home_business": Lifestyle(
+        "one works at home all day, one elsewhere",
+        3280.0,
+        (AT_HOME_WORKER, WORKER),
+        habits={"computer": 2.8, "coffee machine": 1.6, "kettle": 1.3},
+    ),
+    "retired": Lifestyle(
+        "two people at home most of the day, early to bed",
+        2950.0,
+        (RETIRED, RETIRED),
+        later_by_h=-0.4,
+        habits={
+            "television": 1.5,
+            "kettle": 1.2,
+            "computer": 0.7,
+            "games console": 0.0,
+            "tumble dryer": 0.7,
+        },
+    ),
+    "night_shifts": Lifestyle(
+        "one works early, late and night shifts in turn, one by day",
+        3000.0,
+        (SHIFT_WORKER, WORKER),
+    ),
+}
+
+MIX: Mapping[str, float] = {
+    "single": 0.24,
+    "couple": 0.17,
+    "family": 0.15,
+    "family_with_teenagers": 0.09,
+    "students": 0.02,
+    "home_business": 0.05,
+    "retired": 0.25,
+    "night_shifts": 0.03,
+}
+"""Shares of the lifestyles in a Belgian street, an assumption near the census: a third of the households are single
+persons, a quarter has children at home, and a good quarter is headed by somebody over 65."""

@@ -1,0 +1,1 @@
+"""Sky, sun position and PV generation."""

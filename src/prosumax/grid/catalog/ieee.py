@@ -1,0 +1,216 @@
+"""The IEEE 13 and 34 node test feeders as balanced equivalents, with the topology, lengths and impedances as published.
+
+Both feeders are unbalanced; a balanced equivalent answers for their sums and means, not for single phases. What is
+kept: every line with its positive-sequence impedance (self minus mutual mean), transformers, capacitors, total load
+per node. What is simplified:
+
+- Loads are constant power and the total of their phases; delta and wye are not told apart.
+- A lateral with p of three phases gets 3/p times its impedance and p/3 of its capacitance and of its ampacity. It then
+  drops the voltage, loses the energy and is loaded as its conductors are.
+- Regulators are transformers with a fixed tap: the mean of the three positions of OpenDSS' solution.
+- The switch 671-692 of the 13 node feeder is closed: 692 is one node with 671.
+
+Against the published power flow (W. H. Kersting, IEEE PES radial distribution test feeders) and OpenDSS 9:
+
+====================================  =======  =======  ======  =======  =======  ======
+Quantity                              13 here  OpenDSS  IEEE    34 here  OpenDSS  IEEE
+====================================  =======  =======  ======  =======  =======  ======
+Load at nominal voltage, kW           3466.0   3466.0   3466    1769.0   1769.0   1769
+Drawn from the source, kW             3565.5   3567.1   3577.2  2046.9   2039.9   2042.9
+Losses, kW                            99.5     112.4    111.1   277.9    272.3    273.1
+Lowest node, mean of its phases, pu   0.992    0.993            0.914    0.926
+Lowest single phase, pu               -        0.961            -        0.919
+====================================  =======  =======  ======  =======  =======  ======
+
+The losses of the 13 node feeder are 11 % short because its phases are loaded unevenly. The lowest node of the 34 node
+feeder is 890, 1.1 % low because its load of constant current is taken as constant power; every other three-phase node
+is within 0.4 % of the mean of its phases in OpenDSS' solution (13 node feeder: 0.2 %).
+tests/feeders/test_ieee.py holds these figures.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prosumax.grid.catalog.cables import lines
+from prosumax.grid.catalog.layout import tree_layout, tree_of
+from prosumax.grid.feeder import BASE_KVA, Branches, Feeder
+
+_KM_PER_MILE, _FEET_PER_MILE = 1.609344, 5280.0
+_HZ = 60.0
+_ENDS = ("from", "to")
+_PER_MILE = ("r1_ohm_per_mile", "x1_ohm_per_mile", "c1_nf_per_mile")
+
+_AMPACITY = {
+    "mtx601": 730.0,  # 556.5 kcmil ACSR 26/7
+    "mtx602": 340.0,  # 4/0 ACSR
+    "mtx603": 230.0,  # 1/0 ACSR
+    "mtx604": 230.0,
+    "mtx605": 230.0,
+    "mtx606": 260.0,  # 250 kcmil AA, concentric neutral, underground
+    "300": 230.0,  # 1/0 ACSR
+    "301": 180.0,  # #2 ACSR 6/1
+    "302": 140.0,  # #4 ACSR 6/1
+    "303": 140.0,
+    "304": 180.0,
+}
+"""Ampere by line configuration: ampacity of the phase conductor in Kersting's conductor tables (Distribution System
+Modeling and Analysis, appendices A and B), from memory; 607 (1/0 AA tape shield) is not known and has no limit."""
+
+_ZONES = {
+    "ieee13": {
+        "substation": "sourcebus 650 rg60 632",
+        "feeder 1": "645 646",
+        "feeder 2": "633 634",
+        "feeder 3": "670 671 680 684 611 652",
+        "feeder 4": "675",
+    },
+    # As MARLEM groups them; 814r and 852r stand behind the regulators, 888 and 890 behind the transformer.
+    "ieee34": {
+        "substation": "sourcebus 800 802 806 808 810 812 814 814r 850",
+        "feeder 1": "816 818 820 822 824 826 828 830",
+        "feeder 2": "854 856 852 852r 832",
+        "lateral 1": "858 834 842 844 846 848 860 836 840",
+        "lateral 2": "864 862 838",
+        "transformer": "888 890",
+    },
+}
+
+
+def ieee13() -> Feeder:
+    """The IEEE 13 node test feeder: 4.16 kV, short and heavily loaded, with its 115 kV substation."""
+    return _feeder("ieee13", "IEEE 13 node feeder")
+
+
+def ieee34() -> Feeder:
+    """The IEEE 34 node test feeder: 24.9 kV, 58 miles of line, two regulators, held at 1.05 pu by its substation."""
+    return _feeder("ieee34", "IEEE 34 node feeder")
+
+
+@cache
+def _data() -> Any:
+    return json.loads((files("prosumax.grid.catalog") / "data" / "ieee.json").read_text())
+
+
+def _feeder(key: str, name: str) -> Feeder:
+    data = _data()[key]
+    one = {gone: kept for kept, gone in data["switches"]}  # closed: both ends are one node
+
+    def node(written: str) -> str:
+        return one.get(written, written)
+
+    links = [*data["transformers"], *data["regulators"]]
+    wires = data["lines"]
+    buses = list(
+        dict.fromkeys(
+            [data["source"], *(node(link[end]) for link in (*wires, *links) for end in _ENDS)]
+        )
+    )
+    at = {bus: number for number, bus in enumerate(buses)}
+    ends = [
+        np.array([[at[node(link[end])] for end in _ENDS] for link in group])
+        for group in (wires, links)
+    ]
+    kv = _voltages(data, at, node)
+    branches = _joined(_wires(wires, ends[0], kv), _windings(links, ends[1]))
+    tree = tree_of(len(buses), at[data["source"]], branches.from_bus, branches.to_bus)
+    load = np.zeros((len(buses), 2))
+    for bus, power in data["loads"].items():
+        load[at[node(bus)]] += power
+    shunt = np.zeros(len(buses), np.complex128)
+    for bus, kvar in data["capacitors_kvar"].items():
+        shunt[at[node(bus)]] += 1j * kvar / BASE_KVA
+    zone = {bus: part for part, members in _ZONES[key].items() for bus in members.split()}
+    x, y = tree_layout(tree)
+    closed = [f"Node {gone} is one with {kept} (closed switch)." for gone, kept in one.items()]
+    return Feeder(
+        name=name,
+        buses=tuple(buses),
+        base_kv=kv,
+        source=at[data["source"]],
+        source_pu=data["source_pu"],
+        branches=branches,
+        shunt_pu=shunt,
+        load_kw=load[:, 0],
+        load_kvar=load[:, 1],
+        x=x,
+        y=y,
+        zone=tuple(zone[bus] for bus in buses),
+        notes=(
+            "IEEE PES test feeder as a balanced equivalent: fixed regulator taps, constant-power loads.",
+            *closed,
+        ),
+    )
+
+
+def _voltages(data: Any, at: dict[str, int], node: Callable[[str], str]) -> NDArray[np.float64]:
+    """Line-to-line kV of every bus: the same wherever no transformer is in between."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    same = [
+        [at[node(link[end])] for end in _ENDS] for link in (*data["lines"], *data["regulators"])
+    ]
+    a, b = np.array(same).T
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(at), len(at)))
+    _, part = connected_components(graph, directed=False)
+    kv = np.full(len(at), float(data["kv"]))
+    for transformer in data["transformers"]:
+        for end in _ENDS:
+            kv[part == part[at[node(transformer[end])]]] = transformer[f"{end}_kv"]
+    return kv
+
+
+def _wires(wires: list[Any], ends: NDArray[np.int64], kv: NDArray[np.float64]) -> Branches:
+    miles = np.array([wire["feet"] for wire in wires]) / _FEET_PER_MILE
+    phases = np.array([len(wire["phases"]) for wire in wires])
+    r, x, c = (np.array([wire[name] for wire in wires]) for name in _PER_MILE)
+    return lines(
+        [f"{wire['from']} - {wire['to']}" for wire in wires],
+        ends[:, 0],
+        ends[:, 1],
+        r_ohm=r * miles * 3 / phases,
+        x_ohm=x * miles * 3 / phases,
+        c_nf=c * miles * phases / 3,
+        max_a=np.array([_AMPACITY.get(wire["config"], np.inf) for wire in wires]) * phases / 3,
+        kv=kv[ends[:, 0]],
+        length_km=miles * _KM_PER_MILE,
+        hz=_HZ,
+    )
+
+
+def _windings(links: list[Any], ends: NDArray[np.int64]) -> Branches:
+    """Transformers, and regulators as such; both voltages are nominal, so only the tap makes a ratio."""
+    count = len(links)
+    per_kva = np.array(
+        [complex(link["r_percent"], link["x_percent"]) / 100 / link["kva"] for link in links]
+    )
+    # The kVA of the regulators in the data are placeholders.
+    rating = np.array([link.get("rated_kva", np.inf) for link in links]) / BASE_KVA
+    return Branches(
+        name=tuple(link["name"] for link in links),
+        from_bus=ends[:, 0],
+        to_bus=ends[:, 1],
+        is_transformer=np.ones(count, bool),
+        series_pu=per_kva.astype(np.complex128) * BASE_KVA,
+        shunt_from_pu=np.zeros(count, np.complex128),
+        shunt_to_pu=np.zeros(count, np.complex128),
+        ratio=np.array([1 / np.mean(link.get("taps", 1.0)) for link in links]),
+        rating_from_pu=rating,
+        rating_to_pu=rating.copy(),
+        length_km=np.zeros(count),
+    )
+
+
+def _joined(first: Branches, second: Branches) -> Branches:
+    both = {
+        field: np.concatenate([getattr(first, field), getattr(second, field)])
+        for field in Branches.__dataclass_fields__
+        if field != "name"
+    }
+    return Branches(name=first.name + second.name, **both)

@@ -1,0 +1,1 @@
+"""Power flow: linear and AC solvers on per-unit branches."""

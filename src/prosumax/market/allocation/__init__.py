@@ -1,0 +1,1 @@
+"""Allocation keys and energy pools."""

@@ -1,0 +1,1 @@
+"""Auctions: call, continuous, truthful and partner-first mechanisms."""

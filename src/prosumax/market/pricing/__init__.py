@@ -1,0 +1,1 @@
+"""Posted prices and hierarchical markets."""

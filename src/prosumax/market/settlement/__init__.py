@@ -1,0 +1,1 @@
+"""Settlement after the period: redistribution of savings."""

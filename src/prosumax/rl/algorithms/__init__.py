@@ -1,0 +1,16 @@
+"""Learning algorithms, one per module; importing this package registers them."""
+
+from prosumax.rl.algorithms import coma, dqn, policy_gradient, q_learning, sac, vtrace
+from prosumax.rl.algorithms.registry import Algorithm, algorithms, choose
+
+__all__ = [
+    "Algorithm",
+    "algorithms",
+    "choose",
+    "coma",
+    "dqn",
+    "policy_gradient",
+    "q_learning",
+    "sac",
+    "vtrace",
+]

@@ -1,0 +1,1 @@
+"""Training engine: agent groups, rollouts, trainer, evaluation and population-based training."""

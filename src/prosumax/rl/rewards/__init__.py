@@ -1,0 +1,1 @@
+"""Reward terms by name."""

@@ -1,0 +1,1 @@
+"""Training of a scenario: setup, loop, evaluation, stored policies."""

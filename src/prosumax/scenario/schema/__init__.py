@@ -1,0 +1,1 @@
+"""Scenario schema: pydantic models, one section per module."""

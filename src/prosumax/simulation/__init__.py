@@ -1,0 +1,1 @@
+"""Simulation: from a scenario to arrays, one step, a rollout, and its results."""

@@ -1,0 +1,1 @@
+"""Results of a run: KPIs, bills, ledger, time series and files."""

@@ -1,0 +1,1 @@
+"""Sweeps: grids of scenarios, settings and seeds on Ray."""

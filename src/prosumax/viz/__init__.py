@@ -1,0 +1,1 @@
+"""Charts: data, figure and text of every chart."""

@@ -1,0 +1,1 @@
+"""Charts of networks: feeder maps and payments between homes."""

@@ -1,0 +1,1 @@
+"""Background jobs: queue, worker processes and what they run."""

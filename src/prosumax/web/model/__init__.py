@@ -1,0 +1,1 @@
+"""Page models: state, communities and outcomes without any layout."""

@@ -1,0 +1,1 @@
+"""Web server: app, routes, security headers and uploads."""

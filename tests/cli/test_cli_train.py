@@ -1,0 +1,60 @@
+"""`prosumax train` and what is done with its run, as a newcomer types it."""
+
+import json
+
+import pytest
+import yaml
+
+SMALL = ("--set", "environment.episode_steps=4", "--setting", "hidden=[8]", "--setting", "minibatches=1",
+         "--environments", 4)  # fmt: skip
+
+
+@pytest.fixture
+def scenario(tiny, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(tiny))
+    return path
+
+
+def test_a_run_is_trained_judged_and_taken_apart(scenario, tmp_path, command):
+    code, out, err = command(
+        "train", scenario, *SMALL, "--algorithm", "ppo", "--iterations", 2, "--out", "run"
+    )
+    assert code == 0, err
+    assert "learned" in out and "…" not in out and (tmp_path / "run" / "report.html").is_file()
+    code, out, err = command("evaluate", "run", "--json")
+    assert code == 0, err
+    reward = json.loads(out)["test"]["learned"]["reward"]
+    stored = json.loads((tmp_path / "run" / "result.json").read_text())["test"]["learned"]["reward"]
+    assert reward == pytest.approx(stored, rel=1e-5)
+    home = yaml.safe_load(scenario.read_text())["homes"][0]["name"]
+    code, out, err = command("export-policy", "run", home, "policy.json")
+    assert code == 0 and (tmp_path / "policy.npz").is_file(), err
+
+
+@pytest.mark.slow
+def test_a_population_leaves_its_best_member(scenario, tmp_path, command):
+    code, out, err = command(
+        "train", scenario, *SMALL, "--population", 2, "--iterations", 10, "--out", "run"
+    )
+    assert code == 0, err
+    assert "learned" in out and "generation 2/2" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "--resume"),
+        (("mahtm-train", "--algorithm", "pop"), "ppo"),
+        (("mahtm-train", "--setting", "hidden"), "a=VALUE"),
+        (("mahtm-train", "--setting", "hiden=[8]"), "hiden"),
+        (("mahtm-train", "--anneal", "warmth=1"), "anneal: warmth"),
+        (("mahtm-train", "--population", 4, "--seeds", 2), "--seeds"),
+        (("mahtm-train", "--address", "local"), "--population"),
+        (("mahtm-train", "--paradigm", "cde"), "dtde"),
+        (("--resume", "nowhere"), "nowhere"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_paragraph(options, words, command):
+    code, _, err = command("train", *options)
+    assert code == 2 and words in err and "Traceback" not in err

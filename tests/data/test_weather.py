@@ -1,0 +1,139 @@
+"""Weather files written here, in the formats' own layout: what is read, what each step gets, and what is refused."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prosumax.data.generators.solar.sky import clear_sky
+from prosumax.data.readers.weather_files import read_weather, weather_sky
+from prosumax.errors import InputError
+
+PLACE = (50.8, 4.36, 100.0)
+HOURS = pd.date_range("2021-01-01", periods=8760, freq="h", tz="UTC")
+
+
+@lru_cache
+def light() -> pd.DataFrame:
+    """A made-up year under a hazy sky: 70 % of the clear sky's light, half of it diffuse."""
+    clear = clear_sky(HOURS, *PLACE)
+    ghi = 0.7 * clear.ghi
+    air = 10 + 8 * np.sin(2 * np.pi * (np.arange(8760) / 8760 - 0.3))
+    return pd.DataFrame(
+        {"ghi": ghi, "dhi": 0.5 * ghi, "dni": 0.4 * clear.dni, "air": air, "wind": 4.0}, index=HOURS
+    )
+
+
+def epw(path: Path, table: pd.DataFrame, zone: int = 0, drop: int | None = None) -> Path:
+    lines = [f"LOCATION,Somewhere,-,BEL,made,0,{PLACE[0]},{PLACE[1]},{zone},{PLACE[2]}"]
+    lines += ["DESIGN CONDITIONS,0", "TYPICAL/EXTREME PERIODS,0", "GROUND TEMPERATURES,0"]
+    lines += [
+        "HOLIDAYS/DAYLIGHT SAVING,No,0,0,0",
+        "COMMENTS 1,x",
+        "COMMENTS 2,x",
+        "DATA PERIODS,1,1,Data,Sunday,1/1,12/31",
+    ]
+    clock = HOURS if zone == 0 else HOURS.tz_convert(f"Etc/GMT{-zone:+d}")
+    order = np.argsort((clock.dayofyear - 1) * 24 + clock.hour, kind="stable")
+    light_of_hour = table.iloc[order].round(3).to_numpy().tolist()
+    for stamp, (ghi, dhi, dni, air, wind) in zip(clock[order], light_of_hour, strict=True):
+        before = f"2021,{stamp.month},{stamp.day},{stamp.hour + 1},0,?,{air},5,80,101325,0,0,300"
+        behind = f"0,0,0,0,180,{wind},5,5,20,77777,9,999999999,10,0.1,0,88,0.2,0,0"
+        lines.append(f"{before},{ghi},{dni},{dhi},{behind}")
+    if drop is not None:
+        del lines[8 + drop]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return epw(tmp_path_factory.mktemp("weather") / "year.epw", light())
+
+
+def test_an_hour_of_the_file_is_an_hour_of_the_year(year: Path) -> None:
+    read = read_weather(year)
+    assert (read.latitude_deg, read.longitude_deg, read.at_minute) == (PLACE[0], PLACE[1], None)
+    sky = weather_sky(HOURS, read, *PLACE)
+    table = light()
+    for name, values in (
+        ("ghi", sky.ghi),
+        ("dhi", sky.dhi),
+        ("dni", sky.dni),
+        ("air", sky.air_temperature_c),
+    ):
+        np.testing.assert_allclose(values, table[name], atol=0.01)
+
+
+def test_a_file_on_local_time_is_brought_to_utc(tmp_path: Path) -> None:
+    sky = weather_sky(HOURS, read_weather(epw(tmp_path / "local.epw", light(), zone=1)), *PLACE)
+    np.testing.assert_allclose(sky.ghi, light().ghi, atol=0.01)
+
+
+def test_quarters_keep_the_mean_of_their_hour(year: Path) -> None:
+    quarters = pd.date_range("2023-06-01", periods=96 * 30, freq="15min", tz="UTC")
+    sky = weather_sky(quarters, read_weather(year), *PLACE)
+    june = light()[HOURS.month == 6]
+    np.testing.assert_allclose(sky.ghi.reshape(-1, 4).mean(axis=1), june.ghi, atol=0.01)
+    clear = clear_sky(quarters, *PLACE)
+    high = clear.ghi > 100
+    # Within the hour the light follows the clear sky: the file's is 0.7 of it throughout.
+    # An hour of dawn has its light in another place than its middle, hence 3 %.
+    np.testing.assert_allclose(sky.ghi[high] / clear.ghi[high], 0.7, rtol=0.03)
+
+
+def test_29_february_is_there(year: Path) -> None:
+    leap = pd.date_range("2024-02-28", periods=72, freq="h", tz="UTC")
+    ghi = weather_sky(leap, read_weather(year), *PLACE).ghi
+    np.testing.assert_array_equal(ghi[:24], ghi[24:48])
+    assert ghi[48:].sum() > 0
+
+
+def test_pvgis_writes_instants(tmp_path: Path) -> None:
+    samples = HOURS + pd.Timedelta(minutes=10)
+    clear = clear_sky(
+        samples - pd.Timedelta(minutes=30), *PLACE
+    )  # looks at the middle of each step: the sample
+    lines = [f"Latitude (decimal degrees): {PLACE[0]}", f"Longitude (decimal degrees): {PLACE[1]}"]
+    lines += ["Elevation (m): 100.0", "Irradiance Time Offset (h): 0.1667", "month,year"]
+    lines += [f"{month},2021" for month in range(1, 13)]
+    lines.append("time(UTC),T2m,RH,G(h),Gb(n),Gd(h),IR(h),WS10m,WD10m,SP")
+    for stamp, ghi in zip(HOURS, 0.6 * clear.ghi, strict=True):
+        lines.append(f"{stamp:%Y%m%d:%H%M},10.0,80,{ghi:.2f},0.0,{0.5 * ghi:.2f},300,3,180,101325")
+    path = tmp_path / "tmy.csv"
+    path.write_text(
+        "\n".join(lines)
+        + "\n\nT2m: 2-m air temperature (degree Celsius)\nRH: relative humidity (%)\n"
+    )
+    read = read_weather(path)
+    assert read.at_minute == pytest.approx(10.0, abs=0.01)
+    quarters = pd.date_range("2023-05-01", periods=96 * 20, freq="15min", tz="UTC")
+    sky, clear_quarters = weather_sky(quarters, read, *PLACE), clear_sky(quarters, *PLACE)
+    high = clear_quarters.ghi > 100
+    # Turbidity differs between the days of the file and those of the period by a month's step: 3 %.
+    np.testing.assert_allclose(sky.ghi[high] / clear_quarters.ghi[high], 0.6, rtol=0.03)
+    np.testing.assert_allclose(sky.dhi[high], 0.5 * sky.ghi[high], rtol=0.01)
+
+
+def test_what_is_no_weather_is_refused(tmp_path: Path, year: Path) -> None:
+    with pytest.raises(InputError, match="no such weather file"):
+        read_weather(tmp_path / "none.epw")
+    other = tmp_path / "other.csv"
+    other.write_text("time,load\n2020-01-01,1\n")
+    with pytest.raises(InputError, match="no weather file that prosumax knows"):
+        read_weather(other)
+    short = epw(tmp_path / "short.epw", light(), drop=5000)
+    with pytest.raises(InputError, match="1 hours are missing or impossible, the first 28 July"):
+        read_weather(short)
+    wild = light().copy()
+    wild.iloc[4000, wild.columns.get_loc("ghi")] = 9999.0  # how EPW marks what is missing
+    with pytest.raises(
+        InputError, match="1 hours are missing or impossible, the first 16 June 16:00 UTC"
+    ):
+        read_weather(epw(tmp_path / "wild.epw", wild))
+    cut = tmp_path / "cut.epw"
+    cut.write_text(year.read_text()[:20_000])
+    with pytest.raises(InputError, match=r"cut\.epw"):
+        read_weather(cut)

@@ -1,0 +1,154 @@
+"""The battery keeps its limits, loses what it says, and equals an independent scalar version of CityLearn's."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prosumax.devices import battery
+
+HOMES, STEPS = 6, 40
+
+
+def random_batteries(rng, homes=HOMES):
+    """Parameters of any battery the scenario allows, some absent."""
+    exists = rng.random(homes) < 0.8
+    soc_min = rng.uniform(0, 0.4, homes)
+    soc_max = rng.uniform(0.5, 1.0, homes)
+    rising = np.sort(rng.uniform(0.05, 0.95, (homes, 3)), axis=1) + np.arange(3) * 1e-3
+    curve = rng.uniform(0.6, 1.0, (homes, 5))
+    fields = {
+        "capacity_kwh": rng.uniform(0.5, 20, homes) * exists,
+        "charge_kw": rng.uniform(0.2, 12, homes) * exists,
+        "discharge_kw": rng.uniform(0.2, 12, homes) * exists,
+        "soc_min": soc_min,
+        "soc_max": soc_max,
+        "initial_soc": soc_min + rng.random(homes) * (soc_max - soc_min),
+        "standing_loss": rng.uniform(0, 0.01, homes),
+        "fade": rng.choice([0.0, 1e-5, 1e-3], homes),
+        "efficiency_power": np.concatenate(
+            [np.zeros((homes, 1)), rising, np.ones((homes, 1))], axis=1
+        ),
+        "charge_curve": curve,
+        "discharge_curve": curve if rng.random() < 0.5 else rng.uniform(0.6, 1.0, (homes, 5)),
+        "power_soc": np.tile([0.0, 0.8, 1.0], (homes, 1)),
+        "power_curve": rng.uniform(0.2, 1.0, (homes, 3)),
+    }
+    return battery.BatteryParams(
+        **{name: jnp.asarray(value, jnp.float32) for name, value in fields.items()}
+    )
+
+
+@jax.jit
+def play(params, requests, hours):
+    def advance(state, request):
+        state, flow = battery.step(params, state, request, hours)
+        return state, (state, flow)
+
+    return jax.lax.scan(advance, battery.initial_state(params), requests)[1]
+
+
+@given(seed=st.integers(0, 2**31), hours=st.sampled_from([0.25, 1.0]))
+def test_limits_and_energy_balance(seed, hours):
+    rng = np.random.default_rng(seed)
+    params = random_batteries(rng)
+    requests = jnp.asarray(rng.normal(0, 8, (STEPS, HOMES)), jnp.float32)
+    states, flows = play(params, requests, jnp.float32(hours))
+    capacity = np.asarray(params.capacity_kwh)
+    stored = np.concatenate([[params.initial_soc * capacity], states.stored_kwh])
+    # Single precision on energies of up to 20 kWh: one part in 1e6 is 2e-5 kWh.
+    slack = 1e-5 * (1 + capacity)
+    assert (stored <= params.soc_max * capacity + slack).all()
+    assert (
+        stored[1:]
+        >= np.minimum(params.soc_min * capacity, stored[:-1] * (1 - params.standing_loss)) - slack
+    ).all()
+    assert (flows.charge_kwh <= params.charge_kw * hours + slack).all()
+    assert (flows.discharge_kwh <= params.discharge_kw * hours + slack).all()
+    assert (np.asarray(flows.charge_kwh) * np.asarray(flows.discharge_kwh) == 0).all()
+    for flow in flows:
+        assert (flow >= 0).all() and jnp.isfinite(flow).all()
+    balance = stored[:-1] + flows.charge_kwh - flows.discharge_kwh - flows.loss_kwh - stored[1:]
+    assert np.abs(balance).max() <= slack.max()
+    absent = capacity == 0
+    assert (stored[:, absent] == 0).all() and (flows.charge_kwh[:, absent] == 0).all()
+    assert (np.diff(np.asarray(states.capacity_kwh), axis=0) <= 0).all()
+    # It never does the opposite of, or more than, what was asked.
+    moved = np.asarray(flows.charge_kwh - flows.discharge_kwh)
+    assert (moved * requests >= 0).all() and (
+        np.abs(moved) <= np.abs(requests) * hours + slack
+    ).all()
+
+
+def citylearn_battery(params, requests, hours):
+    """CityLearn's battery for one home, scalar Python in double precision, from its published description."""
+    capacity, nominal = params["capacity_kwh"], params["charge_kw"]
+    soc, degraded, net = params["initial_soc"], params["capacity_kwh"], []
+    for request in requests:
+        wanted = np.clip(request / nominal, -1, 1) * nominal * hours
+        start = soc * (1 - params["standing_loss"]) * capacity
+        most = nominal * np.interp(soc, params["power_soc"], params["power_curve"]) * hours
+        energy = wanted
+        for _ in range(2):
+            root = (
+                np.interp(
+                    abs(energy) / hours / nominal,
+                    params["efficiency_power"],
+                    params["charge_curve"],
+                )
+                ** 0.5
+            )
+            if wanted >= 0:
+                energy = min(wanted, most, max(degraded - start, 0) / root)
+            else:
+                energy = -min(-wanted, most, max(start - params["soc_min"] * capacity, 0) * root)
+        end = start + energy * root if energy >= 0 else start + energy / root
+        degraded -= params["fade"] * capacity * abs(energy) / (2 * degraded)
+        soc = end / capacity
+        net.append((energy, soc))
+    return np.array(net).T
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equals_a_scalar_citylearn_battery(seed):
+    rng = np.random.default_rng(seed)
+    params = random_batteries(rng, homes=1)
+    # CityLearn has one power limit, one curve for both directions, and no upper limit but the capacity.
+    params = params._replace(
+        capacity_kwh=jnp.float32([6.4]),
+        charge_kw=jnp.float32([5.0]),
+        discharge_kw=jnp.float32([5.0]),
+        discharge_curve=params.charge_curve,
+        soc_max=jnp.ones(1),
+        fade=jnp.float32([1e-5]),
+    )
+    requests = rng.normal(0, 4, (200, 1)).astype(np.float32)
+    states, flows = play(params, jnp.asarray(requests), jnp.float32(1.0))
+    scalars = {name: np.asarray(value, np.float64)[0] for name, value in params._asdict().items()}
+    energy, soc = citylearn_battery(scalars, requests[:, 0].astype(np.float64), 1.0)
+    # 200 steps of single precision feeding back into the state.
+    np.testing.assert_allclose(
+        flows.charge_kwh[:, 0] - flows.discharge_kwh[:, 0], energy, atol=2e-4
+    )
+    np.testing.assert_allclose(states.stored_kwh[:, 0] / 6.4, soc, atol=5e-5)
+
+
+def test_by_hand():
+    """4 kWh battery, 2 kW, 80 % charging and 50 % discharging efficiency, hours: full, then empty."""
+    flat = {"efficiency_power": [[0, 1]], "power_soc": [[0, 1]], "power_curve": [[1, 1]]}
+    params = battery.BatteryParams(
+        capacity_kwh=4.0, charge_kw=2.0, discharge_kw=2.0, soc_min=0.1, soc_max=0.9, initial_soc=0.1,
+        standing_loss=0.0, fade=0.0, charge_curve=[[0.64, 0.64]], discharge_curve=[[0.25, 0.25]], **flat,
+    )  # fmt: skip
+    params = battery.BatteryParams(
+        *(jnp.atleast_1d(jnp.asarray(value, jnp.float32)) for value in params)
+    )
+    requests = jnp.asarray([[9.0], [9.0], [9.0], [-9.0], [-9.0]], jnp.float32)
+    states, flows = play(params, requests, jnp.float32(1.0))
+    # 0.4 + 2 x 0.8 = 2.0; + 1.6 = 3.6 = 90 %; then nothing; 2 kWh out takes 4 from the store, but 3.2 are there: 1.6.
+    np.testing.assert_allclose(states.stored_kwh[:, 0], [2.0, 3.6, 3.6, 0.4, 0.4], atol=1e-6)
+    np.testing.assert_allclose(flows.charge_kwh[:, 0], [2, 2, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(flows.discharge_kwh[:, 0], [0, 0, 0, 1.6, 0], atol=1e-6)
+    np.testing.assert_allclose(flows.loss_kwh[:, 0], [0.4, 0.4, 0, 1.6, 0], atol=1e-6)

@@ -1,0 +1,169 @@
+"""A scenario on a network, as a user runs it; and what goes wrong, said clearly or flagged, never in a bill."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import prosumax
+from prosumax.errors import InputError
+
+
+@pytest.fixture
+def wired(tiny, tmp_path):
+    """The two homes of the tiny scenario on a street of three lines from the user's own table."""
+    table = tmp_path / "lines.csv"
+    table.write_text(
+        "from,to,length_km,r_ohm_per_km,x_ohm_per_km,max_a\nstation,a,0.1,0.2,0.08,270\na,b,0.1,0.2,0.08,270\n"
+    )
+    return tiny | {
+        "network": {"kind": "edges", "file": str(table), "placement": {"sunny": "a", "shady": "b"}}
+    }
+
+
+def edited(scenario, **network):
+    return scenario | {"network": scenario["network"] | network}
+
+
+def lines(scenario, tmp_path, text):
+    (tmp_path / "lines.csv").write_text(text)
+    return scenario
+
+
+@pytest.mark.parametrize("flow", ["path", "linear", "ac"])
+def test_a_network_of_ones_own(wired, flow):
+    result = prosumax.run(edited(wired, flow=flow))
+    wires = result.kpis["network"]
+    assert wires["loss_kwh"] > 0 and wires["highest_line_loading"] > 0
+    assert ("lowest_voltage" in wires) == (flow != "path")
+    assert ("network_voltage" in result.timeseries) == (flow != "path")
+    assert "network_loading" in result.timeseries
+    assert len(result.to_frame()) == result.timeseries.sizes["time"] * 2  # no row per bus
+    received = sum(result.kpis[f"{party}_receives"] for party in PARTIES)
+    assert received == pytest.approx(result.kpis["cost"], abs=1e-6)
+    copper = prosumax.run(edited(wired, flow="copper_plate"))
+    assert copper.kpis["network"] is None
+    # Without fees nobody's bill changes; the operator buys the losses from the supplier.
+    assert result.kpis["cost"] == pytest.approx(copper.kpis["cost"], abs=1e-6)
+    given = copper.kpis["network_operator_receives"] - result.kpis["network_operator_receives"]
+    assert given == pytest.approx(wires["loss_cost"], abs=1e-5)
+
+
+PARTIES = ("supplier", "network_operator", "government", "mechanism")
+
+
+def test_fees_are_on_the_bills_and_the_operators_income(wired):
+    free = prosumax.run(wired)
+    charged = prosumax.run(edited(wired, operator={"fees": True, "congestion_threshold": 0}))
+    fees = charged.kpis["network"]["fees"]
+    assert fees != 0
+    assert sum(home["bill_items"]["network_fees"] for home in charged.households) == pytest.approx(
+        fees, abs=1e-6
+    )
+    assert charged.kpis["cost"] - free.kpis["cost"] == pytest.approx(fees, abs=1e-5)
+    income = charged.kpis["network_operator_receives"] - free.kpis["network_operator_receives"]
+    assert income == pytest.approx(fees, abs=1e-5)
+
+
+def test_a_network_that_carries_nothing_stops_trade_and_export(wired):
+    tight = edited(
+        wired,
+        capacity_kw=0.02,
+        trade_limit="pro_rata",
+        operator={"intervention": "curtail", "congestion_threshold": 1},
+    )
+    result = prosumax.run(tight | {"market": {"mechanism": "double_auction"}})
+    free = prosumax.run(wired | {"market": {"mechanism": "double_auction"}})
+    assert result.kpis["traded_kwh"] < 0.05 * free.kpis["traded_kwh"]
+    assert result.kpis["network"]["curtailed_kwh"] > 0
+    assert result.kpis["home_export_kwh"] == pytest.approx(
+        free.kpis["home_export_kwh"] - result.kpis["network"]["curtailed_kwh"], abs=1e-4
+    )
+
+
+def test_an_overload_without_solution_is_flagged_and_in_no_bill(wired):
+    """A thousand times the load: no voltage can carry it."""
+    loads = [{"source": "values", "values": [1000.0, 0.5]}] * 2
+    raw = wired | {
+        "homes": [home | {"load": load} for home, load in zip(wired["homes"], loads, strict=True)]
+    }
+    result = prosumax.run(edited(raw, operator={"fees": True}))
+    assert 0 < result.kpis["network"]["not_converged_steps"] < result.timing["steps"]
+    assert any("did not converge" in note for note in result.notes)
+    assert all(np.isfinite(home["bill"]) for home in result.households)
+    assert np.isfinite(result.kpis["cost"]) and 0.5 < result.kpis["network"]["lowest_voltage"] < 1.2
+
+
+def test_a_run_without_any_solution(wired):
+    home = {"name": "sunny", "load": {"source": "values", "values": [1000.0]}}
+    result = prosumax.run(edited(wired | {"homes": [home]}, placement={"sunny": "b"}))
+    assert result.kpis["network"]["not_converged_steps"] == 4
+    assert result.kpis["network"]["lowest_voltage"] is None and np.isfinite(result.kpis["cost"])
+    # Nobody can say what is lost without a solution, so nobody is charged for it.
+    assert result.kpis["network"]["loss_kwh"] == result.kpis["network"]["loss_cost"] == 0
+
+
+HEAD = "from,to,length_km,r_ohm_per_km,x_ohm_per_km\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            HEAD + "station,a,0.1,0.2,0.1\nb,c,0.1,0.2,0.1\n",
+            "is not connected: 2 of 4 buses cannot be reached",
+        ),
+        (HEAD + "station,a,0,0.2,0.1\na,b,0.1,0.2,0.1\n", "line 2 column 'length_km'"),
+        (HEAD + "station,a,0.1,0.2,0.1\na,a,0.1,0.2,0.1\n", "starts and ends at 'a'"),
+    ],
+)
+def test_a_network_that_cannot_be(wired, tmp_path, text, said):
+    with pytest.raises(InputError, match=said):
+        prosumax.run(lines(wired, tmp_path, text))
+
+
+def test_homes_on_buses_that_do_not_exist(wired):
+    with pytest.raises(
+        InputError, match=r"network\.placement\.shady: network 'lines' has no bus called 'z'"
+    ):
+        prosumax.run(edited(wired, placement={"sunny": "a", "shady": "z"}))
+    with pytest.raises(InputError, match="gives no bus for 'shady'"):
+        prosumax.run(edited(wired, placement={"sunny": "a"}))
+
+
+def test_fields_that_do_not_fit(tiny):
+    with pytest.raises(InputError, match="kind edges needs `file`"):
+        prosumax.load_scenario(tiny | {"network": {"kind": "edges"}})
+    with pytest.raises(InputError, match="set network.kind"):
+        prosumax.load_scenario(tiny | {"network": {"trade_limit": "price"}})
+    with pytest.raises(InputError, match="needs `fees: true`"):
+        prosumax.load_scenario(
+            tiny | {"network": {"kind": "tree", "operator": {"intervention": "penalise"}}}
+        )
+    with pytest.raises(InputError, match="cigre_lv"):
+        prosumax.load_scenario(tiny | {"network": {"kind": "cigre-lv"}})
+
+
+def test_the_operator_looks_as_often_as_it_is_said_to(wired):
+    # Every trade is punished where it looks; orders that all arrive at fixed times leave its looks to chance.
+    operator = {"fees": True, "intervention": "penalise", "congestion_threshold": 0}
+    fixed = {"environment": {"random_arrival": False, "episode_steps": 4}}
+    env = prosumax.make(
+        edited(wired, operator=operator) | {"market": {"mechanism": "double_auction"}}, fixed
+    )
+    _, state = env.reset(jax.random.key(0))
+    community = env.params.community
+    rules = community.network.operator
+
+    @jax.jit
+    def looks(frequency, keys):
+        wires = community.network._replace(operator=rules._replace(frequency=frequency))
+        params = env.params._replace(community=community._replace(network=wires))
+        idle = jnp.zeros((2, len(env.config.slots)))
+        record = jax.vmap(lambda key: env.step(key, state, idle, params).info["record"])(keys)
+        return record.local.bought_kwh.sum(-1), record.grid.intervened
+
+    for frequency in (0.0, 0.3, 1.0):
+        bought, intervened = looks(frequency, jax.random.split(jax.random.key(1), 1000))
+        error = 4 * (frequency * (1 - frequency) / 1000) ** 0.5  # four standard errors
+        assert (bought > 0).all() and np.mean(intervened) == pytest.approx(frequency, abs=error)

@@ -1,0 +1,1 @@
+"""Population-based training: who copies whom, what changes, and that it helps."""

@@ -1,0 +1,158 @@
+"""MAHTM's equations (1) to (12) by hand, on two microgrids over two hours; and prices that learn, end to end."""
+
+import numpy as np
+import pytest
+
+import prosumax
+from prosumax.errors import InputError
+from prosumax.rl.training.training import train
+
+# Load less sun, kWh: a short of nothing at first, b short; then both short, the district as a whole.
+LOAD = {"A1": [0.5, 2.0], "A2": [1.0, 1.0], "B1": [1.5, 1.0], "B2": [2.5, 0.0]}
+SUN = {"A1": [3.5, 0.0], "B2": [0.0, 3.0]}
+
+
+def district(**market):
+    homes = [
+        {
+            "name": name,
+            "microgrid": name[0],
+            "load": {"source": "values", "values": load},
+            **({"solar": {"source": "values", "values": SUN[name]}} if name in SUN else {}),
+        }
+        for name, load in LOAD.items()
+    ]
+    return {
+        "name": "two-microgrids",
+        "period": {"start": "2023-06-01T10:00", "steps": 2, "step_minutes": 60, "time_zone": None},
+        "tariff": {"currency": "EUR", "energy": 0.30, "feed_in": 0.05, "carbon_kg_per_kwh": 0.4},
+        "market": {"mechanism": "hierarchy", "price_policy": "fixed", "price": 0.15, **market},
+        "homes": homes,
+    }
+
+
+@pytest.fixture(scope="module")
+def result():
+    return prosumax.run(district(), optimum=False)
+
+
+def test_equations_1_to_3_of_households(result):
+    # 10 h: A1 has 3 left; A2 takes 1 of it (L1), B1 and B2 the other 2 as 1.5 : 2.5 (L2), and 2 from the grid (L3).
+    # 11 h: B2 has 3 left; B1 takes 1 (L1), A1 and A2 the other 2 as 2 : 1 (L2), and 1 from the grid.
+    side = result.levels.household
+    third = [4 / 3, 2 / 3]
+    np.testing.assert_allclose(side.import_1, [[0, 1, 0, 0], [0, 0, 1, 0]], atol=1e-6)
+    np.testing.assert_allclose(side.import_2, [[0, 0, 0.75, 1.25], [*third, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(
+        side.import_3, [[0, 0, 0.75, 1.25], [2 - third[0], 1 - third[1], 0, 0]], atol=1e-6
+    )
+    np.testing.assert_allclose(side.export_1, [[1, 0, 0, 0], [0, 0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(side.export_2, [[2, 0, 0, 0], [0, 0, 0, 2]], atol=1e-6)
+    assert side.export_3.max() == 0
+    np.testing.assert_allclose(side.shortage(1), [[0, 1, 1.5, 2.5], [2, 1, 1, 0]], atol=1e-6)  # (1)
+    np.testing.assert_allclose(side.surplus(1), [[3, 0, 0, 0], [0, 0, 0, 3]], atol=1e-6)  # (2)
+    np.testing.assert_allclose(side.net(1), [[-3, 1, 1.5, 2.5], [2, 1, 1, -3]], atol=1e-6)  # (3)
+    assert (side.shortage(1) * side.surplus(1) == 0).all()  # never both
+
+
+def test_equation_4_what_a_household_pays(result):
+    # All local energy costs 0.15. A1 earns 3 x .15; A2 pays .15; B1 .75 x .15 + .75 x .30; B2 1.25 x .15 + 1.25 x .30.
+    np.testing.assert_allclose(result.levels.cost_home[0], [-0.45, 0.15, 0.3375, 0.5625], atol=1e-6)
+    # With carbon on level 3 only: B1 emits .75 x .4 kg.
+    np.testing.assert_allclose(
+        result.levels.household.import_3[0] * 0.4, [0, 0, 0.3, 0.5], atol=1e-6
+    )
+
+
+def test_equations_5_to_8_of_microgrids(result):
+    side = result.levels.microgrid
+    np.testing.assert_allclose(
+        side.shortage(2), [[0, 4], [3, 0]], atol=1e-6
+    )  # (5): imports of levels 2 and 3
+    np.testing.assert_allclose(side.surplus(2), [[2, 0], [0, 2]], atol=1e-6)  # (6)
+    np.testing.assert_allclose(side.net(2), [[-2, 4], [3, -2]], atol=1e-6)  # (7)
+    # (8): A earns 2 x .15 as income; B pays 2 x .15 + 2 x .30. At 11 h A pays 2 x .15 + 1 x .30.
+    np.testing.assert_allclose(
+        result.levels.cost_microgrid, [[-0.30, 0.90], [0.60, -0.30]], atol=1e-6
+    )
+    np.testing.assert_allclose(result.levels.emissions_kg, [[0, 0.8], [0.4, 0]], atol=1e-6)
+
+
+def test_equations_9_to_12_of_the_distributor(result):
+    side = result.levels.distributor
+    np.testing.assert_allclose(side.shortage(3)[:, 0], [2, 1], atol=1e-6)  # (9)
+    np.testing.assert_allclose(side.surplus(3)[:, 0], [0, 0], atol=1e-6)  # (10)
+    np.testing.assert_allclose(side.net(3)[:, 0], [2, 1], atol=1e-6)  # (11)
+    np.testing.assert_allclose(result.levels.cost_distributor, [0.60, 0.30], atol=1e-6)  # (12)
+    np.testing.assert_allclose(result.levels.flows, [[1, 2, 0], [2, 1, 0], [1, 2, 0]], atol=1e-6)
+
+
+def test_every_symbol_of_table_1_is_in_the_results_by_name(result):
+    series = result.timeseries
+    for layer, first in (("household", 1), ("microgrid", 2), ("distributor", 3)):
+        names = [
+            "net",
+            "shortage",
+            "surplus",
+            *(f"l{n}_{way}" for n in range(first, 4) for way in ("import", "export")),
+        ]
+        for name in names:
+            assert series[f"{layer}_{name}_kwh"].attrs["symbol"].startswith("E^")
+    prices = {
+        name: series[name].attrs["symbol"] for name in series if "symbol" in series[name].attrs
+    }
+    assert {"r^sh", "r^bh", "r^sm", "r^bm", "r^sd", "r^bd", "c"} <= set(prices.values())
+    assert list(series.microgrid.values) == ["A", "B"]
+    assert "household_l2_import_kwh" in result.to_frame()
+
+
+def test_money_of_an_agent_with_two_prices_is_received_by_it():
+    """The bills are what supplier and price agents receive; the middle price leaves no difference."""
+    kept = prosumax.run(district(one_price=False), optimum=False).kpis
+    assert kept["mechanism_receives"] == pytest.approx(0, abs=1e-6)
+    assert kept["cost"] == pytest.approx(kept["supplier_receives"], abs=1e-6)
+
+
+def test_a_price_agent_learns_and_is_put_to_work(tmp_path):
+    """Fairness of one seller and one buyer: the middle of the band shares the gain; profit: the agent keeps it all."""
+    scenario = district() | {"environment": {"episode_steps": 2, "starts": "first"}}
+    changes = {
+        "market.mechanism": "learned_price",
+        "market.price_policy": "mid-market",
+        "market.one_price": False,
+    }
+    done = train(
+        scenario,
+        changes | {"environment.price_goal": {"margin": 1.0}},
+        iterations=60,
+        environments=8,
+        finite=True,
+        settings={"learning_rate": 0.02, "hidden": [16], "entropy": 0.0},
+        out=tmp_path / "run",
+    )
+    # Learned: buyers pay the upper end, sellers earn the lower; the rule's middle price leaves nothing.
+    run = prosumax.run(
+        scenario, changes | {"market.price_policy": str(tmp_path / "run")}, optimum=False
+    )
+    assert done.test["learned"]["cost"][0] > done.test["mid-market price"]["cost"][0] + 0.1
+    traded = run.kpis["traded_kwh"]
+    assert (
+        run.kpis["mechanism_receives"] > 0.2 * traded * 0.5
+    )  # of the second step at least, half of the band of .25
+    prices = run.trajectory.record.levels.prices
+    assert (prices.buy <= 0.30 + 1e-6).all() and (prices.sell >= 0.05 - 1e-6).all()
+
+
+def test_what_is_no_price_policy_is_said(tmp_path):
+    with pytest.raises(InputError, match="neither a rule nor a folder"):
+        prosumax.run(district(price_policy=str(tmp_path / "nowhere")), optimum=False)
+    with pytest.raises(InputError, match="no price agent 'x'"):
+        train(
+            district(),
+            {"population": [{"prices": ["x"], "policy": "ppo"}], "environment.episode_steps": 2},
+        )
+    with pytest.raises(InputError, match="the mechanism has none"):
+        train(
+            district(mechanism="none", price_policy="mid-market"),
+            {"population": [{"prices": "all", "policy": "ppo"}], "environment.episode_steps": 2},
+        )
