@@ -106,7 +106,7 @@ class Prices(NamedTuple):
     announced: Announced | None = None
 
     @property
-    def worth_buying(self) -> Float[Array, " home"]:
+    def reservation_price(self) -> Float[Array, " home"]:
         """What a kWh from a neighbour saves the buyer: the truthful bid."""
         return self.retail - self.local_charges
 

@@ -24,7 +24,7 @@ def test_offered_prices_by_hand():
     prices = tariff.offered_prices(SERIES, RATES, 2)
     np.testing.assert_allclose(prices.retail, 0.35 * 1.06, rtol=1e-6)
     np.testing.assert_allclose(prices.local_charges, 0.05 * 1.06, rtol=1e-6)
-    np.testing.assert_allclose(prices.worth_buying, 0.30 * 1.06, rtol=1e-6)
+    np.testing.assert_allclose(prices.reservation_price, 0.30 * 1.06, rtol=1e-6)
     np.testing.assert_allclose(prices.feed_in, 0.04, rtol=1e-6)
 
 

@@ -50,7 +50,7 @@ def price_aware(view: View, key: PRNGKeyArray) -> Dispatch:
     )
     if known is None:
         return dispatch(own)
-    span = prices.worth_buying - prices.feed_in
+    span = prices.reservation_price - prices.feed_in
     place = (known.buy[0] - prices.feed_in) / jnp.where(span > 0, span, 1.0)
     more = jnp.clip(1.0 - 2.0 * place, 0.0, 1.0) * view.params.battery.charge_kw
     return dispatch(jnp.where(more > 0, jnp.maximum(own, 0.0) + more, own))
@@ -127,7 +127,7 @@ def zero_intelligence(view: View, key: PRNGKeyArray) -> Dispatch:
     power = jax.random.uniform(
         power_key, shape, minval=-battery.discharge_kw, maxval=battery.charge_kw
     )
-    lowest, highest = view.prices.feed_in, view.prices.worth_buying
+    lowest, highest = view.prices.feed_in, view.prices.reservation_price
     return dispatch(power)._replace(
         price=lowest + jax.random.uniform(price_key, shape) * (highest - lowest)
     )

@@ -230,7 +230,7 @@ def truthful_orders(
     nothing = jnp.zeros_like(net_kwh)
     return Orders(
         quantity_kwh=net_kwh,
-        price=jnp.where(net_kwh > 0, prices.worth_buying, prices.feed_in),
+        price=jnp.where(net_kwh > 0, prices.reservation_price, prices.feed_in),
         partner=jnp.full(net_kwh.shape, ANYONE, jnp.int32),
         priority=nothing if priority is None else priority,
         arrival=nothing if arrival is None else arrival,

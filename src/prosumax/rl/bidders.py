@@ -135,7 +135,7 @@ def zero_intelligence(
     lowest, highest = params.scales.lowest_price, params.scales.price
     if budget:
         floor = jnp.where(buys, lowest, jnp.clip(sees.prices.feed_in, lowest, highest))
-        roof = jnp.where(buys, jnp.clip(sees.prices.worth_buying, lowest, highest), highest)
+        roof = jnp.where(buys, jnp.clip(sees.prices.reservation_price, lowest, highest), highest)
     else:
         floor, roof = jnp.full(homes, lowest), jnp.full(homes, highest)
     price = floor + jax.random.uniform(price_key, (homes,)) * (roof - floor)
@@ -169,7 +169,7 @@ def linear_ramp(params: EnvParams, state: EnvState, key: PRNGKeyArray) -> RawBid
     wanted = sees.need_kwh + jnp.where(has, (0.5 - jnp.where(has, sees.soc, 0.5)) * usable, 0.0)
     quantity = jnp.clip(wanted, -sees.most_sold, sees.most_bought)
     scarcity = jnp.where(has, 1.0 - sees.soc, jnp.where(quantity > 0, time, 1.0 - time))
-    low, high = sees.prices.feed_in, sees.prices.worth_buying
+    low, high = sees.prices.feed_in, sees.prices.reservation_price
     return bid(params, quantity, low + scarcity * (high - low))
 
 
@@ -348,7 +348,7 @@ _play_one = jax.jit(partial(_batch, axis=None), static_argnums=(0, 1))
 
 def _worth(sees: Outlook, quantity_kwh: Float[Array, " home"]) -> Float[Array, " home"]:
     """The limit price of a truthful order."""
-    return jnp.where(quantity_kwh > 0, sees.prices.worth_buying, sees.prices.feed_in)
+    return jnp.where(quantity_kwh > 0, sees.prices.reservation_price, sees.prices.feed_in)
 
 
 def _after_battery(sees: Outlook) -> Float[Array, " home"]:

@@ -170,7 +170,7 @@ class CommunityEnv:
         nothing = jnp.zeros_like(load)
         now = seeing.row(community.series, start)
         prices = tariff.offered_prices(now.tariff, community.rates, load.shape[0])
-        middle = ((prices.worth_buying + prices.feed_in) / 2).mean()
+        middle = ((prices.reservation_price + prices.feed_in) / 2).mean()
         state = EnvState(
             community=initial_state(community),
             start=start,

@@ -81,7 +81,7 @@ def measure(
         bought > 0, (paid + earned) / 2 / jnp.where(bought > 0, bought, 1.0), last_price
     )
     window = Window(_pushed(window.price, price), _pushed(window.volume_kwh, bought))
-    worth = (prices.worth_buying * local.bought_kwh - local.paid).sum()
+    worth = (prices.reservation_price * local.bought_kwh - local.paid).sum()
     gain = (local.earned - prices.feed_in * local.sold_kwh).sum()
     bids, asks = orders.buy_kwh > 0, orders.sell_kwh > 0
     both = bids.any() & asks.any()

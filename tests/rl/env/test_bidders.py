@@ -129,11 +129,11 @@ def test_margins_rise_with_a_good_price_and_fall_with_an_open_order(env, filled)
     rate = jnp.full(homes, 0.5)
     memory = Margins(start, jnp.zeros((2, homes)), rate, jnp.zeros(homes), jax.random.key(0))
     quantity = jnp.array([-10.0, 10, 0, 0, 0, 0, 0])
-    limit = jnp.where(quantity > 0, sees.prices.worth_buying, sees.prices.feed_in)
+    limit = jnp.where(quantity > 0, sees.prices.reservation_price, sees.prices.feed_in)
     sent = bid(env.params, quantity, limit + jnp.where(quantity > 0, -0.1, 0.1) * span)
     step = env.step(jax.random.key(1), state, sent)
     local = step.info["record"].local
-    middle = (sees.prices.feed_in[0] + sees.prices.worth_buying[0]) / 2
+    middle = (sees.prices.feed_in[0] + sees.prices.reservation_price[0]) / 2
     traded = jnp.where(filled, jnp.abs(quantity), 0.0)
     info = step.info | {
         "record": step.info["record"]._replace(

@@ -54,7 +54,7 @@ def mid_market(orders: Orders, prices: Prices) -> Float[Array, " home"]:
     Source: Long, Wu, Zhang, Thomas, Cheng, Jenkins, "Peer-to-peer energy trading in a community microgrid", IEEE PES
     General Meeting 2017. With supply S > demand D sellers average (D m + (S - D) f) / S, and the other way round.
     """
-    return (prices.worth_buying + _mean_feed_in(orders, prices)) / 2
+    return (prices.reservation_price + _mean_feed_in(orders, prices)) / 2
 
 
 def supply_demand_ratio(
@@ -69,7 +69,7 @@ def supply_demand_ratio(
     compensation from Liu et al. 2018.
     """
     demand, supply = orders.buy_kwh.sum(), orders.sell_kwh.sum()
-    retail = ratio((orders.buy_kwh * prices.worth_buying).sum(), demand)
+    retail = ratio((orders.buy_kwh * prices.reservation_price).sum(), demand)
     floor = _mean_feed_in(orders, prices)
     surplus_ratio = ratio(supply, demand)
     raised = floor + compensation
@@ -88,7 +88,7 @@ def share_of_retail(
     orders: Orders, prices: Prices, *, value: Float[Array, ""]
 ) -> Float[Array, " home"]:
     """A fraction of what the kWh is worth to the buyer."""
-    return value * prices.worth_buying
+    return value * prices.reservation_price
 
 
 def _mean_feed_in(orders: Orders, prices: Prices) -> Float[Array, ""]:

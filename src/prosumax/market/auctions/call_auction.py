@@ -109,7 +109,7 @@ def pairwise_auction(
     book = to_ticks(orders, ticks)
     found = match(book.buys, book.price, book.quantity)
     bid, ask = (to_price(book.price[home], book, ticks) for home in (found.buyer, found.seller))
-    reference = ((prices.worth_buying + prices.feed_in) / 2).mean()
+    reference = ((prices.reservation_price + prices.feed_in) / 2).mean()
     price = jnp.where(found.ticks > 0, pair_price(bid, ask, reference), 0.0)
     trades = Trades(found.buyer, found.seller, found.ticks * ticks.energy_kwh, price, price)
     fills = settled(orders, found, trades, ticks)

@@ -105,7 +105,7 @@ def _willing(
     orders: Orders, prices: Prices, rational: Bool[Array, ""]
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
     """What homes buy and sell here: all they want, but nothing where no price suits both sides."""
-    open_for_trade = (prices.worth_buying > prices.feed_in) | ~rational
+    open_for_trade = (prices.reservation_price > prices.feed_in) | ~rational
     return jnp.where(open_for_trade, orders.buy_kwh, 0.0), jnp.where(
         open_for_trade, orders.sell_kwh, 0.0
     )

@@ -118,7 +118,7 @@ def look(
     together = pricing.together
     low, high = (
         prices.feed_in.mean(),
-        jnp.where(pricing.rational, prices.worth_buying, prices.retail).mean(),
+        jnp.where(pricing.rational, prices.reservation_price, prices.retail).mean(),
     )
     need, spare = (of_pools(together, jnp.maximum(sign * net_kwh, 0.0)) for sign in (1, -1))
     high = jnp.maximum(low, high)
@@ -167,7 +167,7 @@ def after(
     bought, sold, paid, earned = (
         jnp.stack(parts) for parts in zip(*(fills[:4] for fills in stages), strict=True)
     )
-    saved = (prices.worth_buying * bought - paid + earned - prices.feed_in * sold).sum(0)
+    saved = (prices.reservation_price * bought - paid + earned - prices.feed_in * sold).sum(0)
     posted = Posted(
         shares,
         jnp.concatenate(demand),

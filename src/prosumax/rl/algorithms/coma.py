@@ -128,7 +128,7 @@ class COMA:
         self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray
     ) -> tuple[State, dict[str, Array]]:
         """Some steps of the critic, then one of the actor."""
-        worth = advantages.to_go(batch.reward, batch.done[..., None], hp.discount)
+        worth = advantages.reward_to_go(batch.reward, batch.done[..., None], hp.discount)
         state = state._replace(scale=see(state.scale, worth, batch.weight))
         others = self.others(batch)
         seen = jnp.concatenate(

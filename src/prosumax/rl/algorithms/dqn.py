@@ -127,7 +127,7 @@ class DQN:
         self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray
     ) -> tuple[State, dict[str, Array]]:
         """Remember the batch, then learn from what is remembered."""
-        worth = advantages.to_go(batch.reward, batch.done[..., None], hp.discount)
+        worth = advantages.reward_to_go(batch.reward, batch.done[..., None], hp.discount)
         buffer = ring.add(state.buffer, batch)
         state = state._replace(buffer=buffer, scale=see(state.scale, worth, batch.weight))
 

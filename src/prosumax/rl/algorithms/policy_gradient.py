@@ -153,11 +153,11 @@ class PolicyGradient:
         """What every action was worth, with the critic as it is; and the scale of its targets brought up to date."""
         done, dead = batch.done[..., None], batch.terminated
         if state.critic is None:
-            worth = advantages.to_go(batch.reward, done, hp.discount)
+            worth = advantages.reward_to_go(batch.reward, done, hp.discount)
             return state, advantages.Estimate(worth, worth)
         value, next_value = self.values(state, batch)
         if self.worth == "to_go":
-            worth = advantages.to_go(batch.reward, done, hp.discount)
+            worth = advantages.reward_to_go(batch.reward, done, hp.discount)
             found = advantages.Estimate(worth - value, worth)
         else:
             found = advantages.gae(batch.reward, value, next_value, dead, done, hp.discount, hp.lam)

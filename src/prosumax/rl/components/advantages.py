@@ -56,7 +56,7 @@ def gae(
     return Estimate(advantage, advantage + value)
 
 
-def to_go(
+def reward_to_go(
     reward: Float[Array, "time *batch"],
     done: Bool[Array, "time *batch"],
     discount: Float[Array, ""] | float,

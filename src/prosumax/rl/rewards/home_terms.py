@@ -173,7 +173,7 @@ def base_parts(paid: Paid) -> dict[str, Float[Array, " home"]]:
     has_order, order = size > 1e-9, jnp.maximum(size, 1e-9)
     span = jnp.maximum(paid.params.scales.price - paid.params.scales.lowest_price, 1e-9)
     gain = (
-        prices.worth_buying * local.bought_kwh
+        prices.reservation_price * local.bought_kwh
         - local.paid
         + local.earned
         - prices.feed_in * local.sold_kwh

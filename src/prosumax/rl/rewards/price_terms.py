@@ -114,7 +114,7 @@ def fairness(paid: Paid) -> Float[Array, " agent"]:
     pricing, levels = _known(paid)
     prices = paid.outcome.prices
     gain = (
-        prices.worth_buying * levels.import_kwh
+        prices.reservation_price * levels.import_kwh
         - levels.paid
         + levels.earned
         - prices.feed_in * levels.export_kwh
