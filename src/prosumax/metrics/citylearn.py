@@ -1,87 +1,111 @@
-"""CityLearn's key figures by its own formulas (version 3.0.2), so that results can be laid beside its papers.
+"""KPIs of CityLearn 3.0.2 by its own formulas, for comparison with its papers.
 
-Each is a ratio of the run to the same run without storage. Mind what they leave out: exports earn nothing and cost
-never turns negative, only upward ramps count, and the community's figure is the mean of the homes' ratios.
+Each is a ratio of the run to the same run without storage. Exports earn nothing and the cost is
+never negative, only upward ramps count, and the value of the community is the mean of the ratios
+of its homes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from prosumax.metrics.numbers import Values
+from prosumax.metrics.numbers import AnyArray, ratio
 
 
 def citylearn_kpis(
-    net_kwh: Values, baseline_kwh: Values, price: Values, carbon_kg: Values, step_hours: float
-) -> dict[str, Values]:
-    """CityLearn's cost functions.
+    net_kwh: AnyArray,
+    baseline_kwh: AnyArray,
+    price: AnyArray,
+    emission_factor_kg_per_kwh: AnyArray,
+    step_hours: float,
+) -> dict[str, AnyArray]:
+    """Compute the cost functions of CityLearn.
 
-    Arguments:
-        net_kwh: each home's meter [step, home], positive imports.
-        baseline_kwh: the same without storage, load minus solar.
-        price, carbon_kg: retail price and carbon intensity per kWh [step].
-        step_hours: length of a step; windows are a day and 730 hours.
+    Args:
+        net_kwh: Net energy at the meter of each home [step, home]; positive values are imports.
+        baseline_kwh: Net energy without storage, load minus PV generation [step, home].
+        price: Retail price per kWh [step].
+        emission_factor_kg_per_kwh: CO2 of grid electricity [step].
+        step_hours: Length of a step; windows are a day and 730 hours.
 
     Returns:
-        Ratios under CityLearn's names (1 = as without storage, lower is better; NaN where the baseline is zero), and
-        the equity figures: Gini and top-20 % share over positive relative benefits, percentage of homes that lose.
+        Ratios under CityLearn's names (1 is equal to the run without storage, lower is better; NaN
+        where the baseline is zero), and the equity indices: Gini index and top-20-percent share
+        over positive relative benefits, and the percentage of homes that lose.
+
+    References:
+        CityLearn 3.0.2, `citylearn.cost_function` and `citylearn.citylearn.evaluate`.
     """
     xp = net_kwh.__array_namespace__()
-    day, month = round(24 / step_hours), round(730 / step_hours)
-    bought, baseline_bought = xp.maximum(net_kwh, 0).sum(0), xp.maximum(baseline_kwh, 0).sum(0)
-    cost, baseline_cost = (
-        xp.maximum(n * price[:, None], 0).sum(0) for n in (net_kwh, baseline_kwh)
-    )
-    carbon, baseline_carbon = (
-        xp.maximum(n * carbon_kg[:, None], 0).sum(0) for n in (net_kwh, baseline_kwh)
-    )
-    district, baseline = net_kwh.sum(1), baseline_kwh.sum(1)
+    day = round(24 / step_hours)
+    month = round(730 / step_hours)
+    district = net_kwh.sum(1)
+    baseline_district = baseline_kwh.sum(1)
 
-    def versus_baseline(measure: Any, *args: Any) -> Values:
-        return _ratio(measure(district, *args, xp), measure(baseline, *args, xp), xp)
+    def bills(net: AnyArray) -> AnyArray:
+        return xp.maximum(net * price[:, None], 0).sum(0)
 
-    benefit = 100 * _ratio(baseline_cost - cost, baseline_cost, xp)
+    def emissions(net: AnyArray) -> AnyArray:
+        return xp.maximum(net * emission_factor_kg_per_kwh[:, None], 0).sum(0)
+
+    def imports(net: AnyArray) -> AnyArray:
+        return xp.maximum(net, 0).sum(0)
+
+    def mean_of_homes(total: Callable[[AnyArray], AnyArray]) -> AnyArray:
+        return _ratio(total(net_kwh), total(baseline_kwh), xp).mean()
+
+    def of_district(cost_function: Callable[..., AnyArray], *args: Any) -> AnyArray:
+        run = cost_function(district, *args, xp)
+        return _ratio(run, cost_function(baseline_district, *args, xp), xp)
+
+    baseline_bills = bills(baseline_kwh)
+    benefit = 100 * _ratio(baseline_bills - bills(net_kwh), baseline_bills, xp)
     gained = xp.sort(xp.maximum(benefit, 0))
     homes = gained.shape[0]
-    top = -(-homes // 5)
+    num_top = -(-homes // 5)
     spread = xp.abs(gained[:, None] - gained[None, :]).sum()
     return {
-        "electricity_consumption_total": _ratio(bought, baseline_bought, xp).mean(),
-        "zero_net_energy": _ratio(net_kwh.sum(0), baseline_kwh.sum(0), xp).mean(),
-        "carbon_emissions_total": _ratio(carbon, baseline_carbon, xp).mean(),
-        "cost_total": _ratio(cost, baseline_cost, xp).mean(),
-        "ramping_average": versus_baseline(_up_ramps),
-        "daily_one_minus_load_factor_average": versus_baseline(_one_minus_load_factor, day),
-        "monthly_one_minus_load_factor_average": versus_baseline(_one_minus_load_factor, month),
-        "daily_peak_average": versus_baseline(_mean_peak, day),
-        "all_time_peak_average": _ratio(district.max(), baseline.max(), xp),
+        "electricity_consumption_total": mean_of_homes(imports),
+        "zero_net_energy": mean_of_homes(lambda net: net.sum(0)),
+        "carbon_emissions_total": mean_of_homes(emissions),
+        "cost_total": mean_of_homes(bills),
+        "ramping_average": of_district(_upward_ramps),
+        "daily_one_minus_load_factor_average": of_district(_one_minus_load_factor, day),
+        "monthly_one_minus_load_factor_average": of_district(_one_minus_load_factor, month),
+        "daily_peak_average": of_district(_mean_peak, day),
+        "all_time_peak_average": _ratio(district.max(), baseline_district.max(), xp),
         "equity_gini": _ratio(spread, 2 * homes * gained.sum(), xp),
-        "equity_top_20_percent_share": _ratio(gained[homes - top :].sum(), gained.sum(), xp),
+        "equity_top_20_percent_share": _ratio(gained[homes - num_top :].sum(), gained.sum(), xp),
         "equity_losers_percent": 100 * (benefit < 0).mean(),
     }
 
 
-def _up_ramps(net: Values, xp: Any) -> Values:
+def _upward_ramps(net: AnyArray, xp: Any) -> AnyArray:
     return xp.maximum(xp.diff(net), 0).sum()
 
 
-def _one_minus_load_factor(net: Values, window: int, xp: Any) -> Values:
-    means, peaks = _windows(net, window, xp)
+def _one_minus_load_factor(net: AnyArray, window: int, xp: Any) -> AnyArray:
+    means, peaks = _window_means_and_peaks(net, window, xp)
     factors = _ratio(means, peaks, xp)
-    defined = ~xp.isnan(factors)  # a window without any power has no load factor and is passed over
+    # A window without power has no load factor and is left out of the mean.
+    defined = ~xp.isnan(factors)
     return _ratio(xp.where(defined, 1 - factors, 0).sum(), defined.sum(), xp)
 
 
-def _mean_peak(net: Values, window: int, xp: Any) -> Values:
-    return _windows(net, window, xp)[1].mean()
+def _mean_peak(net: AnyArray, window: int, xp: Any) -> AnyArray:
+    _, peaks = _window_means_and_peaks(net, window, xp)
+    return peaks.mean()
 
 
-def _windows(net: Values, window: int, xp: Any) -> tuple[Values, Values]:
-    """Mean and maximum of each window; the last may be shorter."""
+def _window_means_and_peaks(net: AnyArray, window: int, xp: Any) -> tuple[AnyArray, AnyArray]:
+    """Compute mean and maximum of each window; the last window may be shorter."""
     count = -(-net.shape[0] // window)
     missing = count * window - net.shape[0]
-    padded = xp.concatenate([net, xp.full(missing, xp.nan, dtype=net.dtype)]).reshape(count, window)
+    padding = xp.full(missing, xp.nan, dtype=net.dtype)
+    padded = xp.concatenate([net, padding]).reshape(count, window)
     return xp.nanmean(padded, axis=1), xp.nanmax(padded, axis=1)
 
 
-def _ratio(part: Values, whole: Values, xp: Any) -> Values:
-    """Part / whole, NaN where the whole is zero; unlike elsewhere a negative whole is kept, as CityLearn does."""
-    return xp.where(whole != 0, part / xp.where(whole != 0, whole, 1), xp.nan)
+def _ratio(part: AnyArray, whole: AnyArray, xp: Any) -> AnyArray:
+    """Divide; NaN only where the divisor is zero: CityLearn keeps negative baselines."""
+    size = xp.abs(whole)
+    return xp.sign(whole) * ratio(part, size, xp)

@@ -1,60 +1,75 @@
-"""What cars, heat pumps and appliances used, what they failed to deliver, and what batteries lost in worth."""
+"""KPIs of flexible devices and of battery aging, per home."""
 
-from prosumax.metrics.numbers import Values, ratio
+from prosumax.metrics.numbers import AnyArray, ratio
 from prosumax.types import DeviceFlows
 
+_EV_FLOWS = {
+    "ev_charge_kwh": "charge_kwh",
+    "ev_discharge_kwh": "discharge_kwh",
+    "ev_driven_kwh": "driven_kwh",
+    "ev_loss_kwh": "loss_kwh",
+    "ev_departure_shortfall_kwh": "departure_shortfall_kwh",
+    "ev_unserved_kwh": "unserved_kwh",
+}
+"""KPI of electric vehicles -> field of `EVFlow` that it sums."""
 
-def device_kpis(flows: DeviceFlows) -> dict[str, Values]:
-    """Key figures of the flexible devices of every home over the period.
 
-    Arguments:
-        flows: arrays [step, home] or [step, home, appliance].
+def device_kpis(flows: DeviceFlows) -> dict[str, AnyArray]:
+    """Compute the KPIs of the flexible devices of every home over the period.
+
+    Args:
+        flows: Arrays [step, home] or [step, home, appliance].
 
     Returns:
-        Name -> [home], of the kinds of devices that there are. `unserved_kwh` is all that was wanted and not delivered:
-        trips that were charged on the road, hot water too cold, runs given up. `car_short_kwh` is what was missing
-        at departures to the charge that the owner wants. `too_cold_kh` and `too_warm_kh` are kelvin-hours
-        outside the comfort band.
+        KPI -> [home], of the kinds of devices in the community. `unserved_kwh` is all requested
+        energy that was not delivered: driving energy charged on the road, hot water below its set
+        point and canceled appliance runs. `ev_departure_shortfall_kwh` is the energy missing at
+        departures to the required state of charge. `underheating_kh` and `overheating_kh` are
+        kelvin-hours outside the comfort band.
     """
-    figures: dict[str, Values] = {}
-    unserved: Values = 0.0
-    if flows.car is not None:
-        names = ("charge", "discharge", "driven", "loss", "short", "unserved")
-        figures |= {f"car_{name}_kwh": getattr(flows.car, f"{name}_kwh").sum(0) for name in names}
-        unserved = unserved + figures["car_unserved_kwh"]
+    kpis: dict[str, AnyArray] = {}
+    unserved: AnyArray = 0.0
+    if flows.ev is not None:
+        kpis |= {key: getattr(flows.ev, field).sum(0) for key, field in _EV_FLOWS.items()}
+        unserved = unserved + kpis["ev_unserved_kwh"]
     if flows.appliances is not None:
-        figures["appliances_kwh"] = flows.appliances.used_kwh.sum((0, 2))
+        kpis["appliances_kwh"] = flows.appliances.consumption_kwh.sum((0, 2))
         unserved = unserved + flows.appliances.unserved_kwh.sum((0, 2))
-    if flows.heat is not None:
-        heat = flows.heat
-        figures["heat_pump_kwh"] = (heat.heat_electricity_kwh + heat.water_electricity_kwh).sum(0)
-        figures["heat_kwh"], figures["hot_water_kwh"] = heat.heat_kwh.sum(0), heat.drawn_kwh.sum(0)
-        unserved = unserved + heat.unserved_kwh.sum(0)
-        figures["too_cold_kh"], figures["too_warm_kh"] = (
-            heat.too_cold_kh.sum(0),
-            heat.too_warm_kh.sum(0),
+    if flows.heat_pump is not None:
+        heat_pump = flows.heat_pump
+        electricity = (
+            heat_pump.space_heating_electricity_kwh + heat_pump.hot_water_electricity_kwh
         )
-    return {"unserved_kwh": unserved, **figures}
+        kpis["heat_pump_kwh"] = electricity.sum(0)
+        kpis["space_heat_kwh"] = heat_pump.space_heat_kwh.sum(0)
+        kpis["hot_water_kwh"] = heat_pump.hot_water_kwh.sum(0)
+        kpis["underheating_kh"] = heat_pump.underheating_kh.sum(0)
+        kpis["overheating_kh"] = heat_pump.overheating_kh.sum(0)
+        unserved = unserved + heat_pump.unserved_kwh.sum(0)
+    return {"unserved_kwh": unserved, **kpis}
 
 
 def wear_kpis(
-    worn_kwh: Values, life_used: Values, price: Values, capacity_kwh: Values
-) -> dict[str, Values]:
-    """What ageing took from the batteries.
+    capacity_loss_kwh: AnyArray,
+    battery_life_used: AnyArray,
+    replacement_cost: AnyArray,
+    capacity_kwh: AnyArray,
+) -> dict[str, AnyArray]:
+    """Compute the cost of battery aging and the remaining capacity of every home.
 
-    Arguments:
-        worn_kwh: capacity lost [step, home].
-        life_used: share of the battery's life [step, home].
-        price: of a new battery [home].
-        capacity_kwh: nominal capacity [home].
+    Args:
+        capacity_loss_kwh: Capacity lost [step, home].
+        battery_life_used: Share of the battery's life [step, home].
+        replacement_cost: Price of a new battery [home].
+        capacity_kwh: Nominal capacity [home].
 
     Returns:
-        `battery_wear_cost` in the tariff's currency, which nobody is billed for, and `battery_capacity_left` as a
-        share, NaN without a battery; [home].
+        `battery_wear_cost` in the currency of the tariff, which is not billed, and
+        `battery_state_of_health` as a share of the nominal capacity, NaN without a battery; [home].
     """
-    xp = worn_kwh.__array_namespace__()
-    lost = worn_kwh.sum(0)
+    xp = capacity_loss_kwh.__array_namespace__()
+    lost = capacity_loss_kwh.sum(0)
     return {
-        "battery_wear_cost": life_used.sum(0) * price,
-        "battery_capacity_left": 1 - ratio(lost, capacity_kwh, xp),
+        "battery_wear_cost": battery_life_used.sum(0) * replacement_cost,
+        "battery_state_of_health": 1 - ratio(lost, capacity_kwh, xp),
     }

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 VOLTAGE_BAND = (0.90, 1.10)
 """Supply voltage in per unit (EN 50160, section 4.2.2: +-10 % of nominal; 95 % of each week's 10-min means)."""
 
-BELIEVED_PU = 1e-4
+CONVERGENCE_TOLERANCE_PU = 1e-4
 """A power flow whose last iteration moved a voltage by more has not converged; its step counts in no other figure."""
 
 
 def network_kpis(
     record: Any,
-    terms: Sequence[str],
+    fee_terms: Sequence[str],
     is_transformer: NDArray[np.bool_],
     energy_price: NDArray[np.float64],
-    flow: str,
+    power_flow: str,
     step_hours: float,
 ) -> dict[str, Any]:
     """Key figures of the network over a period.
@@ -38,7 +38,7 @@ def network_kpis(
         of steps inside; mean of the fullest branch (congestion); the mean size of the imbalance in kWh per step (MARLEM
         equation 16); what the operator cut, punished and charged, by fee term; and steps without a solution.
     """
-    solved = record.residual <= BELIEVED_PU
+    solved = record.residual <= CONVERGENCE_TOLERANCE_PU
     steps = max(int(solved.sum()), 1)
     loading, loss, source = (
         record.loading[solved],
@@ -51,8 +51,8 @@ def network_kpis(
         "loss_kwh": loss.sum(),
         "loss_share": loss.sum() / fed_in if fed_in > 0 else np.nan,
         "loss_cost": (loss * energy_price[solved]).sum(),
-        "highest_line_loading": _highest(loading[:, ~is_transformer]),
-        "highest_transformer_loading": _highest(loading[:, is_transformer]),
+        "max_line_loading": _highest(loading[:, ~is_transformer]),
+        "max_transformer_loading": _highest(loading[:, is_transformer]),
         "overload_hours": (fullest > 1).sum() * step_hours,
         "mean_congestion": fullest.mean(),
         "reverse_flow_hours": (source < 0).sum() * step_hours,
@@ -60,21 +60,21 @@ def network_kpis(
         "not_converged_steps": int((~solved).sum()),
         "interventions": int(record.intervened.sum()),
         "curtailed_kwh": record.curtailed_kwh.sum(),
-        "penalised_kwh": record.penalised_kwh.sum(),
+        "penalized_kwh": record.penalised_kwh.sum(),
         "fees": record.fees.sum(),
         **{
             f"fee_{name}": amount
-            for name, amount in zip(terms, record.fee_terms.sum(0), strict=True)
+            for name, amount in zip(fee_terms, record.fee_terms.sum(0), strict=True)
         },
     }
-    if flow != "path":
+    if power_flow != "path":
         voltage = record.voltage[solved]
         outside = ((voltage < VOLTAGE_BAND[0]) | (voltage > VOLTAGE_BAND[1])).any(1)
         figures |= {
-            "lowest_voltage": voltage.min() if voltage.size else np.nan,
-            "highest_voltage": voltage.max() if voltage.size else np.nan,
+            "min_voltage_pu": voltage.min() if voltage.size else np.nan,
+            "max_voltage_pu": voltage.max() if voltage.size else np.nan,
             "voltage_violation_hours": outside.sum() * step_hours,
-            "steps_in_voltage_band": 1 - outside.mean() if outside.size else np.nan,
+            "voltage_band_compliance": 1 - outside.mean() if outside.size else np.nan,
         }
     return figures
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prosumax import metrics
+from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.hierarchy import Levels, level_series, levels_of
@@ -42,8 +43,8 @@ class Result:
     """
 
     scenario: Scenario
-    kpis: dict[str, Any]
-    households: list[dict[str, Any]]
+    kpis: CommunityKPIs
+    households: list[HouseholdKPIs]
     timing: dict[str, Any]
     notes: list[str]
     trajectory: Trajectory
@@ -73,14 +74,14 @@ class Result:
                 {"units": units, "long_name": text},
             )
         currency = self.scenario.tariff.currency
-        money = {"bill": record.bill.total, "bill_without_exchange": self.trajectory.bill_alone}
+        money = {"bill": record.bill.total, "bill_without_exchange": self.trajectory.standalone_bill}
         for name, values in money.items():
             series[name] = (("time", "home"), values.astype(np.float32), {"units": currency})
         for name, price in self.profiles.prices.items():
             units = "kg/kWh" if name == "carbon_kg" else f"{currency}/kWh"
             series[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
         coordinates: dict[str, Any] = {}
-        uses = self.uses_kwh
+        uses = self.end_use_kwh
         if len(uses.columns):
             series["use_kwh"] = (
                 ("home", "use"),
@@ -92,8 +93,8 @@ class Result:
             series |= _network_series(record.grid, self.scenario.network.flow)
             feeder = self.profiles.feeder
             coordinates |= {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
-        if self.levels is not None:
-            by_level, microgrids = level_series(self.levels, currency)
+        if self.hierarchy is not None:
+            by_level, microgrids = level_series(self.hierarchy, currency)
             series, coordinates = series | by_level, coordinates | microgrids
         clock = {
             "time": self.profiles.index.tz_localize(None).to_numpy(),
@@ -115,7 +116,7 @@ class Result:
         return per_home.to_dataframe().reset_index()
 
     @cached_property
-    def uses_kwh(self) -> "pd.DataFrame":
+    def end_use_kwh(self) -> "pd.DataFrame":
         """What each home used electricity for, kWh over the period: a row per home, a column per use, largest first.
 
         Homes whose load comes from a meter or a table have no uses; their rows are empty (NaN).
@@ -131,12 +132,12 @@ class Result:
         return table[table.sum().sort_values(ascending=False, kind="stable").index]
 
     @cached_property
-    def trace(self) -> Trace:
+    def summary_series(self) -> Trace:
         """What analytics look at."""
         return make_trace(self.scenario, self.profiles, self.trajectory.record)
 
     @cached_property
-    def levels(self) -> Levels | None:
+    def hierarchy(self) -> Levels | None:
         """The run level by level, in the symbols of MAHTM's table 1; None where no prices are announced."""
         return levels_of(self.scenario, self.profiles, self.trajectory.record)
 

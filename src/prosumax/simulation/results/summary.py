@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from prosumax import grid, metrics, tariff
 from prosumax.devices.home import kind
-from prosumax.market.mechanism import Accounts, mechanisms
-from prosumax.market.settlement.redistribution import EXACT_SHAPLEY_HOMES, shapley_savings
+from prosumax.market.mechanism import SettlementAccounts, mechanisms
+from prosumax.market.settlement.redistribution import MAX_EXACT_SHAPLEY_HOMES, shapley_savings
+from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.build import Community, market_options
 from prosumax.simulation.inputs import Profiles
@@ -46,7 +47,7 @@ def summarize(
     settlement = (
         np.zeros(len(scenario.homes)) if rule is None else rule(accounts, market_options(scenario))
     )
-    total, alone = bill.total + settlement + fees * gross, year.alone
+    total, alone = bill.total + settlement + fees * gross, year.bill_without_exchange
     per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
     of_devices = _device_figures(community, record.flows)
     households = [
@@ -65,9 +66,9 @@ def summarize(
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
                 "vat": float(bill.vat[number] + (gross - 1) * fees[number]),
-                "capacity_charge": float(year.capacity[number]),
-                "prosumer_fee": float(year.prosumer[number]),
-                "levies_per_year": float(year.levies[number]),
+                "capacity_charge": float(year.capacity_charge[number]),
+                "prosumer_fee": float(year.prosumer_fee[number]),
+                "levies_per_year": float(year.annual_levies[number]),
                 "settlement": float(settlement[number]),
             },
         }
@@ -75,15 +76,15 @@ def summarize(
     ]
     receipts = {name: float(amount) for name, amount in tariff.receipts(bill).items()}
     receipts["mechanism"] += float(settlement.sum())
-    receipts["network_operator"] += float((year.capacity + year.prosumer).sum())
-    receipts["government"] += float((year.levies + (gross - 1) * fees).sum())
+    receipts["network_operator"] += float((year.capacity_charge + year.prosumer_fee).sum())
+    receipts["government"] += float((year.annual_levies + (gross - 1) * fees).sum())
     wires = _network_figures(scenario, profiles, record.grid)
     if wires is not None:  # the operator buys what is lost on the way
         receipts["network_operator"] -= float(wires["loss_cost"])
         receipts["supplier"] += float(wires["loss_cost"])
     baseline = record.flows.load_kwh - record.flows.solar_kwh
     citylearn = metrics.citylearn_kpis(
-        record.flows.net_kwh, baseline, accounts.retail, carbon, hours
+        record.flows.net_kwh, baseline, accounts.retail_price, carbon, hours
     )
     figures = {
         "cost": total.sum(),
@@ -93,9 +94,9 @@ def summarize(
         **{
             name: values.sum()
             for name, values in of_devices.items()
-            if name != "battery_capacity_left"
+            if name != "battery_state_of_health"
         },
-        **{f"{party}_receives": amount for party, amount in receipts.items()},
+        **{f"{party}_revenue": amount for party, amount in receipts.items()},
         **_market_figures(exact, accounts),
         **_fairness_figures(exact, accounts, alone - total),
     }
@@ -106,14 +107,23 @@ def summarize(
     )
     notes = [*profiles.notes, *_tariff_notes(scenario), *_network_notes(scenario, kpis["network"])]
     bills = statements(scenario, profiles, exact, year, settlement)
-    return Result(scenario, kpis, households, dict(timing), notes, trajectory, profiles, bills)
+    return Result(
+        scenario,
+        cast(CommunityKPIs, kpis),
+        cast(list[HouseholdKPIs], households),
+        dict(timing),
+        notes,
+        trajectory,
+        profiles,
+        bills,
+    )
 
 
 def _device_figures(community: Community, flows: Any) -> dict[str, Any]:
     """Per home, of what there is: flexible devices, and the wear of batteries."""
     figures = {} if flows.devices is None else metrics.device_kpis(flows.devices)
-    if flows.life_used is not None and community.homes.ageing is not None:
-        owned = (community.homes.ageing.price, community.homes.battery.capacity_kwh)
+    if flows.life_used is not None and community.homes.aging is not None:
+        owned = (community.homes.aging.replacement_cost, community.homes.battery.capacity_kwh)
         price, capacity = (np.asarray(part, np.float64) for part in owned)
         figures |= metrics.wear_kpis(flows.worn_kwh, flows.life_used, price, capacity)
     return figures
@@ -130,7 +140,7 @@ def _network_figures(scenario: Scenario, profiles: Profiles, record: Any) -> dic
 def _tariff_notes(scenario: Scenario) -> list[str]:
     """What a reader of the bills must know."""
     minutes = scenario.period.step_minutes
-    if not scenario.tariff.capacity_per_kw_year or minutes <= 15:
+    if not scenario.tariff.capacity_charge_per_kw_year or minutes <= 15:
         return []
     return [
         f"the capacity charge looks at quarter-hours; steps of {minutes} minutes show lower peaks than a meter does"
@@ -147,32 +157,32 @@ def _network_notes(scenario: Scenario, wires: Mapping[str, Any] | None) -> list[
     ]
 
 
-def _accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> Accounts:
+def _accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> SettlementAccounts:
     """The period as rules that settle afterwards see it."""
     prices, terms, bill = profiles.prices, scenario.tariff, exact.record.bill
     gross = 1 + terms.vat
     retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
     local_charges = (
-        terms.local_network_share * prices["network"] + terms.local_levies * prices["levies"]
+        terms.resolved_local_network_share * prices["network"] + terms.local_levies_share * prices["levies"]
     ) * gross
-    return Accounts(
+    return SettlementAccounts(
         net_kwh=exact.record.flows.net_kwh,
-        charges=(bill.energy + bill.network + bill.levies) * gross,
-        feed_in=bill.feed_in,
+        grid_charges=(bill.energy + bill.network + bill.levies) * gross,
+        feed_in_revenue=bill.feed_in,
         traded_kwh=exact.record.local.bought_kwh + exact.record.local.sold_kwh,
         bill=bill.total.sum(0),
-        bill_alone=exact.bill_alone.sum(0),
-        retail=retail,
-        worth_buying=retail - local_charges,
+        standalone_bill=exact.bill_alone.sum(0),
+        retail_price=retail,
+        reservation_price=retail - local_charges,
         feed_in_price=prices["feed_in"],
         step_hours=scenario.period.step_hours,
     )
 
 
-def _market_figures(exact: Any, accounts: Accounts) -> dict[str, Any]:
+def _market_figures(exact: Any, accounts: SettlementAccounts) -> dict[str, Any]:
     local, shape = exact.record.local, accounts.net_kwh.shape
     value, cost = (
-        np.broadcast_to(p[:, None], shape) for p in (accounts.worth_buying, accounts.feed_in_price)
+        np.broadcast_to(p[:, None], shape) for p in (accounts.reservation_price, accounts.feed_in_price)
     )
     return metrics.market_kpis(
         accounts.net_kwh, local.bought_kwh, local.sold_kwh, local.paid, local.earned, value, cost
@@ -180,22 +190,22 @@ def _market_figures(exact: Any, accounts: Accounts) -> dict[str, Any]:
 
 
 def _fairness_figures(
-    exact: Any, accounts: Accounts, saving: NDArray[np.float64]
+    exact: Any, accounts: SettlementAccounts, saving: NDArray[np.float64]
 ) -> dict[str, Any]:
     local, flows = exact.record.local, exact.record.flows
     offered, traded = (flows.import_kwh + flows.export_kwh).sum(0), accounts.traded_kwh.sum(0)
     bought = local.bought_kwh.sum(0)
     figures = metrics.fairness_kpis(
         saving,
-        accounts.bill_alone,
+        accounts.standalone_bill,
         served_share=np.where(offered > 0, traded / np.where(offered > 0, offered, 1), np.nan),
         price_paid=np.where(
             bought > 0, local.paid.sum(0) / np.where(bought > 0, bought, 1), np.nan
         ),
-        price_range=(accounts.worth_buying - accounts.feed_in_price).mean(),
+        price_range=(accounts.reservation_price - accounts.feed_in_price).mean(),
     )
-    if len(saving) <= EXACT_SHAPLEY_HOMES:
-        figures["distance_to_shapley"] = metrics.distance_to(shapley_savings(accounts), saving)
+    if len(saving) <= MAX_EXACT_SHAPLEY_HOMES:
+        figures["distance_to_shapley"] = metrics.distance_to_reference(shapley_savings(accounts), saving)
     return figures
 
 
