@@ -71,7 +71,26 @@ class _DeviceKPIs(TypedDict, total=False):
     battery_wear_cost: float
 
 
-class CommunityKPIs(_DeviceKPIs):
+class _OptimalityKPIs(TypedDict, total=False):
+    """KPIs of the optimality gap and scores of MAHTM; missing where they were not asked for."""
+
+    objective: float
+    baseline_objective: float
+    individual_optimum: float | None
+    individual_optimum_bound: float | None
+    community_optimum: float | None
+    community_optimum_bound: float | None
+    share_of_individual_gain: float | None
+    share_of_optimal_gain: float | None
+    price_of_anarchy: float | None
+    price_score: float | None
+    emission_score: float | None
+    reward: float | None
+    baseline_reward: float | None
+    price_of_fairness: float | None
+
+
+class CommunityKPIs(_DeviceKPIs, _OptimalityKPIs):
     """KPIs of a community over the period of a run.
 
     Attributes:
@@ -108,19 +127,6 @@ class CommunityKPIs(_DeviceKPIs):
     emissions_kg: float | None
     emissions_with_export_credit_kg: float | None
     battery_loss_kwh: float
-    objective: float
-    baseline_objective: float
-    individual_optimum: float | None
-    individual_optimum_bound: float | None
-    community_optimum: float | None
-    community_optimum_bound: float | None
-    share_of_individual_gain: float | None
-    share_of_optimal_gain: float | None
-    price_of_anarchy: float | None
-    price_score: float | None
-    emission_score: float | None
-    reward: float | None
-    baseline_reward: float | None
     welfare: float
     consumer_surplus: float
     producer_surplus: float
@@ -145,7 +151,6 @@ class CommunityKPIs(_DeviceKPIs):
     nash_welfare: float | None
     quality_of_service: float | None
     quality_of_experience: float | None
-    price_of_fairness: float | None
     distance_to_shapley: NotRequired[float]
     citylearn: CityLearnKPIs
     network: NetworkKPIs | None

@@ -11,27 +11,29 @@ from prosumax.metrics import catalog
 _INTRODUCTION = """\
 # KPI reference
 
-<!-- Generated from src/prosumax/metrics/catalog.py by `make kpi-docs`; edit the catalog instead. -->
+<!-- Generated from src/prosumax/metrics/catalog.py by `make kpi-docs`: edit the catalog. -->
 
-Every key performance indicator (KPI) of prosumax. Tables of the command line, reports, studies, sweeps and the demo take
-their labels, units and decimals from the same catalog.
+Every key performance indicator (KPI) of prosumax. Tables of the command line, reports, studies,
+sweeps and the demo take their labels, units and decimals from the same catalog.
 
-For every home `i` and step `t`: `n` is the net energy at its meter (positive imports), `imp = max(n, 0)`,
-`exp = max(-n, 0)`, `l` the load, `g` the PV generation, `b` the retail price, `c` the emission factor of grid electricity;
-`n` without an index in a fairness formula is the number of homes. "Locally" means traded within the community.
+For every home `i` and step `t`: `n` is the net energy at its meter (positive imports),
+`imp = max(n, 0)`, `exp = max(-n, 0)`, `l` the load, `g` the PV generation, `b` the retail price,
+`c` the emission factor of grid electricity. In fairness formulas `n` is the number of homes.
+"Locally" means traded within the community.
 
-An undefined value (self-consumption without PV) is `null`, never 0. Values in % are stored as fractions. Sums are taken in
-double precision; the simulation runs in single precision, which leaves about 1e-7 relative.
+An undefined value (self-consumption without PV) is `null`, never 0. Values in % are stored as
+fractions. Sums are taken in double precision; the simulation runs in single precision, which leaves
+about 1e-7 relative.
 
-From Python, `prosumax.metrics.catalog.get("self_consumption")` returns the entry of a KPI, and `result.kpis` and
-`result.households` hold the values:
+From Python, `result.kpis` and `result.households` hold the values, and
+`prosumax.metrics.catalog.get("self_consumption")` returns the entry of a KPI:
 
 ```python
 import prosumax
 from prosumax.metrics import catalog
 
 result = prosumax.run("street", {"period.steps": 96})
-catalog.get("self_consumption").text(result.kpis["self_consumption"])  # '100.0 %'
+catalog.get("self_consumption").text(result.kpis["self_consumption"])  # such as '62.1 %'
 ```
 """
 
