@@ -1,36 +1,44 @@
-"""The one error a user of prosumax meets for a mistake that they can mend."""
+"""The exception for invalid input that a user can correct."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong; the message says where, what, and what to do.
+    """Error in something the user supplied, with its location, the problem and the fix.
 
-    Arguments:
-        where: the place, as the user knows it: a field (`homes[2].battery.capacity_kwh`), a file and line, an option.
-        what: what was found there.
-        cure: what to do about it, as one sentence.
+    The message reads `<where>: <problem>. <fix>`. The command line prints it as one paragraph and
+    exits with code 2.
 
-    The command line prints the message as one paragraph and exits with code 2.
+    Args:
+        where: Location in the user's terms: a field (`homes[2].battery.capacity_kwh`), a file and
+            line, or a command-line option.
+        problem: Statement of the invalid value, without a final period.
+        fix: Sentence that says how to correct the input.
     """
 
-    def __init__(self, where: str, what: str, cure: str) -> None:
-        self.where, self.what, self.cure = where, what, cure
-        super().__init__(f"{where}: {what.rstrip('.')}. {cure}")
+    def __init__(self, where: str, problem: str, fix: str) -> None:
+        self.where = where
+        self.problem = problem
+        self.fix = fix
+        super().__init__(f"{where}: {problem.rstrip('.')}. {fix}")
 
 
-def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """One sentence that lists what is allowed, led by the nearest name when one is near.
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """Suggest the closest allowed name and list all allowed names.
 
-    Arguments:
-        given: the name that was not found.
-        allowed: the names that exist.
+    Args:
+        name: Name that does not exist.
+        allowed: Names that exist.
+
+    Returns:
+        Text for the `fix` of an `InputError`; empty when nothing is allowed.
     """
     names = list(allowed)
-    near = get_close_matches(given.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    lowercase = [candidate.lower() for candidate in names]
+    matches = get_close_matches(name.lower(), lowercase, n=1, cutoff=0.6)
     listing = f"Allowed: {', '.join(names)}." if names else ""
-    if not near:
+    if not matches:
         return listing
-    best = next(name for name in names if name.lower() == near[0])
-    return f"Did you mean {best!r}? {listing}".strip()
+    closest = names[lowercase.index(matches[0])]
+    return f"Did you mean {closest!r}? {listing}".strip()

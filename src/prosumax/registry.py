@@ -1,7 +1,7 @@
-"""Named, pluggable pieces: what a scenario may call by name, with one line on each.
+"""Registries of named components that scenarios refer to.
 
-A piece registers itself where it is written, so adding one is adding one file; the scenario checks names here and the
-command line lists them from here.
+A component registers itself in the file that defines it, so adding one adds one file. Scenarios are
+validated against these registries and the command line lists their entries.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,53 +12,69 @@ from prosumax.errors import InputError, did_you_mean
 T = TypeVar("T")
 
 
-class Entry(NamedTuple, Generic[T]):
-    """A registered piece and the line that describes it."""
+class RegistryEntry(NamedTuple, Generic[T]):
+    """A registered component with its one-line summary."""
 
-    piece: T
+    component: T
     summary: str
 
 
 class Registry(Generic[T]):
-    """Pieces of one kind by name, in order of registration."""
+    """Components of one kind by name, in order of registration.
+
+    Args:
+        kind: Name of the kind in messages, such as `mechanism`.
+    """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._entries: dict[str, Entry[T]] = {}
+        self._entries: dict[str, RegistryEntry[T]] = {}
 
     def register(self, name: str, summary: str) -> Callable[[T], T]:
-        """Decorator that makes a piece available under `name`.
+        """Return a decorator that makes a component available under a name.
+
+        Args:
+            name: Unique name of the component.
+            summary: One line for listings.
 
         Raises:
-            ValueError: the name is taken.
+            ValueError: If the name is already registered.
         """
 
-        def add(piece: T) -> T:
+        def add(component: T) -> T:
             if name in self._entries:
-                raise ValueError(f"{self.kind} {name!r} is registered twice")
-            self._entries[name] = Entry(piece, summary)
-            return piece
+                raise ValueError(f"{self.kind} {name!r} is already registered.")
+            self._entries[name] = RegistryEntry(component, summary)
+            return component
 
         return add
 
     def get(self, name: str, where: str) -> T:
-        """The piece called `name`; `where` is the field that named it, for the message.
+        """Return the component registered under a name.
+
+        Args:
+            name: Name of the component.
+            where: Field that refers to the component, for the error message.
 
         Raises:
-            InputError: there is none; the message has the nearest name.
+            InputError: If the name is not registered; the message suggests the closest name.
         """
         self.check(name, where)
-        return self._entries[name].piece
+        return self._entries[name].component
 
     def check(self, name: str, where: str) -> None:
-        """Raise `InputError` unless `name` exists."""
+        """Raise `InputError` unless a name is registered.
+
+        Args:
+            name: Name of the component.
+            where: Field that refers to the component, for the error message.
+        """
         if name not in self._entries:
-            raise InputError(
-                where, f"there is no {self.kind} {name!r}", did_you_mean(name, self._entries)
-            )
+            problem = f"there is no {self.kind} {name!r}"
+            raise InputError(where, problem, did_you_mean(name, self._entries))
 
     def summaries(self) -> dict[str, str]:
-        """Name -> one line."""
+        """Return the one-line summary of every component by name."""
         return {name: entry.summary for name, entry in self._entries.items()}
 
     def __contains__(self, name: object) -> bool:

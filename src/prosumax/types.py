@@ -1,26 +1,27 @@
-"""The small values that pass between the rooms: orders, fills, prices, meters.
+"""Value types passed between rooms: orders, fills, prices, control requests and energy flows.
 
-Every array has the homes on its last axis (`home`); a plain call is one community in one step, `vmap` and `scan` add
-the batch and time axes. Energy is in kWh per step, money in the currency of the tariff.
+Arrays have the homes on their last axis, named `home`. A plain call handles one community in one
+step; `vmap` and `scan` add batch and time axes in front. Energy is in kWh per step, power in kW,
+money in the currency of the tariff.
 """
 
 from typing import NamedTuple
 
 from jaxtyping import Array, Float, Int
 
-ANYONE, GRID = -1, -2
-"""Values of `Orders.partner` for a home without preference, and for one that wants the supplier only."""
+NO_PREFERENCE, GRID_ONLY = -1, -2
+"""Values of `Orders.partner` without a preferred partner, and for trade with the supplier only."""
 
 
 class Orders(NamedTuple):
     """One open order per home.
 
     Attributes:
-        quantity_kwh: what the home wants; positive buys, negative sells, zero stays out.
-        price: limit price per kWh: the most a buyer pays, the least a seller takes.
-        partner: index of the neighbour it would rather trade with, or `ANYONE`, or `GRID`.
-        priority: reputation between 0 and 1; where a rule ranks by it, higher goes first.
-        arrival: when the order came in, between 0 and 1 of the step; for rules in which time matters.
+        quantity_kwh: Ordered energy; positive buys, negative sells, zero submits no order.
+        price: Limit price per kWh: maximum for a buyer, minimum for a seller.
+        partner: Index of the preferred home, `NO_PREFERENCE` or `GRID_ONLY`.
+        priority: Reputation in [0, 1]; mechanisms that rank by it serve higher values first.
+        arrival: Arrival time as a fraction of the step, for mechanisms with time priority.
     """
 
     quantity_kwh: Float[Array, " home"]
@@ -31,19 +32,26 @@ class Orders(NamedTuple):
 
     @property
     def buy_kwh(self) -> Float[Array, " home"]:
-        """Open purchase, >= 0."""
+        """Open purchases, >= 0."""
         return self.quantity_kwh.clip(min=0)
 
     @property
     def sell_kwh(self) -> Float[Array, " home"]:
-        """Open sale, >= 0."""
+        """Open sales, >= 0."""
         return (-self.quantity_kwh).clip(min=0)
 
 
 class Trades(NamedTuple):
-    """Who traded with whom: a fixed number of slots, empty ones with zero energy.
+    """Bilateral trades in a fixed number of slots; unused slots have zero energy.
 
-    The two prices differ only where a mechanism keeps or adds money.
+    The two prices differ only in mechanisms that keep or add money.
+
+    Attributes:
+        buyer: Index of the buying home.
+        seller: Index of the selling home.
+        kwh: Traded energy, >= 0.
+        buyer_price: Price per kWh that the buyer pays.
+        seller_price: Price per kWh that the seller receives.
     """
 
     buyer: Int[Array, " slot"]
@@ -53,21 +61,28 @@ class Trades(NamedTuple):
     seller_price: Float[Array, " slot"]
 
 
-class Pooled(NamedTuple):
-    """What each home moved through common pools: energy, and half of the money for it, both >= 0."""
+class PoolTrades(NamedTuple):
+    """Energy that each home traded through common pools, without a bilateral counterparty.
+
+    Attributes:
+        kwh: Energy bought plus energy sold, >= 0.
+        value: Half of payment plus revenue for that energy, >= 0.
+    """
 
     kwh: Float[Array, " home"]
     value: Float[Array, " home"]
 
 
 class Fills(NamedTuple):
-    """What a stage traded for each home.
+    """Energy and money that a market stage traded for each home.
 
     Attributes:
-        bought_kwh, sold_kwh: energy, >= 0.
-        paid, earned: money for that energy; >= 0 unless a price is negative.
-        trades: the bilateral trades behind it; None where energy went through a common pool.
-        pooled: the part that went through pools, after a cascade; None where there is no pool.
+        bought_kwh: Bought energy, >= 0.
+        sold_kwh: Sold energy, >= 0.
+        paid: Payment for the bought energy; negative only at negative prices.
+        earned: Revenue from the sold energy; negative only at negative prices.
+        trades: Bilateral trades behind the fills; None where energy went through a common pool.
+        pooled: Part that went through pools, after all stages; None without a pool.
     """
 
     bought_kwh: Float[Array, " home"]
@@ -75,15 +90,15 @@ class Fills(NamedTuple):
     paid: Float[Array, " home"]
     earned: Float[Array, " home"]
     trades: Trades | None = None
-    pooled: Pooled | None = None
+    pooled: PoolTrades | None = None
 
 
-class Announced(NamedTuple):
-    """What price agents announced before homes acted, per local kWh; the nearest level first.
+class PostedPrices(NamedTuple):
+    """Prices per kWh for local trade, posted before homes act, nearest market level first.
 
     Attributes:
-        buy: what each home pays.
-        sell: what each home earns, at most that.
+        buy: Price that a home pays.
+        sell: Price that a home receives, at most `buy`.
     """
 
     buy: Float[Array, "level home"]
@@ -91,80 +106,83 @@ class Announced(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """What the outside world offers a home in this step, per kWh; the alternative to every local trade.
+    """Prices per kWh outside the local market in one step, the alternative to any local trade.
 
     Attributes:
-        retail: all-in price of a kWh from the supplier (energy, network, levies, VAT).
-        feed_in: what the supplier pays for a kWh sent to the grid.
-        local_charges: network, levies and VAT still due on a kWh bought from a neighbour.
-        announced: by price agents, for local trade; None where there are none.
+        retail: All-in price of a kWh from the supplier (energy, network, levies, VAT).
+        feed_in: Price that the supplier pays for a kWh exported to the grid.
+        local_grid_fee: Network charges, levies and VAT due on a locally bought kWh.
+        posted: Prices posted by price agents or rules; None in markets without posted prices.
     """
 
     retail: Float[Array, " home"]
     feed_in: Float[Array, " home"]
-    local_charges: Float[Array, " home"]
-    announced: Announced | None = None
+    local_grid_fee: Float[Array, " home"]
+    posted: PostedPrices | None = None
 
     @property
     def reservation_price(self) -> Float[Array, " home"]:
-        """What a kWh from a neighbour saves the buyer: the truthful bid."""
-        return self.retail - self.local_charges
+        """Maximum price at which a local purchase does not cost more than the supplier."""
+        return self.retail - self.local_grid_fee
 
 
 class LevelFlows(NamedTuple):
-    """What homes traded at each local level of a hierarchy in a step; energy in kWh, all >= 0.
+    """Trade of each home at each local level of a market hierarchy in one step.
 
     Attributes:
-        import_kwh, export_kwh: MAHTM's E^imp and E^exp of level 1 (and 2); what is left is level 3, the grid.
-        paid, earned: money for it.
-        prices: as announced.
+        import_kwh: Energy bought at the level, >= 0: E^imp of levels 1 and 2 in MAHTM.
+        export_kwh: Energy sold at the level, >= 0: E^exp of levels 1 and 2 in MAHTM.
+        paid: Payment for the bought energy.
+        earned: Revenue from the sold energy.
+        prices: Posted prices of the step.
     """
 
     import_kwh: Float[Array, "level home"]
     export_kwh: Float[Array, "level home"]
     paid: Float[Array, "level home"]
     earned: Float[Array, "level home"]
-    prices: Announced
+    prices: PostedPrices
 
 
-class Requests(NamedTuple):
-    """What is asked of the flexible devices in a step; a kind of device that no home has is None.
+class DeviceRequests(NamedTuple):
+    """Requested power of the flexible devices in one step; None for a kind that no home has.
 
     Attributes:
-        car_kw: AC power at the charger, positive charges; negative gives back where the car allows it.
-        heat_kw, water_kw: electric power of the heat pump for the rooms and for the hot water, >= 0.
-        start: whether to start each appliance that is waiting; more than 0 does.
+        ev_kw: AC power at the charger; positive charges, negative discharges where V2G is allowed.
+        space_heating_kw: Electric power of the heat pump for space heating, >= 0.
+        hot_water_kw: Electric power of the heat pump for hot water, >= 0.
+        appliance_start: Start signal of each waiting appliance; values above 0 start it.
     """
 
-    car_kw: Float[Array, " home"] | None = None
-    heat_kw: Float[Array, " home"] | None = None
-    water_kw: Float[Array, " home"] | None = None
-    start: Float[Array, "home appliance"] | None = None
+    ev_kw: Float[Array, " home"] | None = None
+    space_heating_kw: Float[Array, " home"] | None = None
+    hot_water_kw: Float[Array, " home"] | None = None
+    appliance_start: Float[Array, "home appliance"] | None = None
 
 
 class Dispatch(NamedTuple):
-    """What every home decides in a step when it steers its devices and trades what is left over.
+    """Action that controls the devices of each home; the market trades the resulting net load.
 
     Attributes:
-        battery_kw: power asked of the battery, positive charges; limited to what it can do.
-        price: limit price per kWh of the order that results, whichever side it is on; NaN tells the truth.
-        partner: index of the neighbour it would rather trade with, or `ANYONE`, or `GRID`.
-        devices: asked of cars, heat pumps and appliances; None leaves them to their habits.
+        battery_kw: Requested battery power, limited to the feasible range; positive charges.
+        price: Limit price per kWh of the resulting order; NaN bids truthfully.
+        partner: Index of the preferred home, `NO_PREFERENCE` or `GRID_ONLY`.
+        devices: Requests to the flexible devices; None applies their default control.
     """
 
     battery_kw: Float[Array, " home"]
     price: Float[Array, " home"]
     partner: Int[Array, " home"]
-    devices: Requests | None = None
+    devices: DeviceRequests | None = None
 
 
 class Bid(NamedTuple):
-    """What every home decides in a step when it names what it trades, and its battery covers the difference.
+    """Action that orders energy for each home; the battery covers the difference to the net load.
 
     Attributes:
-        quantity_kwh: what it orders; positive buys, negative sells; limited to what it can deliver or take.
-        price: limit price per kWh; NaN tells the truth.
-        partner: as in `Dispatch`.
+        quantity_kwh: Ordered energy, limited to the feasible range; positive buys, negative sells.
+        price: Limit price per kWh; NaN bids truthfully.
+        partner: Index of the preferred home, `NO_PREFERENCE` or `GRID_ONLY`.
     """
 
     quantity_kwh: Float[Array, " home"]
@@ -173,21 +191,22 @@ class Bid(NamedTuple):
 
 
 Action = Dispatch | Bid
-"""The two control styles of an environment."""
+"""Actions of all homes in the two action modes of the environment."""
 
 
-class CarFlow(NamedTuple):
-    """A car in one step, kWh, all >= 0; `stored` is inside its battery after the step.
+class EVFlow(NamedTuple):
+    """Energy of an electric vehicle in one step, kWh, all >= 0.
 
-    `stored_after = stored_before + charge - discharge - loss - driven`.
+    `stored_after = stored_before + charge - discharge - loss - driven` holds for every home.
 
     Attributes:
-        charge_kwh, discharge_kwh: at the charger's AC side.
-        loss_kwh: lost in charger and battery.
-        driven_kwh: taken by trips.
-        unserved_kwh: of trips that the battery could not give; charged on the road.
-        short_kwh: missing to the charge required at departure, in the last step before it.
-        stored_kwh: after the step.
+        charge_kwh: Energy drawn at the AC side of the charger.
+        discharge_kwh: Energy returned at the AC side of the charger.
+        loss_kwh: Losses in charger and battery.
+        driven_kwh: Energy used by trips.
+        unserved_kwh: Trip energy that the battery could not provide, charged on the road.
+        departure_shortfall_kwh: Energy missing to the required charge in the step before departure.
+        stored_kwh: Energy in the battery after the step.
     """
 
     charge_kwh: Float[Array, " home"]
@@ -195,78 +214,94 @@ class CarFlow(NamedTuple):
     loss_kwh: Float[Array, " home"]
     driven_kwh: Float[Array, " home"]
     unserved_kwh: Float[Array, " home"]
-    short_kwh: Float[Array, " home"]
+    departure_shortfall_kwh: Float[Array, " home"]
     stored_kwh: Float[Array, " home"]
 
 
-class HeatFlow(NamedTuple):
-    """A heat pump, the building and the hot-water tank in one step.
+class HeatPumpFlow(NamedTuple):
+    """Energy of a heat pump, the building and the hot-water tank in one step, kWh.
 
-    Energy in kWh; `electricity + ambient = heat + water_heat`, the change of the building's heat is
-    `heat + gain - vented - building_loss`, that of the tank's `water_heat - drawn - tank_loss`. The losses are negative
-    where the outside is warmer.
+    The balances are `electricity + ambient heat = space heat + tank heat`; for the building, the
+    change of stored heat is `space heat + heat gain - vented - building loss`; for the tank it is
+    `tank heat - hot water - tank loss`. Losses are negative where the surroundings are warmer.
 
     Attributes:
-        heat_electricity_kwh, water_electricity_kwh: what the heat pump draws for the rooms and for the water.
-        ambient_kwh: taken from the outdoor air.
-        heat_kwh, water_heat_kwh: given to the rooms and to the tank.
-        gain_kwh: heat from sun, people and appliances.
-        vented_kwh: the part of it that is kept or let out, where it would be too warm.
-        building_loss_kwh, tank_loss_kwh: to the outside, and to the room where the tank stands.
-        drawn_kwh: hot water used.
-        unserved_kwh: hot water that was wanted and not warm enough.
-        too_cold_kh, too_warm_kh: kelvins outside the comfort band at the end of the step, times its hours.
-        indoor_c, tank_c: temperatures after the step.
+        space_heating_electricity_kwh: Electricity of the heat pump for space heating.
+        hot_water_electricity_kwh: Electricity of the heat pump for hot water.
+        ambient_heat_kwh: Heat extracted from the outdoor air.
+        space_heat_kwh: Heat delivered to the rooms.
+        tank_heat_kwh: Heat delivered to the tank.
+        heat_gain_kwh: Solar and internal heat gains.
+        vented_kwh: Part of the gains that is shaded or vented to prevent overheating.
+        building_loss_kwh: Heat loss of the building to the outside.
+        tank_loss_kwh: Heat loss of the tank to its room.
+        hot_water_kwh: Heat drawn as hot water.
+        unserved_kwh: Hot-water demand that was not warm enough.
+        underheating_kh: Kelvin-hours below the comfort band at the end of the step.
+        overheating_kh: Kelvin-hours above the comfort band at the end of the step.
+        indoor_c: Indoor temperature after the step, degrees Celsius.
+        tank_c: Tank temperature after the step, degrees Celsius.
     """
 
-    heat_electricity_kwh: Float[Array, " home"]
-    water_electricity_kwh: Float[Array, " home"]
-    ambient_kwh: Float[Array, " home"]
-    heat_kwh: Float[Array, " home"]
-    water_heat_kwh: Float[Array, " home"]
-    gain_kwh: Float[Array, " home"]
+    space_heating_electricity_kwh: Float[Array, " home"]
+    hot_water_electricity_kwh: Float[Array, " home"]
+    ambient_heat_kwh: Float[Array, " home"]
+    space_heat_kwh: Float[Array, " home"]
+    tank_heat_kwh: Float[Array, " home"]
+    heat_gain_kwh: Float[Array, " home"]
     vented_kwh: Float[Array, " home"]
     building_loss_kwh: Float[Array, " home"]
     tank_loss_kwh: Float[Array, " home"]
-    drawn_kwh: Float[Array, " home"]
+    hot_water_kwh: Float[Array, " home"]
     unserved_kwh: Float[Array, " home"]
-    too_cold_kh: Float[Array, " home"]
-    too_warm_kh: Float[Array, " home"]
+    underheating_kh: Float[Array, " home"]
+    overheating_kh: Float[Array, " home"]
     indoor_c: Float[Array, " home"]
     tank_c: Float[Array, " home"]
 
 
 class ApplianceFlow(NamedTuple):
-    """The deferrable appliances in one step.
+    """Energy and state of the deferrable appliances in one step.
 
     Attributes:
-        used_kwh: by each appliance.
-        unserved_kwh: of runs that were not started in time and are given up.
-        waiting: whether a run waits after the step, 0 or 1.
+        consumption_kwh: Electricity of each appliance.
+        unserved_kwh: Energy of runs that missed their deadline and are dropped.
+        waiting: 1 where a run waits after the step, else 0.
     """
 
-    used_kwh: Float[Array, "home appliance"]
+    consumption_kwh: Float[Array, "home appliance"]
     unserved_kwh: Float[Array, "home appliance"]
     waiting: Float[Array, "home appliance"]
 
 
 class DeviceFlows(NamedTuple):
-    """The flexible devices of all homes in one step; a kind that no home has is None."""
+    """Flows of the flexible devices of all homes in one step; None for a kind that no home has."""
 
-    car: CarFlow | None = None
-    heat: HeatFlow | None = None
+    ev: EVFlow | None = None
+    heat_pump: HeatPumpFlow | None = None
     appliances: ApplianceFlow | None = None
 
 
 class Flows(NamedTuple):
-    """Energy through one home in one step, kWh at the home's AC bus, all >= 0.
+    """Energy at the AC bus of each home in one step, kWh, all >= 0.
 
-    `load + charge + export + curtailed = solar + discharge + car's discharge + import` holds by construction of the
-    meter; `load` is all that the home uses, its flexible devices included, charging of the car as well;
-    `curtailed` is solar energy that the network operator did not let out;
-    `stored` is inside the battery, so `stored_after = stored_before + charge - discharge - loss`.
-    `devices` is None where no home has any, `worn` (battery capacity lost in the step) and `life_used` (share of the
-    battery's life that the step took) where no battery ages.
+    `load + charge + export + curtailed = solar + discharge + EV discharge + import` holds by
+    construction of the meter.
+
+    Attributes:
+        load_kwh: Consumption of the home, including flexible devices and EV charging.
+        solar_kwh: PV generation before curtailment.
+        charge_kwh: Battery charge at the AC side.
+        discharge_kwh: Battery discharge at the AC side.
+        battery_loss_kwh: Battery losses, so that
+            `stored_after = stored_before + charge - discharge - loss`.
+        stored_kwh: Energy in the battery after the step.
+        import_kwh: Energy imported at the meter.
+        export_kwh: Energy exported at the meter.
+        curtailed_kwh: PV generation curtailed by the network operator.
+        devices: Flows of the flexible devices; None where no home has any.
+        capacity_loss_kwh: Battery capacity lost in the step; None without battery aging.
+        battery_life_used: Share of the battery life used in the step; None without battery aging.
     """
 
     load_kwh: Float[Array, " home"]
@@ -279,16 +314,16 @@ class Flows(NamedTuple):
     export_kwh: Float[Array, " home"]
     curtailed_kwh: Float[Array, " home"]
     devices: DeviceFlows | None = None
-    worn_kwh: Float[Array, " home"] | None = None
-    life_used: Float[Array, " home"] | None = None
+    capacity_loss_kwh: Float[Array, " home"] | None = None
+    battery_life_used: Float[Array, " home"] | None = None
 
     @property
     def net_kwh(self) -> Float[Array, " home"]:
-        """Positive when the home's meter imports."""
+        """Net load at the meter; positive imports."""
         return self.import_kwh - self.export_kwh
 
     @property
-    def given_kwh(self) -> Float[Array, " home"]:
-        """What battery and car gave to the home."""
-        car = None if self.devices is None else self.devices.car
-        return self.discharge_kwh if car is None else self.discharge_kwh + car.discharge_kwh
+    def storage_discharge_kwh(self) -> Float[Array, " home"]:
+        """Energy that battery and EV deliver to the home."""
+        ev = None if self.devices is None else self.devices.ev
+        return self.discharge_kwh if ev is None else self.discharge_kwh + ev.discharge_kwh
