@@ -26,14 +26,14 @@ def random_batteries(rng, homes=HOMES):
         "soc_min": soc_min,
         "soc_max": soc_max,
         "initial_soc": soc_min + rng.random(homes) * (soc_max - soc_min),
-        "standing_loss": rng.uniform(0, 0.01, homes),
-        "fade": rng.choice([0.0, 1e-5, 1e-3], homes),
-        "efficiency_power": np.concatenate(
+        "self_discharge_per_step": rng.uniform(0, 0.01, homes),
+        "capacity_loss_coefficient": rng.choice([0.0, 1e-5, 1e-3], homes),
+        "efficiency_power_points": np.concatenate(
             [np.zeros((homes, 1)), rising, np.ones((homes, 1))], axis=1
         ),
-        "charge_curve": curve,
-        "discharge_curve": curve if rng.random() < 0.5 else rng.uniform(0.6, 1.0, (homes, 5)),
-        "power_soc": np.tile([0.0, 0.8, 1.0], (homes, 1)),
+        "charge_efficiency_curve": curve,
+        "discharge_efficiency_curve": curve if rng.random() < 0.5 else rng.uniform(0.6, 1.0, (homes, 5)),
+        "power_soc_points": np.tile([0.0, 0.8, 1.0], (homes, 1)),
         "power_curve": rng.uniform(0.2, 1.0, (homes, 3)),
     }
     return battery.BatteryParams(
@@ -63,7 +63,7 @@ def test_limits_and_energy_balance(seed, hours):
     assert (stored <= params.soc_max * capacity + slack).all()
     assert (
         stored[1:]
-        >= np.minimum(params.soc_min * capacity, stored[:-1] * (1 - params.standing_loss)) - slack
+        >= np.minimum(params.soc_min * capacity, stored[:-1] * (1 - params.self_discharge_per_step)) - slack
     ).all()
     assert (flows.charge_kwh <= params.charge_kw * hours + slack).all()
     assert (flows.discharge_kwh <= params.discharge_kw * hours + slack).all()
@@ -88,15 +88,15 @@ def citylearn_battery(params, requests, hours):
     soc, degraded, net = params["initial_soc"], params["capacity_kwh"], []
     for request in requests:
         wanted = np.clip(request / nominal, -1, 1) * nominal * hours
-        start = soc * (1 - params["standing_loss"]) * capacity
-        most = nominal * np.interp(soc, params["power_soc"], params["power_curve"]) * hours
+        start = soc * (1 - params["self_discharge_per_step"]) * capacity
+        most = nominal * np.interp(soc, params["power_soc_points"], params["power_curve"]) * hours
         energy = wanted
         for _ in range(2):
             root = (
                 np.interp(
                     abs(energy) / hours / nominal,
-                    params["efficiency_power"],
-                    params["charge_curve"],
+                    params["efficiency_power_points"],
+                    params["charge_efficiency_curve"],
                 )
                 ** 0.5
             )
@@ -105,7 +105,7 @@ def citylearn_battery(params, requests, hours):
             else:
                 energy = -min(-wanted, most, max(start - params["soc_min"] * capacity, 0) * root)
         end = start + energy * root if energy >= 0 else start + energy / root
-        degraded -= params["fade"] * capacity * abs(energy) / (2 * degraded)
+        degraded -= params["capacity_loss_coefficient"] * capacity * abs(energy) / (2 * degraded)
         soc = end / capacity
         net.append((energy, soc))
     return np.array(net).T
@@ -120,9 +120,9 @@ def test_equals_a_scalar_citylearn_battery(seed):
         capacity_kwh=jnp.float32([6.4]),
         charge_kw=jnp.float32([5.0]),
         discharge_kw=jnp.float32([5.0]),
-        discharge_curve=params.charge_curve,
+        discharge_efficiency_curve=params.charge_efficiency_curve,
         soc_max=jnp.ones(1),
-        fade=jnp.float32([1e-5]),
+        capacity_loss_coefficient=jnp.float32([1e-5]),
     )
     requests = rng.normal(0, 4, (200, 1)).astype(np.float32)
     states, flows = play(params, jnp.asarray(requests), jnp.float32(1.0))
@@ -137,10 +137,10 @@ def test_equals_a_scalar_citylearn_battery(seed):
 
 def test_by_hand():
     """4 kWh battery, 2 kW, 80 % charging and 50 % discharging efficiency, hours: full, then empty."""
-    flat = {"efficiency_power": [[0, 1]], "power_soc": [[0, 1]], "power_curve": [[1, 1]]}
+    flat = {"efficiency_power_points": [[0, 1]], "power_soc_points": [[0, 1]], "power_curve": [[1, 1]]}
     params = battery.BatteryParams(
         capacity_kwh=4.0, charge_kw=2.0, discharge_kw=2.0, soc_min=0.1, soc_max=0.9, initial_soc=0.1,
-        standing_loss=0.0, fade=0.0, charge_curve=[[0.64, 0.64]], discharge_curve=[[0.25, 0.25]], **flat,
+        self_discharge_per_step=0.0, capacity_loss_coefficient=0.0, charge_efficiency_curve=[[0.64, 0.64]], discharge_efficiency_curve=[[0.25, 0.25]], **flat,
     )  # fmt: skip
     params = battery.BatteryParams(
         *(jnp.atleast_1d(jnp.asarray(value, jnp.float32)) for value in params)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prosumax.errors import InputError
-from prosumax.scenario.loading import dump_scenario, load_scenario, presets
+from prosumax.scenario.loading import dump_scenario, load_scenario, scenario_preset_paths
 
 
-@pytest.mark.parametrize("name", presets())
+@pytest.mark.parametrize("name", scenario_preset_paths())
 def test_presets_survive_a_round_trip(name):
     scenario = load_scenario(name)
     assert load_scenario(yaml.safe_load(dump_scenario(scenario))) == scenario

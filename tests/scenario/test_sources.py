@@ -60,7 +60,7 @@ def test_weather_matters() -> None:
     [
         ({"solar": {"source": "synthetic"}}, {}, "either `peak_kw`"),
         (
-            {"solar": {"source": "synthetic", "peak_kw": 3, "roofs": [{"peak_kw": 3}]}},
+            {"solar": {"source": "synthetic", "peak_kw": 3, "arrays": [{"peak_kw": 3}]}},
             {},
             "either `peak_kw`",
         ),
@@ -72,7 +72,7 @@ def test_weather_matters() -> None:
                 "load": {
                     "source": "schedule",
                     "base_kw": 1,
-                    "closed": [{"first": "13-01", "last": "02-01"}],
+                    "closed_days": [{"first": "13-01", "last": "02-01"}],
                 }
             },
             {},
@@ -121,10 +121,10 @@ def test_presets_of_generated_homes(name: str, homes: int) -> None:
     )
     assert (day.load_kwh > 0).all()
     assert day.solar_kwh.sum() > 0
-    known = [number for number, uses in enumerate(day.uses_kwh) if uses]
+    known = [number for number, uses in enumerate(day.end_use_kwh) if uses]
     assert len(known) >= homes - 1
     for number in known:
-        assert sum(day.uses_kwh[number].values()) == pytest.approx(
+        assert sum(day.end_use_kwh[number].values()) == pytest.approx(
             day.load_kwh[:, number].sum(), rel=1e-6
         )
 
@@ -154,10 +154,10 @@ def test_a_machine_that_is_a_device_is_not_in_the_load_too() -> None:
     apart = read_profiles(
         scenario({**family, "appliances": [{"kind": "washing_machine"}, {"kind": "dryer"}]})
     )
-    assert {"washing machine", "tumble dryer"}.isdisjoint(apart.uses_kwh[0])
+    assert {"washing machine", "tumble dryer"}.isdisjoint(apart.end_use_kwh[0])
     kept = {
         name: kwh
-        for name, kwh in both.uses_kwh[0].items()
+        for name, kwh in both.end_use_kwh[0].items()
         if name not in ("washing machine", "tumble dryer")
     }
-    assert apart.uses_kwh[0] == pytest.approx(kept)
+    assert apart.end_use_kwh[0] == pytest.approx(kept)

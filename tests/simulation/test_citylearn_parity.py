@@ -115,4 +115,4 @@ def test_rules_on_the_real_homes(citylearn_data):
     assert results["supply_demand_ratio"].kpis["gini"] == pytest.approx(0.195, abs=6e-4)
     losers = {h["name"]: h["saving"] for h in results["bill_sharing"].households if h["saving"] < 0}
     assert losers == {"Building_4": pytest.approx(-61.55, abs=6e-3)}
-    assert results["bill_sharing"].kpis["homes_that_lose"] == 1
+    assert results["bill_sharing"].kpis["losing_homes"] == 1

@@ -13,17 +13,17 @@ def scalars(**values):
 
 
 SERIES = tariff.TariffSeries(
-    **scalars(energy=0.20, network=0.10, levies=0.05, feed_in=0.04, carbon_kg=0.2)
+    **scalars(energy=0.20, network=0.10, levies=0.05, feed_in=0.04, emission_factor_kg_per_kwh=0.2)
 )
 RATES = tariff.TariffRates(
-    **scalars(vat=0.06, local_network=0.5, local_levies=0.0, supplier_fee=0.01, network_fee=0.02)
+    **scalars(vat=0.06, local_network_share=0.5, local_levies_share=0.0, supplier_fee=0.01, network_fee=0.02)
 )
 
 
 def test_offered_prices_by_hand():
-    prices = tariff.offered_prices(SERIES, RATES, 2)
+    prices = tariff.grid_prices(SERIES, RATES, 2)
     np.testing.assert_allclose(prices.retail, 0.35 * 1.06, rtol=1e-6)
-    np.testing.assert_allclose(prices.local_charges, 0.05 * 1.06, rtol=1e-6)
+    np.testing.assert_allclose(prices.local_grid_fee, 0.05 * 1.06, rtol=1e-6)
     np.testing.assert_allclose(prices.reservation_price, 0.30 * 1.06, rtol=1e-6)
     np.testing.assert_allclose(prices.feed_in, 0.04, rtol=1e-6)
 
@@ -36,7 +36,7 @@ def test_bill_by_hand():
     grid = Fills(
         *(jnp.asarray(pair, jnp.float32) for pair in ([2, 0], [0, 1], [0.742, 0], [0, 0.04]))
     )
-    bill = tariff.settle(SERIES, RATES, local, grid)
+    bill = tariff.settle_step(SERIES, RATES, local, grid)
     np.testing.assert_allclose(bill.energy, [0.40, 0], atol=1e-7)
     np.testing.assert_allclose(
         bill.network, [0.25, 0], atol=1e-7

@@ -14,7 +14,7 @@ def charge(import_kwh, start, minutes, rate=12.0, minimum=0.0, zone="Europe/Brus
     clock = pd.date_range(
         pd.Timestamp(start, tz=zone), periods=len(import_kwh), freq=f"{minutes}min"
     )
-    calendar, covered = tariff.metering(clock, minutes / 60)
+    calendar, covered = tariff.meter_calendar(clock, minutes / 60)
     peaks = tariff.monthly_peaks(
         np.asarray(import_kwh, float)[:, None], calendar, minutes / 60, minimum
     )
@@ -27,7 +27,7 @@ def test_real_homes(citylearn_data):
     Two sets of goldens, both of mean monthly peaks, at least 2.5 kW each: what pandas finds in the raw files under the
     data set's own month column, and what is on record for months of the lengths of July to June (31, 31, 30, ..).
     """
-    changes = {"tariff.capacity_per_kw_year": 40.4, "tariff.capacity_minimum_kw": 2.5}
+    changes = {"tariff.capacity_charge_per_kw_year": 40.4, "tariff.min_billed_peak_kw": 2.5}
     result = prosumax.run("citylearn-2022", changes, optimum=False)
     net_kwh = []
     for home, peak_kw in enumerate((4, 4, 4, 5, 4), start=1):

@@ -33,7 +33,7 @@ def random_tariff(seed: int, plain: bool) -> dict:
         market = {
             "source": "day_ahead",
             "factor": float(rng.uniform(0, 2)),
-            "plus": float(rng.uniform(-0.1, 0.1)),
+            "offset": float(rng.uniform(-0.1, 0.1)),
         }
         return (float(rng.uniform(low, high)), of_the_clock, given, market)[
             rng.integers(0, 2 if plain else 4)
@@ -44,19 +44,19 @@ def random_tariff(seed: int, plain: bool) -> dict:
         "energy": {"First": price(-0.1, 0.3), "Second": price(0, 0.1)},
         "network": {"Distribution": price(0, 0.2), "Transmission": price(0, 0.05)},
         "levies": price(0, 0.1),
-        "levies_free_of_vat": price(0, 0.05),
+        "vat_exempt_levies": price(0, 0.05),
         "feed_in": price(-0.05, 0.1),
         "vat": float(rng.choice([0.0, 0.06, 0.21])),
         "supplier_fee_per_year": {"Subscription": amount(), "App": amount()},
         "network_fee_per_year": amount(),
         "levies_per_year": {"Fund": amount()},
-        "capacity_per_kw_year": amount(),
-        "capacity_minimum_kw": float(rng.uniform(0, 3)),
-        "prosumer_per_kw_year": amount(),
-        "local_network": {"A": float(rng.uniform(0, 1)), "B": 1.0},
+        "capacity_charge_per_kw_year": amount(),
+        "min_billed_peak_kw": float(rng.uniform(0, 3)),
+        "prosumer_fee_per_kw_year": amount(),
+        "local_network_share": {"A": float(rng.uniform(0, 1)), "B": 1.0},
         "locality": str(rng.choice(["A", "B"])),
-        "local_levies": float(rng.uniform(0, 1)),
-        "carbon_kg_per_kwh": 0.2,
+        "local_levies_share": float(rng.uniform(0, 1)),
+        "emission_factor_kg_per_kwh": 0.2,
     }
 
 
@@ -84,7 +84,7 @@ def test_every_euro_is_received_by_someone(mechanism, net_metering, seed):
         items = dict(home["bill_items"])
         lowering = items.pop("sold_locally") + items.pop("feed_in")
         assert home["bill"] == pytest.approx(sum(items.values()) - lowering, abs=1e-6)
-    received = {name: result.kpis[f"{name}_receives"] for name in RECEIVERS}
+    received = {name: result.kpis[f"{name}_revenue"] for name in RECEIVERS}
     assert sum(received.values()) == pytest.approx(result.kpis["cost"], abs=1e-6)
     lines = [line for statement in result.bills for line in statement.lines]
     vat = sum(line.vat for line in lines)
@@ -106,12 +106,12 @@ def test_net_metering_against_a_plain_loop(seed):
     prices = rng.choice([0.1, 0.2, 0.3], steps)
     feed_in = np.where(prices == 0.1, 0.05, rng.choice([0.02, 0.04]))
     metered = rng.integers(0, 2, homes).astype(float)
-    register = tariff.registers(prices, feed_in)
-    cancelled = tariff.compensate(bought, sold, register, feed_in, metered)
+    register = tariff.assign_registers(prices, feed_in)
+    cancelled = tariff.apply_net_metering(bought, sold, register, feed_in, metered)
     first = np.unique(register, return_index=True)[1]
     for home in range(homes):
         plain = prices @ bought[:, home] - feed_in @ sold[:, home]
-        paid = plain - prices[first] @ cancelled.bought_kwh[:, home] + cancelled.sold[home]
+        paid = plain - prices[first] @ cancelled.netted_kwh[:, home] + cancelled.lost_feed_in[home]
         expected = 0.0
         for price, reward in sorted(set(zip(prices, feed_in, strict=True))):
             among = [t for t in range(steps) if (prices[t], feed_in[t]) == (price, reward)]
@@ -125,4 +125,4 @@ def test_net_metering_against_a_plain_loop(seed):
 
 def test_more_prices_than_registers():
     with pytest.raises(errors.InputError, match="13 different prices"):
-        tariff.registers(np.arange(13.0))
+        tariff.assign_registers(np.arange(13.0))

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 import prosumax
-from prosumax.data.generators.day_ahead import typical_day_ahead_eur_per_mwh
+from prosumax.data.generators.day_ahead import synthetic_day_ahead_eur_per_mwh
 from prosumax.errors import InputError
 from prosumax.scenario.loading import load_scenario
-from prosumax.scenario.tariff_presets import tariff_presets
+from prosumax.scenario.tariff_presets import tariff_preset_paths
 
 CENTS = 0.15
 EXCISE, CONTRIBUTION = 0.0503288, 0.0020417
@@ -45,7 +45,7 @@ def bill(result, home=0):
     statement = result.bills[home]
     assert statement.total == pytest.approx(result.households[home]["bill"], abs=2e-3)
     # There are no batteries: the optimiser's own reckoning of doing nothing is the bills without exchange.
-    assert result.kpis["idle_objective"] == pytest.approx(
+    assert result.kpis["baseline_objective"] == pytest.approx(
         result.kpis["cost_without_exchange"], abs=2e-2
     )
     return statement.total
@@ -126,10 +126,10 @@ def test_wallonia_net_metering():
     assert bill(result) == pytest.approx(
         876 * per_kwh + SUBSCRIPTION + 14.10 + 5 * 85.84, abs=CENTS
     )
-    assert result.bills[0].cancelled_kwh == pytest.approx(3504, abs=0.01)
+    assert result.bills[0].netted_kwh == pytest.approx(3504, abs=0.01)
     assert result.households[0]["bill_items"]["feed_in"] == pytest.approx(0, abs=1e-3)
     assert result.households[0]["saving"] == pytest.approx(0, abs=1e-3)
-    assert result.kpis["own_optimum"] is None
+    assert result.kpis["individual_optimum"] is None
     with pytest.raises(InputError, match="net_metering_kw.*cannot be planned"):
         prosumax.run(scenario, optimum=True)
     with pytest.raises(InputError, match="day_ahead"):
@@ -138,11 +138,11 @@ def test_wallonia_net_metering():
 
 def test_dynamic_prices_and_their_mean():
     result = year("flanders-2026-dynamic")
-    market = typical_day_ahead_eur_per_mwh(result.profiles.local, _market_seed()) / 1000
+    market = synthetic_day_ahead_eur_per_mwh(result.profiles.local_index, _market_seed()) / 1000
     assert (market < 0).any()
     energy = 0.125 * (1.1192 * market + 0.01394).sum()
     (line,) = (line for line in result.bills[0].lines if line.item == "Energy at the market price")
-    assert line.mean and line.amount == pytest.approx(energy, abs=2e-2)
+    assert line.is_mean_price and line.amount == pytest.approx(energy, abs=2e-2)
     assert line.price == pytest.approx((1.1192 * market + 0.01394).mean(), abs=1e-5)
     sent = 0.0625 * (0.94 * market - 0.01133).sum()
     assert result.households[1]["bill_items"]["feed_in"] == pytest.approx(sent, abs=2e-2)
@@ -158,10 +158,10 @@ def test_typical_days_are_like_2024_and_2025():
         "Europe/Brussels"
     )
     for seed in range(3):
-        hours = typical_day_ahead_eur_per_mwh(local, seed)[::4]
+        hours = synthetic_day_ahead_eur_per_mwh(local, seed)[::4]
         assert 60 < hours.mean() < 80  # Belgium: 70 in 2024
         assert 250 < (hours < 0).sum() < 550  # 405 hours in 2024, 520 in 2025
-    repeated = typical_day_ahead_eur_per_mwh(local, 1).reshape(-1, 4)
+    repeated = synthetic_day_ahead_eur_per_mwh(local, 1).reshape(-1, 4)
     assert (repeated == repeated[:, :1]).all()
 
 
@@ -173,7 +173,7 @@ def test_a_market_price_from_a_file(tmp_path):
     )
     (tmp_path / "prices.csv").write_text("time,EUR/MWh\n" + rows)
     tariff = {
-        "energy": {"source": "day_ahead", "file": "prices.csv", "factor": 2, "plus": 0.01},
+        "energy": {"source": "day_ahead", "file": "prices.csv", "factor": 2, "offset": 0.01},
         "feed_in": 0.0,
     }
     homes = [{"name": "a", "load": {"source": "values", "values": [1.0]}}]
@@ -187,12 +187,12 @@ def test_a_market_price_from_a_file(tmp_path):
     assert result.households[0]["bill"] == pytest.approx(0.18, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", tariff_presets())
+@pytest.mark.parametrize("name", tariff_preset_paths())
 def test_presets_are_complete(name):
     scenario = load_scenario("street", {"tariff": name})
     assert name.split("-")[1] in scenario.tariff.description and scenario.tariff.vat == 0.06
     assert load_scenario(scenario) == scenario
-    text = tariff_presets()[name].read_text()
+    text = tariff_preset_paths()[name].read_text()
     assert "Bolt" in text  # whose figures these are
 
 
@@ -207,7 +207,7 @@ def test_a_tariff_of_ones_own(tmp_path, tiny):
         {**tiny, "tariff": {"preset": "brussels-2026", "vat": 0.21, "locality": "A"}},
         ["tariff.vat=0"],
     )
-    assert (changed.tariff.vat, changed.tariff.local_network_share) == (0, 0)
+    assert (changed.tariff.vat, changed.tariff.resolved_local_network_share) == (0, 0)
     assert changed.tariff.network == {"Distribution": 0.093962, "Transmission": 0.021415}
 
 

@@ -8,12 +8,12 @@ from prosumax.devices import appliance, battery, ev, flexible, heat_pump
 from prosumax.devices.home import (
     HomeParams,
     HomeState,
-    feasible,
+    tradable_kwh,
     initial_state,
-    kind,
-    run_devices,
+    household_type,
+    step_devices,
     step,
-    usual_kwh,
+    default_devices_kwh,
 )
 
 __all__ = [
@@ -23,11 +23,11 @@ __all__ = [
     "battery",
     "ev",
     "flexible",
-    "feasible",
+    "tradable_kwh",
     "heat_pump",
     "initial_state",
-    "kind",
-    "run_devices",
+    "household_type",
+    "step_devices",
     "step",
-    "usual_kwh",
+    "default_devices_kwh",
 ]

@@ -23,21 +23,21 @@ class ApplianceParams(NamedTuple):
 
     power_kw: Float[Array, "home appliance"]
     run_steps: Int[Array, "home appliance"]
-    wait_steps: Int[Array, "home appliance"]
+    max_wait_steps: Int[Array, "home appliance"]
     safeguard: Float[Array, "home appliance"]
 
 
 class ApplianceSeries(NamedTuple):
     """`filled`: whether a machine is filled at the start of the step; never before its last run had to be done."""
 
-    filled: Bool[Array, "*step home appliance"]
+    ready: Bool[Array, "*step home appliance"]
 
 
 class ApplianceState(NamedTuple):
     """Steps that a filled machine can still wait, -1 for none; steps that a running one still runs."""
 
-    can_wait: Int[Array, "home appliance"]
-    runs_for: Int[Array, "home appliance"]
+    wait_steps_left: Int[Array, "home appliance"]
+    run_steps_left: Int[Array, "home appliance"]
 
 
 def initial_state(params: ApplianceParams) -> ApplianceState:
@@ -48,8 +48,8 @@ def initial_state(params: ApplianceParams) -> ApplianceState:
 def step(
     params: ApplianceParams,
     state: ApplianceState,
-    now: ApplianceSeries,
-    start: Float[Array, "home appliance"],
+    inputs: ApplianceSeries,
+    start_request: Float[Array, "home appliance"],
     step_hours: Float[Array, ""],
 ) -> tuple[ApplianceState, ApplianceFlow]:
     """Fill, start what is asked for or due, run.
@@ -60,31 +60,31 @@ def step(
         start: more than 0 starts a machine that is filled; others are left alone.
         step_hours: length of the step.
     """
-    can_wait = jnp.where(now.filled, params.wait_steps, state.can_wait)
+    can_wait = jnp.where(inputs.ready, params.max_wait_steps, state.wait_steps_left)
     due = can_wait == 0
-    starts = (can_wait >= 0) & ((start > 0) | (due & (params.safeguard > 0)))
+    starts = (can_wait >= 0) & ((start_request > 0) | (due & (params.safeguard > 0)))
     given_up = due & ~starts
-    runs_for = jnp.where(starts, params.run_steps, state.runs_for)
+    runs_for = jnp.where(starts, params.run_steps, state.run_steps_left)
     run_kwh = params.power_kw * step_hours
     can_wait = jnp.where(starts | given_up, -1, jnp.maximum(can_wait - 1, -1))
     flow = ApplianceFlow(
-        used_kwh=jnp.where(runs_for > 0, run_kwh, 0.0),
+        consumption_kwh=jnp.where(runs_for > 0, run_kwh, 0.0),
         unserved_kwh=jnp.where(given_up, run_kwh * params.run_steps, 0.0),
         waiting=(can_wait >= 0).astype(run_kwh.dtype),
     )
     return ApplianceState(can_wait, jnp.maximum(runs_for - 1, 0)), flow
 
 
-def at_once(params: ApplianceParams) -> Float[Array, "home appliance"]:
+def default_request(params: ApplianceParams) -> Float[Array, "home appliance"]:
     """The habit: a machine starts when it is filled."""
     return jnp.ones_like(params.power_kw)
 
 
-def with_sun(
+def surplus_request(
     params: ApplianceParams,
     state: ApplianceState,
-    now: ApplianceSeries,
-    spare_kw: Float[Array, " home"],
+    inputs: ApplianceSeries,
+    surplus_kw: Float[Array, " home"],
 ) -> tuple[Float[Array, "home appliance"], Float[Array, " home"]]:
     """Start what is due, and what the home's surplus covers, in the order of the slots; and what all runs then draw.
 
@@ -95,9 +95,9 @@ def with_sun(
     Returns:
         What to start, 0 or 1, and the power of all that runs, kW.
     """
-    can_wait = jnp.where(now.filled, params.wait_steps, state.can_wait)
-    running = jnp.where(state.runs_for > 0, params.power_kw, 0.0)
+    can_wait = jnp.where(inputs.ready, params.max_wait_steps, state.wait_steps_left)
+    running = jnp.where(state.run_steps_left > 0, params.power_kw, 0.0)
     waiting = jnp.where(can_wait >= 0, params.power_kw, 0.0)
-    covered = jnp.cumsum(waiting, axis=-1) + running.sum(-1, keepdims=True) <= spare_kw[..., None]
+    covered = jnp.cumsum(waiting, axis=-1) + running.sum(-1, keepdims=True) <= surplus_kw[..., None]
     start = ((can_wait >= 0) & (covered | (can_wait == 0))).astype(waiting.dtype)
     return start, (running + start * params.power_kw).sum(-1)

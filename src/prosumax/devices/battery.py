@@ -36,12 +36,12 @@ class BatteryParams(NamedTuple):
     soc_min: Float[Array, " home"]
     soc_max: Float[Array, " home"]
     initial_soc: Float[Array, " home"]
-    standing_loss: Float[Array, " home"]
-    fade: Float[Array, " home"]
-    efficiency_power: Float[Array, "home point"]
-    charge_curve: Float[Array, "home point"]
-    discharge_curve: Float[Array, "home point"]
-    power_soc: Float[Array, "home soc_point"]
+    self_discharge_per_step: Float[Array, " home"]
+    capacity_loss_coefficient: Float[Array, " home"]
+    efficiency_power_points: Float[Array, "home point"]
+    charge_efficiency_curve: Float[Array, "home point"]
+    discharge_efficiency_curve: Float[Array, "home point"]
+    power_soc_points: Float[Array, "home soc_point"]
     power_curve: Float[Array, "home soc_point"]
 
 
@@ -90,7 +90,7 @@ def step(
     safe_capacity = jnp.where(exists, capacity, 1.0)
     charging = request_kw >= 0
 
-    after_standing = state.stored_kwh * (1.0 - params.standing_loss)
+    after_standing = state.stored_kwh * (1.0 - params.self_discharge_per_step)
     # Fade may leave the store over-full by a trace; what no longer fits is a loss like any other.
     ceiling = jnp.minimum(state.capacity_kwh, params.soc_max * capacity)
     start = jnp.minimum(after_standing, ceiling)
@@ -99,15 +99,15 @@ def step(
 
     limit_kw = jnp.where(charging, params.charge_kw, params.discharge_kw)
     soc = state.stored_kwh / safe_capacity
-    limit_kwh = limit_kw * _interpolate(soc, params.power_soc, params.power_curve) * step_hours
+    limit_kwh = limit_kw * _interpolate(soc, params.power_soc_points, params.power_curve) * step_hours
     wanted_kwh = jnp.minimum(jnp.abs(request_kw), limit_kw) * step_hours
 
-    curve = jnp.where(charging[..., None], params.charge_curve, params.discharge_curve)
+    curve = jnp.where(charging[..., None], params.charge_efficiency_curve, params.discharge_efficiency_curve)
     full_kwh = jnp.where(limit_kw > 0, limit_kw * step_hours, 1.0)
     moved = wanted_kwh
     efficiency = jnp.ones_like(moved)
     for _ in range(_EFFICIENCY_PASSES):
-        efficiency = jnp.sqrt(_interpolate(moved / full_kwh, params.efficiency_power, curve))
+        efficiency = jnp.sqrt(_interpolate(moved / full_kwh, params.efficiency_power_points, curve))
         reachable = jnp.where(charging, room / efficiency, available * efficiency)
         moved = jnp.minimum(jnp.minimum(wanted_kwh, limit_kwh), reachable)
     moved = jnp.where(exists, moved, 0.0)
@@ -117,13 +117,13 @@ def step(
     stored = jnp.where(charging, start + charge * efficiency, start - discharge / efficiency)
     # Rounding must not push the store past a limit that it just reached.
     stored = jnp.clip(stored, jnp.minimum(start, params.soc_min * capacity), ceiling)
-    worn = params.fade * capacity * moved / (2.0 * jnp.where(exists, state.capacity_kwh, 1.0))
+    worn = params.capacity_loss_coefficient * capacity * moved / (2.0 * jnp.where(exists, state.capacity_kwh, 1.0))
     loss = state.stored_kwh + charge - discharge - stored
     new_state = BatteryState(stored, jnp.maximum(state.capacity_kwh - worn, 0.0))
     return new_state, BatteryFlow(charge, discharge, jnp.maximum(loss, 0.0))
 
 
-def reach(
+def energy_limits_kwh(
     params: BatteryParams, state: BatteryState, step_hours: Float[Array, ""]
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
     """The most that can be charged and discharged in one step, kWh at the AC side (MARLEM equations 11c, 11d).

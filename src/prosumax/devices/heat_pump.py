@@ -13,10 +13,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from prosumax.types import HeatFlow
+from prosumax.types import HeatPumpFlow
 
 WATER_KWH_PER_LITRE_K = 4.186 / 3600
-TANK_ROOM_C = 20.0
+TANK_AMBIENT_C = 20.0
 """Where the tank stands."""
 COLD_WATER_C = 10.0
 _KELVIN = 273.15
@@ -34,39 +34,39 @@ class HeatPumpParams(NamedTuple):
         carnot_share: of the ideal coefficient of performance.
         supply_mild_c, supply_design_c: supply temperature of the heating at 20 C and at -8 C outside.
         supply_water_c: supply temperature while it heats the tank.
-        loss_kw_k: heat that leaves the building per kelvin of difference.
-        mass_kwh_k: heat capacity of the building.
-        lowest_c, highest_c: comfort band of the rooms.
+        heat_loss_kw_per_k: heat that leaves the building per kelvin of difference.
+        heat_capacity_kwh_per_k: heat capacity of the building.
+        min_indoor_c, max_indoor_c: comfort band of the rooms.
         setpoint_c: what the thermostat holds by habit.
-        initial_c: indoors before the first step.
-        tank_kwh_k: heat capacity of the tank.
-        tank_loss_kw_k: heat that leaves the tank per kelvin of difference to its room.
-        tank_lowest_c, tank_highest_c: band of the tank; colder water is not served.
-        tank_initial_c: before the first step.
+        initial_indoor_c: indoors before the first step.
+        tank_heat_capacity_kwh_per_k: heat capacity of the tank.
+        tank_heat_loss_kw_per_k: heat that leaves the tank per kelvin of difference to its room.
+        min_tank_c, max_tank_c: band of the tank; colder water is not served.
+        initial_tank_c: before the first step.
         safeguard: 1 where the thermostat steps in at the ends of the band, 0 where the agent alone answers for comfort.
     """
 
     exists: Float[Array, " home"]
     power_kw: Float[Array, " home"]
-    carnot_share: Float[Array, " home"]
+    carnot_efficiency: Float[Array, " home"]
     supply_mild_c: Float[Array, " home"]
     supply_design_c: Float[Array, " home"]
     supply_water_c: Float[Array, " home"]
-    loss_kw_k: Float[Array, " home"]
-    mass_kwh_k: Float[Array, " home"]
-    lowest_c: Float[Array, " home"]
-    highest_c: Float[Array, " home"]
+    heat_loss_kw_per_k: Float[Array, " home"]
+    heat_capacity_kwh_per_k: Float[Array, " home"]
+    min_indoor_c: Float[Array, " home"]
+    max_indoor_c: Float[Array, " home"]
     setpoint_c: Float[Array, " home"]
-    initial_c: Float[Array, " home"]
-    tank_kwh_k: Float[Array, " home"]
-    tank_loss_kw_k: Float[Array, " home"]
-    tank_lowest_c: Float[Array, " home"]
-    tank_highest_c: Float[Array, " home"]
-    tank_initial_c: Float[Array, " home"]
+    initial_indoor_c: Float[Array, " home"]
+    tank_heat_capacity_kwh_per_k: Float[Array, " home"]
+    tank_heat_loss_kw_per_k: Float[Array, " home"]
+    min_tank_c: Float[Array, " home"]
+    max_tank_c: Float[Array, " home"]
+    initial_tank_c: Float[Array, " home"]
     safeguard: Float[Array, " home"]
 
 
-class HeatSeries(NamedTuple):
+class HeatPumpSeries(NamedTuple):
     """What comes from outside.
 
     Attributes:
@@ -76,18 +76,18 @@ class HeatSeries(NamedTuple):
     """
 
     outdoor_c: Float[Array, "*step"]
-    gain_kwh: Float[Array, "*step home"]
-    water_kwh: Float[Array, "*step home"]
+    heat_gain_kwh: Float[Array, "*step home"]
+    hot_water_kwh: Float[Array, "*step home"]
 
 
-class HeatState(NamedTuple):
+class HeatPumpState(NamedTuple):
     """Temperatures indoors and in the tank, degrees Celsius."""
 
     indoor_c: Float[Array, " home"]
     tank_c: Float[Array, " home"]
 
 
-class Response(NamedTuple):
+class ThermalResponse(NamedTuple):
     """The building and tank as linear functions of the electricity spent, all [home]: no heat pump, and per kWh.
 
     Attributes:
@@ -100,16 +100,16 @@ class Response(NamedTuple):
     indoor_per_kwh: Float[Array, " home"]
     tank_idle_c: Float[Array, " home"]
     tank_per_kwh: Float[Array, " home"]
-    cop: Float[Array, " home"]
-    water_cop: Float[Array, " home"]
+    space_heating_cop: Float[Array, " home"]
+    hot_water_cop: Float[Array, " home"]
 
 
-def initial_state(params: HeatPumpParams) -> HeatState:
+def initial_state(params: HeatPumpParams) -> HeatPumpState:
     """Before the first step."""
-    return HeatState(params.initial_c, params.tank_initial_c)
+    return HeatPumpState(params.initial_indoor_c, params.initial_tank_c)
 
 
-def performance(
+def coefficients_of_performance(
     params: HeatPumpParams, outdoor_c: Float[Array, ""]
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
     """Heat per electricity for the rooms and for the tank: a share of Carnot's, between 1.5 and 6."""
@@ -119,33 +119,33 @@ def performance(
     def of(supply_c: Float[Array, " home"]) -> Float[Array, " home"]:
         lift = jnp.maximum(supply_c - outdoor_c, 1.0)
         return jnp.clip(
-            params.carnot_share * (supply_c + _KELVIN) / lift, _LOWEST_COP, _HIGHEST_COP
+            params.carnot_efficiency * (supply_c + _KELVIN) / lift, _LOWEST_COP, _HIGHEST_COP
         )
 
     return of(supply), of(params.supply_water_c)
 
 
-def response(
-    params: HeatPumpParams, state: HeatState, now: HeatSeries, step_hours: Float[Array, ""]
-) -> Response:
+def thermal_response(
+    params: HeatPumpParams, state: HeatPumpState, inputs: HeatPumpSeries, step_hours: Float[Array, ""]
+) -> ThermalResponse:
     """How warm it gets, and by how much a kWh of electricity changes that."""
-    cop, water_cop = performance(params, now.outdoor_c)
-    kept, per_kwh = building(params, step_hours)
-    indoor = now.outdoor_c + (state.indoor_c - now.outdoor_c) * kept + now.gain_kwh * per_kwh
+    cop, water_cop = coefficients_of_performance(params, inputs.outdoor_c)
+    kept, per_kwh = building_coefficients(params, step_hours)
+    indoor = inputs.outdoor_c + (state.indoor_c - inputs.outdoor_c) * kept + inputs.heat_gain_kwh * per_kwh
     tank = (
-        state.tank_c - (_tank_loss(params, state, step_hours) + now.water_kwh) / params.tank_kwh_k
+        state.tank_c - (_tank_loss(params, state, step_hours) + inputs.hot_water_kwh) / params.tank_heat_capacity_kwh_per_k
     )
-    return Response(indoor, cop * per_kwh, tank, water_cop / params.tank_kwh_k, cop, water_cop)
+    return ThermalResponse(indoor, cop * per_kwh, tank, water_cop / params.tank_heat_capacity_kwh_per_k, cop, water_cop)
 
 
 def step(
     params: HeatPumpParams,
-    state: HeatState,
-    now: HeatSeries,
-    heat_kw: Float[Array, " home"],
-    water_kw: Float[Array, " home"],
+    state: HeatPumpState,
+    inputs: HeatPumpSeries,
+    space_heating_kw: Float[Array, " home"],
+    hot_water_kw: Float[Array, " home"],
     step_hours: Float[Array, ""],
-) -> tuple[HeatState, HeatFlow]:
+) -> tuple[HeatPumpState, HeatPumpFlow]:
     """Heat rooms and water as near to the request as power and comfort allow; water that is too cold goes first.
 
     Arguments:
@@ -154,7 +154,7 @@ def step(
         heat_kw, water_kw: electric power asked for, any real number; negative asks for none.
         step_hours: length of the step.
     """
-    reacts = response(params, state, now, step_hours)
+    reacts = thermal_response(params, state, inputs, step_hours)
     most = params.power_kw * step_hours
 
     def needed(
@@ -166,58 +166,58 @@ def step(
         (reacts.indoor_idle_c, reacts.indoor_per_kwh),
         (reacts.tank_idle_c, reacts.tank_per_kwh),
     )
-    heat_least = needed(params.lowest_c, *rooms) * params.safeguard
-    heat_most = jnp.where(params.safeguard > 0, needed(params.highest_c, *rooms), most)
-    water_least = needed(params.tank_lowest_c, *tank) * params.safeguard
+    heat_least = needed(params.min_indoor_c, *rooms) * params.safeguard
+    heat_most = jnp.where(params.safeguard > 0, needed(params.max_indoor_c, *rooms), most)
+    water_least = needed(params.min_tank_c, *tank) * params.safeguard
     # What heats the rooms at least is theirs, but for the water that is too cold.
     water_most = jnp.minimum(
-        needed(params.tank_highest_c, *tank), jnp.maximum(most - heat_least, water_least)
+        needed(params.max_tank_c, *tank), jnp.maximum(most - heat_least, water_least)
     )
-    water = jnp.clip(water_kw * step_hours, water_least, water_most)
-    heat = jnp.minimum(jnp.clip(heat_kw * step_hours, heat_least, heat_most), most - water)
+    water = jnp.clip(hot_water_kw * step_hours, water_least, water_most)
+    heat = jnp.minimum(jnp.clip(space_heating_kw * step_hours, heat_least, heat_most), most - water)
     heat, water = heat * params.exists, water * params.exists
 
     indoor = reacts.indoor_idle_c + heat * reacts.indoor_per_kwh
     # Blinds and windows: nobody lets sun and stove heat the rooms beyond the band.
-    per_kwh = building(params, step_hours)[1]
-    vented = jnp.clip((indoor - params.highest_c) / per_kwh, 0.0, now.gain_kwh)
+    per_kwh = building_coefficients(params, step_hours)[1]
+    vented = jnp.clip((indoor - params.max_indoor_c) / per_kwh, 0.0, inputs.heat_gain_kwh)
     indoor = indoor - vented * per_kwh
     full_draw = reacts.tank_idle_c + water * reacts.tank_per_kwh
     # Only water of the lowest temperature or more is drawn; standing loss may carry a tank below it all the same.
-    unserved = jnp.clip((params.tank_lowest_c - full_draw) * params.tank_kwh_k, 0.0, now.water_kwh)
-    tank_c = full_draw + unserved / params.tank_kwh_k
-    heat_kwh, water_heat = reacts.cop * heat, reacts.water_cop * water
-    gain, warmed = now.gain_kwh * params.exists, params.mass_kwh_k * (indoor - state.indoor_c)
-    flow = HeatFlow(
-        heat_electricity_kwh=heat,
-        water_electricity_kwh=water,
-        ambient_kwh=heat_kwh + water_heat - heat - water,
-        heat_kwh=heat_kwh,
-        water_heat_kwh=water_heat,
-        gain_kwh=gain,
+    unserved = jnp.clip((params.min_tank_c - full_draw) * params.tank_heat_capacity_kwh_per_k, 0.0, inputs.hot_water_kwh)
+    tank_c = full_draw + unserved / params.tank_heat_capacity_kwh_per_k
+    heat_kwh, water_heat = reacts.space_heating_cop * heat, reacts.hot_water_cop * water
+    gain, warmed = inputs.heat_gain_kwh * params.exists, params.heat_capacity_kwh_per_k * (indoor - state.indoor_c)
+    flow = HeatPumpFlow(
+        space_heating_electricity_kwh=heat,
+        hot_water_electricity_kwh=water,
+        ambient_heat_kwh=heat_kwh + water_heat - heat - water,
+        space_heat_kwh=heat_kwh,
+        tank_heat_kwh=water_heat,
+        heat_gain_kwh=gain,
         vented_kwh=vented * params.exists,
-        building_loss_kwh=(now.gain_kwh - vented + heat_kwh - warmed) * params.exists,
+        building_loss_kwh=(inputs.heat_gain_kwh - vented + heat_kwh - warmed) * params.exists,
         tank_loss_kwh=_tank_loss(params, state, step_hours) * params.exists,
-        drawn_kwh=(now.water_kwh - unserved) * params.exists,
+        hot_water_kwh=(inputs.hot_water_kwh - unserved) * params.exists,
         unserved_kwh=unserved * params.exists,
-        too_cold_kh=jnp.maximum(params.lowest_c - indoor, 0.0) * step_hours * params.exists,
-        too_warm_kh=jnp.maximum(indoor - params.highest_c, 0.0) * step_hours * params.exists,
+        underheating_kh=jnp.maximum(params.min_indoor_c - indoor, 0.0) * step_hours * params.exists,
+        overheating_kh=jnp.maximum(indoor - params.max_indoor_c, 0.0) * step_hours * params.exists,
         indoor_c=indoor,
         tank_c=tank_c,
     )
-    return HeatState(indoor, tank_c), flow
+    return HeatPumpState(indoor, tank_c), flow
 
 
-def holding(
+def power_for_temperatures_kw(
     params: HeatPumpParams,
-    state: HeatState,
-    now: HeatSeries,
+    state: HeatPumpState,
+    inputs: HeatPumpSeries,
     indoor_c: Float[Array, " home"],
     tank_c: Float[Array, " home"],
     step_hours: Float[Array, ""],
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
     """Power for the rooms and for the tank that reaches these temperatures, or comes nearest; kW, >= 0."""
-    reacts = response(params, state, now, step_hours)
+    reacts = thermal_response(params, state, inputs, step_hours)
     heat = (indoor_c - reacts.indoor_idle_c) / reacts.indoor_per_kwh
     water = (tank_c - reacts.tank_idle_c) / reacts.tank_per_kwh
     return jnp.clip(heat / step_hours, 0.0, params.power_kw), jnp.clip(
@@ -225,15 +225,15 @@ def holding(
     )
 
 
-def building(
+def building_coefficients(
     params: HeatPumpParams, step_hours: Float[Array, ""]
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
     """Share of the difference to the outside that is left after a step, and kelvins per kWh of heat during it."""
-    lost = -jnp.expm1(-params.loss_kw_k * step_hours / params.mass_kwh_k)
-    return 1.0 - lost, lost / (params.loss_kw_k * step_hours)
+    lost = -jnp.expm1(-params.heat_loss_kw_per_k * step_hours / params.heat_capacity_kwh_per_k)
+    return 1.0 - lost, lost / (params.heat_loss_kw_per_k * step_hours)
 
 
 def _tank_loss(
-    params: HeatPumpParams, state: HeatState, step_hours: Float[Array, ""]
+    params: HeatPumpParams, state: HeatPumpState, step_hours: Float[Array, ""]
 ) -> Float[Array, " home"]:
-    return params.tank_loss_kw_k * step_hours * (state.tank_c - TANK_ROOM_C)
+    return params.tank_heat_loss_kw_per_k * step_hours * (state.tank_c - TANK_AMBIENT_C)

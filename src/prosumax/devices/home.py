@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from prosumax.devices import battery as _battery
 from prosumax.devices import battery_aging as _ageing
 from prosumax.devices import flexible as _devices
-from prosumax.types import DeviceFlows, Flows, Requests
+from prosumax.types import DeviceFlows, Flows, DeviceRequests
 
 
 class HomeParams(NamedTuple):
@@ -18,7 +18,7 @@ class HomeParams(NamedTuple):
     """
 
     battery: _battery.BatteryParams
-    ageing: _ageing.AgeingParams | None = None
+    aging: _ageing.BatteryAgingParams | None = None
     devices: _devices.DeviceParams | None = None
 
 
@@ -26,7 +26,7 @@ class HomeState(NamedTuple):
     """What the devices remember from step to step."""
 
     battery: _battery.BatteryState
-    ageing: _ageing.AgeingState | None = None
+    aging: _ageing.BatteryAgingState | None = None
     devices: _devices.DeviceState | None = None
 
 
@@ -34,16 +34,16 @@ def initial_state(params: HomeParams) -> HomeState:
     """The homes before the first step."""
     return HomeState(
         _battery.initial_state(params.battery),
-        None if params.ageing is None else _ageing.initial_state(params.battery.initial_soc),
+        None if params.aging is None else _ageing.initial_state(params.battery.initial_soc),
         None if params.devices is None else _devices.initial_state(params.devices),
     )
 
 
-def run_devices(
+def step_devices(
     params: HomeParams,
     state: HomeState,
-    now: _devices.DeviceSeries | None,
-    asked: Requests | None,
+    inputs: _devices.DeviceSeries | None,
+    requests: DeviceRequests | None,
     step_hours: Float[Array, ""],
 ) -> tuple[HomeState, DeviceFlows | None]:
     """Run cars, heat pumps and appliances, which act before the battery; without any, nothing changes.
@@ -57,26 +57,26 @@ def run_devices(
     Returns:
         The state with the devices' part moved on, and their energy.
     """
-    if params.devices is None or state.devices is None or now is None:
+    if params.devices is None or state.devices is None or inputs is None:
         return state, None
-    usual = _devices.habits(params.devices, state.devices, now, step_hours)
+    usual = _devices.default_requests(params.devices, state.devices, inputs, step_hours)
     wanted = (
         usual
-        if asked is None
-        else Requests(*(u if a is None else a for a, u in zip(asked, usual, strict=True)))
+        if requests is None
+        else DeviceRequests(*(u if a is None else a for a, u in zip(requests, usual, strict=True)))
     )
-    after, flows = _devices.step(params.devices, state.devices, now, wanted, step_hours)
+    after, flows = _devices.step(params.devices, state.devices, inputs, wanted, step_hours)
     return state._replace(devices=after), flows
 
 
-def usual_kwh(
+def default_devices_kwh(
     params: HomeParams,
     state: HomeState,
-    now: _devices.DeviceSeries | None,
+    inputs: _devices.DeviceSeries | None,
     step_hours: Float[Array, ""],
 ) -> Float[Array, " home"] | float:
     """What the flexible devices will draw in this step if they follow their habits; 0 without any."""
-    flows = run_devices(params, state, now, None, step_hours)[1]
+    flows = step_devices(params, state, inputs, None, step_hours)[1]
     return 0.0 if flows is None else _devices.net_kwh(flows)
 
 
@@ -104,16 +104,16 @@ def step(
     battery_state, moved = _battery.step(params.battery, state.battery, battery_kw, step_hours)
     used_kwh, returned_kwh = load_kwh, solar_kwh
     if devices is not None:
-        used_kwh = load_kwh + _devices.used_kwh(devices)
-        returned_kwh = solar_kwh if devices.car is None else solar_kwh + devices.car.discharge_kwh
+        used_kwh = load_kwh + _devices.consumption_kwh(devices)
+        returned_kwh = solar_kwh if devices.ev is None else solar_kwh + devices.ev.discharge_kwh
     net = used_kwh - returned_kwh + moved.charge_kwh - moved.discharge_kwh
-    ageing_state, worn, life = state.ageing, None, None
-    if params.ageing is not None and state.ageing is not None:
+    ageing_state, worn, life = state.aging, None, None
+    if params.aging is not None and state.aging is not None:
         capacity = params.battery.capacity_kwh
         soc = jnp.where(
             capacity > 0, battery_state.stored_kwh / jnp.where(capacity > 0, capacity, 1.0), 0.0
         )
-        ageing_state, lost, life = _ageing.step(params.ageing, state.ageing, soc, step_hours)
+        ageing_state, lost, life = _ageing.step(params.aging, state.aging, soc, step_hours)
         worn = lost * capacity
         left = jnp.maximum(battery_state.capacity_kwh - worn, 0.0)
         battery_state = battery_state._replace(capacity_kwh=left)
@@ -128,13 +128,13 @@ def step(
         export_kwh=jnp.maximum(-net, 0.0),
         curtailed_kwh=jnp.zeros_like(net),
         devices=devices,
-        worn_kwh=worn,
-        life_used=life,
+        capacity_loss_kwh=worn,
+        battery_life_used=life,
     )
     return HomeState(battery_state, ageing_state, state.devices), flows
 
 
-def feasible(
+def tradable_kwh(
     params: HomeParams,
     state: HomeState,
     load_kwh: Float[Array, " home"],
@@ -146,11 +146,11 @@ def feasible(
     Its surplus plus what the battery can give; its need plus what the battery can take. `load_kwh` includes what
     flexible devices draw.
     """
-    charge, discharge = _battery.reach(params.battery, state.battery, step_hours)
+    charge, discharge = _battery.energy_limits_kwh(params.battery, state.battery, step_hours)
     need = load_kwh - solar_kwh
     return jnp.maximum(-need, 0.0) + discharge, jnp.maximum(need, 0.0) + charge
 
 
-def kind(has_solar: bool, has_battery: bool) -> str:
+def household_type(has_solar: bool, has_battery: bool) -> str:
     """MAHTM's name for a home with these devices (Table 1 of the paper)."""
     return f"{'active' if has_battery else 'passive'} {'prosumer' if has_solar else 'consumer'}"

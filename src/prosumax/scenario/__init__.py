@@ -1,92 +1,92 @@
 """Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
 
-from prosumax.scenario.loading import check_names, dump_scenario, load_scenario, presets
+from prosumax.scenario.loading import check_names, dump_scenario, load_scenario, scenario_preset_paths
 from prosumax.scenario.schema.community import (
-    Battery,
+    BatteryConfig,
     CityLearnSolar,
-    Curve,
-    Home,
-    Market,
+    PiecewiseLinearCurve,
+    HomeConfig,
+    MarketConfig,
     Period,
     Scenario,
 )
-from prosumax.scenario.schema.devices import Ageing, Appliance, Car, HeatPump, HotWater, Trip
-from prosumax.scenario.schema.environment import Environment
+from prosumax.scenario.schema.devices import BatteryAgingConfig, ApplianceConfig, EVConfig, HeatPumpConfig, HotWaterTankConfig, TripConfig
+from prosumax.scenario.schema.environment import EnvironmentConfig
 from prosumax.scenario.schema.generation import (
-    Control,
-    FromGeneration,
-    Generation,
+    ControlConfig,
+    GenerationSource,
+    GenerationConfig,
     MahtmLoad,
     MahtmSolar,
 )
 from prosumax.scenario.schema.generators import (
-    Antgen,
+    AntgenLoad,
     ClearSky,
-    Schedule,
-    SimBench,
+    ScheduleLoad,
+    SimBenchLoad,
     SimBenchSolar,
     SyntheticLoad,
     SyntheticSky,
     SyntheticSolar,
     WeatherFile,
 )
-from prosumax.scenario.schema.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
-from prosumax.scenario.schema.network import GENERATED, Network, Operator
-from prosumax.scenario.schema.population import Members
-from prosumax.scenario.schema.sources import CityLearn, Table, Values
-from prosumax.scenario.schema.tariff import NAMES, DayAhead, Price, Tariff, TimeOfUse, parts, total
-from prosumax.scenario.tariff_presets import tariff_presets
+from prosumax.scenario.schema.marlem import HourlyFactor, MarlemLoad, MarlemPrice, MarlemSolar
+from prosumax.scenario.schema.network import GENERATED_NETWORKS, NetworkConfig, OperatorConfig
+from prosumax.scenario.schema.population import AgentGroupConfig
+from prosumax.scenario.schema.sources import CityLearnSource, TableSource, ValuesSource
+from prosumax.scenario.schema.tariff import BILL_ITEM_LABELS, DayAheadPrice, Price, TariffConfig, TimeOfUsePrice, charge_components, total_fee
+from prosumax.scenario.tariff_presets import tariff_preset_paths
 
 __all__ = [
-    "GENERATED",
-    "NAMES",
-    "Ageing",
-    "Appliance",
-    "Antgen",
-    "Battery",
-    "Car",
-    "CityLearn",
+    "GENERATED_NETWORKS",
+    "BILL_ITEM_LABELS",
+    "BatteryAgingConfig",
+    "ApplianceConfig",
+    "AntgenLoad",
+    "BatteryConfig",
+    "EVConfig",
+    "CityLearnSource",
     "CityLearnSolar",
     "ClearSky",
-    "Control",
-    "Curve",
-    "DayAhead",
-    "Environment",
-    "FromGeneration",
-    "Generation",
-    "HeatPump",
-    "Home",
-    "HotWater",
-    "Hours",
+    "ControlConfig",
+    "PiecewiseLinearCurve",
+    "DayAheadPrice",
+    "EnvironmentConfig",
+    "GenerationSource",
+    "GenerationConfig",
+    "HeatPumpConfig",
+    "HomeConfig",
+    "HotWaterTankConfig",
+    "HourlyFactor",
     "MahtmLoad",
     "MahtmSolar",
-    "Market",
-    "Members",
+    "MarketConfig",
+    "AgentGroupConfig",
     "MarlemLoad",
     "MarlemPrice",
     "MarlemSolar",
-    "Network",
-    "Operator",
+    "NetworkConfig",
+    "OperatorConfig",
     "Period",
     "Price",
     "Scenario",
-    "Schedule",
-    "SimBench",
+    "ScheduleLoad",
+    "SimBenchLoad",
     "SimBenchSolar",
     "SyntheticLoad",
     "SyntheticSky",
     "SyntheticSolar",
-    "Table",
-    "Tariff",
-    "TimeOfUse",
-    "Trip",
-    "Values",
+    "TableSource",
+    "TariffConfig",
+    "TimeOfUsePrice",
+    "TripConfig",
+    "ValuesSource",
     "WeatherFile",
     "check_names",
     "dump_scenario",
     "load_scenario",
-    "parts",
-    "presets",
-    "tariff_presets",
-    "total",
+    "charge_components",
+    "scenario_preset_paths",
+    "tariff_preset_paths",
+    "total_fee",
 ]

@@ -11,7 +11,7 @@ from prosumax.errors import InputError
 _ROUND_TRIP = 0.9
 
 
-def scenario_from_folder(folder: Path) -> dict[str, Any]:
+def read_citylearn_folder(folder: Path) -> dict[str, Any]:
     """Raw scenario with a home per building: electric load, roof, battery, and the data set's price and carbon.
 
     Arguments:
@@ -60,7 +60,7 @@ def scenario_from_folder(folder: Path) -> dict[str, Any]:
             "currency": "USD",
             "energy": dataset if one.get("pricing") else 0.0,
             "feed_in": 0.0,
-            "carbon_kg_per_kwh": dataset if one.get("carbon_intensity") else None,
+            "emission_factor_kg_per_kwh": dataset if one.get("carbon_intensity") else None,
         },
     }
 
@@ -85,7 +85,7 @@ def _home(name: str, entry: dict[str, Any], folder: Path, first: int) -> dict[st
             "charge_efficiency": one_way,
             "discharge_efficiency": one_way,
             "soc_min": 1.0 - (storage.get("depth_of_discharge") or 1.0),
-            "fade": storage.get("capacity_loss_coefficient") or 0.0,
+            "capacity_loss_coefficient": storage.get("capacity_loss_coefficient") or 0.0,
         }
     return home
 

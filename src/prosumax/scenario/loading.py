@@ -25,7 +25,7 @@ class _Loader(yaml.SafeLoader):
     }
 
 
-def presets() -> dict[str, Path]:
+def scenario_preset_paths() -> dict[str, Path]:
     """Name -> file of the scenarios that ship with the package."""
     folder = resources.files("prosumax.scenario") / "presets"
     return {
@@ -87,10 +87,10 @@ def check_names(scenario: Scenario, mechanisms: Registry[Any], policies: Registr
 
 
 def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
-    known = presets()
+    known = scenario_preset_paths()
     path = known.get(name_or_path, Path(name_or_path).expanduser())
     if path.is_dir():
-        return citylearn.scenario_from_folder(path), str(path)
+        return citylearn.read_citylearn_folder(path), str(path)
     if not path.is_file():
         looks_like_a_path = path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
         if looks_like_a_path and path.parent.is_dir():

@@ -10,7 +10,7 @@ import yaml
 from prosumax.errors import InputError, did_you_mean
 
 
-def tariff_presets() -> dict[str, Path]:
+def tariff_preset_paths() -> dict[str, Path]:
     """Name -> file of the tariffs that ship with the package."""
     folder = resources.files("prosumax.scenario") / "tariffs"
     return {Path(str(file)).stem: Path(str(file)) for file in sorted(folder.iterdir(), key=str)}
@@ -35,7 +35,7 @@ def expand_tariff(raw: dict[str, Any], folder: Path) -> None:
 
 
 def _read(name: str, folder: Path) -> dict[str, Any]:
-    known = tariff_presets()
+    known = tariff_preset_paths()
     path = known.get(name, folder / Path(name).expanduser())
     if not path.is_file():
         cure = f"{did_you_mean(name, known)} Or name a YAML file: `prosumax tariffs NAME > my-tariff.yaml` writes one."

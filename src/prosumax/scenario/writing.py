@@ -23,7 +23,7 @@ LIFESTYLES: tuple[str, ...] = get_args(SyntheticLoad.model_fields["lifestyle"].a
 
 
 @dataclass(frozen=True)
-class Draft:
+class ScenarioDraft:
     """What is asked of a person who begins.
 
     Attributes:
@@ -57,7 +57,7 @@ class Draft:
     location: bool = False
 
 
-def scenario_text(draft: Draft) -> str:
+def draft_to_yaml(draft: ScenarioDraft) -> str:
     """The draft as a commented scenario file."""
     lines = [
         *(f"# {comment}" for comment in draft.comments),
@@ -97,7 +97,7 @@ def scenario_text(draft: Draft) -> str:
     return "\n".join(lines) + "\n"
 
 
-def generated_homes(count: int, solar: int, batteries: int) -> list[str]:
+def generated_homes_yaml(count: int, solar: int, batteries: int) -> list[str]:
     """Lines of YAML for homes that are generated; roofs and batteries go to the first ones.
 
     Arguments:
@@ -127,7 +127,7 @@ def generated_homes(count: int, solar: int, batteries: int) -> list[str]:
     return lines
 
 
-def metered_home(name: str, file: str, load: str | None, solar: str | None, fill: str) -> list[str]:
+def metered_home_yaml(name: str, file: str, load: str | None, solar: str | None, fill: str) -> list[str]:
     """Lines of YAML for a home whose meter data stand in a table; columns are None where there is nothing."""
     fields = {"file": file, "fill": fill} if fill != "none" else {"file": file}
 

@@ -1,33 +1,33 @@
 """Tariffs: what the outside world charges and pays, and the bill of every home with each component named."""
 
-from prosumax.tariff.bill import Bill, TariffRates, TariffSeries, offered_prices, receipts, settle
+from prosumax.tariff.bill import Bill, TariffRates, TariffSeries, grid_prices, receipts, settle_step
 from prosumax.tariff.capacity import (
-    METERED_HOURS,
-    Metering,
+    METERING_INTERVAL_HOURS,
+    MeterCalendar,
     capacity_charge,
-    metering,
+    meter_calendar,
     monthly_peaks,
 )
-from prosumax.tariff.net_metering import Compensation, compensate, registers
-from prosumax.tariff.statement import Line, Statement, statement_from_json, statement_to_json
+from prosumax.tariff.net_metering import NetMeteringResult, apply_net_metering, assign_registers
+from prosumax.tariff.statement import StatementLine, BillStatement, statement_from_json, statement_to_json
 
 __all__ = [
-    "METERED_HOURS",
+    "METERING_INTERVAL_HOURS",
     "Bill",
-    "Compensation",
-    "Line",
-    "Metering",
-    "Statement",
+    "NetMeteringResult",
+    "StatementLine",
+    "MeterCalendar",
+    "BillStatement",
     "TariffRates",
     "TariffSeries",
     "capacity_charge",
-    "compensate",
-    "metering",
+    "apply_net_metering",
+    "meter_calendar",
     "monthly_peaks",
-    "offered_prices",
+    "grid_prices",
     "receipts",
-    "registers",
-    "settle",
+    "assign_registers",
+    "settle_step",
     "statement_from_json",
     "statement_to_json",
 ]

@@ -19,7 +19,7 @@ class TariffSeries(NamedTuple):
     network: Float[Array, "*step"]
     levies: Float[Array, "*step"]
     feed_in: Float[Array, "*step"]
-    carbon_kg: Float[Array, "*step"]
+    emission_factor_kg_per_kwh: Float[Array, "*step"]
 
 
 class TariffRates(NamedTuple):
@@ -32,8 +32,8 @@ class TariffRates(NamedTuple):
     """
 
     vat: Float[Array, ""]
-    local_network: Float[Array, ""]
-    local_levies: Float[Array, ""]
+    local_network_share: Float[Array, ""]
+    local_levies_share: Float[Array, ""]
     supplier_fee: Float[Array, ""]
     network_fee: Float[Array, ""]
 
@@ -76,20 +76,20 @@ class Bill(NamedTuple):
         return charges + self.network_fees + self.bought_locally - self.sold_locally - self.feed_in
 
 
-def offered_prices(series: TariffSeries, rates: TariffRates, homes: int) -> Prices:
+def grid_prices(series: TariffSeries, rates: TariffRates, num_homes: int) -> Prices:
     """What the grid side offers each of `homes` homes in one step (`series` has scalar leaves)."""
     gross = 1.0 + rates.vat
     retail = (series.energy + series.network + series.levies) * gross
     local_charges = (
-        rates.local_network * series.network + rates.local_levies * series.levies
+        rates.local_network_share * series.network + rates.local_levies_share * series.levies
     ) * gross
     retail, feed_in, local = (
-        jnp.broadcast_to(price, (homes,)) for price in (retail, series.feed_in, local_charges)
+        jnp.broadcast_to(price, (num_homes,)) for price in (retail, series.feed_in, local_charges)
     )
     return Prices(retail, feed_in, local)
 
 
-def settle(
+def settle_step(
     series: TariffSeries,
     rates: TariffRates,
     local: Fills,
@@ -105,8 +105,8 @@ def settle(
         network_fees: what the network operator charges each home for its trades; nothing when absent.
     """
     energy = grid.bought_kwh * series.energy
-    network = (grid.bought_kwh + rates.local_network * local.bought_kwh) * series.network
-    levies = (grid.bought_kwh + rates.local_levies * local.bought_kwh) * series.levies
+    network = (grid.bought_kwh + rates.local_network_share * local.bought_kwh) * series.network
+    levies = (grid.bought_kwh + rates.local_levies_share * local.bought_kwh) * series.levies
     supplier_fee = jnp.broadcast_to(rates.supplier_fee, energy.shape)
     network_fee = jnp.broadcast_to(rates.network_fee, energy.shape)
     return Bill(

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-METERED_HOURS = 0.25
+METERING_INTERVAL_HOURS = 0.25
 """Meters record means of a quarter-hour; shorter steps are put together, longer ones understate the peak."""
 
 
-class Metering(NamedTuple):
+class MeterCalendar(NamedTuple):
     """The calendar that a meter keeps.
 
     Attributes:
@@ -25,7 +25,7 @@ class Metering(NamedTuple):
     interval: Int[NDArray[np.int64], " step"]
 
 
-def metering(clock: pd.DatetimeIndex, step_hours: float) -> tuple[Metering, Float[Array, " month"]]:
+def meter_calendar(clock: pd.DatetimeIndex, step_hours: float) -> tuple[MeterCalendar, Float[Array, " month"]]:
     """Calendar months and metered intervals of a period.
 
     Arguments:
@@ -45,16 +45,16 @@ def metering(clock: pd.DatetimeIndex, step_hours: float) -> tuple[Metering, Floa
     month_hours = np.asarray((ends - starts).total_seconds()) / 3600
     seconds = clock.as_unit("s").asi8
     _, interval = np.unique(
-        seconds // max(int(METERED_HOURS * 3600), round(step_hours * 3600)), return_inverse=True
+        seconds // max(int(METERING_INTERVAL_HOURS * 3600), round(step_hours * 3600)), return_inverse=True
     )
-    if step_hours >= METERED_HOURS:
+    if step_hours >= METERING_INTERVAL_HOURS:
         interval = np.arange(len(clock))
     covered = np.bincount(month) * step_hours / month_hours
-    return Metering(month.astype(np.int64), interval.astype(np.int64)), covered
+    return MeterCalendar(month.astype(np.int64), interval.astype(np.int64)), covered
 
 
 def monthly_peaks(
-    import_kwh: Float[Array, "step home"], calendar: Metering, step_hours: float, minimum_kw: float
+    import_kwh: Float[Array, "step home"], calendar: MeterCalendar, step_hours: float, min_billed_peak_kw: float
 ) -> Float[Array, "month home"]:
     """Each month's highest mean import of a metered interval, kW, or `minimum_kw` if that is more.
 
@@ -68,8 +68,8 @@ def monthly_peaks(
     shared with neighbours does not lower it.
     """
     first = np.flatnonzero(np.diff(calendar.interval, prepend=-1))
-    power = np.add.reduceat(import_kwh, first, axis=0) / max(step_hours, METERED_HOURS)
-    peaks = np.full((calendar.month.max() + 1, import_kwh.shape[1]), minimum_kw, dtype=np.float64)
+    power = np.add.reduceat(import_kwh, first, axis=0) / max(step_hours, METERING_INTERVAL_HOURS)
+    peaks = np.full((calendar.month.max() + 1, import_kwh.shape[1]), min_billed_peak_kw, dtype=np.float64)
     np.maximum.at(peaks, calendar.month[first], power)
     return peaks
 

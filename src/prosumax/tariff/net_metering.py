@@ -10,10 +10,10 @@ from prosumax.errors import InputError
 
 Array = NDArray[np.float64]
 
-MOST_REGISTERS = 12
+MAX_REGISTERS = 12
 
 
-class Compensation(NamedTuple):
+class NetMeteringResult(NamedTuple):
     """What net metering cancels.
 
     Attributes:
@@ -23,11 +23,11 @@ class Compensation(NamedTuple):
     """
 
     register: Int[NDArray[np.int64], " step"]
-    bought_kwh: Float[Array, "register home"]
-    sold: Float[Array, " home"]
+    netted_kwh: Float[Array, "register home"]
+    lost_feed_in: Float[Array, " home"]
 
 
-def registers(*prices: Float[Array, " step"]) -> Int[NDArray[np.int64], " step"]:
+def assign_registers(*prices: Float[Array, " step"]) -> Int[NDArray[np.int64], " step"]:
     """Number of the register of each step: steps in which all prices are the same count on one.
 
     Raises:
@@ -35,21 +35,21 @@ def registers(*prices: Float[Array, " step"]) -> Int[NDArray[np.int64], " step"]
     """
     _, number = np.unique(np.stack(prices), axis=1, return_inverse=True)
     register = np.asarray(number, np.int64).ravel()
-    if register.max() >= MOST_REGISTERS:
+    if register.max() >= MAX_REGISTERS:
         what = f"has {register.max() + 1} different prices, more than a meter has registers for net metering"
         raise InputError(
-            "tariff", what, f"Use at most {MOST_REGISTERS}, or leave net_metering_kw out."
+            "tariff", what, f"Use at most {MAX_REGISTERS}, or leave net_metering_kw out."
         )
     return register
 
 
-def compensate(
+def apply_net_metering(
     bought_kwh: Float[Array, "step home"],
     sold_kwh: Float[Array, "step home"],
     register: Int[NDArray[np.int64], " step"],
     feed_in: Float[Array, " step"],
     metered: Float[Array, " home"],
-) -> Compensation:
+) -> NetMeteringResult:
     """Cancel what each home bought from and sold to the grid, register by register.
 
     Arguments:
@@ -67,4 +67,4 @@ def compensate(
     np.add.at(sold, register, sold_kwh)
     cancelled = np.minimum(bought, sold) * metered
     _, first = np.unique(register, return_index=True)
-    return Compensation(register, cancelled, feed_in[first] @ cancelled)
+    return NetMeteringResult(register, cancelled, feed_in[first] @ cancelled)

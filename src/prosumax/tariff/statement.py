@@ -19,7 +19,7 @@ _DUST = 1e-5  # of a kWh or of a unit of money: what single precision leaves, no
 
 
 @dataclass(frozen=True)
-class Line:
+class StatementLine:
     """One line of a bill.
 
     Attributes:
@@ -37,13 +37,13 @@ class Line:
     quantity: float
     unit: str
     price: float | None
-    mean: bool
+    is_mean_price: bool
     amount: float
     vat: float
 
 
 @dataclass(frozen=True)
-class Statement:
+class BillStatement:
     """The bill of one home.
 
     Attributes:
@@ -61,14 +61,14 @@ class Statement:
     home: str
     tariff: str
     currency: str
-    first: str
-    last: str
+    first_day: str
+    last_day: str
     days: float
     vat_rate: float
-    taken_kwh: float
-    sent_kwh: float
-    cancelled_kwh: float
-    lines: list[Line]
+    import_kwh: float
+    export_kwh: float
+    netted_kwh: float
+    lines: list[StatementLine]
 
     @property
     def amount(self) -> float:
@@ -86,18 +86,18 @@ class Statement:
         return self.amount + self.vat
 
 
-def statement_to_json(statement: Statement) -> dict[str, Any]:
+def statement_to_json(statement: BillStatement) -> dict[str, Any]:
     """Plain content, with the three totals."""
     totals = {"amount": statement.amount, "vat": statement.vat, "total": statement.total}
     return asdict(statement) | totals
 
 
-def statement_from_json(content: dict[str, Any]) -> Statement:
+def statement_from_json(content: dict[str, Any]) -> BillStatement:
     """The statement that `statement_to_json` wrote."""
     fields = {
         name: value for name, value in content.items() if name not in ("amount", "vat", "total")
     }
-    return Statement(**fields | {"lines": [Line(**line) for line in content["lines"]]})
+    return BillStatement(**fields | {"lines": [StatementLine(**line) for line in content["lines"]]})
 
 
 def kwh_lines(
@@ -108,7 +108,7 @@ def kwh_lines(
     vat: float,
     labels: dict[float, str],
     cancelled: tuple[Float[Array, " register"], Float[Array, " register"]] | None = None,
-) -> list[Line]:
+) -> list[StatementLine]:
     """The lines of one charge per kWh: one for each price if there are few, otherwise one with the mean price.
 
     Arguments:
@@ -137,7 +137,7 @@ def kwh_lines(
 
 def mean_line(
     receiver: str, item: str, kwh: Float[Array, " step"], price: Float[Array, " step"], vat: float
-) -> list[Line]:
+) -> list[StatementLine]:
     """The one line of a charge per kWh whose price may change."""
     return _line(
         receiver, item, float(kwh.sum()), float(kwh @ price), vat, mean=bool(np.ptp(price) > 0)
@@ -146,29 +146,29 @@ def mean_line(
 
 def _line(
     receiver: str, item: str, quantity: float, money: float, vat: float, mean: bool = False
-) -> list[Line]:
+) -> list[StatementLine]:
     if abs(quantity) < _DUST and abs(money) < _DUST:
         return []
     price = money / quantity if quantity else None
-    return [Line(receiver, item, quantity, "kWh", price, mean, money, money * vat)]
+    return [StatementLine(receiver, item, quantity, "kWh", price, mean, money, money * vat)]
 
 
 def fixed_line(
     receiver: str, item: str, quantity: float, unit: str, price: float, vat: float
-) -> list[Line]:
+) -> list[StatementLine]:
     """The line of a fee, if it is anything."""
     money = quantity * price
     return (
-        [Line(receiver, item, quantity, unit, price, False, money, money * vat)]
+        [StatementLine(receiver, item, quantity, unit, price, False, money, money * vat)]
         if abs(money) >= _DUST
         else []
     )
 
 
-def money_line(receiver: str, item: str, money: float, kwh: float = 0.0) -> list[Line]:
+def money_line(receiver: str, item: str, money: float, kwh: float = 0.0) -> list[StatementLine]:
     """The line of a sum free of VAT; with energy behind it, its mean price per kWh."""
     if abs(money) < _DUST and abs(kwh) < _DUST:
         return []
     if abs(kwh) < _DUST:
-        return [Line(receiver, item, 0.0, "", None, False, money, 0.0)]
-    return [Line(receiver, item, kwh, "kWh", money / kwh, True, money, 0.0)]
+        return [StatementLine(receiver, item, 0.0, "", None, False, money, 0.0)]
+    return [StatementLine(receiver, item, kwh, "kWh", money / kwh, True, money, 0.0)]

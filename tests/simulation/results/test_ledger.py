@@ -14,7 +14,7 @@ from prosumax.errors import InputError
 from prosumax.simulation.results.ledger import (
     FILE_NAME,
     GENESIS,
-    LedgerCheck,
+    LedgerSummary,
     verify_ledger,
     write_ledger,
 )
@@ -72,7 +72,7 @@ def found_in(folder, lines):
     with pytest.raises(InputError) as error:
         verify_ledger(file)
     assert error.value.where.startswith(str(file))
-    return error.value.where.removeprefix(f"{file}, "), error.value.what
+    return error.value.where.removeprefix(f"{file}, "), error.value.problem
 
 
 def seal(content, difficulty=1):
@@ -96,7 +96,7 @@ def reseal_header(line, **changes):
 def test_what_was_written_comes_back(tmp_path):
     trades = street()
     last = write_ledger(trades, tmp_path / FILE_NAME)
-    expected = LedgerCheck(9, 27, pytest.approx(trades["kwh"].sum(), abs=27 * 0.5e-6), last)
+    expected = LedgerSummary(9, 27, pytest.approx(trades["kwh"].sum(), abs=27 * 0.5e-6), last)
     assert verify_ledger(tmp_path) == verify_ledger(tmp_path / FILE_NAME) == expected
     header, *blocks = map(json.loads, (tmp_path / FILE_NAME).read_text("utf-8").split("\n")[:-1])
     assert [block["step"] for block in blocks] == list(range(0, 18, 2))
@@ -132,7 +132,7 @@ def test_the_hash_is_the_one_the_docstring_describes(ledger, number):
 def test_a_run_without_trades_has_an_empty_ledger(tmp_path):
     empty = pd.DataFrame({name: [] for name in COLUMNS})
     assert write_ledger(empty, tmp_path / FILE_NAME) == GENESIS
-    assert verify_ledger(tmp_path) == LedgerCheck(0, 0, 0.0, GENESIS)
+    assert verify_ledger(tmp_path) == LedgerSummary(0, 0, 0.0, GENESIS)
 
 
 _names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -10,7 +10,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 HourOfDay = Annotated[int, Field(ge=0, le=24)]
 
 
-class Model(BaseModel):
+class StrictModel(BaseModel):
     """Checked, frozen, and closed: a field that does not exist is a mistake."""
 
     # NaN and infinity are never what somebody meant by a capacity or a price.

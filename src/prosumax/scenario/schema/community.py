@@ -6,21 +6,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, field_validator, model_validator
 
-from prosumax.scenario.schema.base import Fraction, Model, NonNegative, PositiveFraction
-from prosumax.scenario.schema.devices import Ageing, Appliance, Car, HeatPump
-from prosumax.scenario.schema.environment import Environment
+from prosumax.scenario.schema.base import Fraction, StrictModel, NonNegative, PositiveFraction
+from prosumax.scenario.schema.devices import BatteryAgingConfig, ApplianceConfig, EVConfig, HeatPumpConfig
+from prosumax.scenario.schema.environment import EnvironmentConfig
 from prosumax.scenario.schema.generation import (
-    Control,
-    FromGeneration,
-    Generation,
+    ControlConfig,
+    GenerationSource,
+    GenerationConfig,
     MahtmLoad,
     MahtmSolar,
-    MahtmWorld,
+    MahtmConfig,
 )
 from prosumax.scenario.schema.generators import (
-    Antgen,
-    Schedule,
-    SimBench,
+    AntgenLoad,
+    ScheduleLoad,
+    SimBenchLoad,
     SimBenchSolar,
     SyntheticLoad,
     SyntheticSky,
@@ -28,13 +28,13 @@ from prosumax.scenario.schema.generators import (
     Weather,
 )
 from prosumax.scenario.schema.marlem import MarlemLoad, MarlemSolar
-from prosumax.scenario.schema.network import Network
-from prosumax.scenario.schema.population import Members
-from prosumax.scenario.schema.sources import CityLearn, Table, Values
-from prosumax.scenario.schema.tariff import Tariff, TimeOfUse
+from prosumax.scenario.schema.network import NetworkConfig
+from prosumax.scenario.schema.population import AgentGroupConfig
+from prosumax.scenario.schema.sources import CityLearnSource, TableSource, ValuesSource
+from prosumax.scenario.schema.tariff import TariffConfig, TimeOfUsePrice
 
 
-class Period(Model):
+class Period(StrictModel):
     """The steps that are simulated."""
 
     start: datetime
@@ -70,7 +70,7 @@ class Period(Model):
         return self.step_minutes / 60
 
 
-class Location(Model):
+class Location(StrictModel):
     """Where the roofs are."""
 
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
@@ -78,16 +78,16 @@ class Location(Model):
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
 
 
-class _Roof(Model):
+class _Roof(StrictModel):
     peak_kw: Annotated[float, Field(gt=0)]
     """Installed power at standard test conditions, kWp."""
 
 
-class CityLearnSolar(CityLearn, _Roof):
+class CityLearnSolar(CityLearnSource, _Roof):
     """The roof of a CityLearn building: its generation per installed kW, times `peak_kw`."""
 
 
-class Curve(Model):
+class PiecewiseLinearCurve(StrictModel):
     """A piecewise-linear curve over a fraction between 0 and 1, constant outside its points."""
 
     at: Annotated[list[Fraction], Field(min_length=2)]
@@ -95,7 +95,7 @@ class Curve(Model):
     value: Annotated[list[PositiveFraction], Field(min_length=2)]
 
     @model_validator(mode="after")
-    def _matching(self) -> "Curve":
+    def _matching(self) -> "PiecewiseLinearCurve":
         if len(self.at) != len(self.value):
             raise ValueError(
                 f"`at` has {len(self.at)} points and `value` has {len(self.value)}; they must match"
@@ -105,7 +105,7 @@ class Curve(Model):
         return self
 
 
-class Battery(Model):
+class BatteryConfig(StrictModel):
     """A home battery; physics in `prosumax.devices.battery`."""
 
     capacity_kwh: Annotated[float, Field(gt=0)]
@@ -114,9 +114,9 @@ class Battery(Model):
     """Same as `charge_kw` when absent."""
     charge_efficiency: PositiveFraction = 0.9487
     discharge_efficiency: PositiveFraction = 0.9487
-    efficiency_curve: Curve | None = None
+    efficiency_curve: PiecewiseLinearCurve | None = None
     """Round-trip efficiency over power as a fraction of its limit; replaces the two constants."""
-    power_curve: Curve | None = None
+    power_curve: PiecewiseLinearCurve | None = None
     """Share of the power limit available over the state of charge."""
     soc_min: Fraction = 0.0
     soc_max: PositiveFraction = 1.0
@@ -124,14 +124,14 @@ class Battery(Model):
     """`soc_min` when absent."""
     self_discharge_per_month: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Fraction of the stored energy lost in 30 days."""
-    fade: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    capacity_loss_coefficient: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """CityLearn's capacity loss coefficient: capacity lost per full cycle, fraction."""
-    ageing: Ageing | None = None
+    aging: BatteryAgingConfig | None = None
     """Wear by cycles and time, instead of `fade`."""
 
     @model_validator(mode="after")
-    def _window(self) -> "Battery":
-        if self.fade and self.ageing is not None:
+    def _window(self) -> "BatteryConfig":
+        if self.capacity_loss_coefficient and self.aging is not None:
             raise ValueError("`fade` and `ageing` both take capacity away; give one of them")
         if self.soc_min >= self.soc_max:
             raise ValueError(f"soc_min ({self.soc_min}) must be below soc_max ({self.soc_max})")
@@ -142,39 +142,39 @@ class Battery(Model):
         return self
 
 
-class Home(Model):
+class HomeConfig(StrictModel):
     """A household behind one meter; what it has is what it can do."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     load: Annotated[
         SyntheticLoad
         | MarlemLoad
-        | Table
-        | CityLearn
-        | Values
+        | TableSource
+        | CityLearnSource
+        | ValuesSource
         | MahtmLoad
-        | Antgen
-        | SimBench
-        | Schedule,
+        | AntgenLoad
+        | SimBenchLoad
+        | ScheduleLoad,
         Discriminator("source"),
     ]
     solar: (
         Annotated[
             SyntheticSolar
             | MarlemSolar
-            | Table
+            | TableSource
             | CityLearnSolar
-            | Values
+            | ValuesSource
             | MahtmSolar
             | SimBenchSolar,
             Discriminator("source"),
         ]
         | None
     ) = None
-    battery: Battery | None = None
-    car: Car | None = None
-    heat_pump: HeatPump | None = None
-    appliances: Annotated[list[Appliance], Field(max_length=8)] = []
+    battery: BatteryConfig | None = None
+    ev: EVConfig | None = None
+    heat_pump: HeatPumpConfig | None = None
+    appliances: Annotated[list[ApplianceConfig], Field(max_length=8)] = []
     """Those that can wait; their energy comes on top of the load."""
     policy: str | None = None
     """How this home decides; the scenario's policy when absent."""
@@ -186,14 +186,14 @@ class Home(Model):
     """Its own goal: weight of each reward term; those of the environment when absent."""
 
 
-class Market(Model):
+class MarketConfig(StrictModel):
     """The rule for exchanging electricity inside the community."""
 
     mechanism: str = "none"
     """`prosumax mechanisms` lists them."""
     shares: dict[str, Fraction] | None = None
     """Fixed shares of the local energy by home, adding up to 1, for keys with shares; equal when absent."""
-    order: list[str] | None = None
+    cascade_order: list[str] | None = None
     """Homes in the order in which a cascade key serves them; as listed when absent."""
     price_rule: Literal["mid_market", "supply_demand_ratio", "fixed", "share_of_retail"] = (
         "mid_market"
@@ -204,16 +204,16 @@ class Market(Model):
     price_policy: str = "mid-market"
     """How price agents that do not learn announce prices: fixed, mid-market, supply-demand or feedback; or the folder
     of a training run, whose price agents then announce them."""
-    feedback: NonNegative = 0.2
+    feedback_gain: NonNegative = 0.2
     """How far rule feedback moves the price at most, in one step, as a share of the band it lies in."""
-    one_price: bool = True
+    single_price: bool = True
     """Whether sellers earn what buyers pay; otherwise a price agent may keep a difference."""
     individual_rationality: bool = True
     """Whether announced prices leave nobody worse off than the grid alone; otherwise a home may pay up to the retail
     price and the charges on local energy on top."""
     nearest_first: bool = False
     """Whether in pools with announced prices the nearest homes trade first; otherwise all share alike."""
-    compensation: NonNegative = 0.0
+    compensation_price: NonNegative = 0.0
     """Added to the feed-in price by supply-demand pricing (Liu 2018), per kWh."""
     k: Fraction = 0.5
     """Uniform auction price: 0 the last ask, 1 the last bid."""
@@ -229,7 +229,7 @@ class Market(Model):
     """Zero hex digits that a block of the trade ledger must begin with."""
 
     @model_validator(mode="after")
-    def _priced(self) -> "Market":
+    def _priced(self) -> "MarketConfig":
         if self.price_rule in {"fixed", "share_of_retail"} and self.price is None:
             raise ValueError(f"price_rule {self.price_rule} needs `price`")
         if (self.mechanism == "price_fixed" or self.price_policy == "fixed") and self.price is None:
@@ -241,14 +241,14 @@ class Market(Model):
         return self
 
 
-class Objective(Model):
+class ObjectiveConfig(StrictModel):
     """What optimal policies minimise: all bills, and what is said here."""
 
     carbon_price_per_kg: NonNegative = 0.0
     """Weight of a kg of CO2 against money; nobody is billed for it."""
 
 
-class Scenario(Model):
+class Scenario(StrictModel):
     """A community as a person writes it; `prosumax.build` makes it runnable."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -261,24 +261,24 @@ class Scenario(Model):
     """Needed for synthetic solar."""
     weather: Weather = SyntheticSky()
     """Over synthetic roofs."""
-    homes: Annotated[list[Home], Field(min_length=1)]
-    tariff: Tariff
-    market: Market = Market()
-    network: Network = Network()
-    objective: Objective = Objective()
-    generation: Generation | None = None
+    homes: Annotated[list[HomeConfig], Field(min_length=1)]
+    tariff: TariffConfig
+    market: MarketConfig = MarketConfig()
+    network: NetworkConfig = NetworkConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    generation: GenerationConfig | None = None
     """Where the grid's electricity comes from, for tariff entries with `source: generation`."""
-    mahtm: MahtmWorld = MahtmWorld()
-    control: Control = Control()
-    environment: Environment = Environment()
+    mahtm: MahtmConfig = MahtmConfig()
+    control: ControlConfig = ControlConfig()
+    environment: EnvironmentConfig = EnvironmentConfig()
     policy: str = "none"
     """How homes decide; `prosumax policies` lists them."""
-    population: list[Members] = []
+    population: list[AgentGroupConfig] = []
     """Who learns when the community is trained; homes that no entry names follow their policy."""
 
     @field_validator("homes")
     @classmethod
-    def _distinct_names(cls, homes: list[Home]) -> list[Home]:
+    def _distinct_names(cls, homes: list[HomeConfig]) -> list[HomeConfig]:
         names = [home.name for home in homes]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -288,7 +288,7 @@ class Scenario(Model):
     @model_validator(mode="after")
     def _market_names_homes(self) -> "Scenario":
         homes = {home.name for home in self.homes}
-        for field, named in (("shares", self.market.shares), ("order", self.market.order)):
+        for field, named in (("shares", self.market.shares), ("order", self.market.cascade_order)):
             if named is not None and set(named) != homes:
                 odd = sorted(set(named) ^ homes)[0]
                 raise ValueError(
@@ -318,8 +318,8 @@ class Scenario(Model):
     @model_validator(mode="after")
     def _sources_are_there(self) -> "Scenario":
         tariff, homes = self.tariff, self.homes
-        prices = [*(price for _, _, price in tariff.prices), tariff.carbon_kg_per_kwh]
-        if self.generation is None and any(isinstance(price, FromGeneration) for price in prices):
+        prices = [*(price for _, _, price in tariff.price_entries), tariff.emission_factor_kg_per_kwh]
+        if self.generation is None and any(isinstance(price, GenerationSource) for price in prices):
             raise ValueError("a tariff entry with source generation needs the section `generation`")
         if self.period.step_minutes != 60 and any(
             isinstance(part, MahtmLoad | MahtmSolar)
@@ -334,8 +334,8 @@ class Scenario(Model):
         metered = [home.name for home in self.homes if home.net_metering_kw is not None]
         if not metered:
             return self
-        for field, name, price in self.tariff.prices:
-            if not isinstance(price, float | TimeOfUse):
+        for field, name, price in self.tariff.price_entries:
+            if not isinstance(price, float | TimeOfUsePrice):
                 raise ValueError(
                     f"{metered[0]!r} has net_metering_kw, which needs prices per register: numbers or time_of_use, "
                     f"but tariff.{field} ({name}) has source {price.source}"
@@ -348,8 +348,8 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _carbon_is_known(self) -> "Scenario":
-        if self.objective.carbon_price_per_kg and self.tariff.carbon_kg_per_kwh is None:
-            raise ValueError("objective.carbon_price_per_kg needs tariff.carbon_kg_per_kwh")
+        if self.objective.carbon_price_per_kg and self.tariff.emission_factor_kg_per_kwh is None:
+            raise ValueError("objective.carbon_price_per_kg needs tariff.emission_factor_kg_per_kwh")
         return self
 
     @model_validator(mode="after")

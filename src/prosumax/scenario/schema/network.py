@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prosumax.scenario.schema.base import Fraction, Model, NonNegative, PositiveFraction
+from prosumax.scenario.schema.base import Fraction, StrictModel, NonNegative, PositiveFraction
 
-GENERATED = ("line", "ring", "star", "tree", "mesh")
+GENERATED_NETWORKS = ("line", "ring", "star", "tree", "mesh")
 """Networks that are drawn from the scenario's seed."""
 
 
-class Operator(Model):
+class OperatorConfig(StrictModel):
     """The network operator (DSO): what it charges for trades between neighbours and what it does about overloads.
 
     The six fee terms are those of equation 4 of the MARLEM paper, each a share of the value of a trade.
@@ -44,19 +44,19 @@ class Operator(Model):
     """Multiplies the congestion charge in a step with intervention."""
     surcharge: Fraction = 0.2
     """Further share of the value of a trade over the threshold in a step with intervention."""
-    frequency: Fraction = 1.0
+    inspection_probability: Fraction = 1.0
     """Probability that the operator looks at a step."""
     adaptive: bool = False
     """Frequency and threshold follow how often lines were overloaded lately."""
 
     @model_validator(mode="after")
-    def _penalises_by_fees(self) -> "Operator":
-        if self.intervention == "penalise" and not self.fees:
+    def _penalises_by_fees(self) -> "OperatorConfig":
+        if self.intervention == "penalize" and not self.fees:
             raise ValueError("intervention penalise raises the fees; it needs `fees: true`")
         return self
 
 
-class Network(Model):
+class NetworkConfig(StrictModel):
     """The wires between the homes; without a `kind` there are none (copper plate)."""
 
     kind: (
@@ -88,11 +88,11 @@ class Network(Model):
     """How flows are computed: not at all, along the shortest path of each trade, LinDistFlow, or AC power flow."""
     file: Path | None = None
     """Of kind `pandapower` (JSON) or `edges` (CSV), relative to the scenario file."""
-    code: str = "1-LV-rural1--0-no_sw"
+    simbench_code: str = "1-LV-rural1--0-no_sw"
     """Of kind `simbench`."""
-    buses: Annotated[int, Field(ge=2, le=20_000)] | None = None
+    num_buses: Annotated[int, Field(ge=2, le=20_000)] | None = None
     """Of a generated network, source included; one per home and one for the source when absent."""
-    section_km: Annotated[float, Field(gt=0)] = 0.04
+    mean_line_km: Annotated[float, Field(gt=0)] = 0.04
     """Mean length of a generated line."""
     placement: dict[str, str] | Literal["one_per_load", "random"] = "one_per_load"
     """Bus of each home by name, or how homes are put on the buses that have a load."""
@@ -100,16 +100,16 @@ class Network(Model):
     """Of the whole network, shared out over its lines by inverse length (MARLEM); their own ratings when absent."""
     power_factor: PositiveFraction = 0.95
     """Of what homes use; what panels and batteries give has none to speak of."""
-    background: NonNegative = 0.0
+    background_load_share: NonNegative = 0.0
     """Share of the network's own nominal loads that are drawn beside the homes, at all times."""
     loss_per_km: NonNegative = 0.03
     """Share of a trade that is lost on a km under flow `path` (MARLEM's loss factor)."""
     trade_limit: Literal["none", "pro_rata", "price"] = "none"
     """Scale trades between neighbours back to what the lines can carry; what is cut goes to the grid stage."""
-    operator: Operator = Operator()
+    operator: OperatorConfig = OperatorConfig()
 
     @model_validator(mode="after")
-    def _fits_its_kind(self) -> "Network":
+    def _fits_its_kind(self) -> "NetworkConfig":
         changed = [
             name
             for name, field in type(self).model_fields.items()
@@ -123,16 +123,16 @@ class Network(Model):
             raise ValueError(f"kind {self.kind} needs `file`")
         if self.kind not in ("pandapower", "edges") and self.file is not None:
             raise ValueError(f"`file` belongs to kind pandapower or edges, not {self.kind}")
-        if self.buses is not None and self.kind not in GENERATED:
+        if self.num_buses is not None and self.kind not in GENERATED_NETWORKS:
             raise ValueError(
-                f"`buses` belongs to a generated network ({', '.join(GENERATED)}), not {self.kind}"
+                f"`buses` belongs to a generated network ({', '.join(GENERATED_NETWORKS)}), not {self.kind}"
             )
-        if self.flow == "path" and self.background > 0:
+        if self.flow == "path" and self.background_load_share > 0:
             raise ValueError(
                 "`background` needs flow linear or ac: on paths there is nothing but trades"
             )
         if self.flow == "copper_plate" and (
-            self.trade_limit != "none" or self.operator != Operator()
+            self.trade_limit != "none" or self.operator != OperatorConfig()
         ):
             raise ValueError(
                 "flow copper_plate has no lines that an operator could charge for or limit"

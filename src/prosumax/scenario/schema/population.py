@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prosumax.scenario.schema.base import Model
+from prosumax.scenario.schema.base import StrictModel
 
 
-class Members(Model):
+class AgentGroupConfig(StrictModel):
     """Homes, or price agents, that decide alike in training (`prosumax train`); see docs/learning.md."""
 
     homes: Annotated[list[str], Field(min_length=1)] | Literal["others"] | None = None
@@ -18,14 +18,14 @@ class Members(Model):
     """A learning algorithm (`prosumax algorithms`) or a rule (`prosumax policies`)."""
     paradigm: Literal["dtde", "dtde-shared", "ctde", "ctde-shared", "ctce"] = "dtde"
     """Who shares parameters, and what critics and actors see."""
-    goal: str | dict[str, float] | None = None
+    rewards: str | dict[str, float] | None = None
     """A reward term, or weights of several; what the environment or the home says when absent. Price agents have goals
     of their own (`environment.price_goal`)."""
     settings: dict[str, float | int | bool | str | list[int]] = {}
     """Hyper-parameters and options of the algorithm."""
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "Members":
+    def _one_kind(self) -> "AgentGroupConfig":
         if (self.homes is None) == (self.prices is None):
             raise ValueError("an entry of a population names `homes` or `prices`, one of the two")
         return self

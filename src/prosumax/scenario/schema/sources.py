@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from prosumax.scenario.schema.base import Model
+from prosumax.scenario.schema.base import StrictModel
 
 
-class Table(Model):
+class TableSource(StrictModel):
     """A column of the user's own CSV or Parquet file; see `prosumax.data.readers.tables.read_table`."""
 
     source: Literal["table"]
@@ -27,7 +27,7 @@ class Table(Model):
     """What to do with gaps; by default they are an error that lists them."""
 
 
-class CityLearn(Model):
+class CityLearnSource(StrictModel):
     """A series of a CityLearn data set."""
 
     source: Literal["citylearn"]
@@ -38,7 +38,7 @@ class CityLearn(Model):
     """Rows of the data set before the first step of the period."""
 
 
-class Values(Model):
+class ValuesSource(StrictModel):
     """The numbers themselves: for small examples and tests."""
 
     source: Literal["values"]

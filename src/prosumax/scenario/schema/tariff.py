@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from prosumax.scenario.schema.base import Fraction, HourOfDay, Model, NonNegative
-from prosumax.scenario.schema.generation import FromGeneration
+from prosumax.scenario.schema.base import Fraction, HourOfDay, StrictModel, NonNegative
+from prosumax.scenario.schema.generation import GenerationSource
 from prosumax.scenario.schema.marlem import MarlemPrice
-from prosumax.scenario.schema.sources import CityLearn, Table, Values
+from prosumax.scenario.schema.sources import CityLearnSource, TableSource, ValuesSource
 
 
-class Window(Model):
+class PriceWindow(StrictModel):
     """Hours of the day with their own price, local time; `to_hour` is the first hour that is out again."""
 
     price: float
@@ -20,27 +20,27 @@ class Window(Model):
     days: Literal["all", "weekdays", "weekend"] = "all"
 
 
-class TimeOfUse(Model):
+class TimeOfUsePrice(StrictModel):
     """A price that depends on the clock; of two windows that overlap the later one counts."""
 
     source: Literal["time_of_use"]
     default: float
-    windows: Annotated[list[Window], Field(min_length=1)]
+    windows: Annotated[list[PriceWindow], Field(min_length=1)]
 
 
-class DayAhead(Model):
+class DayAheadPrice(StrictModel):
     """A price that follows the day-ahead market, also below zero: `factor` times the market price, plus `plus`."""
 
     source: Literal["day_ahead"]
     factor: float = 1.0
-    plus: float = 0.0
+    offset: float = 0.0
     """Per kWh; below zero in most contracts for feed-in."""
     file: Path | None = None
     """Table of market prices; typical Belgian days when absent."""
     column: str | None = None
     time_column: str | None = None
     time_zone: str | None = None
-    per: Literal["MWh", "kWh"] = "MWh"
+    price_per: Literal["MWh", "kWh"] = "MWh"
     """Of the prices in the file."""
 
 
@@ -60,20 +60,20 @@ def _charge_tag(raw: Any) -> str:
 
 Price = Annotated[
     Annotated[float, Tag("number")]
-    | Annotated[TimeOfUse, Tag("time_of_use")]
+    | Annotated[TimeOfUsePrice, Tag("time_of_use")]
     | Annotated[MarlemPrice, Tag("marlem")]
-    | Annotated[Table, Tag("table")]
-    | Annotated[CityLearn, Tag("citylearn")]
-    | Annotated[Values, Tag("values")]
-    | Annotated[FromGeneration, Tag("generation")]
-    | Annotated[DayAhead, Tag("day_ahead")],
+    | Annotated[TableSource, Tag("table")]
+    | Annotated[CityLearnSource, Tag("citylearn")]
+    | Annotated[ValuesSource, Tag("values")]
+    | Annotated[GenerationSource, Tag("generation")]
+    | Annotated[DayAheadPrice, Tag("day_ahead")],
     Discriminator(_price_kind),
 ]
 """A number, or a table with a `source`: time_of_use, day_ahead, marlem, table, citylearn, values or generation."""
 
-Parts = Annotated[dict[str, Price], Field(min_length=1)]
+ChargeComponents = Annotated[dict[str, Price], Field(min_length=1)]
 Charge = Annotated[
-    Annotated[Price, Tag("price")] | Annotated[Parts, Tag("parts")], Discriminator(_charge_tag)
+    Annotated[Price, Tag("price")] | Annotated[ChargeComponents, Tag("parts")], Discriminator(_charge_tag)
 ]
 """A price, or several by the name that each has on the bill."""
 
@@ -92,7 +92,7 @@ Share = Annotated[
 """A share, or one for each locality."""
 
 
-class Tariff(Model):
+class TariffConfig(StrictModel):
     """What the grid side charges and pays, in `currency` per kWh before VAT.
 
     A kWh from the supplier costs (energy + network + levies) * (1 + vat).
@@ -107,7 +107,7 @@ class Tariff(Model):
     """Network charge per kWh."""
     levies: Charge = 0.0
     """Levies and excise per kWh."""
-    levies_free_of_vat: Charge = 0.0
+    vat_exempt_levies: Charge = 0.0
     """Levies per kWh on which no VAT is due."""
     feed_in: Price
     """Paid to the home per kWh sent to the grid."""
@@ -118,68 +118,68 @@ class Tariff(Model):
     """Fixed fee per home, before VAT."""
     levies_per_year: Fee = 0.0
     """Fixed levy per home, before VAT."""
-    capacity_per_kw_year: NonNegative = 0.0
+    capacity_charge_per_kw_year: NonNegative = 0.0
     """For the mean of the monthly peaks (highest mean import of a quarter-hour), per kW and year, before VAT."""
-    capacity_minimum_kw: NonNegative = 0.0
+    min_billed_peak_kw: NonNegative = 0.0
     """A month's peak counts as this at least (2.5 kW in Flanders)."""
-    prosumer_per_kw_year: NonNegative = 0.0
+    prosumer_fee_per_kw_year: NonNegative = 0.0
     """Network fee of homes with `net_metering_kw`, per kW and year, before VAT."""
-    local_network: Share = 1.0
+    local_network_share: Share = 1.0
     """Share of the network charge due on energy bought from a neighbour; or one for each `locality` there is."""
     locality: str | None = None
-    """How near the neighbours are, one of the names in `local_network` (Brussels: A, B, C, D)."""
-    local_levies: Fraction = 1.0
+    """How near the neighbours are, one of the names in `local_network_share` (Brussels: A, B, C, D)."""
+    local_levies_share: Fraction = 1.0
     """Share of the levies due on energy bought from a neighbour."""
-    carbon_kg_per_kwh: Price | None = None
+    emission_factor_kg_per_kwh: Price | None = None
     """Carbon intensity of grid electricity; emissions are unknown without it."""
 
     @model_validator(mode="after")
-    def _locality_is_known(self) -> "Tariff":
-        shares = self.local_network
+    def _locality_is_known(self) -> "TariffConfig":
+        shares = self.local_network_share
         if isinstance(shares, dict) and self.locality not in shares:
             raise ValueError(
-                f"`locality` must be one of {', '.join(shares)}, the names in `local_network`"
+                f"`locality` must be one of {', '.join(shares)}, the names in `local_network_share`"
             )
         if self.locality is not None and not isinstance(shares, dict):
             raise ValueError(
-                "`locality` needs a share for each locality in `local_network`, such as {A: 0, B: 0.5}"
+                "`locality` needs a share for each locality in `local_network_share`, such as {A: 0, B: 0.5}"
             )
         return self
 
     @property
-    def local_network_share(self) -> float:
+    def resolved_local_network_share(self) -> float:
         """Share of the network charge due on energy bought from a neighbour."""
-        shares = self.local_network
+        shares = self.local_network_share
         return shares[self.locality or ""] if isinstance(shares, dict) else shares
 
     @property
-    def prices(self) -> list[tuple[str, str, Any]]:
+    def price_entries(self) -> list[tuple[str, str, Any]]:
         """Every price: its field, the name it has on a bill, and the price; carbon intensity is none."""
-        fields = ("energy", "network", "levies", "levies_free_of_vat", "feed_in")
+        fields = ("energy", "network", "levies", "vat_exempt_levies", "feed_in")
         return [
             (field, name, price)
             for field in fields
-            for name, price in parts(field, getattr(self, field)).items()
+            for name, price in charge_components(field, getattr(self, field)).items()
         ]
 
 
-def parts(field: str, charge: Any) -> dict[str, Any]:
+def charge_components(field: str, charge: Any) -> dict[str, Any]:
     """A charge or a fee by the name that each of its parts has on the bill; what is nothing has no parts."""
     if isinstance(charge, dict):
         return charge
-    return {} if charge == 0 else {NAMES[field]: charge}
+    return {} if charge == 0 else {BILL_ITEM_LABELS[field]: charge}
 
 
-def total(fee: float | dict[str, float]) -> float:
+def total_fee(fee: float | dict[str, float]) -> float:
     """A fee with all its parts."""
     return sum(fee.values()) if isinstance(fee, dict) else fee
 
 
-NAMES = {
+BILL_ITEM_LABELS = {
     "energy": "Energy",
     "network": "Network",
     "levies": "Levies",
-    "levies_free_of_vat": "Levies free of VAT",
+    "vat_exempt_levies": "Levies free of VAT",
     "feed_in": "Sent to the grid",
     "supplier_fee_per_year": "Subscription",
     "network_fee_per_year": "Fixed network fee",

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.scenario.schema.community import Scenario
-from prosumax.scenario.schema.tariff import NAMES, TimeOfUse, parts
+from prosumax.scenario.schema.tariff import BILL_ITEM_LABELS, TimeOfUsePrice, charge_components
 from prosumax.simulation.inputs import Profiles
-from prosumax.simulation.results.annual import Year
-from prosumax.tariff.statement import Line, Statement, fixed_line, kwh_lines, mean_line, money_line
+from prosumax.simulation.results.annual import PeriodSettlement
+from prosumax.tariff.statement import StatementLine, BillStatement, fixed_line, kwh_lines, mean_line, money_line
 
 Array = NDArray[np.float64]
 
@@ -19,13 +19,13 @@ _RECEIVER = {
     "energy": "supplier",
     "network": "network_operator",
     "levies": "government",
-    "levies_free_of_vat": "government",
+    "vat_exempt_levies": "government",
 }
 
 
-def statements(
-    scenario: Scenario, profiles: Profiles, exact: Any, year: Year, settlement: Array
-) -> list[Statement]:
+def make_statements(
+    scenario: Scenario, profiles: Profiles, exact: Any, year: PeriodSettlement, settlement: Array
+) -> list[BillStatement]:
     """The bill of every home; its total is the home's bill, from the kWh and the prices of every step.
 
     Arguments:
@@ -36,7 +36,7 @@ def statements(
     """
     local, flows, period = exact.record.local, exact.record.flows, scenario.period
     zeros = np.zeros(len(scenario.homes))
-    cancelled = zeros if year.cancelled is None else year.cancelled.bought_kwh.sum(0)
+    cancelled = zeros if year.net_metering is None else year.net_metering.netted_kwh.sum(0)
     made = []
     for number, home in enumerate(scenario.homes):
         lines = [
@@ -49,7 +49,7 @@ def statements(
                 year,
                 local.bought_kwh[:, number],
                 number,
-                ("levies", "levies_free_of_vat"),
+                ("levies", "vat_exempt_levies"),
             ),
             *_fees(scenario, "levies_per_year", "government", year.years),
             *_neighbours(local, number),
@@ -58,62 +58,62 @@ def statements(
             ),
         ]
         made.append(
-            Statement(
+            BillStatement(
                 home=home.name,
                 tariff=scenario.tariff.description,
                 currency=scenario.tariff.currency,
-                first=f"{profiles.local[0]:%Y-%m-%d}",
-                last=f"{profiles.local[-1]:%Y-%m-%d}",
+                first_day=f"{profiles.local_index[0]:%Y-%m-%d}",
+                last_day=f"{profiles.local_index[-1]:%Y-%m-%d}",
                 days=period.steps * period.step_hours / 24,
                 vat_rate=scenario.tariff.vat,
-                taken_kwh=float(flows.import_kwh[:, number].sum()),
-                sent_kwh=float(flows.export_kwh[:, number].sum()),
-                cancelled_kwh=float(cancelled[number]),
+                import_kwh=float(flows.import_kwh[:, number].sum()),
+                export_kwh=float(flows.export_kwh[:, number].sum()),
+                netted_kwh=float(cancelled[number]),
                 lines=lines,
             )
         )
     return made
 
 
-def _supplier(scenario: Scenario, profiles: Profiles, year: Year, number: int) -> Iterable[Line]:
+def _supplier(scenario: Scenario, profiles: Profiles, year: PeriodSettlement, number: int) -> Iterable[StatementLine]:
     yield from _charged(
-        scenario, profiles, year, np.zeros(len(profiles.local)), number, ("energy",)
+        scenario, profiles, year, np.zeros(len(profiles.local_index)), number, ("energy",)
     )
     yield from _fees(scenario, "supplier_fee_per_year", "supplier", year.years)
     (price,) = (
         profiles.charges["feed_in"].values()
         if profiles.charges["feed_in"]
-        else (np.zeros(len(profiles.local)),)
+        else (np.zeros(len(profiles.local_index)),)
     )
     sold = year.sold_kwh[:, number]
     money = float(sold @ price)
     kwh = float(sold.sum())
-    if year.cancelled is not None:
-        kwh -= float(year.cancelled.bought_kwh[:, number].sum())
-        money -= float(year.cancelled.sold[number])
-    for line in money_line("supplier", NAMES["feed_in"], -money, -kwh):
-        yield replace(line, mean=bool(np.ptp(price) > 0))
+    if year.net_metering is not None:
+        kwh -= float(year.net_metering.netted_kwh[:, number].sum())
+        money -= float(year.net_metering.lost_feed_in[number])
+    for line in money_line("supplier", BILL_ITEM_LABELS["feed_in"], -money, -kwh):
+        yield replace(line, is_mean_price=bool(np.ptp(price) > 0))
 
 
 def _charged(
     scenario: Scenario,
     profiles: Profiles,
-    year: Year,
+    year: PeriodSettlement,
     shared_kwh: Array,
     number: int,
     fields: tuple[str, ...],
-) -> Iterable[Line]:
+) -> Iterable[StatementLine]:
     """Charges per kWh, on energy from the grid and on what neighbours supplied."""
     terms = scenario.tariff
     for field in fields:
-        vat = 0.0 if field == "levies_free_of_vat" else terms.vat
-        share = terms.local_network_share if field == "network" else terms.local_levies
-        specs = parts(field, getattr(terms, field))
+        vat = 0.0 if field == "vat_exempt_levies" else terms.vat
+        share = terms.resolved_local_network_share if field == "network" else terms.local_levies_share
+        specs = charge_components(field, getattr(terms, field))
         for name, price in profiles.charges[field].items():
             off = None
-            if year.cancelled is not None:
-                _, first = np.unique(year.cancelled.register, return_index=True)
-                off = (year.cancelled.bought_kwh[:, number], price[first])
+            if year.net_metering is not None:
+                _, first = np.unique(year.net_metering.register, return_index=True)
+                off = (year.net_metering.netted_kwh[:, number], price[first])
             labels = _hours(specs[name])
             yield from kwh_lines(
                 _RECEIVER[field], name, year.bought_kwh[:, number], price, vat, labels, off
@@ -124,10 +124,10 @@ def _charged(
                 yield from mean_line(_RECEIVER[field], said, shared_kwh, price * share, vat)
 
 
-def _network_fees(scenario: Scenario, exact: Any, year: Year, number: int) -> Iterable[Line]:
+def _network_fees(scenario: Scenario, exact: Any, year: PeriodSettlement, number: int) -> Iterable[StatementLine]:
     terms, vat, receiver = scenario.tariff, scenario.tariff.vat, "network_operator"
     yield from _fees(scenario, "network_fee_per_year", receiver, year.years)
-    months = len(year.covered)
+    months = len(year.month_coverage)
     said = (
         "Highest quarter-hour"
         if months == 1
@@ -137,29 +137,29 @@ def _network_fees(scenario: Scenario, exact: Any, year: Year, number: int) -> It
         said = said.replace("quarter-hour", f"{scenario.period.step_minutes} minutes").replace(
             "minutess", "minutes"
         )
-    rate = terms.capacity_per_kw_year * float(year.covered.sum()) / 12
+    rate = terms.capacity_charge_per_kw_year * float(year.month_coverage.sum()) / 12
     yield from fixed_line(receiver, said, float(year.mean_peak_kw[number]), "kW", rate, vat)
     inverter_kw = scenario.homes[number].net_metering_kw or 0.0
-    prosumer = terms.prosumer_per_kw_year * year.years
+    prosumer = terms.prosumer_fee_per_kw_year * year.years
     yield from fixed_line(receiver, "Prosumer fee, inverter", inverter_kw, "kW", prosumer, vat)
     on_trades = float(exact.record.bill.network_fees[:, number].sum())
     yield from money_line(receiver, "Fees on trades with neighbours", on_trades)
 
 
-def _neighbours(local: Any, number: int) -> Iterable[Line]:
+def _neighbours(local: Any, number: int) -> Iterable[StatementLine]:
     bought, sold, paid, earned = (float(part[:, number].sum()) for part in local[:4])
     yield from money_line("mechanism", "Bought from neighbours", paid, bought)
     yield from money_line("mechanism", "Sold to neighbours", -earned, -sold)
 
 
-def _fees(scenario: Scenario, field: str, receiver: str, years: float) -> Iterable[Line]:
-    for name, fee in parts(field, getattr(scenario.tariff, field)).items():
+def _fees(scenario: Scenario, field: str, receiver: str, years: float) -> Iterable[StatementLine]:
+    for name, fee in charge_components(field, getattr(scenario.tariff, field)).items():
         yield from fixed_line(receiver, name, years, "year", fee, scenario.tariff.vat)
 
 
 def _hours(price: Any) -> dict[float, str]:
     """Price -> the hours in which it holds, for prices by the clock."""
-    if not isinstance(price, TimeOfUse):
+    if not isinstance(price, TimeOfUsePrice):
         return {}
     said: dict[float, list[str]] = {}
     for window in price.windows:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.market.mechanism import mechanisms
-from prosumax.market.pricing.hierarchy import memberships
+from prosumax.market.pricing.hierarchy import pool_memberships
 from prosumax.scenario.schema.community import Scenario
-from prosumax.simulation.build import market_options
+from prosumax.simulation.community import market_options
 from prosumax.simulation.inputs import Profiles
 
 Values = NDArray[np.float64]
@@ -21,7 +21,7 @@ _NUMBER = {"community": 1, "microgrid": 1, "district": 2}
 _DUST_KWH = 1e-5  # what single precision leaves in a step
 
 
-class Side(NamedTuple):
+class LayerFlows(NamedTuple):
     """Imports and exports of a layer by level, kWh [step, member]; what a level does not have is zero.
 
     Attributes:
@@ -51,7 +51,7 @@ class Side(NamedTuple):
         return self.shortage(layer) - self.surplus(layer)
 
 
-class Levels(NamedTuple):
+class HierarchyResult(NamedTuple):
     """A run as its three layers see it; money in the tariff's currency, prices per kWh.
 
     Attributes:
@@ -72,29 +72,29 @@ class Levels(NamedTuple):
     """
 
     microgrids: tuple[str, ...]
-    of: NDArray[np.int64]
-    household: Side
-    microgrid: Side
-    distributor: Side
-    sell_home: Values
-    buy_home: Values
-    sell_microgrid: Values
-    buy_microgrid: Values
-    sell_grid: Values
-    buy_grid: Values
-    carbon: Values
-    cost_home: Values
-    cost_microgrid: Values
-    cost_distributor: Values
-    flows: Values
+    microgrid_of_home: NDArray[np.int64]
+    household: LayerFlows
+    microgrid: LayerFlows
+    distributor: LayerFlows
+    microgrid_sell_price: Values
+    microgrid_buy_price: Values
+    distributor_sell_price: Values
+    distributor_buy_price: Values
+    grid_sell_price: Values
+    grid_buy_price: Values
+    emission_factor_kg_per_kwh: Values
+    household_cost: Values
+    microgrid_cost: Values
+    distributor_cost: Values
+    energy_flows_kwh: Values
 
     @property
     def emissions_kg(self) -> Values:
         """Of each microgrid: level 3 imports only, since local energy has no carbon (section 2.3) [step, microgrid]."""
-        return np.asarray(self.microgrid.import_3 * self.carbon[:, None])
+        return np.asarray(self.microgrid.import_3 * self.emission_factor_kg_per_kwh[:, None])
 
 
-def levels_of(scenario: Scenario, profiles: Profiles, record: Any) -> Levels | None:
+def make_hierarchy(scenario: Scenario, profiles: Profiles, record: Any) -> HierarchyResult | None:
     """The layers of a run; None where no prices are announced.
 
     Arguments:
@@ -106,28 +106,28 @@ def levels_of(scenario: Scenario, profiles: Profiles, record: Any) -> Levels | N
     options = market_options(scenario)
     kinds = mechanisms.get(scenario.market.mechanism, "market.mechanism").levels
     one = kinds == ("community",)
-    names = (scenario.name,) if one else options.microgrids
-    of = np.zeros(len(scenario.homes), np.int64) if one else options.microgrid
-    members = memberships(("community",) if one else ("microgrid",), options)[0]
+    names = (scenario.name,) if one else options.microgrid_names
+    of = np.zeros(len(scenario.homes), np.int64) if one else options.microgrid_index
+    members = pool_memberships(("community",) if one else ("microgrid",), options)[0]
     household, money = _households(record, kinds)
-    microgrid = Side(*(part @ members.T for part in household))
-    distributor = Side(*(part.sum(1, keepdims=True) for part in household))
+    microgrid = LayerFlows(*(part @ members.T for part in household))
+    distributor = LayerFlows(*(part.sum(1, keepdims=True) for part in household))
     prices, gross = profiles.prices, 1 + scenario.tariff.vat
     retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
-    feed_in, carbon = prices["feed_in"], np.nan_to_num(prices["carbon_kg"])
+    feed_in, carbon = prices["feed_in"], np.nan_to_num(prices["emission_factor_kg_per_kwh"])
     grid = retail[:, None] * household.import_3 - feed_in[:, None] * household.export_3
     own, between = money
     own_prices, between_prices = _prices(record, kinds, members)
-    return Levels(
+    return HierarchyResult(
         tuple(names), of, household, microgrid, distributor, *own_prices, *between_prices, retail, feed_in, carbon,
-        cost_home=own + between + grid,
-        cost_microgrid=(between + grid) @ members.T,
-        cost_distributor=grid.sum(1),
-        flows=_flows(household, members),
+        household_cost=own + between + grid,
+        microgrid_cost=(between + grid) @ members.T,
+        distributor_cost=grid.sum(1),
+        energy_flows_kwh=_flows(household, members),
     )  # fmt: skip
 
 
-def _households(record: Any, kinds: tuple[str, ...]) -> tuple[Side, tuple[Values, Values]]:
+def _households(record: Any, kinds: tuple[str, ...]) -> tuple[LayerFlows, tuple[Values, Values]]:
     """Imports and exports of homes by level, and what they paid less earned at levels 1 and 2."""
     meter = np.asarray(record.flows.import_kwh, np.float64) - record.flows.export_kwh
     nothing = np.zeros_like(meter)
@@ -143,7 +143,7 @@ def _households(record: Any, kinds: tuple[str, ...]) -> tuple[Side, tuple[Values
         paid[level] = np.asarray(flows.paid[:, at], np.float64) - flows.earned[:, at]
         meter = meter - bought[level] + sold[level]
     rest = np.where(np.abs(meter) > _DUST_KWH, meter, 0.0)
-    side = Side(bought[1], bought[2], np.maximum(rest, 0), sold[1], sold[2], np.maximum(-rest, 0))
+    side = LayerFlows(bought[1], bought[2], np.maximum(rest, 0), sold[1], sold[2], np.maximum(-rest, 0))
     return side, (paid[1], paid[2])
 
 
@@ -164,7 +164,7 @@ def _prices(
     return (own[0], own[1]), (between[0], between[1])
 
 
-def _flows(household: Side, members: Values) -> Values:
+def _flows(household: LayerFlows, members: Values) -> Values:
     """Who gets energy from whom over the period; a pool's energy is split among its sellers in proportion."""
     bought, sold = ((part @ members.T) for part in (household.import_2, household.export_2))
     total = sold.sum(1, keepdims=True)
@@ -177,7 +177,7 @@ def _flows(household: Side, members: Values) -> Values:
     return flows
 
 
-def level_series(levels: Levels, currency: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def hierarchy_variables(levels: HierarchyResult, currency: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Every symbol of table 1 as series for a data set, by name, and coordinates.
 
     Returns:
@@ -212,12 +212,12 @@ def level_series(levels: Levels, currency: str) -> tuple[dict[str, Any], dict[st
             series[f"{name}_{what}_kwh"] = (dims, kept.astype(np.float32), about)
     per_microgrid, whole = ("time", "microgrid"), ("time",)
     for name, values, dims, symbol in (
-        ("microgrid_sell_price", levels.sell_home, per_microgrid, "r^sh"),
-        ("microgrid_buy_price", levels.buy_home, per_microgrid, "r^bh"),
-        ("distributor_sell_price", levels.sell_microgrid, whole, "r^sm"),
-        ("distributor_buy_price", levels.buy_microgrid, whole, "r^bm"),
-        ("grid_sell_price", levels.sell_grid, whole, "r^sd"),
-        ("grid_buy_price", levels.buy_grid, whole, "r^bd"),
+        ("microgrid_sell_price", levels.microgrid_sell_price, per_microgrid, "r^sh"),
+        ("microgrid_buy_price", levels.microgrid_buy_price, per_microgrid, "r^bh"),
+        ("distributor_sell_price", levels.distributor_sell_price, whole, "r^sm"),
+        ("distributor_buy_price", levels.distributor_buy_price, whole, "r^bm"),
+        ("grid_sell_price", levels.grid_sell_price, whole, "r^sd"),
+        ("grid_buy_price", levels.grid_buy_price, whole, "r^bd"),
     ):
         series[name] = (
             dims,
@@ -225,5 +225,5 @@ def level_series(levels: Levels, currency: str) -> tuple[dict[str, Any], dict[st
             {"units": f"{currency}/kWh", "symbol": symbol},
         )
     about = {"units": "kg/kWh", "symbol": "c", "long_name": "emission of level 3 imports"}
-    series["grid_emission"] = (whole, levels.carbon.astype(np.float32), about)
+    series["grid_emission"] = (whole, levels.emission_factor_kg_per_kwh.astype(np.float32), about)
     return series, {"microgrid": list(levels.microgrids)}

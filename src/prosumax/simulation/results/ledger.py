@@ -46,7 +46,7 @@ _CURE = (
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class LedgerCheck(NamedTuple):
+class LedgerSummary(NamedTuple):
     """What a sound ledger holds.
 
     Attributes:
@@ -118,7 +118,7 @@ def write_ledger(trades: "pd.DataFrame", path: Path, difficulty: int = 1) -> str
     return previous
 
 
-def verify_ledger(path: Path) -> LedgerCheck:
+def verify_ledger(path: Path) -> LedgerSummary:
     """Check every line of a ledger against its hash, its neighbours and the header, and say what it holds.
 
     Arguments:
@@ -174,7 +174,7 @@ def verify_ledger(path: Path) -> LedgerCheck:
             else f"{file}, line 1, header"
         )
         raise InputError(place, "was replaced: the header names another last hash", _CURE)
-    return LedgerCheck(blocks, trades, round(kwh, 6), last)
+    return LedgerSummary(blocks, trades, round(kwh, 6), last)
 
 
 def _header(format: str, difficulty: int, blocks: int, last_hash: str) -> str:

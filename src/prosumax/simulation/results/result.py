@@ -10,16 +10,16 @@ from prosumax import metrics
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.inputs import Profiles
-from prosumax.simulation.results.hierarchy import Levels, level_series, levels_of
-from prosumax.simulation.results.series import Trace, make_trace
+from prosumax.simulation.results.hierarchy import HierarchyResult, hierarchy_variables, make_hierarchy
+from prosumax.simulation.results.series import SummarySeries, make_summary_series
 from prosumax.simulation.rollout import Trajectory
-from prosumax.tariff.statement import Statement
+from prosumax.tariff.statement import BillStatement
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-POOL = "pool"
+POOL_NAME = "pool"
 """The other side of a trade that went through a common pool."""
 
 _POOL_DUST_KWH = (
@@ -49,7 +49,7 @@ class Result:
     notes: list[str]
     trajectory: Trajectory
     profiles: Profiles
-    bills: list[Statement]
+    bills: list[BillStatement]
 
     @cached_property
     def timeseries(self) -> "xr.Dataset":
@@ -78,7 +78,7 @@ class Result:
         for name, values in money.items():
             series[name] = (("time", "home"), values.astype(np.float32), {"units": currency})
         for name, price in self.profiles.prices.items():
-            units = "kg/kWh" if name == "carbon_kg" else f"{currency}/kWh"
+            units = "kg/kWh" if name == "emission_factor_kg_per_kwh" else f"{currency}/kWh"
             series[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
         coordinates: dict[str, Any] = {}
         uses = self.end_use_kwh
@@ -94,11 +94,11 @@ class Result:
             feeder = self.profiles.feeder
             coordinates |= {"bus": list(feeder.buses), "branch": list(feeder.branches.name)}
         if self.hierarchy is not None:
-            by_level, microgrids = level_series(self.hierarchy, currency)
+            by_level, microgrids = hierarchy_variables(self.hierarchy, currency)
             series, coordinates = series | by_level, coordinates | microgrids
         clock = {
             "time": self.profiles.index.tz_localize(None).to_numpy(),
-            "local_time": (("time",), self.profiles.local.tz_localize(None).to_numpy()),
+            "local_time": (("time",), self.profiles.local_index.tz_localize(None).to_numpy()),
             "home": [home.name for home in self.scenario.homes],
             **coordinates,
         }
@@ -132,14 +132,14 @@ class Result:
         return table[table.sum().sort_values(ascending=False, kind="stable").index]
 
     @cached_property
-    def summary_series(self) -> Trace:
+    def summary_series(self) -> SummarySeries:
         """What analytics look at."""
-        return make_trace(self.scenario, self.profiles, self.trajectory.record)
+        return make_summary_series(self.scenario, self.profiles, self.trajectory.record)
 
     @cached_property
-    def hierarchy(self) -> Levels | None:
+    def hierarchy(self) -> HierarchyResult | None:
         """The run level by level, in the symbols of MAHTM's table 1; None where no prices are announced."""
-        return levels_of(self.scenario, self.profiles, self.trajectory.record)
+        return make_hierarchy(self.scenario, self.profiles, self.trajectory.record)
 
     @cached_property
     def trades(self) -> "pd.DataFrame":
@@ -151,7 +151,7 @@ class Result:
         import pandas as pd
 
         local: Any = self.trajectory.record.local
-        names = np.array([*(home.name for home in self.scenario.homes), POOL], dtype=object)
+        names = np.array([*(home.name for home in self.scenario.homes), POOL_NAME], dtype=object)
         pool = len(names) - 1
         bilateral, pooled = local.trades, self._pooled()
         steps, slots = np.nonzero(bilateral.kwh > 0)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax import metrics
-from prosumax.grid.paths import shortest
-from prosumax.metrics.network import BELIEVED_PU
+from prosumax.grid.paths import shortest_paths
+from prosumax.metrics.network import CONVERGENCE_TOLERANCE_PU
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.inputs import Profiles
 
@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 _DUST_KWH = 1e-5  # less than this in a step is what single precision leaves
 
 
-class Pairs(NamedTuple):
+class TradingPairs(NamedTuple):
     """Energy traded between neighbours over the period, one entry per pair and direction [pair].
 
     Attributes:
@@ -29,10 +29,10 @@ class Pairs(NamedTuple):
     buyer: NDArray[np.int64]
     seller: NDArray[np.int64]
     kwh: Values
-    km: Values
+    distance_km: Values
 
 
-class Trace(NamedTuple):
+class SummarySeries(NamedTuple):
     """A run (of one seed) as its analytics see it: the community as a whole, kWh and money per step [step].
 
     Attributes:
@@ -69,23 +69,23 @@ class Trace(NamedTuple):
     stored: Values
     balance: Values
     traded: Values
-    most_traded: Values
-    from_grid: Values
-    to_grid: Values
+    tradable: Values
+    grid_import: Values
+    grid_export: Values
     price: Values
     gains: Values
-    loading: Values
-    fullest: Values
+    mean_loading: Values
+    max_loading: Values
     loss: Values
-    fed_in: Values
-    low_pu: Values
-    high_pu: Values
+    network_input: Values
+    min_voltage_pu: Values
+    max_voltage_pu: Values
     fees: Values
-    intervened: Values
-    pairs: Pairs
+    intervention: Values
+    pairs: TradingPairs
 
 
-def make_trace(scenario: Scenario, profiles: Profiles, record: Any) -> Trace:
+def make_summary_series(scenario: Scenario, profiles: Profiles, record: Any) -> SummarySeries:
     """The trace of a run.
 
     Arguments:
@@ -95,8 +95,8 @@ def make_trace(scenario: Scenario, profiles: Profiles, record: Any) -> Trace:
     flows, local = record.flows, record.local
     bought, sold, paid, earned = (np.asarray(part, np.float64) for part in local[:4])
     prices, terms = profiles.prices, scenario.tariff
-    charges = (1 - terms.local_network_share) * prices["network"] + (
-        1 - terms.local_levies
+    charges = (1 - terms.resolved_local_network_share) * prices["network"] + (
+        1 - terms.local_levies_share
     ) * prices["levies"]
     worth = (prices["energy"] + charges) * (1 + terms.vat)
     some = bought.sum(1) + sold.sum(1) > _DUST_KWH
@@ -104,14 +104,14 @@ def make_trace(scenario: Scenario, profiles: Profiles, record: Any) -> Trace:
     price[some] = metrics.price_series(bought[some], paid[some], sold[some], earned[some])
     rest = np.asarray(flows.import_kwh, np.float64) - flows.export_kwh - bought + sold
     imported, exported = _total(flows.import_kwh), _total(flows.export_kwh)
-    return Trace(
+    return SummarySeries(
         homes=tuple(home.name for home in scenario.homes),
         currency=terms.currency,
         step_hours=scenario.period.step_hours,
         capacity_kwh=float(
             sum(home.battery.capacity_kwh for home in scenario.homes if home.battery is not None)
         ),
-        hour=np.asarray(profiles.local.hour, np.int64),
+        hour=np.asarray(profiles.local_index.hour, np.int64),
         load=_total(flows.load_kwh),
         solar=_total(flows.solar_kwh),
         charge=_total(flows.charge_kwh),
@@ -119,9 +119,9 @@ def make_trace(scenario: Scenario, profiles: Profiles, record: Any) -> Trace:
         stored=_total(flows.stored_kwh),
         balance=exported - imported,
         traded=bought.sum(1),
-        most_traded=np.minimum(imported, exported),
-        from_grid=np.maximum(rest, 0).sum(1),
-        to_grid=np.maximum(-rest, 0).sum(1),
+        tradable=np.minimum(imported, exported),
+        grid_import=np.maximum(rest, 0).sum(1),
+        grid_export=np.maximum(-rest, 0).sum(1),
         price=price,
         gains=worth * bought.sum(1) - prices["feed_in"] * sold.sum(1),
         **_network(profiles, record.grid, scenario.network.flow, len(bought)),
@@ -142,7 +142,7 @@ def _network(profiles: Profiles, grid: Any, flow: str, steps: int) -> dict[str, 
             ("loading", "fullest", "loss", "fed_in", "low_pu", "high_pu"), nothing
         )
         return absent | {"fees": np.zeros(steps), "intervened": np.zeros(steps)}
-    solved = np.asarray(grid.residual) <= BELIEVED_PU
+    solved = np.asarray(grid.residual) <= CONVERGENCE_TOLERANCE_PU
     lines = np.asarray(grid.loading, np.float64)[:, ~profiles.feeder.branches.is_transformer]
     voltage = np.asarray(grid.voltage, np.float64)
     source, balance = (
@@ -163,7 +163,7 @@ def _network(profiles: Profiles, grid: Any, flow: str, steps: int) -> dict[str, 
     }
 
 
-def _pairs(profiles: Profiles, local: Any, homes: int) -> Pairs:
+def _pairs(profiles: Profiles, local: Any, homes: int) -> TradingPairs:
     bought, sold = np.array(local.bought_kwh, np.float64), np.array(local.sold_kwh, np.float64)
     trades, kwh = local.trades, np.zeros((homes, homes))
     if trades is not None and trades.kwh.shape[1]:
@@ -178,5 +178,5 @@ def _pairs(profiles: Profiles, local: Any, homes: int) -> Pairs:
     km = np.full(len(buyer), np.nan)
     if profiles.feeder is not None and len(buyer):
         starts, place = np.unique(profiles.home_bus, return_inverse=True)
-        km = shortest(profiles.feeder, starts).km[place[buyer], profiles.home_bus[seller]]
-    return Pairs(buyer, seller, kwh[buyer, seller], km)
+        km = shortest_paths(profiles.feeder, starts).km[place[buyer], profiles.home_bus[seller]]
+    return TradingPairs(buyer, seller, kwh[buyer, seller], km)

@@ -12,12 +12,12 @@ from prosumax.errors import InputError
 from prosumax.scenario.loading import dump_scenario
 from prosumax.simulation.results.ledger import write_ledger
 from prosumax.simulation.results.result import Result
-from prosumax.tariff.statement import Statement, statement_from_json, statement_to_json
+from prosumax.tariff.statement import BillStatement, statement_from_json, statement_to_json
 
-Kind = Literal["run", "comparison", "study", "training"]
+ResultKind = Literal["run", "comparison", "study", "training"]
 
 _COMPARISON_FILES = ("kpis.json", "scenario.yaml", "report.html")
-_FILES: dict[Kind, tuple[str, ...]] = {
+_FILES: dict[ResultKind, tuple[str, ...]] = {
     "run": (
         *_COMPARISON_FILES,
         "timeseries.nc",
@@ -44,11 +44,11 @@ _FILES: dict[Kind, tuple[str, ...]] = {
 
 _ELSEWHERE = "Name a folder that you may write to with --out."
 
-Extras = Mapping[str, Callable[[Path], None]]
+ExtraFiles = Mapping[str, Callable[[Path], None]]
 """Further files of a result by name, each with the function that writes it (the report)."""
 
 
-def to_json(result: Result) -> dict[str, Any]:
+def result_to_json(result: Result) -> dict[str, Any]:
     """The result without its series: `kpis`, `households`, `timing`, `notes`."""
     return {
         "kpis": result.kpis,
@@ -58,7 +58,7 @@ def to_json(result: Result) -> dict[str, Any]:
     }
 
 
-def check_folder(folder: Path, kind: Kind = "run") -> None:
+def check_folder(folder: Path, kind: ResultKind = "run") -> None:
     """Raise `InputError` unless a result may be written there.
 
     The place must be writable, and new, empty, or an earlier result of the same kind with nothing else in it: a result
@@ -84,7 +84,7 @@ def check_folder(folder: Path, kind: Kind = "run") -> None:
         raise InputError(f"--out {folder}", what, "It was left alone; name a new folder.")
 
 
-def free_folder(name: str, parent: Path) -> Path:
+def next_free_folder(name: str, parent: Path) -> Path:
     """`parent/name`, or with the next number behind it when that exists."""
     number = 1
     while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
@@ -92,7 +92,7 @@ def free_folder(name: str, parent: Path) -> Path:
     return folder
 
 
-def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
+def save_result(result: Result, folder: Path, extras: ExtraFiles | None = None) -> Path:
     """Write `scenario.yaml`, `kpis.json`, `bills.json`, two files of time series, and a ledger where homes traded.
 
     Arguments:
@@ -105,7 +105,7 @@ def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
     """
     with whole_folder(folder) as fresh:
         (fresh / "scenario.yaml").write_text(dump_scenario(result.scenario), encoding="utf-8")
-        (fresh / "kpis.json").write_text(json.dumps(to_json(result), indent=1), encoding="utf-8")
+        (fresh / "kpis.json").write_text(json.dumps(result_to_json(result), indent=1), encoding="utf-8")
         bills = [statement_to_json(bill) for bill in result.bills]
         (fresh / "bills.json").write_text(json.dumps(bills, indent=1), encoding="utf-8")
         result.timeseries.to_netcdf(fresh / "timeseries.nc", engine="scipy")
@@ -119,7 +119,7 @@ def save(result: Result, folder: Path, extras: Extras | None = None) -> Path:
     return folder
 
 
-def load_bills(folder: Path) -> list[Statement]:
+def load_bills(folder: Path) -> list[BillStatement]:
     """The bills of a stored run.
 
     Raises:
@@ -140,13 +140,13 @@ def load_bills(folder: Path) -> list[Statement]:
 
 
 def save_comparison(
-    results: Mapping[str, Result], folder: Path, extras: Extras | None = None
+    results: Mapping[str, Result], folder: Path, extras: ExtraFiles | None = None
 ) -> Path:
     """Write `scenario.yaml` (the first one), `kpis.json` with one entry per mechanism, and the extras."""
     with whole_folder(folder, "comparison") as fresh:
         first = next(iter(results.values()))
         (fresh / "scenario.yaml").write_text(dump_scenario(first.scenario), encoding="utf-8")
-        everything = {name: to_json(result) for name, result in results.items()}
+        everything = {name: result_to_json(result) for name, result in results.items()}
         (fresh / "kpis.json").write_text(json.dumps(everything, indent=1), encoding="utf-8")
         for name, write in (extras or {}).items():
             write(fresh / name)
@@ -154,7 +154,7 @@ def save_comparison(
 
 
 @contextmanager
-def whole_folder(folder: Path, kind: Kind = "run") -> Iterator[Path]:
+def whole_folder(folder: Path, kind: ResultKind = "run") -> Iterator[Path]:
     """A scratch folder beside the place, moved there when the block ends well."""
     check_folder(folder, kind)
     try:

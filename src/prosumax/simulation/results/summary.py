@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax import grid, metrics, tariff
-from prosumax.devices.home import kind
+from prosumax.devices.home import household_type
 from prosumax.market.mechanism import SettlementAccounts, mechanisms
 from prosumax.market.settlement.redistribution import MAX_EXACT_SHAPLEY_HOMES, shapley_savings
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.scenario.schema.community import Scenario
-from prosumax.simulation.build import Community, market_options
+from prosumax.simulation.community import Community, market_options
 from prosumax.simulation.inputs import Profiles
-from prosumax.simulation.results.annual import settle_year
-from prosumax.simulation.results.billing import statements
+from prosumax.simulation.results.annual import settle_period
+from prosumax.simulation.results.billing import make_statements
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.rollout import Trajectory
 
@@ -38,9 +38,9 @@ def summarize(
     """
     exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
     hours, record, gross = scenario.period.step_hours, exact.record, 1 + scenario.tariff.vat
-    carbon = profiles.prices["carbon_kg"]
+    carbon = profiles.prices["emission_factor_kg_per_kwh"]
     capacity = np.asarray(community.homes.battery.capacity_kwh, dtype=np.float64)
-    year = settle_year(scenario, profiles, exact)
+    year = settle_period(scenario, profiles, exact)
     bill, fees = year.bill, year.fees
     accounts = _accounts(scenario, profiles, exact)
     rule = mechanisms.get(scenario.market.mechanism, "market.mechanism").redistribute
@@ -53,7 +53,7 @@ def summarize(
     households = [
         {
             "name": home.name,
-            "kind": kind(home.solar is not None, home.battery is not None),
+            "kind": household_type(home.solar is not None, home.battery is not None),
             "policy": home.policy or scenario.policy,
             "bill": float(total[number]),
             "bill_without_exchange": float(alone[number]),
@@ -62,7 +62,7 @@ def summarize(
             **{name: finite_or_none(values[number]) for name, values in of_devices.items()},
             "mean_monthly_peak_kw": float(year.mean_peak_kw[number]),
             "reputation": float(record.reputation[-1, number]),
-            "uses_kwh": profiles.uses_kwh[number] if profiles.uses_kwh else {},
+            "uses_kwh": profiles.end_use_kwh[number] if profiles.end_use_kwh else {},
             "bill_items": {
                 **{name: float(item[number]) for name, item in bill._asdict().items()},
                 "vat": float(bill.vat[number] + (gross - 1) * fees[number]),
@@ -106,7 +106,7 @@ def summarize(
         None if wires is None else {name: finite_or_none(value) for name, value in wires.items()}
     )
     notes = [*profiles.notes, *_tariff_notes(scenario), *_network_notes(scenario, kpis["network"])]
-    bills = statements(scenario, profiles, exact, year, settlement)
+    bills = make_statements(scenario, profiles, exact, year, settlement)
     return Result(
         scenario,
         cast(CommunityKPIs, kpis),
@@ -122,10 +122,10 @@ def summarize(
 def _device_figures(community: Community, flows: Any) -> dict[str, Any]:
     """Per home, of what there is: flexible devices, and the wear of batteries."""
     figures = {} if flows.devices is None else metrics.device_kpis(flows.devices)
-    if flows.life_used is not None and community.homes.aging is not None:
+    if flows.battery_life_used is not None and community.homes.aging is not None:
         owned = (community.homes.aging.replacement_cost, community.homes.battery.capacity_kwh)
         price, capacity = (np.asarray(part, np.float64) for part in owned)
-        figures |= metrics.wear_kpis(flows.worn_kwh, flows.life_used, price, capacity)
+        figures |= metrics.wear_kpis(flows.capacity_loss_kwh, flows.battery_life_used, price, capacity)
     return figures
 
 
@@ -134,7 +134,7 @@ def _network_figures(scenario: Scenario, profiles: Profiles, record: Any) -> dic
         return None
     is_transformer, price = profiles.feeder.branches.is_transformer, profiles.prices["energy"]
     hours, flow = scenario.period.step_hours, scenario.network.flow
-    return metrics.network_kpis(record, grid.TERMS, is_transformer, price, flow, hours)
+    return metrics.network_kpis(record, grid.FEE_TERMS, is_transformer, price, flow, hours)
 
 
 def _tariff_notes(scenario: Scenario) -> list[str]:

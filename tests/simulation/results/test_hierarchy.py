@@ -25,7 +25,7 @@ def district(**market):
     return {
         "name": "two-microgrids",
         "period": {"start": "2023-06-01T10:00", "steps": 2, "step_minutes": 60, "time_zone": None},
-        "tariff": {"currency": "EUR", "energy": 0.30, "feed_in": 0.05, "carbon_kg_per_kwh": 0.4},
+        "tariff": {"currency": "EUR", "energy": 0.30, "feed_in": 0.05, "emission_factor_kg_per_kwh": 0.4},
         "market": {"mechanism": "hierarchy", "price_policy": "fixed", "price": 0.15, **market},
         "homes": homes,
     }
@@ -108,22 +108,22 @@ def test_every_symbol_of_table_1_is_in_the_results_by_name(result):
 
 def test_money_of_an_agent_with_two_prices_is_received_by_it():
     """The bills are what supplier and price agents receive; the middle price leaves no difference."""
-    kept = prosumax.run(district(one_price=False), optimum=False).kpis
-    assert kept["mechanism_receives"] == pytest.approx(0, abs=1e-6)
-    assert kept["cost"] == pytest.approx(kept["supplier_receives"], abs=1e-6)
+    kept = prosumax.run(district(single_price=False), optimum=False).kpis
+    assert kept["mechanism_revenue"] == pytest.approx(0, abs=1e-6)
+    assert kept["cost"] == pytest.approx(kept["supplier_revenue"], abs=1e-6)
 
 
 def test_a_price_agent_learns_and_is_put_to_work(tmp_path):
     """Fairness of one seller and one buyer: the middle of the band shares the gain; profit: the agent keeps it all."""
-    scenario = district() | {"environment": {"episode_steps": 2, "starts": "first"}}
+    scenario = district() | {"environment": {"episode_steps": 2, "episode_start": "first"}}
     changes = {
         "market.mechanism": "learned_price",
         "market.price_policy": "mid-market",
-        "market.one_price": False,
+        "market.single_price": False,
     }
     done = train(
         scenario,
-        changes | {"environment.price_goal": {"margin": 1.0}},
+        changes | {"environment.price_rewards": {"margin": 1.0}},
         iterations=60,
         environments=8,
         finite=True,
@@ -137,7 +137,7 @@ def test_a_price_agent_learns_and_is_put_to_work(tmp_path):
     assert done.test["learned"]["cost"][0] > done.test["mid-market price"]["cost"][0] + 0.1
     traded = run.kpis["traded_kwh"]
     assert (
-        run.kpis["mechanism_receives"] > 0.2 * traded * 0.5
+        run.kpis["mechanism_revenue"] > 0.2 * traded * 0.5
     )  # of the second step at least, half of the band of .25
     prices = run.trajectory.record.levels.prices
     assert (prices.buy <= 0.30 + 1e-6).all() and (prices.sell >= 0.05 - 1e-6).all()

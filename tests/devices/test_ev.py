@@ -21,12 +21,12 @@ def cars(rng, safeguard=1.0, v2g=None):
         "discharge_kw": rng.choice([3.7, 7.4], HOMES) * exists * gives,
         "charge_efficiency": rng.uniform(0.8, 1, HOMES),
         "discharge_efficiency": rng.uniform(0.8, 1, HOMES),
-        "required_kwh": rng.uniform(0, 1, HOMES) * capacity,
+        "departure_kwh": rng.uniform(0, 1, HOMES) * capacity,
         "reserve_kwh": rng.uniform(0, 0.6, HOMES) * capacity,
         "initial_kwh": rng.uniform(0, 1, HOMES) * capacity,
         "safeguard": np.full(HOMES, safeguard),
     }
-    return ev.CarParams(**{name: np.asarray(value, np.float32) for name, value in fields.items()})
+    return ev.EVParams(**{name: np.asarray(value, np.float32) for name, value in fields.items()})
 
 
 def stays(rng):
@@ -39,7 +39,7 @@ def stays(rng):
     for step in range(STEPS - 1, -1, -1):
         left[step] = np.where(plugged[step], (left[step + 1] if step + 1 < STEPS else 0) + HOURS, 0)
     trip = np.where(plugged, 0, rng.uniform(0, 10, (STEPS, HOMES)))
-    return ev.CarSeries(np.asarray(left, np.float32), np.asarray(trip, np.float32))
+    return ev.EVSeries(np.asarray(left, np.float32), np.asarray(trip, np.float32))
 
 
 @jax.jit
@@ -71,7 +71,7 @@ def test_limits_and_energy_balance(seed):
     after = before + flows.charge_kwh - flows.discharge_kwh - flows.loss_kwh - flows.driven_kwh
     np.testing.assert_allclose(flows.stored_kwh, after, atol=slack)
     assert (flows.stored_kwh <= params.capacity_kwh + slack).all()
-    away = np.asarray(series.hours_left) == 0
+    away = np.asarray(series.hours_to_departure) == 0
     assert (flows.charge_kwh[away] == 0).all() and (flows.discharge_kwh[away] == 0).all()
     assert (flows.charge_kwh <= params.charge_kw * HOURS + slack).all()
     assert (flows.discharge_kwh <= params.discharge_kw * HOURS + slack).all()
@@ -89,7 +89,7 @@ def test_it_never_leaves_below_its_required_charge_if_that_could_have_been_met(s
     rng = np.random.default_rng(seed)
     params = cars(rng)
     series, _, flows, before = played(rng, params)
-    left = np.asarray(series.hours_left)
+    left = np.asarray(series.hours_to_departure)
     checked = 0
     for home in np.flatnonzero(np.asarray(params.capacity_kwh) > 0):
         start = None
@@ -106,11 +106,11 @@ def test_it_never_leaves_below_its_required_charge_if_that_could_have_been_met(s
                 began -= 1
             hours = (step - began + 1) * HOURS
             reach = start + hours * float(params.charge_kw[home] * params.charge_efficiency[home])
-            wanted = float(params.required_kwh[home])
+            wanted = float(params.departure_kwh[home])
             best = min(reach, float(params.capacity_kwh[home]), wanted)
             assert flows.stored_kwh[step, home] >= best - 1e-3
             assert (
-                abs(flows.short_kwh[step, home] - max(wanted - flows.stored_kwh[step, home], 0))
+                abs(flows.departure_shortfall_kwh[step, home] - max(wanted - flows.stored_kwh[step, home], 0))
                 < 1e-3
             )
             checked += 1
@@ -128,19 +128,19 @@ def test_between_the_limits_it_does_what_it_is_asked(seed):
     full = (flows.charge_kwh > params.charge_kw * HOURS - 1e-3) | (
         flows.stored_kwh > params.capacity_kwh - 1e-3
     )
-    less = (asked > moved + 1e-3) & (np.asarray(series.hours_left) > 0)
+    less = (asked > moved + 1e-3) & (np.asarray(series.hours_to_departure) > 0)
     assert full[less].all()
 
 
 def test_by_hand():
     """40 kWh car at 10 kW with 80 % efficiency, wants 24 kWh in 4 half hours, has 10: charges from the last moment."""
     one = lambda value: jnp.full(1, value, jnp.float32)  # noqa: E731
-    params = ev.CarParams(*map(one, (40, 10, 0, 0.8, 1, 20, 0, 10, 1)))
+    params = ev.EVParams(*map(one, (40, 10, 0, 0.8, 1, 20, 0, 10, 1)))
     left = jnp.asarray([[2.0], [1.5], [1.0], [0.5], [0.0]], jnp.float32)
     trip = jnp.asarray([[0.0], [0.0], [0.0], [0.0], [25.0]], jnp.float32)
-    flows = play(params, ev.CarSeries(left, trip), jnp.zeros((5, 1)))
+    flows = play(params, ev.EVSeries(left, trip), jnp.zeros((5, 1)))
     # Each half hour stores at most 4 kWh; 10 are missing, so 2 in the second and 4 in the last two.
     np.testing.assert_allclose(flows.charge_kwh[:, 0], [0, 2.5, 5, 5, 0], atol=1e-5)
     np.testing.assert_allclose(flows.stored_kwh[:, 0], [10, 12, 16, 20, 0], atol=1e-5)
     np.testing.assert_allclose(flows.unserved_kwh[:, 0], [0, 0, 0, 0, 5], atol=1e-5)
-    assert float(flows.short_kwh.sum()) < 1e-5
+    assert float(flows.departure_shortfall_kwh.sum()) < 1e-5

@@ -20,7 +20,7 @@ def play(params, soc, hours):
 
 
 def batteries(nonlinear=1.0, heat=1.0, cycle=0.0, hour=0.0):
-    return battery_aging.AgeingParams(
+    return battery_aging.BatteryAgingParams(
         *(jnp.full(1, value, jnp.float32) for value in (nonlinear, heat, cycle, hour, 6000.0))
     )
 
@@ -71,7 +71,7 @@ def daily(depth, days):
 @pytest.mark.parametrize("depth", [0.1, 0.5, 0.8])
 def test_equals_rainflow_where_days_are_alike(depth, celsius):
     soc = daily(depth, 60)
-    params = batteries(heat=battery_aging.heat_stress(celsius))
+    params = batteries(heat=battery_aging.temperature_stress(celsius))
     state, (loss, life) = play(params, jnp.asarray(soc[:, None], jnp.float32), jnp.float32(1.0))
     expected = lost_by_rainflow(soc.tolist(), 1.0, celsius)
     # Sixty days in single precision; rainflow ends with the same halves.
@@ -121,7 +121,7 @@ def test_life_ends_when_a_fifth_is_gone():
     used = np.cumsum(np.asarray(life)[:, 0], dtype=np.float64)
     lost = (
         1
-        - 0.0575 * np.exp(-121 * used * battery_aging.LAST_STRESS)
-        - (1 - 0.0575) * np.exp(-used * battery_aging.LAST_STRESS)
+        - 0.0575 * np.exp(-121 * used * battery_aging.END_OF_LIFE_STRESS)
+        - (1 - 0.0575) * np.exp(-used * battery_aging.END_OF_LIFE_STRESS)
     )
     assert lost[np.searchsorted(used, 1.0)] == pytest.approx(0.2, abs=1e-3)

@@ -45,11 +45,11 @@ def test_every_run_is_done_in_time_or_given_up(safeguard, seed):
     params, series = machines(rng, safeguard)
     start = np.where(rng.random((STEPS, HOMES, SLOTS)) < 0.15, 1.0, -1.0)
     flows = jax.tree.map(np.asarray, play(params, series, np.asarray(start, np.float32)))
-    filled = np.asarray(series.filled)
+    filled = np.asarray(series.ready)
     for place in np.ndindex(HOMES, SLOTS):
         run, wait, power = (
             int(params.run_steps[place]),
-            int(params.wait_steps[place]),
+            int(params.max_wait_steps[place]),
             float(params.power_kw[place]),
         )
         running, given_up = (
@@ -78,10 +78,10 @@ def test_with_sun_starts_what_the_surplus_covers():
     now = appliance.ApplianceSeries(jnp.ones((1, 2), bool))
     state = appliance.initial_state(params)
     for spare, expected, drawn in [(2.5, [1, 0], 1), (3.0, [1, 1], 3), (0.5, [0, 0], 0)]:
-        start, power = appliance.with_sun(params, state, now, jnp.asarray([spare]))
+        start, power = appliance.surplus_request(params, state, now, jnp.asarray([spare]))
         assert start.tolist() == [expected] and power.tolist() == [drawn]
     due = appliance.ApplianceState(jnp.zeros((1, 2), int), jnp.zeros((1, 2), int))
-    start, _ = appliance.with_sun(
+    start, _ = appliance.surplus_request(
         params, due, appliance.ApplianceSeries(jnp.zeros((1, 2), bool)), jnp.asarray([-5.0])
     )
     assert start.tolist() == [[1, 1]]
