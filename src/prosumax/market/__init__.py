@@ -1,70 +1,83 @@
-"""Markets: a cascade of stages, each one pure function on the open orders; the grid takes what is left.
+"""Local energy markets: cascades of clearing stages that end with the grid.
 
-A mechanism is built from stages and registered by name. To add one, write a stage and register it::
+A mechanism is built from stages, pure functions on the open orders, and registered by name. To add
+one, write a stage and register it::
 
     from prosumax.market import cascade, mechanisms
 
-    mechanisms.register("my_rule", "What it does, in one line.")(cascade(my_stage))
+    mechanisms.register("my_rule", "Summary in one line.")(cascade(my_stage))
 """
 
 # isort: off
 # Importing a module registers its mechanisms, in the order in which they are listed to users.
 from prosumax.market.mechanism import (
-    Accounts,
+    ClearingResult,
     MarketOptions,
     Mechanism,
+    SettlementAccounts,
     Stage,
     cascade,
     clear,
     clear_by_stage,
-    grid,
+    grid_stage,
     mechanisms,
-    remaining,
+    remaining_orders,
     truthful_orders,
 )
 
-from prosumax.market.allocation.pool import pool
+from prosumax.market.allocation.pool import clear_pool
 from prosumax.market.settlement.redistribution import shapley_savings
-from prosumax.market.auctions.call_auction import Ticks, pairwise_auction, uniform_auction
+from prosumax.market.auctions.call_auction import (
+    TickSize,
+    discriminatory_auction,
+    uniform_price_auction,
+)
 from prosumax.market.auctions.continuous import continuous_double_auction
 from prosumax.market.auctions.truthful import mcafee, vcg
 from prosumax.market.auctions.partners import preferred_partners
-from prosumax.market.trade_limits import within_limits
-from prosumax.market.pricing.posted import Outlook, Posted, Pricing, price_observations, price_rules
-from prosumax.market.pricing import posted, hierarchy
+from prosumax.market.trade_limits import clear_within_limits
+from prosumax.market.pricing.posted import (
+    PricingContext,
+    PricingScheme,
+    PricingState,
+    posted_price_rules,
+    price_observations,
+)
+from prosumax.market.pricing import hierarchy, posted
 from prosumax.market import regional, reputation
 
 # isort: on
 
 __all__ = [
-    "Accounts",
+    "ClearingResult",
     "MarketOptions",
     "Mechanism",
-    "Outlook",
-    "Posted",
-    "Pricing",
+    "PricingContext",
+    "PricingScheme",
+    "PricingState",
+    "SettlementAccounts",
     "Stage",
-    "Ticks",
-    "hierarchy",
+    "TickSize",
     "cascade",
     "clear",
     "clear_by_stage",
+    "clear_pool",
+    "clear_within_limits",
     "continuous_double_auction",
-    "grid",
+    "discriminatory_auction",
+    "grid_stage",
+    "hierarchy",
     "mcafee",
     "mechanisms",
-    "pairwise_auction",
-    "pool",
     "posted",
+    "posted_price_rules",
     "preferred_partners",
     "price_observations",
-    "price_rules",
     "regional",
-    "remaining",
+    "remaining_orders",
     "reputation",
     "shapley_savings",
     "truthful_orders",
-    "uniform_auction",
+    "uniform_price_auction",
     "vcg",
-    "within_limits",
 ]

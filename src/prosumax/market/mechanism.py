@@ -1,4 +1,4 @@
-"""The cascade: stages that trade one after another until the grid takes the rest."""
+"""Market mechanisms: cascades of clearing stages that end with the grid."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,37 +11,45 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from prosumax.registry import Registry
-from prosumax.types import ANYONE, GRID, Fills, Orders, Pooled, Prices, Trades
+from prosumax.types import GRID_ONLY, NO_PREFERENCE, Fills, Orders, PoolTrades, Prices, Trades
 
 Stage = Callable[[Orders, Prices], tuple[Fills, Orders]]
-"""A stage takes the open orders and what the grid offers; it returns what it traded and what is still open.
+"""A clearing stage: takes the open orders and the grid prices, returns fills and what stays open.
 
-It must be pure (jit, vmap and grad go through it) and trade no more than was ordered.
-Bind a stage's parameters with `jax.tree_util.Partial`: their arrays are traced and the function stays static.
+A stage must be pure, because jit, vmap and grad go through it, and must not trade more than was
+ordered. Bind its parameters with `jax.tree_util.Partial`: the arrays are then traced and the
+function stays static.
 """
+
+BudgetBalance = Literal["balanced", "surplus", "deficit"]
+"""What is left between the payments and the receipts of the homes."""
 
 
 @dataclass(frozen=True)
 class MarketOptions:
-    """What a scenario says about its market, one entry per home where it says so; defaults filled in.
+    """Market settings of a scenario with all defaults filled in.
 
     Attributes:
-        shares: fixed shares of the local energy, adding up to 1 [home].
-        rank: order of service, 0 first [home].
-        distance: between homes, 0 to 1 [home, home].
-        price_rule: name of the price rule of pools with a key.
-        price: the price of rule `fixed`, or the fraction of rule `share_of_retail`.
-        compensation: what supply-demand pricing adds to the feed-in price (Liu 2018's lambda), per kWh.
-        k: where between last ask (0) and last bid (1) the uniform price lies.
-        spread_share: how much of the spread the seller keeps under bid-ask-spread pricing.
-        price_tick, energy_tick_kwh: smallest units an auction trades in.
-        incentive: premium per shared kWh from outside (Italy).
-        microgrid: position of each home's microgrid in `microgrids` [home].
-        microgrids: their names.
-        price_policy: rule by which price agents that do not learn announce prices.
-        feedback: how far rule `feedback` moves the price, in bands per step.
-        individually_rational: whether announced prices leave nobody worse off than the grid, local charges included.
-        nearest_first: whether the nearest homes trade first, or all share alike.
+        shares: Fixed shares of the local energy, adding up to 1 [home].
+        rank: Order of service, 0 first [home].
+        distance: Distance between homes, 0 to 1 [home, home].
+        price_rule: Name of the price rule of pools with an allocation key.
+        price: Price of rule `fixed`, or the fraction of rule `share_of_retail`.
+        compensation_price: Amount that supply-demand pricing adds to the feed-in price
+            (lambda of Liu et al. 2018), per kWh.
+        k: Position of the uniform price between the last ask (0) and the last bid (1).
+        spread_share: Share of the spread that the seller keeps under bid-ask-spread pricing.
+        price_tick: Smallest price increment of an auction, per kWh.
+        energy_tick_kwh: Smallest quantity of an auction.
+        incentive_per_kwh: Premium per shared kWh that is paid from outside (Italy).
+        microgrid_index: Position of each home's microgrid in `microgrid_names` [home].
+        microgrid_names: Names of the microgrids.
+        price_policy: Name of the rule by which price agents that do not learn post prices.
+        feedback_gain: Largest price move of the rule `feedback`, as a share of the price band
+            per step.
+        individually_rational: Whether posted prices leave no home worse off than trading with the
+            grid alone, local grid fees included.
+        nearest_first: Whether the nearest homes trade first; otherwise all share pro rata.
     """
 
     shares: NDArray[np.float64]
@@ -49,107 +57,129 @@ class MarketOptions:
     distance: NDArray[np.float64]
     price_rule: str = "mid_market"
     price: float = 0.0
-    compensation: float = 0.0
+    compensation_price: float = 0.0
     k: float = 0.5
     spread_share: float = 0.25
     price_tick: float = 1e-4
     energy_tick_kwh: float = 1e-3
-    incentive: float = 0.11
-    microgrid: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    microgrids: tuple[str, ...] = ("microgrid",)
+    incentive_per_kwh: float = 0.11
+    microgrid_index: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    microgrid_names: tuple[str, ...] = ("microgrid",)
     price_policy: str = "mid-market"
-    feedback: float = 0.2
+    feedback_gain: float = 0.2
     individually_rational: bool = True
     nearest_first: bool = False
 
     @classmethod
     def default(cls, homes: int) -> "MarketOptions":
-        """Equal shares, service in order of listing, distance along the street, one microgrid."""
-        place = np.arange(homes)
-        distance = np.abs(place[:, None] - place[None, :]) / max(homes - 1, 1)
-        return cls(np.full(homes, 1 / homes), place, distance, microgrid=np.zeros(homes, np.int64))
+        """Return options with equal shares and one microgrid for homes along a street.
+
+        Args:
+            homes: Number of homes; they are served in order of listing.
+        """
+        position = np.arange(homes)
+        distance = np.abs(position[:, None] - position[None, :]) / max(homes - 1, 1)
+        microgrid = np.zeros(homes, np.int64)
+        return cls(np.full(homes, 1 / homes), position, distance, microgrid_index=microgrid)
 
 
-class Accounts(NamedTuple):
-    """A whole period as seen by a rule that settles afterwards; NumPy, double precision.
+class SettlementAccounts(NamedTuple):
+    """Energy and money of a whole period, for rules that settle after it; double precision.
 
     Attributes:
-        net_kwh: each home's meter, positive imports [step, home].
-        charges: what homes owe on kWh to the grid side, taxes included, fixed fees not [step, home].
-        feed_in: what they earned from the supplier [step, home].
-        traded_kwh: bought plus sold locally [step, home].
-        bill, bill_alone: totals with the mechanism so far, and without exchange [home].
-        retail, worth_buying, feed_in_price: the offers of the grid side per kWh [step].
-        step_hours: length of a step.
+        net_kwh: Meter of each home, positive when importing [step, home].
+        grid_charges: Amount each home owes the grid side for its kWh, taxes included and fixed
+            fees excluded [step, home].
+        feed_in_revenue: Amount each home earned from the supplier [step, home].
+        traded_kwh: Energy bought plus energy sold locally [step, home].
+        bill: Total with the mechanism so far [home].
+        standalone_bill: Total without any exchange between homes [home].
+        retail_price: Retail price per kWh [step].
+        reservation_price: Value of a local kWh to its buyer [step].
+        feed_in_price: Feed-in price per kWh [step].
+        step_hours: Length of a step in hours.
     """
 
     net_kwh: NDArray[np.float64]
-    charges: NDArray[np.float64]
-    feed_in: NDArray[np.float64]
+    grid_charges: NDArray[np.float64]
+    feed_in_revenue: NDArray[np.float64]
     traded_kwh: NDArray[np.float64]
     bill: NDArray[np.float64]
-    bill_alone: NDArray[np.float64]
-    retail: NDArray[np.float64]
-    worth_buying: NDArray[np.float64]
+    standalone_bill: NDArray[np.float64]
+    retail_price: NDArray[np.float64]
+    reservation_price: NDArray[np.float64]
     feed_in_price: NDArray[np.float64]
     step_hours: float
 
 
-Redistribution = Callable[[Accounts, MarketOptions], NDArray[np.float64]]
-"""Settlement after the period: what each home still pays (positive) or receives (negative) [home]."""
+Redistribution = Callable[[SettlementAccounts, MarketOptions], NDArray[np.float64]]
+"""Settlement after the period: the amount each home still pays (+) or receives (-) [home]."""
 
 
 class Mechanism(NamedTuple):
-    """A rule for sharing electricity.
+    """A rule for exchanging electricity between homes.
 
     Attributes:
-        build: options -> the stages before the grid.
-        balance: what is left between payments and receipts of the homes: nothing, a surplus the operator keeps, or a
-            deficit that somebody outside covers.
-        individually_rational: with the same grid offers to all, nobody who tells the truth ever trades at a loss.
-        reads_bids: limit prices decide who trades and at what price; pools ignore them.
-        redistribute: settlement after the period, if any.
-        reads_distance: `MarketOptions.distance` counts, a matrix that is only worked out where it does.
-        levels: local levels at which agents announce prices, the nearest first: `community`, `microgrid`, `district`.
-        price_policy: the rule that announces them; None where price agents may learn.
+        build: Function from options to the stages before the grid.
+        budget_balance: Whether payments equal receipts, leave a surplus to the operator, or need a
+            subsidy from outside.
+        individually_rational: Whether a truthful home never trades at a loss, given that all homes
+            face the same grid prices.
+        uses_bids: Whether limit prices decide the trades and their prices; pools ignore them.
+        redistribute: Settlement after the period, if any.
+        uses_distance: Whether `MarketOptions.distance` matters; it is only computed if so.
+        levels: Local levels at which agents post prices, the nearest first: `community`,
+            `microgrid`, `district`.
+        price_policy: Rule that posts the prices; None where price agents may learn.
     """
 
     build: Callable[[MarketOptions], tuple[Stage, ...]]
-    balance: Literal["balanced", "surplus", "deficit"] = "balanced"
+    budget_balance: BudgetBalance = "balanced"
     individually_rational: bool = True
-    reads_bids: bool = False
+    uses_bids: bool = False
     redistribute: Redistribution | None = None
-    reads_distance: bool = False
+    uses_distance: bool = False
     levels: tuple[str, ...] = ()
     price_policy: str | None = None
 
     @property
-    def has_agents(self) -> bool:
-        """Whether its prices are set by agents, who may learn."""
+    def has_price_agents(self) -> bool:
+        """Whether prices are set by agents, which may learn."""
         return bool(self.levels) and self.price_policy is None
 
 
 mechanisms: Registry[Mechanism] = Registry("mechanism")
-"""Every mechanism by name; a scenario's `market.mechanism` picks one."""
+"""All mechanisms by name; `market.mechanism` of a scenario selects one."""
 
 
 def cascade(
     *stages: Stage,
-    balance: Literal["balanced", "surplus", "deficit"] = "balanced",
+    budget_balance: BudgetBalance = "balanced",
     individually_rational: bool = True,
-    reads_bids: bool = False,
+    uses_bids: bool = False,
 ) -> Mechanism:
-    """A mechanism from stages without options; the grid follows by itself. The arguments are those of `Mechanism`."""
-    return Mechanism(lambda options: stages, balance, individually_rational, reads_bids)
+    """Build a mechanism from stages that take no options; the grid stage is appended when it runs.
+
+    Args:
+        *stages: Clearing stages, in order.
+        budget_balance: See `Mechanism`.
+        individually_rational: See `Mechanism`.
+        uses_bids: See `Mechanism`.
+    """
+    return Mechanism(lambda options: stages, budget_balance, individually_rational, uses_bids)
 
 
-def grid(orders: Orders, prices: Prices) -> tuple[Fills, Orders]:
-    """The last stage: supplier and network operator fill every order at the retail and the feed-in price."""
-    bought, sold = orders.buy_kwh, orders.sell_kwh
-    nothing = jnp.zeros_like(orders.quantity_kwh)
-    return Fills(bought, sold, bought * prices.retail, sold * prices.feed_in), orders._replace(
-        quantity_kwh=nothing
-    )
+def grid_stage(orders: Orders, prices: Prices) -> tuple[Fills, Orders]:
+    """Fill every open order at the retail and the feed-in price (the last stage).
+
+    Args:
+        orders: Open orders.
+        prices: Prices of the grid side.
+    """
+    bought = orders.buy_kwh
+    sold = orders.sell_kwh
+    fills = Fills(bought, sold, bought * prices.retail, sold * prices.feed_in)
+    return fills, orders._replace(quantity_kwh=jnp.zeros_like(orders.quantity_kwh))
 
 
 mechanisms.register(
@@ -158,65 +188,88 @@ mechanisms.register(
 )(cascade())
 
 
-class Cleared(NamedTuple):
-    """What a cascade did: trades between neighbours (all stages but the last, added up) and with the grid."""
+class ClearingResult(NamedTuple):
+    """Outcome of a cascade.
+
+    Attributes:
+        local: Trades between homes, summed over all stages but the last.
+        grid: Trades with the grid side.
+    """
 
     local: Fills
     grid: Fills
 
 
-def clear(stages: Sequence[Stage], orders: Orders, prices: Prices) -> Cleared:
-    """Run the cascade.
+def clear(stages: Sequence[Stage], orders: Orders, prices: Prices) -> ClearingResult:
+    """Clear the orders of a step with a cascade of stages.
 
-    Arguments:
-        stages: at least one; the last is the grid.
-        orders: one per home. Those whose `partner` is `GRID` wait for the last stage.
-        prices: what the grid offers each home.
+    Args:
+        stages: At least one stage; the last is the grid.
+        orders: One order per home. Those with partner `GRID_ONLY` skip to the last stage.
+        prices: Prices that the grid side offers each home.
 
     Returns:
-        Local and grid trades; `local.trades` has the bilateral trades of all stages, `local.pooled` the rest.
+        Local and grid trades; `local.trades` holds the bilateral trades of all stages and
+        `local.pooled` the energy that was exchanged without pairs.
     """
     return clear_by_stage(stages, orders, prices)[0]
 
 
 def clear_by_stage(
     stages: Sequence[Stage], orders: Orders, prices: Prices
-) -> tuple[Cleared, tuple[Fills, ...]]:
-    """The same, with the fills of every stage but the last."""
-    waiting = jnp.where(orders.partner == GRID, orders.quantity_kwh, 0.0)
-    orders = orders._replace(quantity_kwh=orders.quantity_kwh - waiting)
-    local = [jnp.zeros_like(orders.quantity_kwh)] * 4
-    trades, pools, each = [], [], []
+) -> tuple[ClearingResult, tuple[Fills, ...]]:
+    """Clear the orders of a step and also return the fills of every local stage.
+
+    Args:
+        stages: At least one stage; the last is the grid.
+        orders: One order per home.
+        prices: Prices that the grid side offers each home.
+
+    Returns:
+        The result as `clear` returns it, and the fills of every stage but the last.
+    """
+    deferred = jnp.where(orders.partner == GRID_ONLY, orders.quantity_kwh, 0.0)
+    orders = orders._replace(quantity_kwh=orders.quantity_kwh - deferred)
+    totals = [jnp.zeros_like(orders.quantity_kwh)] * 4
+    trades = []
+    pools = []
+    stage_fills = []
     for stage in stages[:-1]:
         fills, orders = jax.lax.optimization_barrier(stage(orders, prices))
-        each.append(fills)
-        local = [total + part for total, part in zip(local, fills[:4], strict=True)]
+        stage_fills.append(fills)
+        totals = [total + part for total, part in zip(totals, fills[:4], strict=True)]
         trades += [] if fills.trades is None else [fills.trades]
-        pools += [] if (through := _through_pool(fills)) is None else [through]
-    last, _ = stages[-1](orders._replace(quantity_kwh=orders.quantity_kwh + waiting), prices)
-    bought, sold, paid, earned = local
+        pooled = _pooled_trades(fills)
+        pools += [] if pooled is None else [pooled]
+    last, _ = stages[-1](orders._replace(quantity_kwh=orders.quantity_kwh + deferred), prices)
+    bought, sold, paid, earned = totals
     pooled = jax.tree.map(lambda *parts: sum(parts), *pools) if pools else None
-    return Cleared(Fills(bought, sold, paid, earned, _joined(trades, orders), pooled), last), tuple(
-        each
-    )
+    local = Fills(bought, sold, paid, earned, _concatenate(trades, orders), pooled)
+    return ClearingResult(local, last), tuple(stage_fills)
 
 
-def _through_pool(fills: Fills) -> Pooled | None:
+def _pooled_trades(fills: Fills) -> PoolTrades | None:
     if fills.trades is not None:
         return fills.pooled
     value = (jnp.maximum(fills.paid, 0.0) + jnp.maximum(fills.earned, 0.0)) / 2
-    return Pooled(fills.bought_kwh + fills.sold_kwh, value)
+    return PoolTrades(fills.bought_kwh + fills.sold_kwh, value)
 
 
-def _joined(trades: list[Trades], orders: Orders) -> Trades:
+def _concatenate(trades: list[Trades], orders: Orders) -> Trades:
     if trades:
         return jax.tree.map(lambda *slots: jnp.concatenate(slots), *trades)
-    nobody, nothing = jnp.zeros(0, jnp.int32), jnp.zeros(0, orders.quantity_kwh.dtype)
-    return Trades(nobody, nobody, nothing, nothing, nothing)
+    no_home = jnp.zeros(0, jnp.int32)
+    no_amount = jnp.zeros(0, orders.quantity_kwh.dtype)
+    return Trades(no_home, no_home, no_amount, no_amount, no_amount)
 
 
-def remaining(orders: Orders, fills: Fills) -> Orders:
-    """What is still open after a stage."""
+def remaining_orders(orders: Orders, fills: Fills) -> Orders:
+    """Return the orders that are still open after a stage.
+
+    Args:
+        orders: Orders that entered the stage.
+        fills: Fills of the stage.
+    """
     return orders._replace(quantity_kwh=orders.quantity_kwh - fills.bought_kwh + fills.sold_kwh)
 
 
@@ -226,12 +279,19 @@ def truthful_orders(
     priority: Float[Array, " home"] | None = None,
     arrival: Float[Array, " home"] | None = None,
 ) -> Orders:
-    """The order of a home that does not bargain: its net energy, at what the grid would charge or pay it."""
-    nothing = jnp.zeros_like(net_kwh)
+    """Return price-taking orders: net energy at the price that the grid would charge or pay.
+
+    Args:
+        net_kwh: Net energy of each home, positive when buying.
+        prices: Prices of the grid side.
+        priority: Reputation between 0 and 1; zero when absent.
+        arrival: Arrival time between 0 and 1 of the step; zero when absent.
+    """
+    zero = jnp.zeros_like(net_kwh)
     return Orders(
         quantity_kwh=net_kwh,
         price=jnp.where(net_kwh > 0, prices.reservation_price, prices.feed_in),
-        partner=jnp.full(net_kwh.shape, ANYONE, jnp.int32),
-        priority=nothing if priority is None else priority,
-        arrival=nothing if arrival is None else arrival,
+        partner=jnp.full(net_kwh.shape, NO_PREFERENCE, jnp.int32),
+        priority=zero if priority is None else priority,
+        arrival=zero if arrival is None else arrival,
     )

@@ -1,24 +1,24 @@
-"""Trading no more than the lines can carry: any cascade, scaled back afterwards."""
+"""Congestion-aware clearing: any cascade, scaled back to what the network can carry."""
 
 from collections.abc import Callable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from prosumax.batching import add_per_home
-from prosumax.market.mechanism import Stage, clear, grid, remaining
-from prosumax.types import Fills, Orders, Pooled, Prices, Trades
+from prosumax.batching import sum_per_home
+from prosumax.market.mechanism import Stage, clear, grid_stage, remaining_orders
+from prosumax.types import Fills, Orders, PoolTrades, Prices, Trades
 
 TradeShares = Callable[
     [Int[Array, " slot"], Int[Array, " slot"], Array, Array], Float[Array, " slot"]
 ]
-"""Buyer, seller, kWh and worth of every trade -> the share of it that fits."""
+"""Function from buyer, seller, kWh and bid-ask spread of every trade to its admissible share."""
 
 PoolShare = Callable[[Float[Array, " home"]], Float[Array, ""]]
-"""What each home sells minus buys through pools, kWh -> the share of it that fits."""
+"""Function from the kWh that each home sells minus buys through pools to the admissible share."""
 
 
-def within_limits(
+def clear_within_limits(
     orders: Orders,
     prices: Prices,
     *,
@@ -26,47 +26,51 @@ def within_limits(
     trade_shares: TradeShares,
     pool_share: PoolShare,
 ) -> tuple[Fills, Orders]:
-    """A stage that runs other stages and scales back what overloads the network (congestion-aware clearing).
+    """Run other stages and scale back the trades that overload the network.
 
-    What is cut stays open for the next stage, the grid: the energy flows as before, but as the supplier's and at the
-    supplier's price. A trade is worth what bid and ask lie apart, per kWh. Pools are scaled as a whole.
+    The energy that is cut stays open for the next stage, the grid: it flows as before, but is
+    bought from the supplier at the supplier's price. The value of a trade is the spread between
+    bid and ask per kWh. Pools are scaled as a whole.
 
-    Arguments:
-        orders, prices: as for any stage.
-        stages: the local ones, run one after another.
-        trade_shares, pool_share: how much fits.
+    Args:
+        orders: Open orders.
+        prices: Prices of the grid side.
+        stages: Local stages, run one after another.
+        trade_shares: Admissible share of every bilateral trade.
+        pool_share: Admissible share of the energy exchanged through pools.
     """
-    local = clear((*stages, grid), orders, prices).local
+    local = clear((*stages, grid_stage), orders, prices).local
     trades = local.trades
-    assert trades is not None  # `clear` always gives them
-    worth = orders.price[trades.buyer] - orders.price[trades.seller]
-    kept = trades._replace(
-        kwh=trades.kwh * trade_shares(trades.buyer, trades.seller, trades.kwh, worth)
-    )
+    assert trades is not None  # `clear` always sets them.
+    spread = orders.price[trades.buyer] - orders.price[trades.seller]
+    admissible = trade_shares(trades.buyer, trades.seller, trades.kwh, spread)
+    kept = trades._replace(kwh=trades.kwh * admissible)
     homes = orders.quantity_kwh.shape[0]
-    paired, paired_kept = _per_home(trades, homes), _per_home(kept, homes)
+    bilateral = _totals_per_home(trades, homes)
+    bilateral_kept = _totals_per_home(kept, homes)
     bought, sold, paid, earned = (
-        total - part for total, part in zip(local[:4], paired, strict=True)
+        total - part for total, part in zip(local[:4], bilateral, strict=True)
     )
     share = pool_share(sold - bought)
-    pooled = None if local.pooled is None else Pooled(*(part * share for part in local.pooled))
+    pooled = None if local.pooled is None else PoolTrades(*(part * share for part in local.pooled))
     fills = Fills(
-        bought_kwh=jnp.maximum(bought, 0.0) * share + paired_kept[0],
-        sold_kwh=jnp.maximum(sold, 0.0) * share + paired_kept[1],
-        paid=paid * share + paired_kept[2],
-        earned=earned * share + paired_kept[3],
+        bought_kwh=jnp.maximum(bought, 0.0) * share + bilateral_kept[0],
+        sold_kwh=jnp.maximum(sold, 0.0) * share + bilateral_kept[1],
+        paid=paid * share + bilateral_kept[2],
+        earned=earned * share + bilateral_kept[3],
         trades=kept,
         pooled=pooled,
     )
-    return fills, remaining(orders, fills)
+    return fills, remaining_orders(orders, fills)
 
 
-def _per_home(trades: Trades, homes: int) -> tuple[Array, Array, Array, Array]:
-    """Bought, sold, paid and earned of each home in bilateral trades."""
-    paid, earned = trades.kwh * trades.buyer_price, trades.kwh * trades.seller_price
+def _totals_per_home(trades: Trades, homes: int) -> tuple[Array, Array, Array, Array]:
+    """Return kWh bought and sold, and money paid and earned, of each home in bilateral trades."""
+    paid = trades.kwh * trades.buyer_price
+    earned = trades.kwh * trades.seller_price
     return (
-        add_per_home(trades.buyer, trades.kwh, homes),
-        add_per_home(trades.seller, trades.kwh, homes),
-        add_per_home(trades.buyer, paid, homes),
-        add_per_home(trades.seller, earned, homes),
+        sum_per_home(trades.buyer, trades.kwh, homes),
+        sum_per_home(trades.seller, trades.kwh, homes),
+        sum_per_home(trades.buyer, paid, homes),
+        sum_per_home(trades.seller, earned, homes),
     )

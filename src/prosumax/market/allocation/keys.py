@@ -1,62 +1,112 @@
-"""Allocation keys: who gets how much of the energy in the pot.
+"""Allocation keys: how the energy of a pool is divided among the homes with demand.
 
-Each takes the needs [home] and the pot, and allocates no more than either. Worked example of all six: needs 1.2, 0.6,
-0.2, pot 1.2, shares 0.2, 0.3, 0.5: once .24 .36 .20; rounds .40 .60 .20; pro rata .72 .36 .12; hybrid .56 .44 .20;
-cascade 1.2 0 0; equal .5 .5 .2.
+Every key takes the demand of each home and the supply of the pool, and allocates at most either.
+Worked example of the six keys with demands 1.2, 0.6, 0.2, supply 1.2 and shares 0.2, 0.3, 0.5:
+
+==================  ================
+Key                 Allocation
+==================  ================
+static, one round   0.24  0.36  0.20
+static, rounds      0.40  0.60  0.20
+pro rata            0.72  0.36  0.12
+hybrid              0.56  0.44  0.20
+priority            1.20  0.00  0.00
+equal               0.50  0.50  0.20
+==================  ================
 """
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 
-def pro_rata(need: Float[Array, " home"], pot: Float[Array, ""]) -> Float[Array, " home"]:
-    """Everybody gets the same part of its need ("dynamic" in France and Austria, "proportional" in Brussels)."""
-    total = need.sum()
-    return need * jnp.where(total > pot, pot / jnp.where(total > 0, total, 1.0), 1.0)
+def pro_rata(demand: Float[Array, " home"], supply: Float[Array, ""]) -> Float[Array, " home"]:
+    """Allocate the same part of its demand to every home.
+
+    Regulators call this key "dynamic" (France, Austria) or "proportional" (Brussels).
+
+    Args:
+        demand: Demand of each home, kWh.
+        supply: Energy in the pool, kWh.
+    """
+    total = demand.sum()
+    part = supply / jnp.where(total > 0, total, 1.0)
+    return demand * jnp.where(total > supply, part, 1.0)
 
 
-def static_once(
-    need: Float[Array, " home"], pot: Float[Array, ""], *, shares: Float[Array, " home"]
+def static_shares(
+    demand: Float[Array, " home"], supply: Float[Array, ""], *, shares: Float[Array, " home"]
 ) -> Float[Array, " home"]:
-    """A fixed share of the pot, up to the need; the rest of a share is lost to the community (Sibelga "un tour")."""
-    return jnp.minimum(shares * pot, need)
+    """Allocate a fixed share of the supply, up to the demand (Sibelga "un tour").
+
+    What a home cannot use of its share is lost to the community.
+
+    Args:
+        demand: Demand of each home, kWh.
+        supply: Energy in the pool, kWh.
+        shares: Fixed share of each home, adding up to 1.
+    """
+    return jnp.minimum(shares * supply, demand)
 
 
 def water_filling(
-    need: Float[Array, " home"], pot: Float[Array, ""], *, weights: Float[Array, " home"]
+    demand: Float[Array, " home"], supply: Float[Array, ""], *, weights: Float[Array, " home"]
 ) -> Float[Array, " home"]:
-    """Fixed shares, repeated among those still in need until the pot is empty (Sibelga "plusieurs tours").
+    """Allocate fixed shares in repeated rounds until the supply is used up.
 
-    The rounds converge to min(weight * level, need) with the level at which the pot is used up; that level is found
-    directly, by sorting the homes by the level at which each is satisfied.
+    Sibelga calls this key "plusieurs tours".
+
+    The rounds converge to min(weight * level, demand) with the level at which the supply is used
+    up. The level is found directly, by sorting the homes by the level that satisfies each.
+
+    Args:
+        demand: Demand of each home, kWh.
+        supply: Energy in the pool, kWh.
+        weights: Weight of each home, >= 0.
     """
-    weighted = weights > 0
-    satisfied_at = jnp.where(weighted, need / jnp.where(weighted, weights, 1.0), jnp.inf)
+    has_weight = weights > 0
+    satisfied_at = jnp.where(has_weight, demand / jnp.where(has_weight, weights, 1.0), jnp.inf)
     order = jnp.argsort(satisfied_at)
-    needs, sizes = jnp.where(weighted, need, 0.0)[order], weights[order]
-    left = pot - (jnp.cumsum(needs) - needs)
-    thirsty = jnp.cumsum(sizes[::-1])[::-1]
-    level = left / jnp.where(thirsty > 0, thirsty, 1.0)
-    fits = (level <= satisfied_at[order]) & (thirsty > 0)
-    level = jnp.where(fits.any(), level[jnp.argmax(fits)], jnp.inf)
-    return jnp.where(
-        weighted & (need > 0), jnp.minimum(weights * jnp.maximum(level, 0.0), need), 0.0
-    )
+    sorted_demand = jnp.where(has_weight, demand, 0.0)[order]
+    sorted_weights = weights[order]
+    available = supply - (jnp.cumsum(sorted_demand) - sorted_demand)
+    unsatisfied_weight = jnp.cumsum(sorted_weights[::-1])[::-1]
+    level = available / jnp.where(unsatisfied_weight > 0, unsatisfied_weight, 1.0)
+    is_solution = (level <= satisfied_at[order]) & (unsatisfied_weight > 0)
+    level = jnp.where(is_solution.any(), level[jnp.argmax(is_solution)], jnp.inf)
+    allocation = jnp.minimum(weights * jnp.maximum(level, 0.0), demand)
+    return jnp.where(has_weight & (demand > 0), allocation, 0.0)
 
 
-def hybrid(
-    need: Float[Array, " home"], pot: Float[Array, ""], *, shares: Float[Array, " home"]
+def hybrid_shares(
+    demand: Float[Array, " home"], supply: Float[Array, ""], *, shares: Float[Array, " home"]
 ) -> Float[Array, " home"]:
-    """A fixed share first, what is left over in proportion to the need that remains (Brussels' third method)."""
-    first = static_once(need, pot, shares=shares)
-    return first + pro_rata(need - first, jnp.maximum(pot - first.sum(), 0.0))
+    """Allocate fixed shares first and the rest in proportion to the demand that remains.
+
+    This is the third method of Brussels.
+
+    Args:
+        demand: Demand of each home, kWh.
+        supply: Energy in the pool, kWh.
+        shares: Fixed share of each home, adding up to 1.
+    """
+    first = static_shares(demand, supply, shares=shares)
+    return first + pro_rata(demand - first, jnp.maximum(supply - first.sum(), 0.0))
 
 
-def cascade_key(
-    need: Float[Array, " home"], pot: Float[Array, ""], *, rank: Int[Array, " home"]
+def priority_order(
+    demand: Float[Array, " home"], supply: Float[Array, ""], *, rank: Int[Array, " home"]
 ) -> Float[Array, " home"]:
-    """Served one after the other, lowest rank first (priority lists of Luxembourg and Wallonia)."""
+    """Serve the homes one after the other, lowest rank first.
+
+    Luxembourg and Wallonia have such priority lists.
+
+    Args:
+        demand: Demand of each home, kWh.
+        supply: Energy in the pool, kWh.
+        rank: Order of service, 0 first.
+    """
     order = jnp.argsort(rank)
-    wanted = need[order]
-    before = jnp.cumsum(wanted) - wanted
-    return jnp.zeros_like(need).at[order].set(jnp.clip(pot - before, 0.0, wanted))
+    sorted_demand = demand[order]
+    before = jnp.cumsum(sorted_demand) - sorted_demand
+    served = jnp.clip(supply - before, 0.0, sorted_demand)
+    return jnp.zeros_like(demand).at[order].set(served)

@@ -1,1 +1,1 @@
-"""Auctions: call, continuous, truthful and partner-first mechanisms."""
+"""Auctions: call, continuous, incentive-compatible and partner-first mechanisms."""

@@ -1,8 +1,9 @@
-"""Pools at prices that an agent announced before anybody acted: one community, or microgrids and the district of them.
+"""Pools at posted prices: one community, or microgrids and the district around them.
 
-MAHTM's hierarchy (paper section 2): energy is settled at the nearest level first. Level 1 are the homes of a microgrid
-among themselves, level 2 the microgrids of a district, level 3 is the grid, the cascade's last stage. An agent sets
-what homes pay and earn in its pool; what lies between the two it keeps.
+In MAHTM's hierarchy (section 2 of the paper) energy is settled at the nearest level first. Level 1
+is exchange within a microgrid, level 2 is exchange between the microgrids of a district, and level
+3 is the grid, which is the last stage of the cascade. An agent posts what homes pay and earn in its
+pool and keeps the margin between the two.
 """
 
 from collections.abc import Sequence
@@ -14,161 +15,204 @@ from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int
 from numpy.typing import NDArray
 
-from prosumax.batching import add_per_home
-from prosumax.market.allocation.pool import mid_market, ratio
-from prosumax.market.mechanism import MarketOptions, Mechanism, Stage, mechanisms, remaining
+from prosumax.batching import sum_per_home
+from prosumax.market.allocation.pool import mid_market_rate
+from prosumax.market.mechanism import (
+    MarketOptions,
+    Mechanism,
+    Stage,
+    mechanisms,
+    remaining_orders,
+)
+from prosumax.numerics import safe_divide
 from prosumax.types import Fills, Orders, Prices, Trades
 
-Members = Float[Array, "pool home"]
-"""1 where a home trades in a pool; every home in one pool at most, and a pool may be empty."""
+Membership = Float[Array, "pool home"]
+"""1 where a home trades in a pool; a home is in one pool at most, and a pool may be empty."""
 
 
-def of_pools(members: Members, values: Float[Array, " home"]) -> Float[Array, " pool"]:
-    """Sum over the homes of each pool."""
+def sum_by_pool(members: Membership, values: Float[Array, " home"]) -> Float[Array, " pool"]:
+    """Sum a value over the homes of each pool.
+
+    Args:
+        members: Membership of the homes.
+        values: Value of each home.
+    """
     return (members * values).sum(-1)
 
 
-def to_homes(members: Members, values: Float[Array, " pool"]) -> Float[Array, " home"]:
-    """The value of each home's pool."""
+def pool_value_of_homes(
+    members: Membership, values: Float[Array, " pool"]
+) -> Float[Array, " home"]:
+    """Return the value of each home's pool.
+
+    Args:
+        members: Membership of the homes.
+        values: Value of each pool.
+    """
     return (members * values[:, None]).sum(0)
 
 
-def price_pool(
+def posted_price_pool(
     orders: Orders,
     prices: Prices,
     *,
-    members: Members,
+    members: Membership,
     level: Int[Array, ""],
-    rational: Bool[Array, ""],
+    individually_rational: Bool[Array, ""],
 ) -> tuple[Fills, Orders]:
-    """In each pool the lesser of need and surplus is traded, in proportion to both, at the announced prices.
+    """Trade the smaller of demand and supply in each pool at the posted prices.
 
-    Arguments:
-        orders, prices: as for every stage. Without announced prices buyers pay the middle of the band, which sellers
-            earn.
-        members: who trades with whom.
-        level: row of `prices.announced`.
-        rational: whether nobody trades where a local kWh saves its buyer less than the grid pays for it.
+    The longer side is rationed pro rata.
+
+    Args:
+        orders: Open orders.
+        prices: Prices of the grid side. Without posted prices the mid-market rate holds for both
+            sides.
+        members: Membership of the homes in the pools.
+        level: Row of `prices.posted`.
+        individually_rational: Whether homes abstain where a local kWh saves its buyer less than
+            the grid pays for it.
     """
-    wanted, offered = _willing(orders, prices, rational)
-    traded = jnp.minimum(of_pools(members, wanted), of_pools(members, offered))
-    bought = wanted * to_homes(members, ratio(traded, of_pools(members, wanted)))
-    sold = offered * to_homes(members, ratio(traded, of_pools(members, offered)))
-    buy, sell = _announced(orders, prices, level)
+    demand, supply = _tradable_kwh(orders, prices, individually_rational)
+    pool_demand = sum_by_pool(members, demand)
+    pool_supply = sum_by_pool(members, supply)
+    traded = jnp.minimum(pool_demand, pool_supply)
+    bought = demand * pool_value_of_homes(members, safe_divide(traded, pool_demand))
+    sold = supply * pool_value_of_homes(members, safe_divide(traded, pool_supply))
+    buy, sell = _posted_prices(orders, prices, level)
     fills = Fills(bought, sold, bought * buy, sold * sell)
-    return fills, remaining(orders, fills)
+    return fills, remaining_orders(orders, fills)
 
 
-def nearest_first(
+def nearest_first_pool(
     orders: Orders,
     prices: Prices,
     *,
     pairs: Int[Array, "pair 2"],
     level: Int[Array, ""],
-    rational: Bool[Array, ""],
+    individually_rational: Bool[Array, ""],
 ) -> tuple[Fills, Orders]:
-    """The same where those who live nearest to each other trade first ("local market based on the physical distance").
+    """Trade in pools at the posted prices, the nearest homes first.
 
-    As much is traded as in a pool that shares alike; who trades with whom differs.
+    The traded energy is that of `posted_price_pool`; only the matching of homes differs.
 
-    Source: MAHTM, section 2.3, in one sentence and without a rule; this greedy one is ours.
+    Args:
+        orders: Open orders.
+        prices: Prices of the grid side, as for `posted_price_pool`.
+        pairs: Pairs of homes that may trade, the nearest first.
+        level: Row of `prices.posted`.
+        individually_rational: As for `posted_price_pool`.
 
-    Arguments:
-        orders, prices, level, rational: as for `price_pool`.
-        pairs: of homes that may trade, the nearest first.
+    References:
+        MAHTM paper, section 2.3: "local market based on the physical distance". The paper gives no
+        rule; the greedy rule is ours.
     """
-    buy, sell = _announced(orders, prices, level)
-    wanted, offered = _willing(orders, prices, rational)
+    buy, sell = _posted_prices(orders, prices, level)
+    demand, supply = _tradable_kwh(orders, prices, individually_rational)
 
-    def trade(
-        left: tuple[Array, Array], pair: Array
+    def trade_pair(
+        remaining: tuple[Array, Array], pair: Array
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        need, surplus = left
-        one, other = pair[0], pair[1]
-        there = jnp.minimum(need[one], surplus[other])
-        back = jnp.minimum(need[other], surplus[one])
-        need = need.at[one].add(-there).at[other].add(-back)
-        surplus = surplus.at[other].add(-there).at[one].add(-back)
-        return (need, surplus), (there, back)
+        demand, supply = remaining
+        first = pair[0]
+        second = pair[1]
+        forward = jnp.minimum(demand[first], supply[second])
+        backward = jnp.minimum(demand[second], supply[first])
+        demand = demand.at[first].add(-forward).at[second].add(-backward)
+        supply = supply.at[second].add(-forward).at[first].add(-backward)
+        return (demand, supply), (forward, backward)
 
-    _, (there, back) = jax.lax.scan(trade, (wanted, offered), pairs)
-    homes, kwh = orders.price.shape[0], jnp.concatenate([there, back])
+    _, (forward, backward) = jax.lax.scan(trade_pair, (demand, supply), pairs)
+    homes = orders.price.shape[0]
+    kwh = jnp.concatenate([forward, backward])
     buyer = jnp.concatenate([pairs[:, 0], pairs[:, 1]])
     seller = jnp.concatenate([pairs[:, 1], pairs[:, 0]])
-    bought, sold = (add_per_home(who, kwh, homes) for who in (buyer, seller))
+    bought = sum_per_home(buyer, kwh, homes)
+    sold = sum_per_home(seller, kwh, homes)
     trades = Trades(buyer, seller, kwh, buy[buyer], sell[seller])
     fills = Fills(bought, sold, bought * buy, sold * sell, trades)
-    return fills, remaining(orders, fills)
+    return fills, remaining_orders(orders, fills)
 
 
-def _willing(
-    orders: Orders, prices: Prices, rational: Bool[Array, ""]
+def _tradable_kwh(
+    orders: Orders, prices: Prices, individually_rational: Bool[Array, ""]
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    """What homes buy and sell here: all they want, but nothing where no price suits both sides."""
-    open_for_trade = (prices.reservation_price > prices.feed_in) | ~rational
-    return jnp.where(open_for_trade, orders.buy_kwh, 0.0), jnp.where(
-        open_for_trade, orders.sell_kwh, 0.0
-    )
+    """Return demand and supply of each home; zero where no price suits both sides."""
+    is_tradable = (prices.reservation_price > prices.feed_in) | ~individually_rational
+    demand = jnp.where(is_tradable, orders.buy_kwh, 0.0)
+    supply = jnp.where(is_tradable, orders.sell_kwh, 0.0)
+    return demand, supply
 
 
-def _announced(
+def _posted_prices(
     orders: Orders, prices: Prices, level: Int[Array, ""]
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    if prices.announced is None:
-        middle = mid_market(orders, prices)
-        return middle, middle
-    return prices.announced.buy[level], prices.announced.sell[level]
+    if prices.posted is None:
+        midpoint = mid_market_rate(orders, prices)
+        return midpoint, midpoint
+    return prices.posted.buy[level], prices.posted.sell[level]
 
 
-def memberships(levels: Sequence[str], options: MarketOptions) -> list[NDArray[np.float64]]:
-    """Members of the pools of every level, [pool, home] each.
+def pool_memberships(levels: Sequence[str], options: MarketOptions) -> list[NDArray[np.float64]]:
+    """Return the membership of the pools of every level, [pool, home] each.
 
-    Arguments:
-        levels: `community` or `district`, one pool of all, or `microgrid`.
-        options: with each home's microgrid.
+    Args:
+        levels: Each `community` or `district`, which are one pool of all homes, or `microgrid`.
+        options: Market settings, which hold each home's microgrid.
     """
     homes = len(options.shares)
-    everybody = np.ones((1, homes))
-    own = (np.arange(len(options.microgrids))[:, None] == options.microgrid).astype(float)
-    return [own if level == "microgrid" else everybody for level in levels]
+    all_homes = np.ones((1, homes))
+    microgrids = np.arange(len(options.microgrid_names))[:, None]
+    by_microgrid = (microgrids == options.microgrid_index).astype(float)
+    return [by_microgrid if level == "microgrid" else all_homes for level in levels]
 
 
-def agent_names(levels: Sequence[str], options: MarketOptions) -> tuple[str, ...]:
-    """Who announces prices, in the order of the pools: the community, microgrids by their names, the distributor."""
+def price_agent_names(levels: Sequence[str], options: MarketOptions) -> tuple[str, ...]:
+    """Return the names of the agents that post prices, in the order of their pools.
+
+    Args:
+        levels: Local levels, the nearest first.
+        options: Market settings, which hold the names of the microgrids.
+    """
     names: list[str] = []
     for level in levels:
-        own = {"community": ["community price"], "district": ["distributor"]}
-        names += own.get(level, [f"{name} price" for name in options.microgrids])
+        single = {"community": ["community price"], "district": ["distributor"]}
+        names += single.get(level, [f"{name} price" for name in options.microgrid_names])
     return tuple(names)
 
 
-def _stages(levels: Sequence[str], options: MarketOptions) -> tuple[Stage, ...]:
-    rational = jnp.asarray(options.individually_rational)
+def _build_stages(levels: Sequence[str], options: MarketOptions) -> tuple[Stage, ...]:
     stages: list[Stage] = []
-    for number, members in enumerate(memberships(levels, options)):
-        level = jnp.int32(number)
+    for number, members in enumerate(pool_memberships(levels, options)):
+        shared = {
+            "level": jnp.int32(number),
+            "individually_rational": jnp.asarray(options.individually_rational),
+        }
         if options.nearest_first:
-            pairs = _nearest(members, options.distance)
-            stages.append(Partial(nearest_first, pairs=pairs, level=level, rational=rational))
+            pairs = _pairs_by_distance(members, options.distance)
+            stages.append(Partial(nearest_first_pool, pairs=pairs, **shared))
         else:
-            own = jnp.asarray(members, jnp.float32)
-            stages.append(Partial(price_pool, members=own, level=level, rational=rational))
+            membership = jnp.asarray(members, jnp.float32)
+            stages.append(Partial(posted_price_pool, members=membership, **shared))
     return tuple(stages)
 
 
-def _nearest(members: NDArray[np.float64], distance: NDArray[np.float64]) -> Int[Array, "pair 2"]:
-    """Pairs of homes of the same pool, the nearest first."""
-    together = np.triu(members.T @ members > 0, 1)
-    one, other = np.nonzero(together)
-    order = np.argsort(distance[one, other], kind="stable")
-    return jnp.asarray(np.stack([one[order], other[order]], axis=1), jnp.int32)
+def _pairs_by_distance(
+    members: NDArray[np.float64], distance: NDArray[np.float64]
+) -> Int[Array, "pair 2"]:
+    """List the pairs of homes that share a pool, the nearest first."""
+    share_pool = np.triu(members.T @ members > 0, 1)
+    first, second = np.nonzero(share_pool)
+    order = np.argsort(distance[first, second], kind="stable")
+    return jnp.asarray(np.stack([first[order], second[order]], axis=1), jnp.int32)
 
 
-def _mechanism(levels: tuple[str, ...], price_policy: str | None) -> Mechanism:
+def _hierarchy_mechanism(levels: tuple[str, ...], price_policy: str | None) -> Mechanism:
     return Mechanism(
-        lambda options: _stages(levels, options),
-        balance="surplus",
-        reads_distance=True,
+        lambda options: _build_stages(levels, options),
+        budget_balance="surplus",
+        uses_distance=True,
         levels=levels,
         price_policy=price_policy,
     )
@@ -178,30 +222,30 @@ for _name, _policy, _summary in (
     (
         "price_fixed",
         "fixed",
-        "Pool at an announced price: the same in every step (`market.price`).",
+        "Pool at a posted price: the same in every step (`market.price`).",
     ),
     (
         "price_mid_market",
         "mid-market",
-        "Pool at an announced price: the middle of what the grid takes and pays.",
+        "Pool at a posted price: the midpoint of the retail and the feed-in price.",
     ),
     (
         "price_supply_demand",
         "supply-demand",
-        "Pool at an announced price: by supply and demand in the last step.",
+        "Pool at a posted price: by supply and demand in the last step.",
     ),
     (
         "price_feedback",
         "feedback",
-        "Pool at an announced price: moved by the balance of the last step.",
+        "Pool at a posted price: moved by the balance of the last step.",
     ),
 ):
-    mechanisms.register(_name, _summary)(_mechanism(("community",), _policy))
+    mechanisms.register(_name, _summary)(_hierarchy_mechanism(("community",), _policy))
 for _name, _levels, _summary in (
     (
         "learned_price",
         ("community",),
-        "Pool at a price that an agent announces before homes act, and may learn to.",
+        "Pool at a price that an agent posts before homes act, and may learn to post.",
     ),
     (
         "microgrids",
@@ -214,4 +258,4 @@ for _name, _levels, _summary in (
         "MAHTM: pools of microgrids, then of their district, then the grid.",
     ),
 ):
-    mechanisms.register(_name, _summary)(_mechanism(_levels, None))
+    mechanisms.register(_name, _summary)(_hierarchy_mechanism(_levels, None))

@@ -1,7 +1,8 @@
-"""Prices announced before homes act: the band they must lie in, rules that set them, and what price agents see.
+"""Posted prices: the price band, the rules that set prices, and the observations of price agents.
 
-A price agent sets two prices for its pool, what a buyer pays and what a seller earns, both between what the grid pays
-and what it takes. It decides while homes decide, for the step after that: homes know the price they act under.
+A price agent posts two prices for its pool, one that buyers pay and one that sellers earn, both
+between the feed-in and the retail price. It acts at the same time as the homes, for the following
+step, so that homes know the price under which they act.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,317 +12,408 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float, Int
 
-from prosumax.market.allocation.pool import ratio
 from prosumax.market.mechanism import MarketOptions
-from prosumax.market.pricing.hierarchy import of_pools, to_homes
+from prosumax.market.pricing.hierarchy import pool_value_of_homes, sum_by_pool
+from prosumax.numerics import safe_divide
 from prosumax.registry import Registry
-from prosumax.types import Announced, Fills, LevelFlows, Orders, Prices
+from prosumax.types import Fills, LevelFlows, Orders, PostedPrices, Prices
 
-RULE = -1.0
-"""Share of a pool whose agent leaves the price to the rule."""
+USE_RULE = -1.0
+"""Price share by which an agent leaves the price of its pool to the rule."""
 
 
-class Pricing(NamedTuple):
-    """Who sets prices for whom, and how; agents are numbered level by level, the nearest first.
+class PricingScheme(NamedTuple):
+    """Static description of the pools and their price agents.
+
+    Agents are numbered level by level, the nearest first.
 
     Attributes:
-        members: of the pools of each level [pool, home].
-        rule: prices where no agent announced any.
-        policy: a trained price agent for all pools, from what they see to shares of the band; None without one.
-        rational: whether local charges count in the band, so that nobody is worse off than with the grid alone.
-        one_price: whether sellers earn what buyers pay; otherwise the agent keeps the difference.
-        scale_kwh: the most that the homes of a pool need or have left in a step [agent].
-        highest: highest price of the grid side in the period.
-        carbon_scale: highest carbon intensity.
+        members: Membership of the pools of each level [pool, home].
+        rule: Price rule of pools whose agent leaves the price to it.
+        policy: Trained policy of all price agents, from observations to price shares; None if
+            there is none.
+        individually_rational: Whether local grid fees narrow the price band, so that no home is
+            worse off than with the grid alone.
+        single_price: Whether sellers earn what buyers pay; otherwise the agent keeps a margin.
+        energy_scale_kwh: Largest net load of the homes of a pool in a step [agent].
+        max_price: Highest price of the grid side in the period.
+        max_emission_factor: Highest emission factor of the grid in the period, kg per kWh.
     """
 
     members: tuple[Float[Array, "pool home"], ...]
     rule: Partial
     policy: Partial | None
-    rational: Bool[Array, ""]
-    one_price: Bool[Array, ""]
-    scale_kwh: Float[Array, " agent"]
-    highest: Float[Array, ""]
-    carbon_scale: Float[Array, ""]
+    individually_rational: Bool[Array, ""]
+    single_price: Bool[Array, ""]
+    energy_scale_kwh: Float[Array, " agent"]
+    max_price: Float[Array, ""]
+    max_emission_factor: Float[Array, ""]
 
     @property
-    def together(self) -> Float[Array, "agent home"]:
-        """Members of all pools."""
+    def all_members(self) -> Float[Array, "agent home"]:
+        """Membership of the pools of all levels."""
         return jnp.concatenate(self.members)
 
 
-class Posted(NamedTuple):
-    """What pools remember from step to step.
+class PricingState(NamedTuple):
+    """State of the pools between steps.
 
     Attributes:
-        shares: buying price in the band, and selling price between its lower end and the buying price, 0 to 1, for the
-            coming step; `RULE` leaves it to the rule [agent, 2].
-        demand_kwh, supply_kwh: brought to each pool in the last step [agent].
-        price: what its buyers paid in the last step [agent].
-        saved: what each home saved so far against the grid alone.
+        price_shares: Position of the buying price in the band, and of the selling price between
+            the lower end of the band and the buying price, 0 to 1, for the coming step;
+            `USE_RULE` leaves the price to the rule [agent, 2].
+        demand_kwh: Demand brought to each pool in the last step [agent].
+        supply_kwh: Supply brought to each pool in the last step [agent].
+        price: Price that buyers of each pool paid in the last step [agent].
+        savings: Cumulative savings of each home against trading with the grid alone.
     """
 
-    shares: Float[Array, "agent 2"]
+    price_shares: Float[Array, "agent 2"]
     demand_kwh: Float[Array, " agent"]
     supply_kwh: Float[Array, " agent"]
     price: Float[Array, " agent"]
-    saved: Float[Array, " home"]
+    savings: Float[Array, " home"]
 
 
-class Outlook(NamedTuple):
-    """What a price rule or a price agent may look at before a step.
+class PricingContext(NamedTuple):
+    """Information that price rules and price agents have before a step.
 
     Attributes:
-        hour: local hour.
-        prices: of the grid side in the step.
-        low, high: the band, the same for all homes.
-        carbon_kg: of a kWh from the grid.
-        need_kwh, spare_kwh: of each pool's homes in the step, load less sun of each, before batteries [agent].
-        posted: what the pools remember.
-        pricing: who they are.
+        hour: Local hour of the day.
+        prices: Prices of the grid side in the step.
+        price_floor: Lower end of the price band, the same for all homes.
+        price_cap: Upper end of the price band.
+        emission_factor_kg_per_kwh: Emission factor of the grid.
+        deficit_kwh: Sum of positive net loads of each pool's homes before batteries [agent].
+        surplus_kwh: Sum of negative net loads of each pool's homes before batteries [agent].
+        state: State of the pools.
+        scheme: Description of the pools.
     """
 
     hour: Int[Array, ""]
     prices: Prices
-    low: Float[Array, ""]
-    high: Float[Array, ""]
-    carbon_kg: Float[Array, ""]
-    need_kwh: Float[Array, " agent"]
-    spare_kwh: Float[Array, " agent"]
-    posted: Posted
-    pricing: Pricing
+    price_floor: Float[Array, ""]
+    price_cap: Float[Array, ""]
+    emission_factor_kg_per_kwh: Float[Array, ""]
+    deficit_kwh: Float[Array, " agent"]
+    surplus_kwh: Float[Array, " agent"]
+    state: PricingState
+    scheme: PricingScheme
+
+    @property
+    def price_span(self) -> Float[Array, ""]:
+        """Width of the price band."""
+        return self.price_cap - self.price_floor
 
 
-def begin(pricing: Pricing) -> Posted:
-    """Before the first step: nobody announced anything."""
-    agents, homes = pricing.scale_kwh.shape[0], pricing.members[0].shape[-1]
-    nothing = jnp.zeros(agents, jnp.float32)
-    shares = jnp.full((agents, 2), RULE, jnp.float32)
-    return Posted(
-        shares,
-        nothing,
-        nothing,
-        jnp.full(agents, jnp.nan, jnp.float32),
-        jnp.zeros(homes, jnp.float32),
+def initial_state(scheme: PricingScheme) -> PricingState:
+    """Return the state before the first step, in which no agent has posted a price.
+
+    Args:
+        scheme: Description of the pools.
+    """
+    agents = scheme.energy_scale_kwh.shape[0]
+    homes = scheme.members[0].shape[-1]
+    zero = jnp.zeros(agents, jnp.float32)
+    return PricingState(
+        price_shares=jnp.full((agents, 2), USE_RULE, jnp.float32),
+        demand_kwh=zero,
+        supply_kwh=zero,
+        price=jnp.full(agents, jnp.nan, jnp.float32),
+        savings=jnp.zeros(homes, jnp.float32),
     )
 
 
-def look(
-    pricing: Pricing,
-    posted: Posted,
+def build_context(
+    scheme: PricingScheme,
+    state: PricingState,
     prices: Prices,
     hour: Int[Array, ""],
-    carbon_kg: Float[Array, ""],
+    emission_factor_kg_per_kwh: Float[Array, ""],
     net_kwh: Float[Array, " home"],
-) -> Outlook:
-    """What is known before a step; `net_kwh` is the homes' load less their sun."""
-    together = pricing.together
-    low, high = (
-        prices.feed_in.mean(),
-        jnp.where(pricing.rational, prices.reservation_price, prices.retail).mean(),
+) -> PricingContext:
+    """Collect the information that is available before a step.
+
+    Args:
+        scheme: Description of the pools.
+        state: State of the pools.
+        prices: Prices of the grid side in the step.
+        hour: Local hour of the day.
+        emission_factor_kg_per_kwh: Emission factor of the grid; NaN counts as zero.
+        net_kwh: Load minus PV generation of each home.
+    """
+    members = scheme.all_members
+    floor = prices.feed_in.mean()
+    cap = jnp.where(scheme.individually_rational, prices.reservation_price, prices.retail).mean()
+    return PricingContext(
+        hour=hour,
+        prices=prices,
+        price_floor=floor,
+        price_cap=jnp.maximum(floor, cap),
+        emission_factor_kg_per_kwh=jnp.nan_to_num(emission_factor_kg_per_kwh),
+        deficit_kwh=sum_by_pool(members, jnp.maximum(net_kwh, 0.0)),
+        surplus_kwh=sum_by_pool(members, jnp.maximum(-net_kwh, 0.0)),
+        state=state,
+        scheme=scheme,
     )
-    need, spare = (of_pools(together, jnp.maximum(sign * net_kwh, 0.0)) for sign in (1, -1))
-    high = jnp.maximum(low, high)
-    return Outlook(hour, prices, low, high, jnp.nan_to_num(carbon_kg), need, spare, posted, pricing)
 
 
-def announce(seen: Outlook) -> Announced:
-    """The prices of the step, for each level and home; inside the band whatever agents and rules say."""
-    pricing, shares, span = seen.pricing, seen.posted.shares, seen.high - seen.low
-    ruled = jnp.clip(pricing.rule(seen), seen.low, seen.high)
-    by_rule = shares[:, 0] < 0
-    share = jnp.clip(shares, 0.0, 1.0)
-    buy = jnp.where(by_rule, ruled, seen.low + share[:, 0] * span)
-    part = jnp.where(by_rule | pricing.one_price, 1.0, share[:, 1])
-    sell = seen.low + part * (buy - seen.low)
-    return Announced(*(_by_level(pricing, price) for price in (buy, sell)))
+def post_prices(context: PricingContext) -> PostedPrices:
+    """Return the posted prices of the step for each level and home.
+
+    Prices are clipped to the band, whatever agents and rules return.
+
+    Args:
+        context: Information before the step.
+    """
+    scheme = context.scheme
+    floor = context.price_floor
+    shares = context.state.price_shares
+    rule_price = jnp.clip(scheme.rule(context), floor, context.price_cap)
+    uses_rule = shares[:, 0] < 0
+    clipped = jnp.clip(shares, 0.0, 1.0)
+    buy = jnp.where(uses_rule, rule_price, floor + clipped[:, 0] * context.price_span)
+    sell_share = jnp.where(uses_rule | scheme.single_price, 1.0, clipped[:, 1])
+    sell = floor + sell_share * (buy - floor)
+    return PostedPrices(_by_level(scheme, buy), _by_level(scheme, sell))
 
 
-def after(
-    seen: Outlook,
+def update_state(
+    context: PricingContext,
     prices: Prices,
     orders: Orders,
     stages: Sequence[Fills],
     shares: Float[Array, "agent 2"] | None,
-) -> tuple[Posted, LevelFlows]:
-    """What is remembered after a step, and what was traded at each level.
+) -> tuple[PricingState, LevelFlows]:
+    """Update the state of the pools after a step, and collect the trades of each level.
 
-    Arguments:
-        seen: before the step.
-        prices: with those that were announced.
-        orders: as they entered the market.
-        stages: what each local level traded.
-        shares: what agents announce for the next step; the trained policy where None, the rule without one.
+    Args:
+        context: Information before the step.
+        prices: Prices of the step, posted prices included.
+        orders: Orders as they entered the market.
+        stages: Fills of each local level.
+        shares: Price shares that agents post for the next step; when None, those of the trained
+            policy, or the rule if there is none.
     """
-    pricing, announced = seen.pricing, prices.announced
-    assert announced is not None
+    scheme = context.scheme
+    posted = prices.posted
+    assert posted is not None
     if shares is None:
-        none = jnp.full_like(seen.posted.shares, RULE)
-        shares = none if pricing.policy is None else pricing.policy(seen)
-    need, surplus, demand, supply, price = orders.buy_kwh, orders.sell_kwh, [], [], []
-    for level, (members, fills) in enumerate(zip(pricing.members, stages, strict=True)):
-        demand.append(of_pools(members, need))
-        supply.append(of_pools(members, surplus))
-        price.append(ratio(of_pools(members, announced.buy[level]), members.sum(-1)))
-        need, surplus = need - fills.bought_kwh, surplus - fills.sold_kwh
+        rule_shares = jnp.full_like(context.state.price_shares, USE_RULE)
+        shares = rule_shares if scheme.policy is None else scheme.policy(context)
+    home_demand = orders.buy_kwh
+    home_supply = orders.sell_kwh
+    demand = []
+    supply = []
+    price = []
+    for level, (members, fills) in enumerate(zip(scheme.members, stages, strict=True)):
+        demand.append(sum_by_pool(members, home_demand))
+        supply.append(sum_by_pool(members, home_supply))
+        price.append(safe_divide(sum_by_pool(members, posted.buy[level]), members.sum(-1)))
+        home_demand = home_demand - fills.bought_kwh
+        home_supply = home_supply - fills.sold_kwh
     bought, sold, paid, earned = (
         jnp.stack(parts) for parts in zip(*(fills[:4] for fills in stages), strict=True)
     )
-    saved = (prices.reservation_price * bought - paid + earned - prices.feed_in * sold).sum(0)
-    posted = Posted(
-        shares,
-        jnp.concatenate(demand),
-        jnp.concatenate(supply),
-        jnp.concatenate(price),
-        seen.posted.saved + saved,
+    gain = prices.reservation_price * bought - paid + earned - prices.feed_in * sold
+    state = PricingState(
+        price_shares=shares,
+        demand_kwh=jnp.concatenate(demand),
+        supply_kwh=jnp.concatenate(supply),
+        price=jnp.concatenate(price),
+        savings=context.state.savings + gain.sum(0),
     )
-    return posted, LevelFlows(bought, sold, paid, earned, announced)
+    return state, LevelFlows(bought, sold, paid, earned, posted)
 
 
-def _by_level(pricing: Pricing, values: Float[Array, " agent"]) -> Float[Array, "level home"]:
-    """Each home's value at every level, from the agents'."""
-    rows, first = [], 0
-    for members in pricing.members:
-        rows.append(to_homes(members, values[first : first + members.shape[0]]))
-        first += members.shape[0]
+def _by_level(scheme: PricingScheme, values: Float[Array, " agent"]) -> Float[Array, "level home"]:
+    """Return each home's value at every level from the values of the agents."""
+    rows = []
+    first = 0
+    for members in scheme.members:
+        count = members.shape[0]
+        rows.append(pool_value_of_homes(members, values[first : first + count]))
+        first += count
     return jnp.stack(rows)
 
 
-# Rules: what buyers pay, and sellers earn, in each pool; the band cuts what lies outside.
+# Price rules: the price that buyers pay and sellers earn in each pool, before it is clipped to the
+# band.
 
 
-def fixed(seen: Outlook, *, price: Float[Array, ""]) -> Float[Array, " agent"]:
-    """The same in every step."""
-    return jnp.broadcast_to(price, seen.need_kwh.shape)
+def fixed_price_rule(context: PricingContext, *, price: Float[Array, ""]) -> Float[Array, " agent"]:
+    """Return the same price in every step.
 
-
-def middle(seen: Outlook) -> Float[Array, " agent"]:
-    """Half-way between what the grid pays and what it takes."""
-    return jnp.broadcast_to((seen.low + seen.high) / 2, seen.need_kwh.shape)
-
-
-def supply_demand(seen: Outlook) -> Float[Array, " agent"]:
-    """From the upper end of the band without supply to the lower where it meets demand, as of the last step.
-
-    Source: Liu et al. 2017, as `pool.supply_demand_ratio`, but known before homes act.
+    Args:
+        context: Information before the step.
+        price: Price per kWh.
     """
-    demand, supply = seen.posted.demand_kwh, seen.posted.supply_kwh
-    share = jnp.where(
-        demand > 0, jnp.minimum(ratio(supply, demand), 1.0), (supply > 0).astype(demand.dtype)
-    )
-    steep = (seen.high - seen.low) * share + seen.low
-    scarce = ratio(jnp.broadcast_to(seen.low * seen.high, steep.shape), steep)
-    # Liu's curve needs a feed-in price above zero; where it is not, a straight line.
-    return jnp.where(seen.low > 0, scarce, seen.high - share * (seen.high - seen.low))
+    return jnp.broadcast_to(price, context.deficit_kwh.shape)
 
 
-def feedback(seen: Outlook, *, gain: Float[Array, ""]) -> Float[Array, " agent"]:
-    """The last price, moved up by what was lacking in the last step, down by what was too much.
+def mid_market_rule(context: PricingContext) -> Float[Array, " agent"]:
+    """Return the midpoint of the price band."""
+    midpoint = (context.price_floor + context.price_cap) / 2
+    return jnp.broadcast_to(midpoint, context.deficit_kwh.shape)
 
-    By `gain` bands where one side was alone; from the middle of the band.
+
+def supply_demand_rule(context: PricingContext) -> Float[Array, " agent"]:
+    """Return a price that falls from cap to floor as the last step's supply rises to its demand.
+
+    References:
+        Liu et al. 2017, as in `pool.supply_demand_ratio`, but known before homes act.
     """
-    demand, supply = seen.posted.demand_kwh, seen.posted.supply_kwh
-    last = jnp.where(jnp.isnan(seen.posted.price), (seen.low + seen.high) / 2, seen.posted.price)
-    return last + gain * (seen.high - seen.low) * ratio(demand - supply, demand + supply)
+    floor = context.price_floor
+    cap = context.price_cap
+    demand = context.state.demand_kwh
+    supply = context.state.supply_kwh
+    covered = jnp.minimum(safe_divide(supply, demand), 1.0)
+    share = jnp.where(demand > 0, covered, (supply > 0).astype(demand.dtype))
+    slope = context.price_span * share + floor
+    curve = safe_divide(jnp.broadcast_to(floor * cap, slope.shape), slope)
+    # Liu's curve needs a positive feed-in price; otherwise the price falls linearly.
+    return jnp.where(floor > 0, curve, cap - share * context.price_span)
 
 
-price_rules: Registry[Callable[[MarketOptions], Partial]] = Registry("price rule")
-price_rules.register("fixed", "The same in every step: `market.price`.")(
-    lambda options: Partial(fixed, price=jnp.float32(options.price))
+def feedback_rule(context: PricingContext, *, gain: Float[Array, ""]) -> Float[Array, " agent"]:
+    """Return the last price, raised by a shortage and lowered by a surplus of the last step.
+
+    The first price is the midpoint of the band.
+
+    Args:
+        context: Information before the step.
+        gain: Price move where one side was empty, as a share of the band.
+    """
+    demand = context.state.demand_kwh
+    supply = context.state.supply_kwh
+    price = context.state.price
+    midpoint = (context.price_floor + context.price_cap) / 2
+    last = jnp.where(jnp.isnan(price), midpoint, price)
+    return last + gain * context.price_span * safe_divide(demand - supply, demand + supply)
+
+
+posted_price_rules: Registry[Callable[[MarketOptions], Partial]] = Registry("price rule")
+"""Rules that set posted prices, by name."""
+
+posted_price_rules.register("fixed", "The same price in every step: `market.price`.")(
+    lambda options: Partial(fixed_price_rule, price=jnp.float32(options.price))
 )
-price_rules.register("mid-market", "The middle of what the grid takes and pays.")(
-    lambda options: Partial(middle)
+posted_price_rules.register("mid-market", "Midpoint of the retail and the feed-in price.")(
+    lambda options: Partial(mid_market_rule)
 )
-price_rules.register("supply-demand", "Supply-demand ratio of the last step (Liu 2017).")(
-    lambda options: Partial(supply_demand)
+posted_price_rules.register("supply-demand", "Supply-demand ratio of the last step (Liu 2017).")(
+    lambda options: Partial(supply_demand_rule)
 )
-price_rules.register(
-    "feedback", "The last price, moved by the balance of the last step (`market.feedback`)."
-)(lambda options: Partial(feedback, gain=jnp.float32(options.feedback)))
+posted_price_rules.register(
+    "feedback", "Last price, moved by the balance of the last step (`market.feedback_gain`)."
+)(lambda options: Partial(feedback_rule, gain=jnp.float32(options.feedback_gain)))
 
 
-# What price agents see: terms like those of homes, [agent] or [agent, column].
+# Observations of price agents: terms like those of homes, [column] or [agent, column].
 
-PriceTerm = Callable[[Outlook], Float[Array, "..."]]
+PriceObservation = Callable[[PricingContext], Float[Array, "..."]]
+"""Function from the context to one term of the observation."""
 
-price_observations: Registry[PriceTerm] = Registry("price observation")
-_shown = price_observations.register
+price_observations: Registry[PriceObservation] = Registry("price observation")
+"""Observation terms of price agents, by name."""
 
 
-@_shown("hour", "Sine and cosine of the hour; between -1 and 1.")
-def _hour(seen: Outlook) -> Float[Array, "..."]:
-    angle = 2 * jnp.pi * seen.hour / 24.0
+@price_observations.register("hour", "Sine and cosine of the hour; between -1 and 1.")
+def _hour(context: PricingContext) -> Float[Array, "..."]:
+    angle = 2 * jnp.pi * context.hour / 24.0
     return jnp.stack([jnp.sin(angle), jnp.cos(angle)])
 
 
-@_shown("hour_of_day", "Which hour of the day it is, one column each; 0 to 1.")
-def _hour_of_day(seen: Outlook) -> Float[Array, "..."]:
-    return (jnp.arange(24) == seen.hour).astype(jnp.float32)
+@price_observations.register("hour_of_day", "One-hot encoding of the hour of the day; 0 or 1.")
+def _hour_of_day(context: PricingContext) -> Float[Array, "..."]:
+    return (jnp.arange(24) == context.hour).astype(jnp.float32)
 
 
-@_shown("retail", "The supplier's price in the coming step over the highest of the period.")
-def _retail(seen: Outlook) -> Float[Array, "..."]:
-    return (seen.prices.retail.mean() / seen.pricing.highest)[None]
-
-
-@_shown("feed_in", "The feed-in price in the coming step over the highest price of the period.")
-def _feed_in(seen: Outlook) -> Float[Array, "..."]:
-    return (seen.low / seen.pricing.highest)[None]
-
-
-@_shown(
-    "carbon", "Carbon intensity of the grid in the coming step over the highest; 0 when unknown."
+@price_observations.register(
+    "retail", "Retail price in the coming step over the highest price of the period."
 )
-def _carbon(seen: Outlook) -> Float[Array, "..."]:
-    return (seen.carbon_kg / seen.pricing.carbon_scale)[None]
+def _retail(context: PricingContext) -> Float[Array, "..."]:
+    return (context.prices.retail.mean() / context.scheme.max_price)[None]
 
 
-@_shown(
-    "need",
-    "What the pool's homes need in the coming step before batteries, over the most they ever do.",
+@price_observations.register(
+    "feed_in", "Feed-in price in the coming step over the highest price of the period."
 )
-def _need(seen: Outlook) -> Float[Array, "..."]:
-    return (seen.need_kwh / seen.pricing.scale_kwh)[:, None]
+def _feed_in(context: PricingContext) -> Float[Array, "..."]:
+    return (context.price_floor / context.scheme.max_price)[None]
 
 
-@_shown(
-    "spare", "What the pool's homes have left in the coming step before batteries, over the most."
+@price_observations.register(
+    "carbon",
+    "Emission factor of the grid in the coming step over the highest; 0 when unknown.",
 )
-def _spare(seen: Outlook) -> Float[Array, "..."]:
-    return (seen.spare_kwh / seen.pricing.scale_kwh)[:, None]
+def _emission_factor(context: PricingContext) -> Float[Array, "..."]:
+    return (context.emission_factor_kg_per_kwh / context.scheme.max_emission_factor)[None]
 
 
-@_shown(
-    "demand", "What was wanted of the pool in the last step, over the most its homes ever need."
+@price_observations.register(
+    "deficit",
+    "Deficit of the pool's homes in the coming step before batteries, over the largest net load.",
 )
-def _demand(seen: Outlook) -> Float[Array, "..."]:
-    return (seen.posted.demand_kwh / seen.pricing.scale_kwh)[:, None]
+def _deficit(context: PricingContext) -> Float[Array, "..."]:
+    return (context.deficit_kwh / context.scheme.energy_scale_kwh)[:, None]
 
 
-@_shown("supply", "What was offered to the pool in the last step, over the same.")
-def _supply(seen: Outlook) -> Float[Array, "..."]:
-    return (seen.posted.supply_kwh / seen.pricing.scale_kwh)[:, None]
+@price_observations.register(
+    "surplus",
+    "Surplus of the pool's homes in the coming step before batteries, over the largest net load.",
+)
+def _surplus(context: PricingContext) -> Float[Array, "..."]:
+    return (context.surplus_kwh / context.scheme.energy_scale_kwh)[:, None]
 
 
-@_shown(
+@price_observations.register(
+    "demand", "Demand brought to the pool in the last step, over the largest net load."
+)
+def _demand(context: PricingContext) -> Float[Array, "..."]:
+    return (context.state.demand_kwh / context.scheme.energy_scale_kwh)[:, None]
+
+
+@price_observations.register(
+    "supply", "Supply brought to the pool in the last step, over the largest net load."
+)
+def _supply(context: PricingContext) -> Float[Array, "..."]:
+    return (context.state.supply_kwh / context.scheme.energy_scale_kwh)[:, None]
+
+
+@price_observations.register(
     "last_price",
-    "What the pool's buyers paid in the last step, over the highest price; 0 before the first.",
+    "Price the pool's buyers paid in the last step, over the highest; 0 before the first step.",
 )
-def _last_price(seen: Outlook) -> Float[Array, "..."]:
-    return (jnp.nan_to_num(seen.posted.price) / seen.pricing.highest)[:, None]
+def _last_price(context: PricingContext) -> Float[Array, "..."]:
+    return (jnp.nan_to_num(context.state.price) / context.scheme.max_price)[:, None]
 
 
-_WIDTH = {"hour": ("_sin", "_cos"), "hour_of_day": tuple(f"_{hour + 1}" for hour in range(24))}
+_COLUMN_SUFFIXES = {
+    "hour": ("_sin", "_cos"),
+    "hour_of_day": tuple(f"_{hour + 1}" for hour in range(24)),
+}
 
 
-def price_columns(names: Sequence[str]) -> list[str]:
-    """Name of every column of what a price agent sees."""
-    return [name + end for name in names for end in _WIDTH.get(name, ("",))]
+def price_observation_columns(names: Sequence[str]) -> list[str]:
+    """Return the name of every column of a price agent's observation.
+
+    Args:
+        names: Names of the observation terms.
+    """
+    return [name + suffix for name in names for suffix in _COLUMN_SUFFIXES.get(name, ("",))]
 
 
-def see(seen: Outlook, terms: Sequence[PriceTerm]) -> Float[Array, "agent feature"]:
-    """What every price agent sees: the terms side by side."""
-    agents = seen.need_kwh.shape[0]
-    columns = [jnp.asarray(term(seen)) for term in terms]
+def observe_prices(
+    context: PricingContext, terms: Sequence[PriceObservation]
+) -> Float[Array, "agent feature"]:
+    """Return the observation of every price agent.
+
+    Args:
+        context: Information before the step.
+        terms: Observation terms, concatenated in order.
+    """
+    agents = context.deficit_kwh.shape[0]
+    columns = [jnp.asarray(term(context)) for term in terms]
     wide = [jnp.broadcast_to(value, (agents, value.shape[-1])) for value in columns]
     return jnp.concatenate(wide, axis=1)
