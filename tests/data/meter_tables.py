@@ -39,7 +39,7 @@ def fails(path: Path, index: pd.DatetimeIndex, **options: object) -> InputError:
     with pytest.raises(InputError) as caught:
         read_table(path, index, **options)  # type: ignore[arg-type]
     assert caught.value.where.startswith("load: ")
-    assert caught.value.cure.strip()
+    assert caught.value.fix.strip()
     return caught.value
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prosumax.data.generators.day_sequences import in_turn, lay_days, same_weekday
+from prosumax.data.generators.day_sequences import cyclic_weekday_selector, map_days_to_period, nearest_weekday_selector
 from prosumax.data.generators.household.appliances import APPLIANCES
 from prosumax.data.generators.household.load import synthetic_load
-from prosumax.data.generators.household.schedule import Hours, schedule_kwh
+from prosumax.data.generators.household.schedule import OpeningPeriod, schedule_kwh
 from prosumax.data.readers import antgen
-from prosumax.data.readers.ambal import read_appliances, read_signature
-from prosumax.data.readers.antgen import OTHER, read_antgen, read_events, read_trace
+from prosumax.data.readers.ambal import read_ambal_appliances, read_ambal_signature
+from prosumax.data.readers.antgen import RESIDUAL_END_USE, read_antgen, read_antgen_events, read_antgen_trace
 from prosumax.errors import InputError
 
 BRUSSELS = "Europe/Brussels"
@@ -74,19 +74,19 @@ def test_antgen_lands_on_days_of_the_same_weekday(
     assert load.kwh[28] == pytest.approx(0.1 + base_kwh)  # Friday, 7:00 by the local clock
     assert load.kwh[96 + 36] == pytest.approx(0.05 + base_kwh)
     assert load.kwh[0] == pytest.approx(base_kwh)
-    assert load.uses_kwh == pytest.approx(
-        {"kettle": 0.15, "refrigerator": 0.04 * 48, OTHER: 0.01 * 48}
+    assert load.end_use_kwh == pytest.approx(
+        {"kettle": 0.15, "refrigerator": 0.04 * 48, RESIDUAL_END_USE: 0.01 * 48}
     )
-    assert sum(load.uses_kwh.values()) == pytest.approx(load.kwh.sum())
+    assert sum(load.end_use_kwh.values()) == pytest.approx(load.kwh.sum())
     assert any("kettle 2" in note for note in notes)
 
 
 def test_antgen_is_read_once(run: Path) -> None:
-    first = read_trace(run)
+    first = read_antgen_trace(run)
     (run / "cut.csv").write_text("")
-    again = read_trace(run)
+    again = read_antgen_trace(run)
     np.testing.assert_array_equal(first.total_w, again.total_w)
-    assert again.first.dayofweek == 4
+    assert again.first_day.dayofweek == 4
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_damage_is_named(run: Path, file: str, old: str, new: str, said: str) ->
 
 def test_antgen_needs_its_total_and_a_day(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no total\.csv"):
-        read_trace(tmp_path)
+        read_antgen_trace(tmp_path)
     write_trace(tmp_path / "total.csv", np.ones(3600), "2001-01-01")
     with pytest.raises(InputError, match="3600 seconds, less than a day"):
-        read_trace(tmp_path)
+        read_antgen_trace(tmp_path)
 
 
 def test_events_are_a_table(run: Path) -> None:
-    events = read_events(run / "events.csv")
+    events = read_antgen_events(run / "events.csv")
     assert list(events["event"]) == ["ON", "OFF", "ON", "OFF"]
     assert events["time"].iloc[1] - events["time"].iloc[0] == pd.Timedelta(minutes=3)
 
@@ -149,15 +149,15 @@ SIGNATURE = """<?xml version="1.0"?>
 def test_a_signature_second_by_second(tmp_path: Path) -> None:
     path = tmp_path / "mode0"
     path.write_text(SIGNATURE.format(duration=200, kind="KETTLE", watts=1900))
-    signature = read_signature(path)
-    watts = signature.watts()
-    assert (signature.kind, signature.duration_s, len(watts)) == ("KETTLE", 200, 200)
+    signature = read_ambal_signature(path)
+    watts = signature.power_w()
+    assert (signature.appliance_type, signature.duration_s, len(watts)) == ("KETTLE", 200, 200)
     np.testing.assert_allclose(watts[:100], 1900)
     np.testing.assert_allclose(watts[100:120], np.linspace(100, 300, 20))
     np.testing.assert_allclose(watts[120:160], 50 + 100 * np.exp(-0.5 * np.arange(40)))
     np.testing.assert_allclose(watts[160:180], 10 + 2 * np.log(np.arange(1, 21)))
     np.testing.assert_allclose(watts[180:], 20)
-    noisy = signature.watts(rng=np.random.default_rng(1))[180:]
+    noisy = signature.power_w(rng=np.random.default_rng(1))[180:]
     assert noisy.std() > 1
     assert (noisy >= 0).all()
     phases = signature.phases()
@@ -170,12 +170,12 @@ def test_signatures_replace_cycles(tmp_path: Path) -> None:
         path = tmp_path / "KETTLE" / "dev_1" / f"mode{number}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(SIGNATURE.format(duration=240, kind="KETTLE", watts=watts))
-    appliances = read_appliances(tmp_path)
+    appliances = read_ambal_appliances(tmp_path)
     assert appliances["kettle"].phases[0] == (2.0, 1000.0)
     assert appliances["oven"] == APPLIANCES["oven"]
     index = pd.date_range("2025-01-01", periods=96 * 28, freq="15min", tz="UTC")
     ours, theirs = (
-        synthetic_load(index, "couple", None, 4, BRUSSELS, appliances=one).uses_kwh
+        synthetic_load(index, "couple", None, 4, BRUSSELS, appliances=one).end_use_kwh
         for one in (APPLIANCES, appliances)
     )
     assert theirs["kettle"] < 0.7 * ours["kettle"]
@@ -196,12 +196,12 @@ def test_a_damaged_signature_is_named(tmp_path: Path, old: str, new: str, said: 
     path = tmp_path / "mode0"
     path.write_text(SIGNATURE.format(duration=200, kind="KETTLE", watts=1900).replace(old, new, 1))
     with pytest.raises(InputError, match=said):
-        read_signature(path)
+        read_ambal_signature(path)
 
 
 def test_a_folder_without_appliances_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="TYPE one of COFFEEMAKER"):
-        read_appliances(tmp_path)
+        read_ambal_appliances(tmp_path)
 
 
 @settings(max_examples=30, deadline=None)
@@ -217,7 +217,7 @@ def test_the_same_weekday_is_found_near_by(first: object, dates: list[object]) -
         pd.DatetimeIndex([str(day) for day in dates]),
     )
     days = 366 if start.is_leap_year else 365
-    rows = same_weekday(start, days)(wanted)
+    rows = nearest_weekday_selector(start, days)(wanted)
     assert ((rows >= 0) & (rows < days)).all()
     assert ((start.dayofweek + rows) % 7 == wanted.dayofweek).all()
     assert (np.abs(rows - (wanted.dayofyear - 1)) <= 7).all()
@@ -232,8 +232,8 @@ def test_laid_days_keep_their_energy_and_their_clock(freq: str) -> None:
     index = pd.date_range(
         start, start + pd.Timedelta(days=2), freq=freq, inclusive="left"
     ).tz_convert("UTC")
-    pick = in_turn(start.dayofweek, 3)
-    laid = lay_days(table, pick, index, BRUSSELS)
+    pick = cyclic_weekday_selector(start.dayofweek, 3)
+    laid = map_days_to_period(table, pick, index, BRUSSELS)
     rows = pick(pd.DatetimeIndex(["2023-06-05", "2023-06-06"]))
     assert list(rows) == [0, 1]
     np.testing.assert_allclose(laid.reshape(2, -1).sum(axis=1), table[:2].sum(axis=1))
@@ -244,7 +244,7 @@ def test_a_building_keeps_hours() -> None:
     index = pd.date_range(
         start, start + pd.Timedelta(days=18), freq="60min", inclusive="left"
     ).tz_convert("UTC")
-    hours = [Hours(8.0, 7, 18, "weekdays")]
+    hours = [OpeningPeriod(8.0, 7, 18, "weekdays")]
     kwh = schedule_kwh(index, BRUSSELS, 1.5, hours, [((7, 8), (8, 27))], 0.0, 0).reshape(18, 24)
     assert kwh[0].sum() == pytest.approx(24 * 1.5 + 11 * 8)
     assert kwh[0, 7] == 9.5

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prosumax.data.generators.household.lifestyles import LIFESTYLES, MIX
-from prosumax.data.generators.household.load import USES, synthetic_load
+from prosumax.data.generators.household.lifestyles import LIFESTYLES, LIFESTYLE_SHARES
+from prosumax.data.generators.household.load import END_USES, synthetic_load
 from prosumax.errors import InputError
 from prosumax.scenario.schema.generators import LifestyleName
 
@@ -53,7 +53,7 @@ def homes() -> dict[str, np.ndarray]:
 def test_the_lifestyles_are_those_of_the_scenario() -> None:
     assert tuple(LIFESTYLES) == get_args(LifestyleName)
     for kind in LIFESTYLES.values():
-        assert set(kind.habits) <= set(USES)
+        assert set(kind.usage_factors) <= set(END_USES)
 
 
 @pytest.mark.parametrize("year", [2024, 2025])
@@ -81,12 +81,12 @@ def test_peaks_are_those_of_a_home(homes: dict[str, np.ndarray]) -> None:
         assert kw.max() < 9.2  # a single-phase connection of 40 A
     # The Flemish regulator (newsletter of 16 January 2023) has 4.37 kW as the mean monthly quarter-hour peak of some
     # 470 000 digital meters, small businesses among them; about 4 is said of households. 15 % around that.
-    assert 4 * 0.85 < sum(MIX[name] * kw for name, kw in monthly.items()) < 4 * 1.15
+    assert 4 * 0.85 < sum(LIFESTYLE_SHARES[name] * kw for name, kw in monthly.items()) < 4 * 1.15
 
 
 def test_the_mix_is_a_whole() -> None:
-    assert set(MIX) == set(LIFESTYLES)
-    assert sum(MIX.values()) == pytest.approx(1.0)
+    assert set(LIFESTYLE_SHARES) == set(LIFESTYLES)
+    assert sum(LIFESTYLE_SHARES.values()) == pytest.approx(1.0)
 
 
 def test_who_is_at_home_at_noon_and_at_midnight(homes: dict[str, np.ndarray]) -> None:
@@ -193,20 +193,20 @@ def test_every_kwh_has_a_use(annual_kwh: float | None) -> None:
     week = YEAR[20 * 96 : 27 * 96]
     for index in (YEAR, week):
         load = synthetic_load(index, "family", annual_kwh, 11, BRUSSELS)
-        assert set(load.uses_kwh) <= set(USES)
-        assert sum(load.uses_kwh.values()) == pytest.approx(load.kwh.sum(), rel=1e-9)
+        assert set(load.end_use_kwh) <= set(END_USES)
+        assert sum(load.end_use_kwh.values()) == pytest.approx(load.kwh.sum(), rel=1e-9)
 
 
 def test_what_is_left_out_leaves_the_rest_alone() -> None:
     full = synthetic_load(YEAR, "couple", 3000.0, 3, BRUSSELS)
-    rest = synthetic_load(YEAR, "couple", 3000.0, 3, BRUSSELS, without=["washing machine"])
-    assert "washing machine" in full.uses_kwh
-    assert rest.uses_kwh == {
-        use: kwh for use, kwh in full.uses_kwh.items() if use != "washing machine"
+    rest = synthetic_load(YEAR, "couple", 3000.0, 3, BRUSSELS, excluded_uses=["washing machine"])
+    assert "washing machine" in full.end_use_kwh
+    assert rest.end_use_kwh == {
+        use: kwh for use, kwh in full.end_use_kwh.items() if use != "washing machine"
     }
     assert (rest.kwh <= full.kwh + 1e-12).all()
     assert full.kwh.sum() - rest.kwh.sum() == pytest.approx(
-        full.uses_kwh["washing machine"], rel=1e-9
+        full.end_use_kwh["washing machine"], rel=1e-9
     )
 
 
@@ -214,7 +214,7 @@ def test_more_people_use_more_but_less_each() -> None:
     by_size = [
         np.mean(
             [
-                synthetic_load(YEAR, "family", None, seed, BRUSSELS, people=size).kwh.sum()
+                synthetic_load(YEAR, "family", None, seed, BRUSSELS, occupants=size).kwh.sum()
                 for seed in range(6)
             ]
         )
@@ -253,8 +253,8 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(InputError, match="annual_kwh"):
         synthetic_load_kwh(YEAR[:96], "couple", -1.0, 0, BRUSSELS)
     with pytest.raises(InputError, match="Did you mean 'kettle'"):
-        synthetic_load(YEAR[:96], "couple", None, 0, BRUSSELS, without=["kettles"])
+        synthetic_load(YEAR[:96], "couple", None, 0, BRUSSELS, excluded_uses=["kettles"])
     with pytest.raises(InputError, match="people"):
-        synthetic_load(YEAR[:96], "couple", None, 0, BRUSSELS, people=0)
+        synthetic_load(YEAR[:96], "couple", None, 0, BRUSSELS, occupants=0)
     with pytest.raises(ValueError, match="whole minutes"):
         synthetic_load_kwh(YEAR[:96] + pd.Timedelta(seconds=20), "couple", 3000.0, 0, BRUSSELS)

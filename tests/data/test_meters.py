@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prosumax.data.readers.meter_file import Reading
-from prosumax.data.readers.meter_vocabulary import is_end, meaning
+from prosumax.data.readers.meter_file import MeterReadOptions
+from prosumax.data.readers.meter_vocabulary import is_interval_end, parse_name
 from prosumax.data.readers.meters import read_meters
 from prosumax.errors import InputError
 
@@ -52,22 +52,22 @@ def test_directions(direction: str, name: str) -> None:
         "{} jour (kWh)",
         "{} Nacht kWh",
     ):
-        found = meaning(form.format(name))
+        found = parse_name(form.format(name))
         assert (found.direction, found.unit) == (direction, "kwh"), form
-    assert meaning(f"Rue Haute 12 - {name} [kWh]").label == "Rue Haute 12"
+    assert parse_name(f"Rue Haute 12 - {name} [kWh]").label == "Rue Haute 12"
 
 
 @pytest.mark.parametrize(
     "name", ["Afname van het net (kWh)", "Prélèvement sur le réseau kWh", "Bezug aus dem Netz kWh"]
 )
 def test_the_grid_is_no_net_meter(name: str) -> None:
-    assert meaning(name).direction == "offtake"
+    assert parse_name(name).direction == "offtake"
 
 
 def test_ends_and_starts() -> None:
-    assert all(map(is_end, ("Tot (datum)", "to", "Date de fin", "End time", "Datum bis", "Au")))
+    assert all(map(is_interval_end, ("Tot (datum)", "to", "Date de fin", "End time", "Datum bis", "Au")))
     assert not any(
-        map(is_end, ("Van (datum)", "Datum", "timestamp", "Date de début", "Von", "Heure", "total"))
+        map(is_interval_end, ("Van (datum)", "Datum", "timestamp", "Date de début", "Von", "Heure", "total"))
     )
 
 
@@ -150,14 +150,14 @@ def test_round_trip(
         lines = ["Meter data", "Made for: somebody", "", *lines]
     path = tmp_path / "export.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
-    meters = read_meters([path], Reading())
+    meters = read_meters([path], MeterReadOptions())
     assert meters.step_minutes == minutes and meters.gap_error is None
-    assert list(meters.local) == list(index)
+    assert list(meters.local_index) == list(index)
     assert [home.name for home in meters.homes] == list(homes)
     for number, home in enumerate(meters.homes):
-        np.testing.assert_allclose(home.taken_kwh, taken[number], rtol=1e-9)
-        np.testing.assert_allclose(home.sent_kwh, sent[number], rtol=1e-9)
-        np.testing.assert_array_equal(home.load_kwh, home.taken_kwh)
+        np.testing.assert_allclose(home.offtake_kwh, taken[number], rtol=1e-9)
+        np.testing.assert_allclose(home.injection_kwh, sent[number], rtol=1e-9)
+        np.testing.assert_array_equal(home.load_kwh, home.offtake_kwh)
 
 
 def test_panels_behind_a_meter_of_their_own(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_panels_behind_a_meter_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(
         "\n".join(["time;Afname (kWh);Injectie (kWh);Productie PV (kWh)", *rows])
     )
-    (home,) = read_meters([tmp_path / "a.csv"], Reading()).homes
+    (home,) = read_meters([tmp_path / "a.csv"], MeterReadOptions()).homes
     noon = index.hour == 12
     np.testing.assert_allclose(home.load_kwh, np.where(noon, 0.4, 0.1))
     np.testing.assert_allclose(home.solar_kwh, np.where(noon, 0.5, 0))
@@ -179,7 +179,7 @@ def test_panels_younger_than_the_meter_shorten_nothing(tmp_path: Path) -> None:
     rows = [f"{t:%Y-%m-%d %H:%M};Afname;0.1;kWh" for t in index]
     rows += [f"{t:%Y-%m-%d %H:%M};Injectie;0.3;kWh" for t in index[96:]]
     (tmp_path / "a.csv").write_text("\n".join(["time;Register;Volume;Eenheid", *rows]))
-    meters = read_meters([tmp_path / "a.csv"], Reading())
+    meters = read_meters([tmp_path / "a.csv"], MeterReadOptions())
     assert len(meters.index) == 192 and meters.gap_error is None
     assert meters.homes[0].solar_kwh[:96].sum() == 0
     assert any("injection begins 2023-06-02 00:00; zero before" in note for note in meters.notes)
@@ -191,12 +191,12 @@ def test_exports_that_write_no_row_for_zero(tmp_path: Path) -> None:
     rows = [f"{t:%Y-%m-%d %H:%M};Afname;0.1;kWh" for t in index if t.hour not in (12, 15)]
     rows += [f"{t:%Y-%m-%d %H:%M};Injectie;0.3;kWh" for t in index if 10 <= t.hour < 14]
     (tmp_path / "a.csv").write_text("\n".join(["time;Register;Volume;Eenheid", *rows]))
-    meters = read_meters([tmp_path / "a.csv"], Reading())
+    meters = read_meters([tmp_path / "a.csv"], MeterReadOptions())
     (home,) = meters.homes
     assert (
-        home.gaps == [(60, 64)] and "2023-06-01 15:00 .. 2023-06-01 15:45" in meters.gap_error.what
+        home.gaps == [(60, 64)] and "2023-06-01 15:00 .. 2023-06-01 15:45" in meters.gap_error.problem
     )
-    assert home.taken_kwh[48:52].sum() == 0 and home.sent_kwh[:40].sum() == 0
+    assert home.offtake_kwh[48:52].sum() == 0 and home.injection_kwh[:40].sum() == 0
     assert any("4 steps without a row for offtake count as zero" in note for note in meters.notes)
 
 
@@ -206,7 +206,7 @@ def test_totals_do_not_count_beside_their_parts(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(
         "\n".join(["time;Afname dag kWh;Afname nacht kWh;Afname totaal kWh", *rows])
     )
-    meters = read_meters([tmp_path / "a.csv"], Reading())
+    meters = read_meters([tmp_path / "a.csv"], MeterReadOptions())
     assert meters.homes[0].load_kwh.sum() == pytest.approx(96 * 0.3)
     assert any("'Afname totaal kWh' is left out" in note for note in meters.notes)
 
@@ -234,11 +234,11 @@ GOOD = "\n".join(
         max_size=6,
     ),
     how=st.builds(
-        Reading, unit=st.sampled_from([None, "Wh"]), net=st.booleans(), readings=st.booleans()
+        MeterReadOptions, unit=st.sampled_from([None, "Wh"]), net=st.booleans(), readings=st.booleans()
     ),
 )
 def test_a_damaged_file_is_read_or_refused_never_a_crash(
-    tmp_path: Path, edits: list, how: Reading
+    tmp_path: Path, edits: list, how: MeterReadOptions
 ) -> None:
     text = GOOD
     for at, length, new in edits:
@@ -248,7 +248,7 @@ def test_a_damaged_file_is_read_or_refused_never_a_crash(
     try:
         meters = read_meters([path], how)
     except InputError as error:
-        assert error.where and error.what and error.cure
+        assert error.where and error.problem and error.fix
     else:
         assert len(meters.index) == len(meters.homes[0].load_kwh)
 
@@ -258,4 +258,4 @@ def test_utf16_and_old_line_ends(tmp_path: Path) -> None:
         ["time;Énergie prélevée (kWh)", *(f"2023-06-01 {h:02d}:00;0,5" for h in range(24))]
     )
     (tmp_path / "a.csv").write_bytes(rows.encode("utf-16"))
-    assert read_meters([tmp_path / "a.csv"], Reading()).homes[0].load_kwh.sum() == 12
+    assert read_meters([tmp_path / "a.csv"], MeterReadOptions()).homes[0].load_kwh.sum() == 12

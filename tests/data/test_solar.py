@@ -8,25 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prosumax.data.generators.solar.pv import Panels, solar_kwh_per_kwp
-from prosumax.data.generators.solar.sky import (
+from prosumax.data.generators.solar.pv import PVSystem, pv_yield_kwh_per_kwp
+from prosumax.data.generators.solar.weather import (
     UCCLE_ALTITUDE_M,
     UCCLE_LATITUDE_DEG,
     UCCLE_LONGITUDE_DEG,
-    Neighbour,
-    Sky,
+    CloudVariability,
+    WeatherSeries,
     brussels_air_temperature_c,
-    clear_sky,
-    irradiation,
-    synthetic_sky,
+    clear_sky_weather,
+    monthly_irradiation_kwh_m2,
+    synthetic_weather,
 )
-from prosumax.data.generators.solar.sun import step_of, sun_position
+from prosumax.data.generators.solar.position import solar_position
+from prosumax.data.time_steps import infer_step
 from prosumax.errors import InputError
 
 # pvlib's ephemeris moves by 1e-6 degree with the length of its input; near the horizon that is 1e-5 W/m2 of beam.
 SLICE_W_M2 = 1e-3
-NORMAL = irradiation("normal")
-SOUTH = Panels(35.0, 180.0)
+NORMAL = monthly_irradiation_kwh_m2("normal")
+SOUTH = PVSystem(35.0, 180.0)
 UCCLE = (UCCLE_LATITUDE_DEG, UCCLE_LONGITUDE_DEG, UCCLE_ALTITUDE_M)
 
 
@@ -38,16 +39,16 @@ YEAR = steps("2025-01-01", "2026-01-01")
 
 
 @pytest.fixture(scope="module")
-def sky() -> Sky:
-    return synthetic_sky(YEAR, *UCCLE, seed=1)
+def sky() -> WeatherSeries:
+    return synthetic_weather(YEAR, *UCCLE, seed=1)
 
 
 @pytest.fixture(scope="module")
-def south(sky: Sky) -> np.ndarray:
-    return solar_kwh_per_kwp(YEAR, sky, *UCCLE, SOUTH)
+def south(sky: WeatherSeries) -> np.ndarray:
+    return pv_yield_kwh_per_kwp(YEAR, sky, *UCCLE, SOUTH)
 
 
-def test_every_month_has_the_irradiation_of_the_table(sky: Sky) -> None:
+def test_every_month_has_the_irradiation_of_the_table(sky: WeatherSeries) -> None:
     ghi_kwh_m2 = pd.Series(sky.ghi / 4000, YEAR).groupby(YEAR.month).sum()
     # The split into quarters is the calibration's own, so only the sum's rounding remains.
     np.testing.assert_allclose(ghi_kwh_m2, NORMAL, rtol=1e-9)
@@ -58,15 +59,15 @@ def test_no_month_of_any_seed_misses_the_table() -> None:
     december = steps("2025-12-01", "2026-01-01")
     june = steps("2025-06-01", "2025-07-01")
     for seed in range(60):
-        assert synthetic_sky(december, *UCCLE, seed).ghi.sum() / 4000 == pytest.approx(
+        assert synthetic_weather(december, *UCCLE, seed).ghi.sum() / 4000 == pytest.approx(
             NORMAL[11], rel=1e-6
         )
-        assert synthetic_sky(june, *UCCLE, seed).ghi.sum() / 4000 == pytest.approx(
+        assert synthetic_weather(june, *UCCLE, seed).ghi.sum() / 4000 == pytest.approx(
             NORMAL[5], rel=1e-6
         )
 
 
-def test_the_sky_is_physical(sky: Sky) -> None:
+def test_the_sky_is_physical(sky: WeatherSeries) -> None:
     import pvlib
 
     sun = pvlib.solarposition.get_solarposition(YEAR + pd.Timedelta("7.5min"), *UCCLE)
@@ -88,7 +89,7 @@ def test_the_sky_is_physical(sky: Sky) -> None:
     assert 0.5 < sky.dhi.sum() / sky.ghi.sum() < 0.62
 
 
-def test_weather_comes_in_clear_broken_and_overcast_days(sky: Sky) -> None:
+def test_weather_comes_in_clear_broken_and_overcast_days(sky: WeatherSeries) -> None:
     june = sky.ghi[YEAR.month == 6].reshape(30, 96).sum(axis=1)
     assert june.max() > 1.25 * june.mean()
     assert june.min() < 0.75 * june.mean()
@@ -99,8 +100,8 @@ def test_a_year_of_a_south_roof_in_brussels() -> None:
     brussels = (50.85, 4.35, 60.0)
     hours = steps("2025-01-01", "2026-01-01", "60min")
     for seed in range(5):
-        kwh = solar_kwh_per_kwp(
-            hours, synthetic_sky(hours, *brussels, seed), *brussels, SOUTH
+        kwh = pv_yield_kwh_per_kwp(
+            hours, synthetic_weather(hours, *brussels, seed), *brussels, SOUTH
         ).sum()
         assert 930 < kwh < 1020
 
@@ -111,11 +112,11 @@ def test_the_table_of_months_is_what_the_institute_publishes() -> None:
     assert NORMAL[5] == pytest.approx(5.270 * 30, rel=0.01)
     assert NORMAL[11] == pytest.approx(0.545 * 31, rel=0.01)
     # Independent of these: what was measured at Uccle in 2004. Single months of single years differ by a sixth.
-    measured = np.array(irradiation("measured_2004"))
+    measured = np.array(monthly_irradiation_kwh_m2("measured_2004"))
     assert measured.sum() == pytest.approx(1034.3, abs=0.1)
     assert np.abs(measured / NORMAL - 1).max() < 0.22
     with pytest.raises(InputError, match="Did you mean 'normal'"):
-        irradiation("normale")
+        monthly_irradiation_kwh_m2("normale")
 
 
 @pytest.mark.parametrize(("mounting", "below"), [("rack", 0.03), ("roof", 0.06)])
@@ -130,19 +131,19 @@ def test_against_pvwatts(mounting: str, below: float) -> None:
         "2023-01-01 07:00", periods=8760, freq="h", tz="UTC"
     )  # its clock is mountain standard time
     place = (39.73, -105.18, 1819.6)
-    sun = sun_position(hours[0], hours[-1] + pd.Timedelta("1h"), pd.Timedelta("1h"), *place)
+    sun = solar_position(hours[0], hours[-1] + pd.Timedelta("1h"), pd.Timedelta("1h"), *place)
     dni, dhi, air, wind = (
         stored[name].astype(float) for name in ("dni", "dhi", "air_c", "wind_m_s")
     )
-    sky = Sky(dni * np.cos(np.deg2rad(sun.apparent_zenith)).clip(0) + dhi, dni, dhi, air, wind)
-    panels = Panels(20.0, 180.0, mounting, losses=0.1408, power_per_degree=-0.0047, dc_to_ac=1.2)
-    ours, theirs = solar_kwh_per_kwp(hours, sky, *place, panels), stored[f"ac_w_{mounting}"] / 4000
+    sky = WeatherSeries(dni * np.cos(np.deg2rad(sun.apparent_zenith)).clip(0) + dhi, dni, dhi, air, wind)
+    panels = PVSystem(20.0, 180.0, mounting, losses=0.1408, temperature_coefficient_per_k=-0.0047, dc_ac_ratio=1.2)
+    ours, theirs = pv_yield_kwh_per_kwp(hours, sky, *place, panels), stored[f"ac_w_{mounting}"] / 4000
     assert np.corrcoef(ours, theirs)[0, 1] > 0.998
     assert ours.sum() == pytest.approx(theirs.sum(), rel=below)
 
 
-def test_a_clear_sky_is_the_brightest(sky: Sky) -> None:
-    clear = clear_sky(YEAR, *UCCLE)
+def test_a_clear_sky_is_the_brightest(sky: WeatherSeries) -> None:
+    clear = clear_sky_weather(YEAR, *UCCLE)
     assert clear.ghi.sum() > 1.3 * sky.ghi.sum()
     assert (sky.ghi <= 1.10 * clear.ghi + SLICE_W_M2).all()
     ratio = clear.dhi + clear.dni * np.cos(np.deg2rad(_zenith())) - clear.ghi
@@ -152,17 +153,17 @@ def test_a_clear_sky_is_the_brightest(sky: Sky) -> None:
 
 
 def _zenith() -> np.ndarray:
-    return sun_position(
+    return solar_position(
         YEAR[0], YEAR[-1] + YEAR.freq, pd.Timedelta("15min"), *UCCLE
     ).apparent_zenith
 
 
-def test_neighbours_share_the_weather_but_not_every_cloud(sky: Sky) -> None:
+def test_neighbours_share_the_weather_but_not_every_cloud(sky: WeatherSeries) -> None:
     june = steps("2025-06-01", "2025-07-01")
     common = sky.ghi[YEAR.month == 6]
     for distance_km, least, most in ((0.1, 0.975, 0.995), (3.0, 0.65, 0.85)):
         homes = [
-            synthetic_sky(june, *UCCLE, 1, neighbour=Neighbour(seed, distance_km)).ghi
+            synthetic_weather(june, *UCCLE, 1, variability=CloudVariability(seed, distance_km)).ghi
             for seed in range(6)
         ]
         changes = np.corrcoef(np.diff(np.array(homes)))
@@ -172,24 +173,24 @@ def test_neighbours_share_the_weather_but_not_every_cloud(sky: Sky) -> None:
         for ghi in homes:
             assert ghi.sum() == pytest.approx(common.sum(), rel=0.03)
     np.testing.assert_allclose(
-        synthetic_sky(june, *UCCLE, 1, neighbour=Neighbour(3, 0.0)).ghi, common, atol=SLICE_W_M2
+        synthetic_weather(june, *UCCLE, 1, variability=CloudVariability(3, 0.0)).ghi, common, atol=SLICE_W_M2
     )
 
 
 def test_months_of_your_own_place() -> None:
     seville = (37.4, -6.0, 10.0)
     months = [80.0, 100, 150, 180, 215, 230, 240, 210, 165, 120, 85, 70]
-    sky = synthetic_sky(YEAR, *seville, seed=2, monthly_kwh_m2=months)
+    sky = synthetic_weather(YEAR, *seville, seed=2, monthly_kwh_m2=months)
     np.testing.assert_allclose(
         pd.Series(sky.ghi / 4000, YEAR).groupby(YEAR.month).sum(), months, rtol=1e-6
     )
     with pytest.raises(ValueError, match="11 months"):
-        synthetic_sky(YEAR, *seville, seed=2, monthly_kwh_m2=months[:11])
+        synthetic_weather(YEAR, *seville, seed=2, monthly_kwh_m2=months[:11])
 
 
-def test_how_roofs_compare(sky: Sky, south: np.ndarray) -> None:
+def test_how_roofs_compare(sky: WeatherSeries, south: np.ndarray) -> None:
     def roof(tilt_deg: float, azimuth_deg: float) -> float:
-        return float(solar_kwh_per_kwp(YEAR, sky, *UCCLE, Panels(tilt_deg, azimuth_deg)).sum())
+        return float(pv_yield_kwh_per_kwp(YEAR, sky, *UCCLE, PVSystem(tilt_deg, azimuth_deg)).sum())
 
     east, west, flat, wall, north = (
         roof(35, 90),
@@ -204,9 +205,9 @@ def test_how_roofs_compare(sky: Sky, south: np.ndarray) -> None:
     assert roof(0, 90) == pytest.approx(roof(0, 270), rel=1e-9)  # a flat panel looks nowhere
 
 
-def test_east_peaks_in_the_morning_and_west_in_the_afternoon(sky: Sky) -> None:
+def test_east_peaks_in_the_morning_and_west_in_the_afternoon(sky: WeatherSeries) -> None:
     def mean_solar_hour(azimuth_deg: float) -> float:
-        kwh = solar_kwh_per_kwp(YEAR, sky, *UCCLE, Panels(35.0, azimuth_deg))
+        kwh = pv_yield_kwh_per_kwp(YEAR, sky, *UCCLE, PVSystem(35.0, azimuth_deg))
         hour = np.arange(len(YEAR)) % 96 / 4 + 0.125 + UCCLE_LONGITUDE_DEG / 15
         return float((kwh * hour).sum() / kwh.sum())
 
@@ -217,7 +218,7 @@ def test_east_peaks_in_the_morning_and_west_in_the_afternoon(sky: Sky) -> None:
     assert mean_solar_hour(270.0) > 12.5
 
 
-def test_ac_power_is_bounded_and_dark_at_night(sky: Sky, south: np.ndarray) -> None:
+def test_ac_power_is_bounded_and_dark_at_night(sky: WeatherSeries, south: np.ndarray) -> None:
     kw_per_kwp = south * 4
     assert not kw_per_kwp[sky.ghi == 0.0].any()
     assert kw_per_kwp.min() >= 0.0
@@ -226,63 +227,63 @@ def test_ac_power_is_bounded_and_dark_at_night(sky: Sky, south: np.ndarray) -> N
     )  # 0.77 in the prototype; a bright cloud edge adds up to 10 %
 
 
-def test_a_time_stamp_has_one_sky_whatever_the_period(sky: Sky, south: np.ndarray) -> None:
+def test_a_time_stamp_has_one_sky_whatever_the_period(sky: WeatherSeries, south: np.ndarray) -> None:
     begin = 17 * 96 + 30  # in mid month and mid day, over two month ends
     part = slice(begin, begin + 50 * 96)
-    week = synthetic_sky(YEAR[part], *UCCLE, seed=1)
+    week = synthetic_weather(YEAR[part], *UCCLE, seed=1)
     for of_week, of_year in zip(week, sky, strict=True):
         np.testing.assert_allclose(of_week, of_year[part], atol=SLICE_W_M2)
-    kwh = solar_kwh_per_kwp(YEAR[part], week, *UCCLE, SOUTH)
+    kwh = pv_yield_kwh_per_kwp(YEAR[part], week, *UCCLE, SOUTH)
     np.testing.assert_allclose(kwh, south[part], atol=1e-7)
 
 
 @settings(max_examples=20, deadline=None)
 @given(day=st.integers(0, 364), quarters=st.integers(1, 400), offset=st.integers(0, 95))
 def test_any_slice_of_the_year_agrees_with_the_year(
-    sky: Sky, day: int, quarters: int, offset: int
+    sky: WeatherSeries, day: int, quarters: int, offset: int
 ) -> None:
     part = slice(day * 96 + offset, min(day * 96 + offset + quarters, len(YEAR)))
     np.testing.assert_allclose(
-        synthetic_sky(YEAR[part], *UCCLE, seed=1).ghi, sky.ghi[part], atol=SLICE_W_M2
+        synthetic_weather(YEAR[part], *UCCLE, seed=1).ghi, sky.ghi[part], atol=SLICE_W_M2
     )
 
 
 def test_seeds_and_years() -> None:
     june = steps("2025-06-01", "2025-06-08")
-    again = [synthetic_sky(june, *UCCLE, seed=seed).ghi for seed in (3, 3, 4)]
+    again = [synthetic_weather(june, *UCCLE, seed=seed).ghi for seed in (3, 3, 4)]
     np.testing.assert_array_equal(again[0], again[1])
     assert np.abs(again[0] - again[2]).max() > 100.0
-    next_june = synthetic_sky(steps("2026-06-01", "2026-06-08"), *UCCLE, seed=3).ghi
+    next_june = synthetic_weather(steps("2026-06-01", "2026-06-08"), *UCCLE, seed=3).ghi
     assert np.abs(again[0] - next_june).max() > 100.0
 
 
 @pytest.mark.parametrize(("freq", "tolerance"), [("60min", 0.01), ("5min", 0.002)])
 def test_energy_hardly_depends_on_the_step(
-    sky: Sky, south: np.ndarray, freq: str, tolerance: float
+    sky: WeatherSeries, south: np.ndarray, freq: str, tolerance: float
 ) -> None:
     index = steps("2025-01-01", "2026-01-01", freq)
-    other = synthetic_sky(index, *UCCLE, seed=1)
-    kwh = solar_kwh_per_kwp(index, other, *UCCLE, SOUTH)
+    other = synthetic_weather(index, *UCCLE, seed=1)
+    kwh = pv_yield_kwh_per_kwp(index, other, *UCCLE, SOUTH)
     # An hour sees the sun at one place and the mean light; the cloud edges that the inverter or Erbs bend are averaged.
     assert kwh.sum() == pytest.approx(south.sum(), rel=tolerance)
 
 
-def test_an_hour_of_sky_is_the_mean_of_its_quarters(sky: Sky) -> None:
-    hourly = synthetic_sky(steps("2025-01-01", "2026-01-01", "60min"), *UCCLE, seed=1)
+def test_an_hour_of_sky_is_the_mean_of_its_quarters(sky: WeatherSeries) -> None:
+    hourly = synthetic_weather(steps("2025-01-01", "2026-01-01", "60min"), *UCCLE, seed=1)
     np.testing.assert_allclose(hourly.ghi, sky.ghi.reshape(-1, 4).mean(axis=1), atol=SLICE_W_M2)
     np.testing.assert_allclose(hourly.dni, sky.dni.reshape(-1, 4).mean(axis=1), atol=SLICE_W_M2)
 
 
 def test_leap_years_and_other_places() -> None:
     leap = steps("2024-01-01", "2025-01-01")
-    assert len(synthetic_sky(leap, *UCCLE, seed=0).ghi) == 366 * 96
+    assert len(synthetic_weather(leap, *UCCLE, seed=0).ghi) == 366 * 96
     # Same cloudiness, higher sun: Lyon is brighter than Brussels under the same clouds, Oslo dimmer.
     yearly = {
-        name: synthetic_sky(YEAR, latitude, longitude, 100.0, seed=0).ghi.sum() / 4000
+        name: synthetic_weather(YEAR, latitude, longitude, 100.0, seed=0).ghi.sum() / 4000
         for name, latitude, longitude in (("Oslo", 59.9, 10.7), ("Lyon", 45.8, 4.8))
     }
     assert yearly["Oslo"] < sum(NORMAL) < yearly["Lyon"]
-    polar_night = synthetic_sky(steps("2025-12-10", "2025-12-12"), 78.2, 15.6, 10.0, seed=0)
+    polar_night = synthetic_weather(steps("2025-12-10", "2025-12-12"), 78.2, 15.6, 10.0, seed=0)
     assert not polar_night.ghi.any()
 
 
@@ -308,9 +309,9 @@ def test_air_temperature_follows_the_uccle_normals() -> None:
 )
 def test_an_index_that_does_not_fit_is_refused(index: pd.DatetimeIndex) -> None:
     with pytest.raises(ValueError, match=r"index|step"):
-        step_of(index)
+        infer_step(index)
 
 
-def test_a_sky_of_another_length_is_refused(sky: Sky) -> None:
+def test_a_sky_of_another_length_is_refused(sky: WeatherSeries) -> None:
     with pytest.raises(ValueError, match="35040 steps"):
-        solar_kwh_per_kwp(YEAR[:96], sky, *UCCLE, SOUTH)
+        pv_yield_kwh_per_kwp(YEAR[:96], sky, *UCCLE, SOUTH)

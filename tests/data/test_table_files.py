@@ -58,7 +58,7 @@ def test_gzip(tmp_path: Path) -> None:
     series, _ = read_table(path, local_steps("2023-01-02")[:2])
     np.testing.assert_array_equal(series, [1, 2])
     path.write_bytes(b"\x1f\x8b broken")
-    assert "cannot be read" in fails(path, local_steps("2023-01-02")[:2]).what
+    assert "cannot be read" in fails(path, local_steps("2023-01-02")[:2]).problem
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Brussels"])
@@ -97,24 +97,24 @@ def test_missing_file_names_the_nearest(write: Writer) -> None:
     with pytest.raises(InputError) as caught:
         read_table(path.with_name("metres.csv"), hours("2023-01-01", 2), where="homes[0].load")
     assert caught.value.where == "homes[0].load: metres.csv"
-    assert "'meters.csv'" in caught.value.cure
-    assert "no such file" in fails(path.parent / "nowhere" / "a.csv", hours("2023-01-01", 2)).what
-    assert "kind of file" in fails(path.with_name("meters.xlsx"), hours("2023-01-01", 2)).what
+    assert "'meters.csv'" in caught.value.fix
+    assert "no such file" in fails(path.parent / "nowhere" / "a.csv", hours("2023-01-01", 2)).problem
+    assert "kind of file" in fails(path.with_name("meters.xlsx"), hours("2023-01-01", 2)).problem
 
 
 @pytest.mark.parametrize("text", ["", "\n", "  \n\n", "time,kwh\n", "time,kwh\n\n"])
 def test_empty_file(write: Writer, text: str) -> None:
     error = fails(write(text), hours("2023-01-01", 2))
     assert error.where.startswith("load: meters.csv")
-    assert "empty" in error.what or "no rows" in error.what
+    assert "empty" in error.problem or "no rows" in error.problem
 
 
 def test_unreadable_parquet(write: Writer) -> None:
     assert (
         "cannot be read"
-        in fails(write("not parquet", "meters.parquet"), hours("2023-01-01", 2)).what
+        in fails(write("not parquet", "meters.parquet"), hours("2023-01-01", 2)).problem
     )
-    assert "cannot be read" in fails(write("", "empty.parquet"), hours("2023-01-01", 2)).what
+    assert "cannot be read" in fails(write("", "empty.parquet"), hours("2023-01-01", 2)).problem
 
 
 def test_unquoted_decimal_commas_in_a_comma_separated_file(write: Writer) -> None:
@@ -125,12 +125,12 @@ def test_unquoted_decimal_commas_in_a_comma_separated_file(write: Writer) -> Non
     everywhere = fails(
         write("time,kwh\n2023-01-02 00:00,0,5\n", "b.csv"), local_steps("2023-01-02")[:2]
     )
-    assert "do not fit" in everywhere.what and "Quote decimal commas" in everywhere.cure
+    assert "do not fit" in everywhere.problem and "Quote decimal commas" in everywhere.fix
 
 
 def test_two_columns_of_one_name(write: Writer) -> None:
     assert (
-        "'kwh'" in fails(write("time,kwh,kwh\n2023-01-02 00:00,1,2\n"), hours("2023-01-01", 2)).what
+        "'kwh'" in fails(write("time,kwh,kwh\n2023-01-02 00:00,1,2\n"), hours("2023-01-01", 2)).problem
     )
 
 
@@ -141,9 +141,9 @@ def test_wide_table(write: Writer) -> None:
     path = write(WIDE)
     np.testing.assert_array_equal(read_table(path, TWO_HOURS, column="home_2_kwh")[0], [3, 4])
     several = fails(path, TWO_HOURS)
-    assert "home_1_kwh, home_2_kwh" in several.what and "`column`" in several.cure
+    assert "home_1_kwh, home_2_kwh" in several.problem and "`column`" in several.fix
     unknown = fails(path, TWO_HOURS, column="home_2_kw")
-    assert "Did you mean 'home_2_kwh'?" in unknown.cure
+    assert "Did you mean 'home_2_kwh'?" in unknown.fix
 
 
 def test_long_table_is_recognised(write: Writer) -> None:
@@ -153,14 +153,14 @@ def test_long_table_is_recognised(write: Writer) -> None:
     named = read_table(path, TWO_HOURS, column="007", id_column="meter", value_column="value")[0]
     np.testing.assert_array_equal(named, [3, 4])
     several = fails(path, TWO_HOURS)
-    assert "007, north" in several.what and "`column`" in several.cure
-    assert "Did you mean 'north'?" in fails(path, TWO_HOURS, column="nort").cure
-    assert "Did you mean 'north'?" in fails(path, TWO_HOURS, column="nort", id_column="meter").cure
-    assert "Did you mean 'meter'?" in fails(path, TWO_HOURS, column="north", id_column="metre").cure
+    assert "007, north" in several.problem and "`column`" in several.fix
+    assert "Did you mean 'north'?" in fails(path, TWO_HOURS, column="nort").fix
+    assert "Did you mean 'north'?" in fails(path, TWO_HOURS, column="nort", id_column="meter").fix
+    assert "Did you mean 'meter'?" in fails(path, TWO_HOURS, column="north", id_column="metre").fix
     assert (
-        "Did you mean 'value'?" in fails(path, TWO_HOURS, column="north", value_column="valeu").cure
+        "Did you mean 'value'?" in fails(path, TWO_HOURS, column="north", value_column="valeu").fix
     )
-    assert "Did you mean 'time'?" in fails(path, TWO_HOURS, column="north", time_column="tyme").cure
+    assert "Did you mean 'time'?" in fails(path, TWO_HOURS, column="north", time_column="tyme").fix
 
 
 def test_long_table_of_one_home_needs_no_column(write: Writer) -> None:
@@ -182,7 +182,7 @@ def test_the_row_numbers_of_a_written_frame_are_no_series(write: Writer) -> None
 def test_no_numbers(write: Writer) -> None:
     assert (
         "no column with numbers"
-        in fails(write("time,remark\n2023-01-02 00:00,a\n"), TWO_HOURS).what
+        in fails(write("time,remark\n2023-01-02 00:00,a\n"), TWO_HOURS).problem
     )
 
 

@@ -81,7 +81,7 @@ def test_a_time_name_is_preferred_and_a_given_one_wins(write: Writer) -> None:
 def test_times_that_cannot_be_read(write: Writer) -> None:
     text = "time,kwh\n" + rows("2023-01-02", [1] * 24) + "Total,24\n"
     error = fails(write(text), local_steps("2023-01-02"))
-    assert error.where == "load: meters.csv line 26" and "'Total'" in error.what
+    assert error.where == "load: meters.csv line 26" and "'Total'" in error.problem
     for stamp in ("2023-02-30 00:00", "2023-01-02 25:00", "2023-01-02 00:75", ""):
         error = fails(
             write(f"time,kwh\n2023-01-02 00:00,1\n{stamp},2\n"), TWO_HOURS, time_column="time"
@@ -91,9 +91,9 @@ def test_times_that_cannot_be_read(write: Writer) -> None:
     assert fails(write(both), TWO_HOURS).where == "load: meters.csv line 3"
     assert (
         "offset"
-        in fails(write("time,kwh\n2023-01-02 00:00Z,1\n2023-01-02 01:00,1\n"), TWO_HOURS).what
+        in fails(write("time,kwh\n2023-01-02 00:00Z,1\n2023-01-02 01:00,1\n"), TWO_HOURS).problem
     )
-    assert "a, kwh" in fails(write("a,kwh\n1,2\n3,4\n"), TWO_HOURS).what
+    assert "a, kwh" in fails(write("a,kwh\n1,2\n3,4\n"), TWO_HOURS).problem
 
 
 def test_time_zones(write: Writer) -> None:
@@ -139,7 +139,7 @@ def test_spring_hour_that_does_not_exist(write: Writer) -> None:
     naive = list(pd.date_range(SPRING, periods=24, freq="60min"))
     error = fails(write(as_csv(naive)), local_steps(SPRING))
     assert error.where == "load: meters.csv line 4"
-    assert "2023-03-26 02:00 does not exist" in error.what and "time_zone" in error.cure
+    assert "2023-03-26 02:00 does not exist" in error.problem and "time_zone" in error.fix
     empty_there = ["" if stamp.hour == 2 else 1 for stamp in naive]
     assert read_table(write(as_csv(naive, empty_there)), local_steps(SPRING))[0].sum() == 23
 
@@ -147,9 +147,9 @@ def test_spring_hour_that_does_not_exist(write: Writer) -> None:
 def test_autumn_hour_that_stands_there_once_is_a_gap_of_an_hour(write: Writer) -> None:
     path = write(as_csv(list(pd.date_range(AUTUMN, periods=96, freq="15min"))))
     error = fails(path, local_steps(AUTUMN, minutes=15))
-    assert "1 gap, 4 steps missing: 2023-10-29 02:00 .. 2023-10-29 02:45" in error.what
-    assert "the hour that the clock repeats in autumn" in error.what
-    assert "2023-10-29 has 96 values, expected 100" in error.what
+    assert "1 gap, 4 steps missing: 2023-10-29 02:00 .. 2023-10-29 02:45" in error.problem
+    assert "the hour that the clock repeats in autumn" in error.problem
+    assert "2023-10-29 has 96 values, expected 100" in error.problem
     series, notes = read_table(path, local_steps(AUTUMN, minutes=15), fill="interpolate")
     # The first pass holds 8, 9, 10, 11 and 03:00 holds 12: four steps lie between 11 and 12.
     np.testing.assert_allclose(series[8:17], [8, 9, 10, 11, 11.2, 11.4, 11.6, 11.8, 12], rtol=1e-15)

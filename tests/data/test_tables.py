@@ -52,14 +52,14 @@ def test_unit_column(write: Writer) -> None:
     text = "time,id,value,Unit\n2023-01-02 00:00,a,500,Wh\n2023-01-02 01:00,a,250,Wh\n2023-01-02 00:00,b,1,kWh\n"
     path = write(text + "2023-01-02 01:00,b,2,kW\n")
     np.testing.assert_array_equal(read_table(path, TWO_HOURS, column="a")[0], [0.5, 0.25])
-    assert "kW, kWh" in fails(path, TWO_HOURS, column="b").what
+    assert "kW, kWh" in fails(path, TWO_HOURS, column="b").problem
 
 
 def test_unknown_units(write: Writer) -> None:
     path = write("time,home\n" + rows("2023-01-02", [1, 2]))
     error = fails(path, TWO_HOURS)
-    assert "unit of 'home' is unknown" in error.what and "`unit`" in error.cure
-    assert "MWh" in fails(path, TWO_HOURS, unit="MWh").what
+    assert "unit of 'home' is unknown" in error.problem and "`unit`" in error.fix
+    assert "MWh" in fails(path, TWO_HOURS, unit="MWh").problem
     np.testing.assert_array_equal(read_table(path, TWO_HOURS, quantity="rate")[0], [1, 2])
 
 
@@ -78,7 +78,7 @@ def test_finer_table(write: Writer) -> None:
 
 def test_finer_table_with_a_missing_part_is_a_gap(write: Writer) -> None:
     path = write("time,x_kwh\n" + rows("2023-01-02", [1, 2, "", 4, 5, 6, 7, 8], minutes=15))
-    assert "1 gap, 1 step missing: 2023-01-02 00:30" in fails(path, TWO_HOURS).what
+    assert "1 gap, 1 step missing: 2023-01-02 00:30" in fails(path, TWO_HOURS).problem
 
 
 def test_coarser_table(write: Writer) -> None:
@@ -97,20 +97,20 @@ def test_coarser_table(write: Writer) -> None:
 def test_steps_that_do_not_fit(write: Writer) -> None:
     path = write("time,kwh\n" + rows("2023-01-02", [1] * 6, minutes=40))
     error = fails(path, local_steps("2023-01-02")[:3])
-    assert "40 min" in error.what and "60 min" in error.what
+    assert "40 min" in error.problem and "60 min" in error.problem
     shifted = write("time,kwh\n" + rows("2023-01-02", [1] * 6).replace("02:00", "02:20"))
     error = fails(shifted, TWO_HOURS)
-    assert error.where == "load: meters.csv line 4" and "02:20 is not the start" in error.what
+    assert error.where == "load: meters.csv line 4" and "02:20 is not the start" in error.problem
     assert (
         "2023-01-02 00:05"
-        in fails(write("time,kwh\n2023-01-02 00:05,1\n2023-01-02 01:05,1\n"), TWO_HOURS).what
+        in fails(write("time,kwh\n2023-01-02 00:05,1\n2023-01-02 01:05,1\n"), TWO_HOURS).problem
     )
-    assert "fewer than two" in fails(write("time,kwh\n2023-01-02 00:00,1\n"), TWO_HOURS).what
+    assert "fewer than two" in fails(write("time,kwh\n2023-01-02 00:00,1\n"), TWO_HOURS).problem
     assert (
         "fewer than two"
         in fails(
             write("time,kwh\n2023-01-02 00:00,\n2023-01-02 01:00,\n"), TWO_HOURS, column="kwh"
-        ).what
+        ).problem
     )
 
 
@@ -137,13 +137,13 @@ def test_empty_cells(write: Writer, empty: str) -> None:
     path = write("time,home_kwh\n" + rows("2023-01-02", day_with({5: empty, 6: empty, 9: empty})))
     error = fails(path, local_steps("2023-01-02"))
     assert error.where == "load: meters.csv line 7"
-    assert "'home_kwh' has 2 gaps, 3 steps missing" in error.what
+    assert "'home_kwh' has 2 gaps, 3 steps missing" in error.problem
     assert (
-        "2023-01-02 05:00 .. 2023-01-02 06:00 (empty cell, line 7); 2023-01-02 09:00" in error.what
+        "2023-01-02 05:00 .. 2023-01-02 06:00 (empty cell, line 7); 2023-01-02 09:00" in error.problem
     )
-    assert "2023-01-02 has 21 values, expected 24" in error.what
+    assert "2023-01-02 has 21 values, expected 24" in error.problem
     for word in ("fill: interpolate", "fill: zero", "complete the file", "shorten the period"):
-        assert word in error.cure
+        assert word in error.fix
     series, notes = read_table(path, local_steps("2023-01-02"), fill="interpolate")
     np.testing.assert_allclose(series, np.arange(24), rtol=1e-15)
     assert notes[-1].startswith(
@@ -159,15 +159,15 @@ def test_missing_rows(write: Writer) -> None:
     kept = [line for line in lines if not ("10:00" <= line[11:16] < "11:30")]
     error = fails(write("time,kwh\n" + "".join(kept)), local_steps("2023-05-04", minutes=15))
     assert error.where == "load: meters.csv"
-    assert "1 gap, 6 steps missing: 2023-05-04 10:00 .. 2023-05-04 11:15" in error.what
-    assert "2023-05-04 has 90 values, expected 96" in error.what
+    assert "1 gap, 6 steps missing: 2023-05-04 10:00 .. 2023-05-04 11:15" in error.problem
+    assert "2023-05-04 has 90 values, expected 96" in error.problem
 
 
 def test_only_three_gaps_are_listed(write: Writer) -> None:
     path = write("time,kwh\n" + rows("2023-01-02", day_with(dict.fromkeys((2, 4, 6, 8, 10), ""))))
     error = fails(path, local_steps("2023-01-02"))
-    assert "5 gaps, 5 steps" in error.what and "06:00 (empty cell, line 8); ..." in error.what
-    assert "08:00" not in error.what
+    assert "5 gaps, 5 steps" in error.problem and "06:00 (empty cell, line 8); ..." in error.problem
+    assert "08:00" not in error.problem
 
 
 def test_a_single_step_takes_its_length_from_the_index(write: Writer) -> None:
@@ -180,7 +180,7 @@ def test_a_single_step_takes_its_length_from_the_index(write: Writer) -> None:
     )  # 3 to 7 o'clock in Brussels
     np.testing.assert_array_equal(read_table(path, day)[0], [3 + 4 + 5 + 6])
     error = fails(path, pd.DatetimeIndex(quarter, freq=None))
-    assert error.where == "load: index" and "freq" in error.cure
+    assert error.where == "load: index" and "freq" in error.fix
 
 
 def test_gaps_outside_the_period_do_not_matter(write: Writer) -> None:
@@ -213,9 +213,9 @@ def test_interpolation_ends_at_24_hours(write: Writer) -> None:
         "more.csv",
     )
     error = fails(more, index, fill="interpolate")
-    assert "24 h" in error.what and "2023-01-02 10:00 .. 2023-01-03 10:00" in error.what
+    assert "24 h" in error.problem and "2023-01-02 10:00 .. 2023-01-03 10:00" in error.problem
     # The part inside the period is short, the gap is not.
-    assert "24 h" in fails(more, index[:12], fill="interpolate").what
+    assert "24 h" in fails(more, index[:12], fill="interpolate").problem
     assert read_table(more, index, fill="zero")[0].sum() == sum(range(72)) - sum(range(10, 35))
 
 
@@ -223,19 +223,19 @@ def test_interpolation_ends_at_24_hours(write: Writer) -> None:
 def test_a_table_that_does_not_cover_the_period(write: Writer, fill: str) -> None:
     path = write("time,kwh\n" + rows("2023-01-02", range(40)))
     error = fails(path, local_steps("2023-01-01", 4), fill=fill)
-    assert "lengths do not line up" in error.what
-    assert "40 rows from 2023-01-02 00:00 to 2023-01-03 16:00" in error.what
-    assert "needs 96 from 2023-01-01 00:00 to 2023-01-05 00:00" in error.what
-    assert "2023-01-03 has 16 values, expected 24" in error.what
-    assert "START" in error.cure
+    assert "lengths do not line up" in error.problem
+    assert "40 rows from 2023-01-02 00:00 to 2023-01-03 16:00" in error.problem
+    assert "needs 96 from 2023-01-01 00:00 to 2023-01-05 00:00" in error.problem
+    assert "2023-01-03 has 16 values, expected 24" in error.problem
+    assert "START" in error.fix
     assert (
-        "lengths do not line up" in fails(path, local_steps("2023-01-02", 2), fill=fill).what
+        "lengths do not line up" in fails(path, local_steps("2023-01-02", 2), fill=fill).problem
     )  # ends early
     assert (
-        "lengths do not line up" in fails(path, local_steps("2023-01-01", 2), fill=fill).what
+        "lengths do not line up" in fails(path, local_steps("2023-01-01", 2), fill=fill).problem
     )  # starts late
     assert (
-        "lengths do not line up" in fails(path, local_steps("2022-01-01", 2), fill=fill).what
+        "lengths do not line up" in fails(path, local_steps("2022-01-01", 2), fill=fill).problem
     )  # elsewhere
 
 
@@ -245,7 +245,7 @@ def test_a_table_that_does_not_cover_the_period(write: Writer, fill: str) -> Non
 def test_duplicated_times(write: Writer) -> None:
     path = write("time,kwh\n2023-01-02 00:00,1\n2023-01-02 01:00,2\n2023-01-02 01:00,3\n")
     error = fails(path, TWO_HOURS)
-    assert error.where == "load: meters.csv line 4" and "line 3" in error.what
+    assert error.where == "load: meters.csv line 4" and "line 3" in error.problem
 
 
 def test_three_passes_of_the_autumn_hour_are_duplicates(write: Writer) -> None:
@@ -253,14 +253,14 @@ def test_three_passes_of_the_autumn_hour_are_duplicates(write: Writer) -> None:
     error = fails(
         write(as_csv([*stamps[:3], stamps[2], stamps[2], *stamps[4:]])), local_steps(AUTUMN)
     )
-    assert error.where == "load: meters.csv line 6" and "line 5" in error.what
+    assert error.where == "load: meters.csv line 6" and "line 5" in error.problem
 
 
 def test_negative_energy(write: Writer) -> None:
     path = write("time,kwh\n2023-01-02 00:00,1\n2023-01-02 01:00,-0.25\n")
     error = fails(path, TWO_HOURS)
-    assert error.where == "load: meters.csv line 3" and "-0.25" in error.what
-    assert "consumption and injection as separate columns" in error.cure
+    assert error.where == "load: meters.csv line 3" and "-0.25" in error.problem
+    assert "consumption and injection as separate columns" in error.fix
     np.testing.assert_array_equal(read_table(path, TWO_HOURS, quantity="rate")[0], [1, -0.25])
 
 
@@ -271,14 +271,14 @@ def test_text_in_a_value_cell(write: Writer, cell: str) -> None:
     # The blank line and the line number after it: the user counts lines of the file, not rows of data.
     path = write(f"time;kwh\n2023-01-02 00:00;1\n\n2023-01-02 01:00;{cell}\n2023-01-02 02:00;1\n")
     error = fails(path, TWO_HOURS, column="kwh")
-    assert error.where == "load: meters.csv line 4" and repr(cell) in error.what
+    assert error.where == "load: meters.csv line 4" and repr(cell) in error.problem
 
 
 @pytest.mark.parametrize("cell", ["inf", "-Infinity"])
 def test_infinite_value(write: Writer, cell: str) -> None:
     path = write(f"time;kwh\n2023-01-02 00:00;1\n2023-01-02 01:00;{cell}\n")
     error = fails(path, TWO_HOURS, quantity="rate")
-    assert error.where == "load: meters.csv line 3" and "infinite" in error.what
+    assert error.where == "load: meters.csv line 3" and "infinite" in error.problem
 
 
 @pytest.mark.parametrize(
@@ -292,13 +292,13 @@ def test_infinite_value(write: Writer, cell: str) -> None:
 )
 def test_thousands_separators_are_not_guessed(write: Writer, cells: list[str], line: int) -> None:
     error = fails(write("time;kwh\n" + rows("2023-01-02", cells, ";")), TWO_HOURS)
-    assert error.where == f"load: meters.csv line {line}" and "thousands" in error.what
+    assert error.where == f"load: meters.csv line {line}" and "thousands" in error.problem
 
 
 def test_quoted_commas_in_a_comma_separated_file_may_be_thousands(write: Writer) -> None:
     assert (
         "thousands"
-        in fails(write("time,wh\n" + rows("2023-01-02", ['"1,234"', '"2,345"'])), TWO_HOURS).what
+        in fails(write("time,wh\n" + rows("2023-01-02", ['"1,234"', '"2,345"'])), TWO_HOURS).problem
     )
     decimal = write("time,kwh\n" + rows("2023-01-02", ['"0,234"', '"2,345"']), "decimal.csv")
     np.testing.assert_array_equal(read_table(decimal, TWO_HOURS)[0], [0.234, 2.345])
@@ -314,8 +314,8 @@ def test_implausible_power_is_noted(write: Writer) -> None:
 
 def test_unknown_options(write: Writer) -> None:
     path = write(WIDE)
-    assert "Did you mean 'interpolate'?" in fails(path, TWO_HOURS, fill="interpolat").cure
-    assert "Allowed: energy, rate." in fails(path, TWO_HOURS, quantity="speed").cure
+    assert "Did you mean 'interpolate'?" in fails(path, TWO_HOURS, fill="interpolat").fix
+    assert "Allowed: energy, rate." in fails(path, TWO_HOURS, quantity="speed").fix
 
 
 # --- size

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prosumax.data.generators.appliance_runs import fills
+from prosumax.data.generators.appliance_runs import sample_appliance_runs
 from prosumax.data.generators.household.hot_water import hot_water_kwh
 from prosumax.data.generators.household.trips import (
-    DRIVERS,
-    drawn_drives,
-    fixed_drives,
-    plugged_after,
-    whereabouts,
+    DRIVING_PROFILES,
+    sample_trips,
+    scheduled_trips,
+    sample_plug_ins,
+    ev_availability,
 )
 
 ZONE = "Europe/Brussels"
@@ -23,11 +23,11 @@ def clock(start, days, minutes=15):
 
 
 def car_in(index, lifestyle="family", seed=3, **more):
-    drives = drawn_drives([2023], ZONE, lifestyle, more.get("km"), 0.2, seed)
-    return whereabouts(index, drives, plugged_after(drives, more.get("chance", 0.6), 50, seed))
+    drives = sample_trips([2023], ZONE, lifestyle, more.get("km"), 0.2, seed)
+    return ev_availability(index, drives, sample_plug_ins(drives, more.get("chance", 0.6), 50, seed))
 
 
-@pytest.mark.parametrize("lifestyle", DRIVERS)
+@pytest.mark.parametrize("lifestyle", DRIVING_PROFILES)
 def test_a_year_has_its_distance(lifestyle):
     left, trip = car_in(clock("2023-01-01", 365), lifestyle, km=12_000)
     # The season's mean over the days driven is near 1, not exactly: some per cent.
@@ -56,15 +56,15 @@ def test_hours_left_count_down_to_the_departure():
 
 
 def test_it_is_plugged_in_for_sure_when_a_third_is_used():
-    drives = drawn_drives([2023], ZONE, "family", 14_000, 0.2, 1)
-    plugged = plugged_after(drives, 0.3, 50, 1)
+    drives = sample_trips([2023], ZONE, "family", 14_000, 0.2, 1)
+    plugged = sample_plug_ins(drives, 0.3, 50, 1)
     used = 0.0
     for kwh, is_plugged in zip(drives.kwh, plugged, strict=True):
         used += kwh
         assert is_plugged or used <= 50 / 3
         used = 0.0 if is_plugged else used
     assert 0.3 < plugged.mean() < 0.9
-    assert plugged_after(drives, 1.0, 50, 1).all()
+    assert sample_plug_ins(drives, 1.0, 50, 1).all()
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_fixed_drives_follow_the_clock_over_its_changes(start, steps):
     first = pd.Timestamp(start, tz=ZONE).tz_convert("UTC")
     index = pd.date_range(first, periods=steps, freq="60min")
     dates = pd.date_range(start, periods=2, freq="D")
-    drives = fixed_drives(dates, ZONE, [(8.0, 17.5, 30.0, "all")], 0.2)
-    left, trip = whereabouts(index, drives, np.ones(2, bool))
+    drives = scheduled_trips(dates, ZONE, [(8.0, 17.5, 30.0, "all")], 0.2)
+    left, trip = ev_availability(index, drives, np.ones(2, bool))
     local = index.tz_convert(ZONE)
     np.testing.assert_array_equal(left == 0, (local.hour >= 8) & (local.hour < 18))
     np.testing.assert_array_equal(trip > 0, left == 0)
@@ -83,10 +83,10 @@ def test_fixed_drives_follow_the_clock_over_its_changes(start, steps):
 
 def test_fixed_drives_know_weekends():
     dates = pd.date_range("2023-05-05", periods=4, freq="D")  # from a Friday on
-    drives = fixed_drives(
+    drives = scheduled_trips(
         dates, ZONE, [(8.0, 9.0, 10.0, "weekdays"), (10.0, 11.0, 20.0, "weekend")], 0.2
     )
-    assert list(drives.leave.tz_convert(ZONE).strftime("%a %H")) == [
+    assert list(drives.departure.tz_convert(ZONE).strftime("%a %H")) == [
         "Fri 08",
         "Sat 10",
         "Sun 10",
@@ -108,9 +108,9 @@ def test_hot_water_has_its_mean_and_its_hours():
 
 def test_fills_keep_their_distance_and_number():
     local = clock("2023-01-01", 365).tz_convert(ZONE)
-    filled = fills(local, 4.0, 8, 21, 50, 2)
+    filled = sample_appliance_runs(local, 4.0, 8, 21, 50, 2)
     at = np.flatnonzero(filled)
     assert np.diff(at).min() >= 50
     assert len(at) == pytest.approx(4 * 365 / 7, rel=0.15)  # binomial, 208 of 365
     assert ((local.hour[filled] >= 8) & (local.hour[filled] <= 21)).mean() > 0.95
-    np.testing.assert_array_equal(filled[: 31 * 96], fills(local[: 31 * 96], 4.0, 8, 21, 50, 2))
+    np.testing.assert_array_equal(filled[: 31 * 96], sample_appliance_runs(local[: 31 * 96], 4.0, 8, 21, 50, 2))

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prosumax.data.generators.solar.sky import clear_sky
-from prosumax.data.readers.weather_files import read_weather, weather_sky
+from prosumax.data.generators.solar.weather import clear_sky_weather
+from prosumax.data.readers.weather_files import read_weather_file, weather_from_year
 from prosumax.errors import InputError
 
 PLACE = (50.8, 4.36, 100.0)
@@ -18,7 +18,7 @@ HOURS = pd.date_range("2021-01-01", periods=8760, freq="h", tz="UTC")
 @lru_cache
 def light() -> pd.DataFrame:
     """A made-up year under a hazy sky: 70 % of the clear sky's light, half of it diffuse."""
-    clear = clear_sky(HOURS, *PLACE)
+    clear = clear_sky_weather(HOURS, *PLACE)
     ghi = 0.7 * clear.ghi
     air = 10 + 8 * np.sin(2 * np.pi * (np.arange(8760) / 8760 - 0.3))
     return pd.DataFrame(
@@ -54,9 +54,9 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_hour_of_the_file_is_an_hour_of_the_year(year: Path) -> None:
-    read = read_weather(year)
-    assert (read.latitude_deg, read.longitude_deg, read.at_minute) == (PLACE[0], PLACE[1], None)
-    sky = weather_sky(HOURS, read, *PLACE)
+    read = read_weather_file(year)
+    assert (read.latitude_deg, read.longitude_deg, read.sample_minute) == (PLACE[0], PLACE[1], None)
+    sky = weather_from_year(HOURS, read, *PLACE)
     table = light()
     for name, values in (
         ("ghi", sky.ghi),
@@ -68,16 +68,16 @@ def test_an_hour_of_the_file_is_an_hour_of_the_year(year: Path) -> None:
 
 
 def test_a_file_on_local_time_is_brought_to_utc(tmp_path: Path) -> None:
-    sky = weather_sky(HOURS, read_weather(epw(tmp_path / "local.epw", light(), zone=1)), *PLACE)
+    sky = weather_from_year(HOURS, read_weather_file(epw(tmp_path / "local.epw", light(), zone=1)), *PLACE)
     np.testing.assert_allclose(sky.ghi, light().ghi, atol=0.01)
 
 
 def test_quarters_keep_the_mean_of_their_hour(year: Path) -> None:
     quarters = pd.date_range("2023-06-01", periods=96 * 30, freq="15min", tz="UTC")
-    sky = weather_sky(quarters, read_weather(year), *PLACE)
+    sky = weather_from_year(quarters, read_weather_file(year), *PLACE)
     june = light()[HOURS.month == 6]
     np.testing.assert_allclose(sky.ghi.reshape(-1, 4).mean(axis=1), june.ghi, atol=0.01)
-    clear = clear_sky(quarters, *PLACE)
+    clear = clear_sky_weather(quarters, *PLACE)
     high = clear.ghi > 100
     # Within the hour the light follows the clear sky: the file's is 0.7 of it throughout.
     # An hour of dawn has its light in another place than its middle, hence 3 %.
@@ -86,14 +86,14 @@ def test_quarters_keep_the_mean_of_their_hour(year: Path) -> None:
 
 def test_29_february_is_there(year: Path) -> None:
     leap = pd.date_range("2024-02-28", periods=72, freq="h", tz="UTC")
-    ghi = weather_sky(leap, read_weather(year), *PLACE).ghi
+    ghi = weather_from_year(leap, read_weather_file(year), *PLACE).ghi
     np.testing.assert_array_equal(ghi[:24], ghi[24:48])
     assert ghi[48:].sum() > 0
 
 
 def test_pvgis_writes_instants(tmp_path: Path) -> None:
     samples = HOURS + pd.Timedelta(minutes=10)
-    clear = clear_sky(
+    clear = clear_sky_weather(
         samples - pd.Timedelta(minutes=30), *PLACE
     )  # looks at the middle of each step: the sample
     lines = [f"Latitude (decimal degrees): {PLACE[0]}", f"Longitude (decimal degrees): {PLACE[1]}"]
@@ -107,10 +107,10 @@ def test_pvgis_writes_instants(tmp_path: Path) -> None:
         "\n".join(lines)
         + "\n\nT2m: 2-m air temperature (degree Celsius)\nRH: relative humidity (%)\n"
     )
-    read = read_weather(path)
-    assert read.at_minute == pytest.approx(10.0, abs=0.01)
+    read = read_weather_file(path)
+    assert read.sample_minute == pytest.approx(10.0, abs=0.01)
     quarters = pd.date_range("2023-05-01", periods=96 * 20, freq="15min", tz="UTC")
-    sky, clear_quarters = weather_sky(quarters, read, *PLACE), clear_sky(quarters, *PLACE)
+    sky, clear_quarters = weather_from_year(quarters, read, *PLACE), clear_sky_weather(quarters, *PLACE)
     high = clear_quarters.ghi > 100
     # Turbidity differs between the days of the file and those of the period by a month's step: 3 %.
     np.testing.assert_allclose(sky.ghi[high] / clear_quarters.ghi[high], 0.6, rtol=0.03)
@@ -119,21 +119,21 @@ def test_pvgis_writes_instants(tmp_path: Path) -> None:
 
 def test_what_is_no_weather_is_refused(tmp_path: Path, year: Path) -> None:
     with pytest.raises(InputError, match="no such weather file"):
-        read_weather(tmp_path / "none.epw")
+        read_weather_file(tmp_path / "none.epw")
     other = tmp_path / "other.csv"
     other.write_text("time,load\n2020-01-01,1\n")
     with pytest.raises(InputError, match="no weather file that prosumax knows"):
-        read_weather(other)
+        read_weather_file(other)
     short = epw(tmp_path / "short.epw", light(), drop=5000)
     with pytest.raises(InputError, match="1 hours are missing or impossible, the first 28 July"):
-        read_weather(short)
+        read_weather_file(short)
     wild = light().copy()
     wild.iloc[4000, wild.columns.get_loc("ghi")] = 9999.0  # how EPW marks what is missing
     with pytest.raises(
         InputError, match="1 hours are missing or impossible, the first 16 June 16:00 UTC"
     ):
-        read_weather(epw(tmp_path / "wild.epw", wild))
+        read_weather_file(epw(tmp_path / "wild.epw", wild))
     cut = tmp_path / "cut.epw"
     cut.write_text(year.read_text()[:20_000])
     with pytest.raises(InputError, match=r"cut\.epw"):
-        read_weather(cut)
+        read_weather_file(cut)

@@ -1,4 +1,4 @@
-"""Series that took a while to make, kept as files: named by all they depend on, so a file is never out of date."""
+"""Disk cache of generated series, keyed by everything the series depend on, code included."""
 
 import contextlib
 import hashlib
@@ -9,43 +9,46 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax.data.datasets import cache_folder
+from prosumax.data.datasets import cache_dir
 
 Arrays = dict[str, NDArray[Any]]
 
-MOST_BYTES = 2**30
-"""Of all kept series together; those that were not asked for longest go first."""
+MAX_CACHE_BYTES = 2**30
+"""Size limit of all cached series together; the least recently used ones are deleted first."""
 
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
-def cached(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
-    """The arrays kept under this key, or else what `make` gives, kept for the next time where that is possible.
+def load_or_compute(kind: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+    """Load the arrays cached under a key, or compute and cache them.
 
-    Each call is a file of its own that appears at once or not at all: who is interrupted loses one series, and carries
-    on from there. A damaged file is made again.
+    Each entry is a file of its own that is written atomically, so an interrupted run leaves no
+    partial entry. A damaged entry is computed again, and a cache that cannot be written is skipped.
 
-    Arguments:
-        kind: what it is, the beginning of the file's name.
-        key: all that the arrays depend on, as JSON: numbers, texts, lists and mappings.
-        make: makes the arrays.
+    Args:
+        kind: Kind of series, used as the beginning of the file name.
+        key: Everything the arrays depend on, as JSON values.
+        compute: Function that computes the arrays.
+
+    Returns:
+        The arrays by name.
     """
     text = json.dumps(key, sort_keys=True)
-    path = (
-        cache_folder() / "profiles" / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
-    )
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    path = cache_dir() / "profiles" / f"{kind}-{digest}.npz"
     with contextlib.suppress(*_UNREADABLE), np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
         with contextlib.suppress(OSError):
-            os.utime(path)  # asked for just now
+            os.utime(path)  # The modification time is the time of the last use.
         return arrays
-    arrays = make()
+    arrays = compute()
     with contextlib.suppress(OSError):
         _write(arrays, path)
         _prune(path.parent)
@@ -53,42 +56,57 @@ def cached(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arr
 
 
 @lru_cache
-def code_key(*modules: str) -> str:
-    """What tells versions of the modules of this room apart that make a series, given by name.
+def source_digest(*modules: ModuleType) -> str:
+    """Hash the source code of modules.
 
-    Their text, so that no file made by earlier code is ever taken, and nobody must think of it.
+    A cache key that includes the digest of the modules that compute a series never matches an entry
+    written by other code.
+
+    Args:
+        modules: Modules, in an order that is always the same.
+
+    Returns:
+        The first 16 hexadecimal digits of the SHA-256 digest.
     """
-    folder = Path(__file__).parent
-    parts = [(folder / f"{name}.py").read_bytes() for name in modules]
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+    sources = [Path(str(module.__file__)).read_bytes() for module in modules]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
-def index_key(index: pd.DatetimeIndex) -> list[int]:
-    """First and last step start and their number: what tells evenly spaced indices apart."""
+def index_fingerprint(index: pd.DatetimeIndex) -> list[int]:
+    """Return the first start, the last start (s since 1970 UTC) and the length of an index.
+
+    Args:
+        index: Evenly spaced step starts.
+    """
     seconds = index[[0, -1]].as_unit("s").asi8
     return [int(seconds[0]), int(seconds[1]), len(index)]
 
 
-def file_key(path: Path) -> str:
-    """What tells the content of files apart."""
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 digest of the content of a file.
+
+    Args:
+        path: File to hash.
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _prune(folder: Path) -> None:
-    """Keep the newest files, `MOST_BYTES` in all: visitors of a public demo may ask for ever other homes."""
+    """Delete the least recently used files until the rest fit `MAX_CACHE_BYTES`."""
     files = []
     for path in folder.glob("*.npz"):
-        with contextlib.suppress(OSError):  # somebody else's pruning took it
-            found = path.stat()
-            files.append((found.st_mtime_ns, found.st_size, path))
+        with contextlib.suppress(OSError):  # Another process may have deleted it.
+            stat = path.stat()
+            files.append((stat.st_mtime_ns, stat.st_size, path))
     total = 0
     for _, size, path in sorted(files, reverse=True):
         total += size
-        if total > MOST_BYTES:
+        if total > MAX_CACHE_BYTES:
             path.unlink(missing_ok=True)
 
 
 def _write(arrays: Arrays, path: Path) -> None:
+    """Write the arrays to a temporary file and move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".series-", suffix=".npz")
     try:

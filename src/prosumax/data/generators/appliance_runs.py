@@ -5,12 +5,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 
-def fills(
+def sample_appliance_runs(
     local: pd.DatetimeIndex,
     runs_per_week: float,
     from_hour: int,
     to_hour: int,
-    busy_steps: int,
+    min_gap_steps: int,
     seed: int,
 ) -> NDArray[np.bool_]:
     """Whether the machine is filled at the start of each step [step].
@@ -33,5 +33,5 @@ def fills(
         for moment in (days + pd.to_timedelta(hour, unit="h"))[wanted]:
             at = max(int(naive.searchsorted(moment)), free)  # the first step that starts after it
             if naive[0] <= moment and at < len(local):
-                filled[at], free = True, at + busy_steps
+                filled[at], free = True, at + min_gap_steps
     return filled

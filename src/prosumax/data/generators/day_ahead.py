@@ -67,7 +67,7 @@ _SHARE_OF_SUNNY = (
 )  # mean clearness in December and June; ours, for 300 to 400 hours below zero in a year
 
 
-def typical_day_ahead_eur_per_mwh(local: pd.DatetimeIndex, seed: int) -> NDArray[np.float64]:
+def synthetic_day_ahead_eur_per_mwh(local: pd.DatetimeIndex, seed: int) -> NDArray[np.float64]:
     """A year's market as it might be: dark days and sunny ones by season, with spells above and below.
 
     These are no prices of any real day. Hours below zero come up 300 to 400 times a year (Belgium had 520 in 2025).

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax.data.generators.solar.sun import step_of
+from prosumax.data.time_steps import infer_step
 
 Series = NDArray[np.float64]
-Pick = Callable[[pd.DatetimeIndex], NDArray[np.int64]]
+DaySelector = Callable[[pd.DatetimeIndex], NDArray[np.int64]]
 """Row of the table for each date."""
 
 
-def lay_days(kwh: Series, pick: Pick, index: pd.DatetimeIndex, time_zone: str) -> Series:
+def map_days_to_period(kwh: Series, select: DaySelector, index: pd.DatetimeIndex, time_zone: str) -> Series:
     """Energy per step of a period, from a table of days on a clock.
 
     Each step takes what the table has at the same time of the local clock; in spring an hour of the table is left out,
@@ -25,7 +25,7 @@ def lay_days(kwh: Series, pick: Pick, index: pd.DatetimeIndex, time_zone: str) -
         index: step starts [T], UTC.
         time_zone: IANA name of the local clock.
     """
-    step = step_of(index)
+    step = infer_step(index)
     part_minutes = 1440 // kwh.shape[1]
     part = pd.Timedelta(minutes=part_minutes)
     fine_step = min(step, part)
@@ -34,13 +34,13 @@ def lay_days(kwh: Series, pick: Pick, index: pd.DatetimeIndex, time_zone: str) -
     )
     days = pd.DatetimeIndex(fine.tz_localize(None).normalize())
     number, dates = pd.factorize(days)
-    rows = pick(pd.DatetimeIndex(dates))
+    rows = select(pd.DatetimeIndex(dates))
     place = np.asarray((fine.hour * 60 + fine.minute) // part_minutes, np.int64)
     values = kwh[rows[number], place] * (fine_step / part)
     return np.asarray(values.reshape(len(index), -1).sum(axis=1), np.float64)
 
 
-def same_weekday(first: pd.Timestamp, days: int) -> Pick:
+def nearest_weekday_selector(first: pd.Timestamp, days: int) -> DaySelector:
     """Rows of a year that begins on `first`: same weekday, and the nearest such day of the year.
 
     Arguments:
@@ -58,7 +58,7 @@ def same_weekday(first: pd.Timestamp, days: int) -> Pick:
     return pick
 
 
-def in_turn(first_weekday: int, days: int) -> Pick:
+def cyclic_weekday_selector(first_weekday: int, days: int) -> DaySelector:
     """Rows of a few days that repeat: days of the same weekday one after the other, any day where there is none.
 
     Arguments:

@@ -52,7 +52,7 @@ _TEMPERATURES_C = (29.0, 31.0)
 _LOAD_NOISE, _SOLAR_NOISE = 0.01, 0.1
 
 
-def mahtm_shape(profile: str, business: str = "code") -> Float[Array, " hour"]:
+def mahtm_load_shape(profile: str, business_profile: str = "code") -> Float[Array, " hour"]:
     """Use above the base rate by hour, as a share of the rest of the peak [24].
 
     Arguments:
@@ -62,7 +62,7 @@ def mahtm_shape(profile: str, business: str = "code") -> Float[Array, " hour"]:
     shapes = {
         "family": _FAMILY,
         "teenagers": _TEENAGERS,
-        "business": {"code": _BUSINESS_CODE, "paper": _BUSINESS_PAPER}[business],
+        "business": {"code": _BUSINESS_CODE, "paper": _BUSINESS_PAPER}[business_profile],
     }
     return np.asarray(shapes[profile], dtype=np.float64)
 
@@ -74,7 +74,7 @@ def mahtm_load(
     *,
     temperature_c: float | None = 30.0,
     noise: bool = False,
-    business: str = "code",
+    business_profile: str = "code",
     seed: int = 0,
 ) -> Float[Array, " step"]:
     """Demand of a home, kWh per hourly step [step].
@@ -92,7 +92,7 @@ def mahtm_load(
     """
     rng = np.random.default_rng(seed)
     base = BASE_RATES[profile] * peak
-    load = base + mahtm_shape(profile, business)[hour] * (peak - base)
+    load = base + mahtm_load_shape(profile, business_profile)[hour] * (peak - base)
     degrees = rng.uniform(*_TEMPERATURES_C, len(hour)) if temperature_c is None else temperature_c
     load = load + _PER_DEGREE * (degrees - _COMFORT_C)
     if noise:

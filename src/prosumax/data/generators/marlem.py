@@ -72,7 +72,7 @@ def generation_kwh(capacity_kw: NDArray[np.float64], seed: int) -> NDArray[np.fl
 
 
 def demand_kwh(
-    capacity_kw: NDArray[np.float64], factor: NDArray[np.float64], seed: int
+    capacity_kw: NDArray[np.float64], demand_factor: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
     """What every home uses in each hour of a day, kWh [hour, home]: low at night, peaks at 7 to 9 and 19 to 21 h.
 
@@ -90,10 +90,10 @@ def demand_kwh(
     level = random.uniform(low, high, (HOURS, homes)) + random.uniform(
         -_NOISE, _NOISE, (HOURS, homes)
     )
-    return capacity_kw * factor * _smooth(np.maximum(level, 0.0))
+    return capacity_kw * demand_factor * _smooth(np.maximum(level, 0.0))
 
 
-def grid_prices(lowest: float, highest: float, seed: int) -> GridPrices:
+def grid_prices(min_price: float, max_price: float, seed: int) -> GridPrices:
     """Feed-in and retail price of a day per kWh: steps over the day, highest in the evening.
 
     The hours at which a price changes move by up to 1.5 h, the steps by up to 30 % (feed-in) and 25 % (retail), single
@@ -105,13 +105,13 @@ def grid_prices(lowest: float, highest: float, seed: int) -> GridPrices:
 
     Source: the MARLEM paper, section 3.4.4, last paragraph.
     """
-    random, width = _random(seed, 3), highest - lowest
-    base = lowest + width * random.uniform(0.2, 0.4)
+    random, width = _random(seed, 3), max_price - min_price
+    base = min_price + width * random.uniform(0.2, 0.4)
     feed_in = base * _steps(_FEED_IN, 0.3, random) * random.uniform(0.75, 1.25, HOURS)
-    base = 2 * lowest + (highest - 2 * lowest) * random.uniform(0.6, 0.8)
+    base = 2 * min_price + (max_price - 2 * min_price) * random.uniform(0.6, 0.8)
     retail = base * _steps(_RETAIL, 0.25, random) * random.uniform(0.8, 1.2, HOURS)
-    feed_in = np.clip(_smooth(feed_in), lowest, 0.9 * highest)
-    retail = np.clip(_smooth(retail), 1.1 * lowest, highest)
+    feed_in = np.clip(_smooth(feed_in), min_price, 0.9 * max_price)
+    retail = np.clip(_smooth(retail), 1.1 * min_price, max_price)
     return GridPrices(feed_in, np.maximum(retail, feed_in + _LEAST_MARGIN * width))
 
 

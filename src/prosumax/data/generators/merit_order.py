@@ -11,7 +11,7 @@ from prosumax.errors import InputError
 
 Array = NDArray[np.float64]
 
-CARBON_KG_PER_KWH = {
+EMISSION_FACTORS_KG_PER_KWH = {
     "coal": 0.820,
     "gas": 0.490,
     "biomass": 0.230,
@@ -28,7 +28,7 @@ wind is onshore. Source: IPCC AR5 working group III (2014), annex III, table A.I
 Pricing = Literal["marginal", "average", "sum"]
 
 
-def merit_order(
+def merit_order_dispatch(
     available: Float[Array, "plant step"],
     cost: Float[Array, " plant"],
     demand: Float[Array, " step"],
@@ -48,10 +48,10 @@ def merit_order(
     return output
 
 
-def price_and_carbon(
+def price_and_emission_factor(
     output: Float[Array, "plant step"],
     cost: Float[Array, " plant"],
-    carbon_kg: Float[Array, " plant"],
+    emission_factor_kg_per_kwh: Float[Array, " plant"],
     pricing: Pricing,
 ) -> tuple[Float[Array, " step"], Float[Array, " step"]]:
     """Price and carbon intensity of a kWh in each step.
@@ -65,14 +65,14 @@ def price_and_carbon(
     """
     total = output.sum(0)
     share = output if pricing == "sum" else output / np.where(total > 0, total, 1.0)
-    price, carbon = cost @ share, carbon_kg @ share
+    price, carbon = cost @ share, emission_factor_kg_per_kwh @ share
     if pricing == "marginal":
         price = np.where(output > 0, cost[:, None], -np.inf).max(0)
         price = np.where(np.isfinite(price), price, cost.min())
     return price, carbon
 
 
-def generated_prices(
+def merit_order_prices(
     plants: Sequence[Mapping[str, Any]],
     demand: float | Sequence[float],
     pricing: Pricing,
@@ -83,7 +83,7 @@ def generated_prices(
 
     Arguments:
         plants: each with `technology`, `capacity`, `cost_per_kwh`, `availability` (a number, or some per step that are
-            repeated) and `carbon_kg_per_kwh` (the technology's median when None).
+            repeated) and `emission_factor_kg_per_kwh` (the technology's median when None).
         demand: a number, or some per step, repeated.
         pricing: see `price_and_carbon`.
         steps: of the period.
@@ -103,11 +103,11 @@ def generated_prices(
         raise InputError(where, what, "Add capacity or lower the demand.")
     cost = np.array([plant["cost_per_kwh"] for plant in plants], np.float64)
     factors = [
-        CARBON_KG_PER_KWH[plant["technology"]]
-        if plant["carbon_kg_per_kwh"] is None
-        else plant["carbon_kg_per_kwh"]
+        EMISSION_FACTORS_KG_PER_KWH[plant["technology"]]
+        if plant["emission_factor_kg_per_kwh"] is None
+        else plant["emission_factor_kg_per_kwh"]
         for plant in plants
     ]
-    return price_and_carbon(
-        merit_order(available, cost, needed), cost, np.array(factors, np.float64), pricing
+    return price_and_emission_factor(
+        merit_order_dispatch(available, cost, needed), cost, np.array(factors, np.float64), pricing
     )

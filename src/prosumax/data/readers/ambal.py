@@ -1,11 +1,11 @@
-"""Appliance signatures in the AMBAL format, as ANTgen ships them: XML files of parametric load segments.
+"""Appliance load signatures in the AMBAL format, as distributed with ANTgen.
 
-A file holds one mode of an appliance: `<profile duration=s type=...>` with `<load type=...>` segments one after the
-other, each with a `duration` as a fraction of the profile.
+An XML file holds one operation mode of an appliance: a `<profile duration=s type=...>` with
+consecutive `<load type=...>` segments, each with a `duration` as a fraction of the profile.
 
-Source:
-    Buneeva & Reinhardt, "AMBAL: Realistic load signature generation for load disaggregation performance evaluation",
-    IEEE SmartGridComm 2017.
+References:
+    Buneeva & Reinhardt, "AMBAL: Realistic load signature generation for load disaggregation
+    performance evaluation", IEEE SmartGridComm 2017.
 """
 
 import xml.etree.ElementTree as ET
@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-from prosumax.data.generators.household.appliances import APPLIANCES, Appliance, Phases
+from prosumax.data.generators.household.appliances import APPLIANCES, ApplianceModel, Phases
 from prosumax.errors import InputError
 
-Series = NDArray[np.float64]
+Array = NDArray[np.float64]
 
-APPLIANCE_OF_TYPE: Mapping[str, str] = {
+APPLIANCE_BY_AMBAL_TYPE: Mapping[str, str] = {
     "COFFEEMAKER": "coffee machine",
     "COOKINGSTOVE": "hob",
     "DISHWASHER": "dishwasher",
@@ -39,152 +40,182 @@ APPLIANCE_OF_TYPE: Mapping[str, str] = {
     "VACUUMCLEANER": "vacuum cleaner",
     "WASHINGMACHINE": "washing machine",
 }
-"""AMBAL's appliance type -> our name. Others, refrigerators among them, are not cycles that people start."""
+"""Key of `APPLIANCES` by AMBAL appliance type; other types are not started by occupants."""
 
-_FIELDS: Mapping[str, tuple[str, ...]] = {
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "ON_OFF": ("onPower",),
     "LINEAR": ("startPower", "endPower"),
     "ON_OFF_DECAY": ("activePower", "peakPower", "decayRate"),
     "ON_OFF_GROWTH": ("basePower", "growthRate", "stretchFactor"),
     "NOISE": ("lower", "mean", "stdev", "upper"),
 }
-_OPTIONAL = {"stretchFactor": 1.0}  # not part of the original format
+_DEFAULTS = {"stretchFactor": 1.0}  # An extension of the original format.
 
 
-class Segment(NamedTuple):
-    """A stretch of a signature: its kind, share of the duration, and parameters in the order of the format."""
+class LoadSegment(NamedTuple):
+    """One segment of a signature.
 
-    kind: str
-    share: float
+    Attributes:
+        segment_type: Model of the segment, such as `ON_OFF`.
+        duration_share: Duration as a fraction of the profile.
+        parameters: Parameters of the model, in the order of the format.
+    """
+
+    segment_type: str
+    duration_share: float
     parameters: tuple[float, ...]
 
 
-class Signature(NamedTuple):
-    """One mode of an appliance.
+class ApplianceSignature(NamedTuple):
+    """One operation mode of an appliance.
 
-    kind: its type, upper case, such as KETTLE.
-    duration_s: usual length.
-    segments: one after the other.
+    Attributes:
+        appliance_type: AMBAL type in upper case, such as `KETTLE`.
+        duration_s: Nominal duration, s.
+        segments: Consecutive segments.
     """
 
-    kind: str
+    appliance_type: str
     duration_s: int
-    segments: tuple[Segment, ...]
+    segments: tuple[LoadSegment, ...]
 
-    def watts(
+    def power_w(
         self, duration_s: int | None = None, rng: np.random.Generator | None = None
-    ) -> Series:
-        """Power in every second [about duration_s].
+    ) -> Float[Array, " second"]:
+        """Compute the power in every second, W.
 
-        Arguments:
-            duration_s: length; the usual one when absent.
-            rng: of the noise; without it noise is at its mean.
+        Args:
+            duration_s: Duration, s; the nominal one if None.
+            rng: Generator of the noise; without one, noise segments are at their mean.
         """
         length = self.duration_s if duration_s is None else duration_s
-        parts = [_segment_watts(one, round(one.share * length), rng) for one in self.segments]
+        parts = [
+            _segment_power_w(segment, round(segment.duration_share * length), rng)
+            for segment in self.segments
+        ]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def phases(self) -> Phases:
-        """(minutes, mean W) of each segment that lasts a second or more."""
-        told = [(round(one.share * self.duration_s), one) for one in self.segments]
-        return tuple(
-            (seconds / 60, float(_segment_watts(one, seconds, None).mean()))
-            for seconds, one in told
-            if seconds
-        )
+        """Return duration (min) and mean power (W) of each segment of at least one second."""
+        phases = []
+        for segment in self.segments:
+            seconds = round(segment.duration_share * self.duration_s)
+            if seconds:
+                mean_w = float(_segment_power_w(segment, seconds, None).mean())
+                phases.append((seconds / 60, mean_w))
+        return tuple(phases)
 
 
-def read_signature(path: str | Path) -> Signature:
-    """One AMBAL file.
+def read_ambal_signature(path: str | Path) -> ApplianceSignature:
+    """Read one AMBAL file.
+
+    Args:
+        path: XML file.
 
     Raises:
-        InputError: it is not XML, not a profile, or a segment or number is not as the format says.
+        InputError: The file is not XML, not an AMBAL profile, or a segment or number is invalid.
     """
     path = Path(path)
-    cure = "Give an AMBAL profile, as in ANTgen's folder `appliances`."
+    fix = "Provide an AMBAL profile, as in the folder `appliances` of ANTgen."
     try:
         root = ET.parse(path).getroot()
     except (ET.ParseError, OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), f"is not readable XML ({error})", cure) from error
+        raise InputError(str(path), f"the file is not readable XML ({error})", fix) from error
     if root.tag != "profile" or not (root.get("duration") or "").isdigit():
-        raise InputError(str(path), "is no <profile> with a duration in seconds", cure)
+        problem = "the root is not a <profile> with a duration in seconds"
+        raise InputError(str(path), problem, fix)
     segments = []
     for number, load in enumerate(root.findall("load"), start=1):
-        kind = load.get("type", "")
-        if kind not in _FIELDS:
+        where = f"{path}: load {number}"
+        segment_type = load.get("type", "")
+        if segment_type not in _PARAMETERS:
             raise InputError(
-                f"{path}: load {number}",
-                f"has the unknown type {kind!r}",
-                f"AMBAL knows {', '.join(_FIELDS)}.",
+                where,
+                f"the type {segment_type!r} is unknown",
+                f"Use one of AMBAL's types: {', '.join(_PARAMETERS)}.",
             )
-        values = [
-            _value(load, name, f"{path}: load {number}") for name in ("duration", *_FIELDS[kind])
-        ]
-        segments.append(Segment(kind, values[0], tuple(values[1:])))
+        share = _read_value(load, "duration", where)
+        parameters = [_read_value(load, name, where) for name in _PARAMETERS[segment_type]]
+        segments.append(LoadSegment(segment_type, share, tuple(parameters)))
     if not segments:
-        raise InputError(str(path), "holds no <load>", cure)
-    return Signature(
-        str(root.get("type", "")).upper(), int(root.get("duration", "0")), tuple(segments)
-    )
+        raise InputError(str(path), "the profile has no <load>", fix)
+    appliance_type = str(root.get("type", "")).upper()
+    return ApplianceSignature(appliance_type, int(root.get("duration", "0")), tuple(segments))
 
 
-def read_appliances(folder: str | Path) -> dict[str, Appliance]:
-    """Our appliances with the cycles of an AMBAL folder (TYPE/device/mode) in place of their own.
+def read_ambal_appliances(folder: str | Path) -> dict[str, ApplianceModel]:
+    """Read the appliance models with the cycles of an AMBAL folder in place of the default ones.
 
-    Of several modes that of middle energy is taken. How often and when an appliance runs stays as it is.
+    Of several modes of an appliance, the one with the median energy is used. The number of cycles and
+    the usage hours do not change.
+
+    Args:
+        folder: Folder with files TYPE/device/mode.
+
+    Returns:
+        Models of all appliances, by the keys of `APPLIANCES`.
 
     Raises:
-        InputError: no such folder, nothing in it that fits, or a damaged file.
+        InputError: The folder does not exist, contains no known appliance, or a file is damaged.
     """
     folder = Path(folder)
-    found: dict[str, list[Signature]] = {}
-    for path in sorted(
-        path for path in folder.glob("*/*/*") if path.is_file() and path.name[0] != "."
-    ):
-        name = APPLIANCE_OF_TYPE.get(path.parts[-3].upper())
+    signatures: dict[str, list[ApplianceSignature]] = {}
+    files = sorted(p for p in folder.glob("*/*/*") if p.is_file() and p.name[0] != ".")
+    for path in files:
+        name = APPLIANCE_BY_AMBAL_TYPE.get(path.parts[-3].upper())
         if name is not None:
-            found.setdefault(name, []).append(read_signature(path))
-    if not found:
-        cure = f"It needs folders TYPE/device/mode, TYPE one of {', '.join(APPLIANCE_OF_TYPE)}."
-        raise InputError(f"signatures: {folder}", "holds no appliance that is known", cure)
-    chosen = {}
-    for name, modes in found.items():
-        modes.sort(key=lambda one: sum(minutes * watts for minutes, watts in one.phases()))
-        chosen[name] = replace(APPLIANCES[name], phases=modes[len(modes) // 2].phases())
-    return {**APPLIANCES, **chosen}
+            signatures.setdefault(name, []).append(read_ambal_signature(path))
+    if not signatures:
+        raise InputError(
+            f"signatures: {folder}",
+            "the folder contains no known appliance",
+            f"Provide folders TYPE/device/mode, TYPE one of {', '.join(APPLIANCE_BY_AMBAL_TYPE)}.",
+        )
+    replaced = {}
+    for name, modes in signatures.items():
+        modes.sort(key=lambda mode: sum(minutes * watts for minutes, watts in mode.phases()))
+        replaced[name] = replace(APPLIANCES[name], phases=modes[len(modes) // 2].phases())
+    return {**APPLIANCES, **replaced}
 
 
-def _value(load: ET.Element, name: str, where: str) -> float:
+def _read_value(load: ET.Element, name: str, where: str) -> float:
     entry = load.find(name)
-    if entry is None and name in _OPTIONAL:
-        return _OPTIONAL[name]
+    if entry is None and name in _DEFAULTS:
+        return _DEFAULTS[name]
     try:
         value = float(entry.get("value", "") if entry is not None else "")
     except ValueError:
-        raise InputError(
-            where, f"has no number for {name}", "Give the file as AMBAL wrote it."
-        ) from None
+        fix = "Provide the file as AMBAL wrote it."
+        raise InputError(where, f"{name} is not a number", fix) from None
     if name == "duration" and not 0.0 <= value <= 1.0:
         raise InputError(
-            where, f"has the duration {value:g}", "It is a share of the profile's, between 0 and 1."
+            where,
+            f"duration must be between 0 and 1, got {value:g}",
+            "Write it as a fraction of the duration of the profile.",
         )
     return value
 
 
-def _segment_watts(segment: Segment, seconds: int, rng: np.random.Generator | None) -> Series:
-    """Power in each second of a segment; formulas of the AMBAL paper, x counted in seconds."""
-    at = np.arange(seconds, dtype=np.float64)
-    match segment.kind, segment.parameters:
+def _segment_power_w(
+    segment: LoadSegment, seconds: int, rng: np.random.Generator | None
+) -> Float[Array, " second"]:
+    """Compute the power in each second of a segment with the formulas of the AMBAL paper."""
+    second = np.arange(seconds, dtype=np.float64)
+    match segment.segment_type, segment.parameters:
         case "ON_OFF", (power,):
             return np.full(seconds, power)
         case "LINEAR", (start, end):
             return np.linspace(start, end, seconds)
         case "ON_OFF_DECAY", (active, peak, decay):
-            return np.asarray(active + (peak - active) * np.exp(-decay * at))
+            return np.asarray(active + (peak - active) * np.exp(-decay * second))
         case "ON_OFF_GROWTH", (base, growth, stretch):
-            return np.asarray(base + growth * np.log(stretch * (at + 1)))
+            return np.asarray(base + growth * np.log(stretch * (second + 1)))
         case _, (lower, mean, deviation, upper):
-            noise = np.full(seconds, mean) if rng is None else rng.normal(mean, deviation, seconds)
+            noise = np.full(seconds, mean)
+            if rng is not None:
+                noise = rng.normal(mean, deviation, seconds)
             return np.clip(noise, lower, upper)
         case _:
-            raise ValueError(f"a segment {segment.kind} has {len(segment.parameters)} parameters")
+            raise ValueError(
+                f"A segment {segment.segment_type} cannot have {len(segment.parameters)} parameters."
+            )

@@ -1,9 +1,13 @@
-"""Traces that ANTgen made: second by second, in a year that never was, brought onto the simulated days.
+"""Household traces of ANTgen, mapped from their fictitious dates to the simulated days.
 
-ANTgen (Reinhardt & Klemenjak, e-Energy '20) writes one file for the whole home (`total.csv`), one for each person,
-activity and appliance type (upper case, `KETTLE.csv`), each without a header, `YYYY-MM-DD HH:MM:SS;W` once a second,
-and a log `events.csv`. Its dates lie in January 2001 and only the weekday means anything. A week is 0.4 GB, so files
-are read in pieces and kept as minutes.
+ANTgen writes one file for the whole home (`total.csv`) and one for each person, activity and
+appliance type (upper case, `KETTLE.csv`), each without a header and with one line
+`YYYY-MM-DD HH:MM:SS;W` per second, and a log `events.csv`. The dates are in January 2001 and only
+their weekday is meaningful. A week has 0.4 GB, so files are read in chunks and cached as minutes.
+
+References:
+    Reinhardt & Klemenjak, "How does load disaggregation performance depend on data characteristics?
+    Insights from a benchmarking study", ACM e-Energy 2020.
 """
 
 from pathlib import Path
@@ -11,173 +15,194 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-from prosumax.data.cache import cached
-from prosumax.data.generators.day_sequences import in_turn, lay_days
-from prosumax.data.generators.household.load import Load
+from prosumax.data.cache import load_or_compute
+from prosumax.data.generators.day_sequences import cyclic_weekday_selector, map_days_to_period
+from prosumax.data.generators.household.load import HouseholdLoad
 from prosumax.errors import InputError
 
-Series = NDArray[np.float64]
+Array = NDArray[np.float64]
 
-OTHER = "other"
-"""What the total holds beyond the appliances: ANTgen's noise."""
+RESIDUAL_END_USE = "other"
+"""End use of the energy in the total that no appliance accounts for: ANTgen's noise."""
 
-_ROWS = 500_000  # read at a time: some 30 MB
+_CHUNK_ROWS = 500_000  # Some 30 MB.
 _DAY_S = 86_400
-_CURE = "Give the folder that ANTgen wrote, with total.csv and one file per appliance, unchanged."
+_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_FIX = (
+    "Provide the unchanged output folder of ANTgen, with total.csv and one file per appliance type."
+)
 
 
-class Trace(NamedTuple):
-    """A home second by second, as minutes.
+class AntgenTrace(NamedTuple):
+    """Power of a home and its appliances per minute.
 
-    first: date of the first day; only its weekday means anything.
-    total_w: mean power per minute [day, 1440].
-    appliances_w: the same by appliance type, upper case.
+    Attributes:
+        first_day: Date of the first day; only its weekday is meaningful.
+        total_w: Mean power of the home, W.
+        appliances_w: Mean power by appliance type in upper case, W.
     """
 
-    first: pd.Timestamp
-    total_w: Series
-    appliances_w: dict[str, Series]
+    first_day: pd.Timestamp
+    total_w: Float[Array, "day minute"]
+    appliances_w: dict[str, Float[Array, "day minute"]]
 
 
 def read_antgen(
     folder: str | Path, index: pd.DatetimeIndex, time_zone: str, where: str = "load"
-) -> tuple[Load, list[str]]:
-    """A household from ANTgen's output folder: energy per step and appliance, and notes for the user.
+) -> tuple[HouseholdLoad, list[str]]:
+    """Read a household from an output folder of ANTgen.
 
-    Each simulated day takes a day of the trace with the same weekday, several in turn; where the trace has no such
-    weekday it takes any.
+    Each simulated day takes a day of the trace with the same weekday, in turn if there are several,
+    and any day if there is none.
 
-    Arguments:
-        folder: ANTgen's output.
-        index: step starts [T], UTC.
-        time_zone: IANA name of the clock that the trace's times are read on.
-        where: field that asks, for messages.
+    Args:
+        folder: Output folder of ANTgen.
+        index: Step starts, UTC.
+        time_zone: IANA name of the time zone of the trace.
+        where: Scenario field that refers to the folder, for messages.
+
+    Returns:
+        The load per step with its end uses, and notes for the user.
 
     Raises:
-        InputError: no such folder, a file that is not as ANTgen writes it, seconds missing, or less than a day.
+        InputError: The folder does not exist, a file differs from ANTgen's format, seconds are
+            missing, or the trace is shorter than a day.
     """
     folder = Path(folder)
-    trace = read_trace(folder, where)
+    trace = read_antgen_trace(folder, where)
     days = len(trace.total_w)
-    pick = in_turn(trace.first.dayofweek, days)
-    kwh = lay_days(trace.total_w / 60_000, pick, index, time_zone)
-    uses = {
-        name.lower(): float(lay_days(watts / 60_000, pick, index, time_zone).sum())
+    select = cyclic_weekday_selector(trace.first_day.dayofweek, days)
+    kwh = map_days_to_period(trace.total_w / 60_000, select, index, time_zone)
+    end_use_kwh = {
+        name.lower(): float(map_days_to_period(watts / 60_000, select, index, time_zone).sum())
         for name, watts in trace.appliances_w.items()
     }
-    rest = float(kwh.sum()) - sum(uses.values())
-    notes = [f"{where}: {days} days by ANTgen, laid onto days of the same weekday"]
-    if rest < -0.01 * kwh.sum() - 1e-6:
+    residual_kwh = float(kwh.sum()) - sum(end_use_kwh.values())
+    notes = [f"{where}: {days} days by ANTgen, mapped to days of the same weekday"]
+    if residual_kwh < -0.01 * kwh.sum() - 1e-6:
         raise InputError(
             f"{where}: {folder}",
-            "the appliances use more than the total: files of several runs are mixed",
-            _CURE,
+            "the appliances use more energy than the total, so files of several runs are mixed",
+            _FIX,
         )
-    if rest > 1e-9:
-        uses[OTHER] = rest
-    events = folder / "events.csv"
-    if events.is_file():
-        switched = read_events(events, where)
-        count = switched[switched["event"] == "ON"].groupby("source").size()
-        told = ", ".join(f"{str(name).lower()} {number}" for name, number in count.items())
-        notes.append(f"{where}: switched on in those days: {told}")
-    return Load(kwh, uses), notes
+    if residual_kwh > 1e-9:
+        end_use_kwh[RESIDUAL_END_USE] = residual_kwh
+    log = folder / "events.csv"
+    if log.is_file():
+        events = read_antgen_events(log, where)
+        starts = events[events["event"] == "ON"].groupby("source").size()
+        listing = ", ".join(f"{str(name).lower()} {count}" for name, count in starts.items())
+        notes.append(f"{where}: appliance activations in those days: {listing}")
+    return HouseholdLoad(kwh, end_use_kwh), notes
 
 
-def read_trace(folder: Path, where: str = "load") -> Trace:
-    """The total and the appliances of an output folder, per minute; arguments and errors as in `read_antgen`."""
-    total = folder / "total.csv"
-    if not total.is_file():
-        raise InputError(where, f"{folder} holds no total.csv", _CURE)
-    files = [total, *sorted(path for path in folder.glob("*.csv") if path.stem.isupper())]
-    # The content would take longer to sum up than a run: 0.4 GB a week.
-    key = {"files": [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]}
+def read_antgen_trace(folder: Path, where: str = "load") -> AntgenTrace:
+    """Read the total and the appliances of an output folder of ANTgen.
 
-    def read() -> dict[str, Series]:
-        first, minutes = _minutes(total, where)
-        arrays: dict[str, Series] = {
-            "total": minutes,
-            "first": np.array(first.toordinal(), np.float64),
-        }
-        for path in files[1:]:
-            start, arrays[path.stem] = _minutes(path, where)
-            if start != first or len(arrays[path.stem]) != len(minutes):
-                raise InputError(
-                    f"{where}: {path}", "does not cover the same days as total.csv", _CURE
-                )
-        return arrays
-
-    arrays = cached("antgen", key, read)
-    first = pd.Timestamp.fromordinal(int(arrays["first"]))
-    appliances = {path.stem: arrays[path.stem].reshape(-1, 1440) for path in files[1:]}
-    return Trace(first, arrays["total"].reshape(-1, 1440), appliances)
-
-
-def read_events(path: Path, where: str = "load") -> pd.DataFrame:
-    """ANTgen's log: `time`, `source` (activity or appliance) and `event` (START, END, ON, OFF).
+    Args:
+        folder: Output folder of ANTgen.
+        where: Scenario field that refers to the folder, for messages.
 
     Raises:
-        InputError: it is not such a log, or a line is damaged.
+        InputError: As in `read_antgen`.
+    """
+    total = folder / "total.csv"
+    if not total.is_file():
+        raise InputError(where, f"{folder} contains no total.csv", _FIX)
+    files = [total, *sorted(path for path in folder.glob("*.csv") if path.stem.isupper())]
+    # A digest of the content would take longer than a simulation: a week has 0.4 GB.
+    stats = [(path.name, path.stat()) for path in files]
+    key = {"files": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]}
+
+    def read() -> dict[str, Array]:
+        first_day, minutes = _read_minutes(total, where)
+        ordinal = np.array(first_day.toordinal(), np.float64)
+        arrays: dict[str, Array] = {"total": minutes, "first": ordinal}
+        for path in files[1:]:
+            start, arrays[path.stem] = _read_minutes(path, where)
+            if start != first_day or len(arrays[path.stem]) != len(minutes):
+                problem = "the file does not cover the same days as total.csv"
+                raise InputError(f"{where}: {path}", problem, _FIX)
+        return arrays
+
+    arrays = load_or_compute("antgen", key, read)
+    first_day = pd.Timestamp.fromordinal(int(arrays["first"]))
+    appliances = {path.stem: arrays[path.stem].reshape(-1, 1440) for path in files[1:]}
+    return AntgenTrace(first_day, arrays["total"].reshape(-1, 1440), appliances)
+
+
+def read_antgen_events(path: Path, where: str = "load") -> pd.DataFrame:
+    """Read the event log of ANTgen.
+
+    Args:
+        path: File `events.csv`.
+        where: Scenario field that refers to the folder, for messages.
+
+    Returns:
+        Columns `time`, `source` (activity or appliance) and `event` (START, END, ON, OFF).
+
+    Raises:
+        InputError: The file is not an event log, or a line is damaged.
     """
     table = pd.read_csv(path, sep=";", dtype=str)
     if list(table.columns) != ["Time", "Source", "Event"]:
-        raise InputError(
-            f"{where}: {path} line 1",
-            f"has columns {list(table.columns)}",
-            "Expected Time;Source;Event.",
-        )
-    time = pd.to_datetime(table["Time"], format="%Y-%m-%d %H:%M:%S", errors="coerce")
-    bad = time.isna() | ~table["Event"].isin(["START", "END", "ON", "OFF"])
-    if bad.any():
-        line = int(np.argmax(bad)) + 2
-        raise InputError(
-            f"{where}: {path} line {line}", "is not `time;source;START, END, ON or OFF`", _CURE
-        )
+        problem = f"the columns must be Time;Source;Event, got {';'.join(table.columns)}"
+        raise InputError(f"{where}: {path} line 1", problem, _FIX)
+    time = pd.to_datetime(table["Time"], format=_TIME_FORMAT, errors="coerce")
+    invalid = time.isna() | ~table["Event"].isin(["START", "END", "ON", "OFF"])
+    if invalid.any():
+        line = int(np.argmax(invalid)) + 2
+        problem = "the line is not `time;source;event` with the event START, END, ON or OFF"
+        raise InputError(f"{where}: {path} line {line}", problem, _FIX)
     return pd.DataFrame({"time": time, "source": table["Source"], "event": table["Event"]})
 
 
-def _minutes(path: Path, where: str) -> tuple[pd.Timestamp, Series]:
-    """First day and mean power per minute of whole days [day * 1440]."""
+def _read_minutes(path: Path, where: str) -> tuple[pd.Timestamp, Float[Array, " minute"]]:
+    """Return the first day, and the mean power per minute of whole days."""
     first: pd.Timestamp | None = None
-    rows, pieces, left = 0, [], np.zeros(0)
+    rows = 0
+    pieces = []
+    rest = np.zeros(0)
+    columns = ["time", "w"]
     with pd.read_csv(
-        path, sep=";", header=None, names=["time", "w"], dtype=str, chunksize=_ROWS
+        path, sep=";", header=None, names=columns, dtype=str, chunksize=_CHUNK_ROWS
     ) as chunks:
         for chunk in chunks:
-            stamp = pd.to_datetime(
-                chunk["time"].iloc[[0, -1]], format="%Y-%m-%d %H:%M:%S", errors="coerce"
+            stamps = pd.to_datetime(
+                chunk["time"].iloc[[0, -1]], format=_TIME_FORMAT, errors="coerce"
             )
             watts = pd.to_numeric(chunk["w"], errors="coerce").to_numpy(np.float64)
-            if stamp.isna().any() or not np.isfinite(watts).all():
-                odd = int(np.argmin(np.isfinite(watts))) if not np.isfinite(watts).all() else 0
-                raise InputError(
-                    f"{where}: {path} line {rows + odd + 1}", "is not `time;watts`", _CURE
-                )
-            first = first if first is not None else stamp.iloc[0]
-            ends = first + pd.to_timedelta([rows, rows + len(chunk) - 1], unit="s")
-            if list(ends) != list(stamp):
+            finite = np.isfinite(watts)
+            if stamps.isna().any() or not finite.all():
+                line = rows + (0 if finite.all() else int(np.argmin(finite))) + 1
+                problem = "the line is not `time;watts`"
+                raise InputError(f"{where}: {path} line {line}", problem, _FIX)
+            first = first if first is not None else stamps.iloc[0]
+            expected = first + pd.to_timedelta([rows, rows + len(chunk) - 1], unit="s")
+            if list(expected) != list(stamps):
                 line = _first_jump(chunk, first, rows)
-                raise InputError(
-                    f"{where}: {path} line {line}", "is not one second after the line before", _CURE
-                )
+                problem = "the time is not one second after the previous line"
+                raise InputError(f"{where}: {path} line {line}", problem, _FIX)
             rows += len(chunk)
-            watts = np.concatenate([left, watts])
+            watts = np.concatenate([rest, watts])
             whole = len(watts) // 60 * 60
             pieces.append(watts[:whole].reshape(-1, 60).mean(axis=1))
-            left = watts[whole:]
+            rest = watts[whole:]
     if first is None or rows < _DAY_S:
-        raise InputError(f"{where}: {path}", f"holds {rows} seconds, less than a day", _CURE)
+        raise InputError(f"{where}: {path}", f"the file has {rows} seconds, less than a day", _FIX)
     if first != first.normalize():
-        raise InputError(
-            f"{where}: {path} line 1", f"starts at {first:%H:%M:%S}, not at midnight", _CURE
-        )
+        problem = f"the file starts at {first:%H:%M:%S}, not at midnight"
+        raise InputError(f"{where}: {path} line 1", problem, _FIX)
     minutes = np.concatenate(pieces)
     return first, minutes[: len(minutes) // 1440 * 1440]
 
 
 def _first_jump(chunk: pd.DataFrame, first: pd.Timestamp, rows: int) -> int:
-    times = pd.to_datetime(chunk["time"], format="%Y-%m-%d %H:%M:%S", errors="coerce").to_numpy()
-    expected = (first + pd.to_timedelta(np.arange(rows, rows + len(chunk)), unit="s")).to_numpy()
+    """Return the first line of a chunk that is not one second after the previous one."""
+    times = pd.to_datetime(chunk["time"], format=_TIME_FORMAT, errors="coerce").to_numpy()
+    seconds = pd.to_timedelta(np.arange(rows, rows + len(chunk)), unit="s")
+    expected = (first + seconds).to_numpy()
     return rows + int(np.argmax(times != expected)) + 1

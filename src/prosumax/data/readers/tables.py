@@ -1,35 +1,53 @@
-"""User tables (CSV, Parquet) become step series on the simulated clock; a doubtful cell is an error, not a guess."""
+"""User tables (CSV, Parquet) as series on the simulated steps.
+
+The reader never guesses: an ambiguous cell, unit or gap is an error that names its line.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 
 from prosumax.data.readers.table_file import (
-    Table,
-    choose,
-    file_key,
+    TableFile,
+    file_version,
     first_true,
-    parse,
+    parse_table,
     read_numbers,
-    unit_of,
+    resolve_unit,
+    select_series,
 )
-from prosumax.data.readers.table_times import in_utc, read_times
+from prosumax.data.readers.table_times import read_times, to_utc
 from prosumax.errors import InputError, did_you_mean
 
-_DAY_S = 24 * 3600  # the longest gap that is interpolated
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_DAY_S = 24 * 3600  # The longest gap that is interpolated.
 _IMPLAUSIBLE_KW = 200.0
 
 
 class _Grid(NamedTuple):
-    """One series on the table's own equally spaced clock, from a day before the period to a day after it."""
+    """One series on evenly spaced steps of the table, with a day of margin around the period.
 
-    start_s: np.ndarray  # starts of the table's steps, seconds since 1970 UTC
-    value: np.ndarray  # NaN where the table has none
-    row: np.ndarray  # position in the frame, -1 where the table has no row
-    in_table: np.ndarray  # between the table's first and last stamp
-    in_period: np.ndarray  # overlaps the simulated period
+    Attributes:
+        start_s: Step starts, s since 1970 UTC.
+        value: Values; NaN where the table has none.
+        row: Position in the frame; -1 where the table has no row.
+        in_table: Whether the step lies between the first and the last time of the table.
+        in_period: Whether the step overlaps the simulated period.
+        step_s: Step length, s.
+    """
+
+    start_s: Int[Ints, " step"]
+    value: Float[Array, " step"]
+    row: Int[Ints, " step"]
+    in_table: Bool[Bools, " step"]
+    in_period: Bool[Bools, " step"]
     step_s: int
 
 
@@ -46,132 +64,148 @@ def read_table(
     fill: str = "none",
     quantity: str = "energy",
     where: str = "load",
-) -> tuple[np.ndarray, list[str]]:
-    """One series of a wide table (a column per home) or a long one (time, id, value), on the simulation's steps.
+) -> tuple[Float[Array, " step"], list[str]]:
+    """Read one series of a wide table (one column per home) or a long table (time, id, value).
 
-    Stamps mark the start of an interval. A finer table is added up (energy) or averaged (rate); a coarser one is
-    spread evenly.
+    Time stamps mark the start of an interval. A finer table is summed (energy) or averaged (rate); a
+    coarser one is distributed evenly over the simulated steps.
 
-    Arguments:
-        path: CSV, TSV or TXT file (also .gz; separator and decimal sign are recognised) or Parquet file.
-        index: [steps] UTC starts of the simulated steps, equally spaced; a single one must carry its `freq`.
-        column: the column (wide) or the id (long); may stay out when the table holds one series.
-        id_column, value_column: columns of a long table; recognised when left out.
-        time_column: the column with the times; recognised when left out. A separate clock column is joined to it.
-        unit: "kWh", "Wh", "kW" or "W" in any case (a power is the mean over the table's step); when left out, the
-            column name (`home_1_kwh`, `Load [kW]`) or a unit column tells. Unused for a rate.
-        time_zone: zone of stamps without offset, summer time included; None when they are UTC.
-        fill: "none" (a gap is an error), "interpolate" (linear, up to 24 h; at the table's edge the nearest value
-            repeats) or "zero".
-        quantity: "energy" (never negative) or "rate" (a price, a carbon intensity).
-        where: the scenario field that names this table, for messages.
+    Args:
+        path: CSV, TSV or TXT file (also .gz; separator and decimal sign are detected), or Parquet.
+        index: UTC starts of the simulated steps, evenly spaced; a single one must carry its `freq`.
+        column: Column (wide table) or id (long table); optional if the table holds one series.
+        id_column: Column with the ids of a long table; detected if None.
+        value_column: Column with the values of a long table; detected if None.
+        time_column: Column with the times; detected if None. A separate column with the time of day
+            is joined to it.
+        unit: `kWh`, `Wh`, `kW` or `W`, in any case (a power is the mean over the step of the table).
+            If None, it is taken from the column name (`home_1_kwh`, `Load [kW]`) or a unit column.
+            Not used for a rate.
+        time_zone: IANA name of the time zone of times without offset, daylight saving time included;
+            None for UTC.
+        fill: `none` (a gap is an error), `interpolate` (linear, up to 24 h; at the edge of the table
+            the nearest value repeats) or `zero`.
+        quantity: `energy` (never negative) or `rate` (a price, an emission factor).
+        where: Scenario field that refers to the table, for messages.
 
     Returns:
-        [steps] kWh per step, or the step mean of a rate; and notes on how the table was read and what was filled.
+        Energy in kWh per step, or the mean of a rate over each step; and notes on how the table was
+        read and which gaps were filled.
 
     Raises:
-        InputError: the file, a column, a cell, the unit or the covered period is not as needed.
+        InputError: The file, a column, a cell, the unit or the covered period is invalid.
     """
     try:
-        for option, given, allowed in (
-            ("fill", fill, ("none", "interpolate", "zero")),
-            ("quantity", quantity, ("energy", "rate")),
-        ):
-            if given not in allowed:
-                raise InputError(
-                    option, f"{given!r} is not known", did_you_mean(str(given), allowed)
-                )
-        key = file_key(Path(path))
-        table = parse(key)
-        stamps, time_names, notes = read_times(key, time_column)
-        rows, name, label = choose(key, column, id_column, value_column, time_names, stamps)
-        value = read_numbers(table, rows, name, signed=quantity == "rate")
-        in_order = in_utc(table, rows, stamps[rows], value, time_zone)
-        zone = time_zone or "UTC"
-        grid = _on_grid(table, *in_order, index, zone)
-        unit_name, factor = (
-            ("rate", 1.0) if quantity == "rate" else unit_of(table, rows, name, unit, grid.step_s)
+        _check_option("fill", fill, ("none", "interpolate", "zero"))
+        _check_option("quantity", quantity, ("energy", "rate"))
+        version = file_version(Path(path))
+        table = parse_table(version)
+        times, time_columns, time_notes = read_times(version, time_column)
+        rows, name, label = select_series(
+            version, column, id_column, value_column, time_columns, times
         )
-        filled, fill_notes = _fill(table, label, grid, fill, zone)
-        series, step_notes = _resample(grid, filled * factor, index, quantity)
+        value = read_numbers(table, rows, name, signed=quantity == "rate")
+        series = to_utc(table, rows, times[rows], value, time_zone)
+        zone = time_zone or "UTC"
+        grid = _to_grid(table, *series, index, zone)
+        unit_name = "rate"
+        factor = 1.0
         if quantity == "energy":
-            step_notes += _plausibility(table, grid, factor)
-        clock = zone if stamps.tz is None else "offsets given"
-        understood = f"read as {unit_name} per {_minutes(grid.step_s)}, times from {' + '.join(time_names)} ({clock})"
-        prefix = f"{table.name} column {label!r}"
-        return series, [
-            f"{prefix}: {note}" for note in (understood, *notes, *step_notes, *fill_notes)
-        ]
+            unit_name, factor = resolve_unit(table, rows, name, unit, grid.step_s)
+        filled, fill_notes = _fill_gaps(table, label, grid, fill, zone)
+        resampled, step_notes = _resample(grid, filled * factor, index, quantity)
+        if quantity == "energy":
+            step_notes += _plausibility_notes(table, grid, factor)
     except InputError as error:
-        raise InputError(f"{where}: {error.where}", error.what, error.cure) from None
+        raise InputError(f"{where}: {error.where}", error.problem, error.fix) from None
+    clock = zone if times.tz is None else "with UTC offsets"
+    summary = (
+        f"read as {unit_name} per {_minutes(grid.step_s)}, "
+        f"times from {' + '.join(time_columns)} ({clock})"
+    )
+    notes = [summary, *time_notes, *step_notes, *fill_notes]
+    return resampled, [f"{table.name} column {label!r}: {note}" for note in notes]
 
 
-def _on_grid(
-    table: Table,
-    rows: np.ndarray,
-    start_s: np.ndarray,
-    value: np.ndarray,
+def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(name, f"there is no option {value!r}", did_you_mean(value, allowed))
+
+
+def _to_grid(
+    table: TableFile,
+    rows: Ints,
+    start_s: Ints,
+    value: Array,
     index: pd.DatetimeIndex,
     zone: str,
 ) -> _Grid:
-    """Lay the values on an unbroken clock of the table's own step, which must fit the simulation and cover it."""
+    """Place the values on evenly spaced steps that must match the simulation and cover its period."""
     if len(start_s) < 2 or np.isnan(value).all():
-        raise InputError(table.name, "there are fewer than two values", "Give one row per step.")
+        raise InputError(
+            table.name, "there are fewer than two values", "Provide one row per time step."
+        )
     steps_s, counts = np.unique(np.diff(start_s), return_counts=True)
-    step_s, (begin_s, simulated_s, end_s) = int(steps_s[counts.argmax()]), _period(index)
+    step_s = int(steps_s[counts.argmax()])
+    begin_s, simulated_s, end_s = _period(index)
     if step_s % simulated_s and simulated_s % step_s:
-        what = f"its step is {_minutes(step_s)}, the simulated step {_minutes(simulated_s)}"
-        raise InputError(table.name, what, "One of the two steps must be a multiple of the other.")
+        raise InputError(
+            table.name,
+            f"its step is {_minutes(step_s)}, the simulated step {_minutes(simulated_s)}",
+            "One of the two steps must be a multiple of the other.",
+        )
     anchor_s = begin_s if step_s <= simulated_s else int(start_s[0])
-    astray = ((start_s - anchor_s) % step_s != 0) | (
-        (start_s - begin_s) % min(step_s, simulated_s) != 0
-    )
-    if (at := first_true(astray)) is not None:
-        what = f"{_local(start_s[at], zone)} is not the start of a step of {_minutes(step_s)}"
-        cure = "Let all times stand on whole steps; steps over an hour need a clock without summer time."
-        raise InputError(f"{table.name} {table.line(rows[at])}", what, cure)
-    # The day on both sides is enough to tell whether a gap that leaves the period is too long to fill.
+    off_table_step = (start_s - anchor_s) % step_s != 0
+    off_simulated_step = (start_s - begin_s) % min(step_s, simulated_s) != 0
+    if (at := first_true(off_table_step | off_simulated_step)) is not None:
+        raise InputError(
+            f"{table.name} {table.row_label(rows[at])}",
+            f"{_local(start_s[at], zone)} is not the start of a step of {_minutes(step_s)}",
+            "Align all times with whole steps; steps longer than an hour need a clock without "
+            "daylight saving time.",
+        )
+    # A day of margin shows whether a gap that extends beyond the period is too long to fill.
     first_s = anchor_s + (begin_s - _DAY_S - anchor_s) // step_s * step_s
     grid_s = np.arange(first_s, end_s + _DAY_S + step_s, step_s)
-    at_grid = (start_s - first_s) // step_s
-    near = (at_grid >= 0) & (at_grid < len(grid_s))
-    grid_value, grid_row = np.full(len(grid_s), np.nan), np.full(len(grid_s), -1)
-    grid_value[at_grid[near]], grid_row[at_grid[near]] = value[near], rows[near]
+    position = (start_s - first_s) // step_s
+    inside = (position >= 0) & (position < len(grid_s))
+    grid_value = np.full(len(grid_s), np.nan)
+    grid_value[position[inside]] = value[inside]
+    grid_row = np.full(len(grid_s), -1)
+    grid_row[position[inside]] = rows[inside]
     in_table = (grid_s >= start_s[0]) & (grid_s <= start_s[-1])
     in_period = (grid_s + step_s > begin_s) & (grid_s < end_s)
     grid = _Grid(grid_s, grid_value, grid_row, in_table, in_period, step_s)
     if (in_period & ~in_table).any():
-        what = (
-            f"the lengths do not line up: {len(rows)} rows from {_local(start_s[0], zone)} to "
-            f"{_local(start_s[-1] + step_s, zone)}, while the period needs {in_period.sum()} from "
-            f"{_local(begin_s, zone)} to {_local(end_s, zone)} ({zone}){_short_days(grid, zone)}"
+        raise InputError(
+            table.name,
+            f"the table does not cover the period: it has {len(rows)} rows from "
+            f"{_local(start_s[0], zone)} to {_local(start_s[-1] + step_s, zone)}, the period needs "
+            f"{in_period.sum()} from {_local(begin_s, zone)} to {_local(end_s, zone)} ({zone})"
+            f"{_incomplete_days(grid, zone)}",
+            "Extend the table or shorten the period; a time marks the START of its interval.",
         )
-        cure = "Let the table cover the period, or shorten the period; a time marks the START of its interval."
-        raise InputError(table.name, what, cure)
     return grid
 
 
-def _short_days(grid: _Grid, zone: str) -> str:
-    """The first local days on which some but not all values are there, as the end of a sentence."""
-    day = (
-        pd.to_datetime(grid.start_s[grid.in_period], unit="s", utc=True)
-        .tz_convert(zone)
-        .strftime("%Y-%m-%d")
-    )
-    found = pd.Series(~np.isnan(grid.value[grid.in_period])).groupby(np.asarray(day))
-    counts = zip(found.groups, found.sum(), found.size(), strict=True)
-    short = [
-        f"; {day} has {has} values, expected {needs}"
-        for day, has, needs in counts
-        if 0 < has < needs
+def _incomplete_days(grid: _Grid, zone: str) -> str:
+    """List the first local days with some missing values, as the end of a sentence."""
+    start = pd.to_datetime(grid.start_s[grid.in_period], unit="s", utc=True)
+    day = start.tz_convert(zone).strftime("%Y-%m-%d")
+    present = pd.Series(~np.isnan(grid.value[grid.in_period])).groupby(np.asarray(day))
+    counts = zip(present.groups, present.sum(), present.size(), strict=True)
+    incomplete = [
+        f"; {day} has {count} values, expected {expected}"
+        for day, count, expected in counts
+        if 0 < count < expected
     ]
-    return "".join(short[:3])
+    return "".join(incomplete[:3])
 
 
-def _fill(
-    table: Table, label: str, grid: _Grid, fill: str, zone: str
-) -> tuple[np.ndarray, list[str]]:
-    """[steps of the grid] values with the period's gaps filled, and a note on them."""
+def _fill_gaps(
+    table: TableFile, label: str, grid: _Grid, fill: str, zone: str
+) -> tuple[Float[Array, " step"], list[str]]:
+    """Return the values with the gaps of the period filled, and a note on the gaps."""
     missing = np.isnan(grid.value) & grid.in_table
     edge = np.diff(missing.astype(int), prepend=0, append=0)
     runs = zip(np.flatnonzero(edge == 1), np.flatnonzero(edge == -1), strict=True)
@@ -179,47 +213,49 @@ def _fill(
     if not gaps:
         return grid.value, []
     size = f"{_count(len(gaps), 'gap')}, {_count((missing & grid.in_period).sum(), 'step')}"
-    told = [_gap(table, grid, first, stop, zone) for first, stop in gaps[:3]] + ["..."] * (
-        len(gaps) > 3
-    )
-    row = grid.row[gaps[0][0]]
-    place = f"{table.name} {table.line(row)}" if row >= 0 else table.name
-    cure = "Set `fill: zero`, complete the file, or shorten the period."
+    listed = [_gap_text(table, grid, first, stop, zone) for first, stop in gaps[:3]]
+    listing = "; ".join(listed + ["..."] * (len(gaps) > 3))
     if fill == "none":
-        what = f"{label!r} has {size} missing: {'; '.join(told)}{_short_days(grid, zone)}"
-        raise InputError(place, what, cure.replace("zero`", "interpolate` or `fill: zero`"))
+        row = grid.row[gaps[0][0]]
+        place = f"{table.name} {table.row_label(row)}" if row >= 0 else table.name
+        raise InputError(
+            place,
+            f"{label!r} has {size} missing: {listing}{_incomplete_days(grid, zone)}",
+            "Set `fill: interpolate` or `fill: zero`, complete the file, or shorten the period.",
+        )
     if fill == "zero":
-        return np.where(missing, 0.0, grid.value), [f"{size} filled by zero: {'; '.join(told)}"]
+        return np.where(missing, 0.0, grid.value), [f"{size} filled by zero: {listing}"]
     for first, stop in gaps:
         if (stop - first) * grid.step_s > _DAY_S:
-            what = f"too long to interpolate (over 24 h): {_gap(table, grid, first, stop, zone)}"
-            raise InputError(table.name, what, cure)
+            gap = _gap_text(table, grid, first, stop, zone)
+            raise InputError(
+                table.name,
+                f"a gap is too long to interpolate (over 24 h): {gap}",
+                "Set `fill: zero`, complete the file, or shorten the period.",
+            )
     known = ~np.isnan(grid.value)
     filled = np.interp(grid.start_s, grid.start_s[known], grid.value[known])
-    return np.where(missing, filled, grid.value), [
-        f"{size} filled by interpolation: {'; '.join(told)}"
-    ]
+    return np.where(missing, filled, grid.value), [f"{size} filled by interpolation: {listing}"]
 
 
-def _gap(table: Table, grid: _Grid, first: int, stop: int, zone: str) -> str:
-    start, row = pd.Timestamp(grid.start_s[first], unit="s", tz=zone), grid.row[first]
-    text = _local(grid.start_s[first], zone) + (
-        f" .. {_local(grid.start_s[stop - 1], zone)}" if stop - first > 1 else ""
-    )
+def _gap_text(table: TableFile, grid: _Grid, first: int, stop: int, zone: str) -> str:
+    start = pd.Timestamp(grid.start_s[first], unit="s", tz=zone)
+    text = _local(grid.start_s[first], zone)
+    if stop - first > 1:
+        text += f" .. {_local(grid.start_s[stop - 1], zone)}"
+    row = grid.row[first]
     if row >= 0:
-        return f"{text} (empty cell, {table.line(row)})"
-    repeated = (start - pd.Timedelta(hours=1)).tz_localize(None) == start.tz_localize(None)
-    return text + (
-        " (the hour that the clock repeats in autumn stands there once, not twice)"
-        if repeated
-        else ""
-    )
+        return f"{text} (empty cell, {table.row_label(row)})"
+    hour_before = (start - pd.Timedelta(hours=1)).tz_localize(None)
+    if hour_before == start.tz_localize(None):
+        text += " (the hour repeated at the end of daylight saving time occurs once, not twice)"
+    return text
 
 
 def _resample(
-    grid: _Grid, value: np.ndarray, index: pd.DatetimeIndex, quantity: str
-) -> tuple[np.ndarray, list[str]]:
-    """[steps] values on the simulated steps (added up or spread for energy, averaged or repeated for a rate)."""
+    grid: _Grid, value: Float[Array, " step"], index: pd.DatetimeIndex, quantity: str
+) -> tuple[Float[Array, " simulated_step"], list[str]]:
+    """Sum or distribute an energy, or average or repeat a rate, over the simulated steps."""
     begin_s, simulated_s, _ = _period(index)
     first = (begin_s - int(grid.start_s[0])) // min(grid.step_s, simulated_s)
     if grid.step_s <= simulated_s:
@@ -228,35 +264,35 @@ def _resample(
         notes = [f"{parts} values of {_minutes(grid.step_s)} make one step"] if parts > 1 else []
         return (block.sum(axis=1) if quantity == "energy" else block.mean(axis=1)), notes
     parts = grid.step_s // simulated_s
-    spread = np.repeat(value / parts if quantity == "energy" else value, parts)
+    repeated = np.repeat(value / parts if quantity == "energy" else value, parts)
     note = f"each value of {_minutes(grid.step_s)} is spread evenly over {parts} steps"
-    return spread[first : first + len(index)], [note]
+    return repeated[first : first + len(index)], [note]
 
 
-def _plausibility(table: Table, grid: _Grid, kwh_per_unit: float) -> list[str]:
-    power_kw = (
-        np.where(grid.in_period, np.nan_to_num(grid.value), 0) * kwh_per_unit * 3600 / grid.step_s
-    )
+def _plausibility_notes(table: TableFile, grid: _Grid, kwh_per_unit: float) -> list[str]:
+    energy_kwh = np.where(grid.in_period, np.nan_to_num(grid.value), 0) * kwh_per_unit
+    power_kw = energy_kwh * 3600 / grid.step_s
     if (at := first_true(power_kw > _IMPLAUSIBLE_KW)) is None:
         return []
     return [
-        f"{table.line(grid.row[at])} has {power_kw[at]:.0f} kW mean power for one home: is the unit right?"
+        f"{table.row_label(grid.row[at])} has {power_kw[at]:.0f} kW mean power for one home; "
+        "check the unit"
     ]
 
 
 def _period(index: pd.DatetimeIndex) -> tuple[int, int, int]:
-    """Begin, step and end of the simulated period in seconds (since 1970 UTC)."""
+    """Return the begin (s since 1970 UTC), the step (s) and the end (s since 1970 UTC)."""
     start_s = index.as_unit("s").asi8
-    if len(index) == 1:
-        if index.freq is None:
-            what, cure = (
-                "a single step does not tell its own length",
-                "Give it a `freq`, or simulate two steps.",
-            )
-            raise InputError("index", what, cure)
+    if len(index) > 1:
+        step_s = int(start_s[1] - start_s[0])
+    elif index.freq is not None:
         step_s = int((index[0] + index.freq - index[0]).total_seconds())
     else:
-        step_s = int(start_s[1] - start_s[0])
+        raise InputError(
+            "index",
+            "the length of a single step is unknown",
+            "Give the index a `freq`, or simulate at least two steps.",
+        )
     return int(start_s[0]), step_s, int(start_s[-1]) + step_s
 
 

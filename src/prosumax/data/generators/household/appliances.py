@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prosumax.data.generators.household.lifestyles import Day, Span
+from prosumax.data.generators.household.lifestyles import DayPattern, TimeSpan
 
 Phases = tuple[tuple[float, float], ...]
 """(minutes, W), one after the other."""
 
 
 @dataclass(frozen=True)
-class Appliance:
+class ApplianceModel:
     """One kind of appliance that people switch on.
 
     cycles_per_year: starts in a home of two that owns it.
@@ -39,18 +39,18 @@ class Appliance:
 
     cycles_per_year: float
     phases: Phases
-    hours: Day = ()
-    owned_by: float = 1.0
-    per_person: float = 0.5
-    length_spread: float = 0.15
-    several: bool = False
+    usage_hours: DayPattern = ()
+    ownership: float = 1.0
+    occupant_exponent: float = 0.5
+    duration_log_sd: float = 0.15
+    overlapping: bool = False
     attended: bool = False
-    dark: bool = False
-    winter: float = 0.10
+    daylight_dependent: bool = False
+    winter_amplitude: float = 0.10
     standby_w: float = 0.0
 
     @property
-    def minutes(self) -> float:
+    def cycle_minutes(self) -> float:
         """Length of a typical cycle."""
         return sum(minutes for minutes, _ in self.phases)
 
@@ -60,128 +60,128 @@ class Appliance:
         return sum(minutes * watts for minutes, watts in self.phases) / 60_000
 
 
-_BREAKFAST, _LUNCH, _DINNER = Span(6.5, 9.0, 1.0), Span(11.5, 13.6, 0.8), Span(16.8, 20.2, 1.0)
-_MEALS = (Span(6.5, 9.0, 0.1), _LUNCH, _DINNER)
+_BREAKFAST, _LUNCH, _DINNER = TimeSpan(6.5, 9.0, 1.0), TimeSpan(11.5, 13.6, 0.8), TimeSpan(16.8, 20.2, 1.0)
+_MEALS = (TimeSpan(6.5, 9.0, 0.1), _LUNCH, _DINNER)
 
-APPLIANCES: Mapping[str, Appliance] = {
-    "hob": Appliance(
-        570, ((7, 2900), (18, 700)), _MEALS, owned_by=0.85, attended=True, length_spread=0.3
+APPLIANCES: Mapping[str, ApplianceModel] = {
+    "hob": ApplianceModel(
+        570, ((7, 2900), (18, 700)), _MEALS, ownership=0.85, attended=True, duration_log_sd=0.3
     ),
-    "oven": Appliance(
-        165, ((13, 2500), (30, 850)), (Span(11.0, 13.0, 0.4), Span(16.3, 19.8, 1.0)), per_person=0.4
+    "oven": ApplianceModel(
+        165, ((13, 2500), (30, 850)), (TimeSpan(11.0, 13.0, 0.4), TimeSpan(16.3, 19.8, 1.0)), occupant_exponent=0.4
     ),
-    "microwave": Appliance(450, ((4, 1250),), (*_MEALS, Span(19.8, 22.0, 0.1)), owned_by=0.9),
-    "kettle": Appliance(1100, ((3, 2000),), (_BREAKFAST, Span(9.0, 22.5, 0.45)), standby_w=0.3),
-    "coffee machine": Appliance(
-        800, ((3, 1200), (15, 60)), (_BREAKFAST, Span(9.0, 17.0, 0.35)), owned_by=0.8, standby_w=0.5
+    "microwave": ApplianceModel(450, ((4, 1250),), (*_MEALS, TimeSpan(19.8, 22.0, 0.1)), ownership=0.9),
+    "kettle": ApplianceModel(1100, ((3, 2000),), (_BREAKFAST, TimeSpan(9.0, 22.5, 0.45)), standby_w=0.3),
+    "coffee machine": ApplianceModel(
+        800, ((3, 1200), (15, 60)), (_BREAKFAST, TimeSpan(9.0, 17.0, 0.35)), ownership=0.8, standby_w=0.5
     ),
-    "toaster": Appliance(180, ((4, 900),), (_BREAKFAST, Span(12.0, 13.0, 0.4)), owned_by=0.8),
-    "cooker hood": Appliance(450, ((25, 120),), _MEALS, owned_by=0.8, attended=True),
-    "dishwasher": Appliance(
+    "toaster": ApplianceModel(180, ((4, 900),), (_BREAKFAST, TimeSpan(12.0, 13.0, 0.4)), ownership=0.8),
+    "cooker hood": ApplianceModel(450, ((25, 120),), _MEALS, ownership=0.8, attended=True),
+    "dishwasher": ApplianceModel(
         220,
         ((15, 1900), (55, 70), (12, 1900), (30, 30)),
-        (Span(8.0, 11.0, 0.3), Span(12.5, 15.0, 0.6), Span(19.0, 23.5, 1.0)),
-        owned_by=0.75,
-        per_person=0.6,
+        (TimeSpan(8.0, 11.0, 0.3), TimeSpan(12.5, 15.0, 0.6), TimeSpan(19.0, 23.5, 1.0)),
+        ownership=0.75,
+        occupant_exponent=0.6,
         standby_w=0.5,
     ),
-    "washing machine": Appliance(
+    "washing machine": ApplianceModel(
         220,
         ((16, 2000), (80, 170)),
-        (Span(7.0, 17.0, 1.0), Span(17.0, 22.0, 0.6)),
-        per_person=0.75,
+        (TimeSpan(7.0, 17.0, 1.0), TimeSpan(17.0, 22.0, 0.6)),
+        occupant_exponent=0.75,
         standby_w=0.5,
     ),
     # The mean of heat-pump dryers (600 W) and vented ones (2500 W).
-    "tumble dryer": Appliance(
+    "tumble dryer": ApplianceModel(
         140,
         ((85, 1150),),
-        (Span(8.0, 18.0, 1.0), Span(18.0, 22.5, 0.7)),
-        owned_by=0.6,
-        per_person=0.75,
-        winter=0.4,
+        (TimeSpan(8.0, 18.0, 1.0), TimeSpan(18.0, 22.5, 0.7)),
+        ownership=0.6,
+        occupant_exponent=0.75,
+        winter_amplitude=0.4,
         standby_w=0.5,
     ),
-    "vacuum cleaner": Appliance(
+    "vacuum cleaner": ApplianceModel(
         110,
         ((20, 800),),
-        (Span(8.5, 18.0, 1.0), Span(18.0, 20.0, 0.5)),
-        per_person=0.2,
-        length_spread=0.4,
+        (TimeSpan(8.5, 18.0, 1.0), TimeSpan(18.0, 20.0, 0.5)),
+        occupant_exponent=0.2,
+        duration_log_sd=0.4,
         attended=True,
     ),
-    "iron": Appliance(50, ((30, 900),), (Span(9.0, 21.0, 1.0),), length_spread=0.4, attended=True),
-    "hair dryer": Appliance(
+    "iron": ApplianceModel(50, ((30, 900),), (TimeSpan(9.0, 21.0, 1.0),), duration_log_sd=0.4, attended=True),
+    "hair dryer": ApplianceModel(
         230,
         ((6, 1500),),
-        (Span(6.3, 8.5, 1.0), Span(19.0, 22.5, 0.3)),
-        owned_by=0.8,
-        per_person=0.8,
+        (TimeSpan(6.3, 8.5, 1.0), TimeSpan(19.0, 22.5, 0.3)),
+        ownership=0.8,
+        occupant_exponent=0.8,
         attended=True,
     ),
-    "television": Appliance(
+    "television": ApplianceModel(
         850,
         ((110, 110),),
-        (Span(7.0, 18.0, 0.35), Span(18.0, 24.0, 1.0)),
-        length_spread=0.6,
-        several=True,
+        (TimeSpan(7.0, 18.0, 0.35), TimeSpan(18.0, 24.0, 1.0)),
+        duration_log_sd=0.6,
+        overlapping=True,
         attended=True,
-        winter=0.2,
+        winter_amplitude=0.2,
         standby_w=2.0,
     ),
-    "computer": Appliance(
+    "computer": ApplianceModel(
         700,
         ((120, 95),),
-        (Span(8.0, 25.0, 1.0),),
-        per_person=0.7,
-        length_spread=0.6,
-        several=True,
+        (TimeSpan(8.0, 25.0, 1.0),),
+        occupant_exponent=0.7,
+        duration_log_sd=0.6,
+        overlapping=True,
         attended=True,
         standby_w=4.0,
     ),
-    "games console": Appliance(
+    "games console": ApplianceModel(
         160,
         ((90, 150),),
-        (Span(15.0, 26.0, 1.0),),
-        owned_by=0.45,
-        length_spread=0.6,
+        (TimeSpan(15.0, 26.0, 1.0),),
+        ownership=0.45,
+        duration_log_sd=0.6,
         attended=True,
         standby_w=4.0,
     ),
     # A lamp is a room: two or three LED bulbs. CREST's bulbs burn for 1 to 259 minutes, hence the wide spread.
-    "lamps": Appliance(
+    "lamps": ApplianceModel(
         6200,
         ((60, 28),),
         (),
-        per_person=0.35,
-        length_spread=1.0,
-        several=True,
+        occupant_exponent=0.35,
+        duration_log_sd=1.0,
+        overlapping=True,
         attended=True,
-        dark=True,
+        daylight_dependent=True,
     ),
     # Chargers, food processors, tools, printers, fans: everything small.
-    "small appliances": Appliance(
-        1300, ((35, 120),), length_spread=0.7, several=True, standby_w=10.0
+    "small appliances": ApplianceModel(
+        1300, ((35, 120),), duration_log_sd=0.7, overlapping=True, standby_w=10.0
     ),
 }
 
 
-class Cold(NamedTuple):
+class ColdAppliance(NamedTuple):
     """A fridge or freezer: runs `on` minutes of every `on + off`, day and night."""
 
-    watts: float
+    power_w: float
     on_minutes: float
     off_minutes: float
-    owned_by: float
+    ownership: float
 
 
-COLD_APPLIANCES: Mapping[str, Cold] = {
-    "fridge-freezer": Cold(95.0, 22.0, 44.0, 1.0),
-    "second fridge or freezer": Cold(80.0, 14.0, 34.0, 0.55),
+COLD_APPLIANCES: Mapping[str, ColdAppliance] = {
+    "fridge-freezer": ColdAppliance(95.0, 22.0, 44.0, 1.0),
+    "second fridge or freezer": ColdAppliance(80.0, 14.0, 34.0, 0.55),
 }
 
 
-class AlwaysOn(NamedTuple):
+class BaseLoad(NamedTuple):
     """A load without cycles.
 
     watts: while it is on.
@@ -189,14 +189,14 @@ class AlwaysOn(NamedTuple):
     heating_season: on with the heating only, from autumn to spring.
     """
 
-    watts: float
-    owned_by: float
+    power_w: float
+    ownership: float
     heating_season: bool = False
 
 
-ALWAYS_ON: Mapping[str, AlwaysOn] = {
-    "router and boxes": AlwaysOn(28.0, 0.97),
-    "ventilation": AlwaysOn(35.0, 0.45),
-    "boiler and pumps": AlwaysOn(60.0, 0.85, heating_season=True),
-    "other devices always on": AlwaysOn(38.0, 1.0),
+BASE_LOADS: Mapping[str, BaseLoad] = {
+    "router and boxes": BaseLoad(28.0, 0.97),
+    "ventilation": BaseLoad(35.0, 0.45),
+    "boiler and pumps": BaseLoad(60.0, 0.85, heating_season=True),
+    "other devices always on": BaseLoad(38.0, 1.0),
 }

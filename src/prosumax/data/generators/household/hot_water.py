@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax.data.generators.solar.pv import step_of
+from prosumax.data.time_steps import infer_step
 
-PERSONS: Mapping[str, float] = {
+OCCUPANTS_BY_LIFESTYLE: Mapping[str, float] = {
     "single": 1,
     "night_shifts": 2,
     "couple": 2,
@@ -30,7 +30,7 @@ _HOURLY = (1, 1, 1, 1, 1, 3, 10, 14, 9, 5, 4, 4, 5, 4, 3, 3, 4, 6, 9, 9, 8, 7, 5
 
 
 def hot_water_kwh(
-    index: pd.DatetimeIndex, zone: str, daily_kwh: float, seed: int
+    index: pd.DatetimeIndex, time_zone: str, daily_kwh: float, seed: int
 ) -> NDArray[np.float64]:
     """Heat in the hot water drawn in every step, kWh [step].
 
@@ -41,13 +41,13 @@ def hot_water_kwh(
         seed: of the home.
     """
     steps = len(index)
-    length = step_of(index)
+    length = infer_step(index)
     drawn = np.zeros(steps)
     mean = _SHOWERS * _SHOWER_KWH + (1 - _SHOWERS) * _TAP_KWH
     chances = np.asarray(_HOURLY) / sum(_HOURLY)
-    for year in _years(index, zone):
+    for year in _years(index, time_zone):
         rng = np.random.default_rng((seed, year))
-        midnight = pd.Timestamp(year, 1, 1, tz=zone).tz_convert("UTC")
+        midnight = pd.Timestamp(year, 1, 1, tz=time_zone).tz_convert("UTC")
         days = 366 if pd.Timestamp(year, 1, 1).is_leap_year else 365
         count = rng.poisson(daily_kwh / mean * days)
         shower = rng.random(count) < _SHOWERS

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """Part of a local day, hours of the clock (24 may be passed: 25 is 1 am), and how strongly it counts."""
 
     start: float
@@ -23,11 +23,11 @@ class Span(NamedTuple):
     weight: float
 
 
-Day = tuple[Span, ...]
+DayPattern = tuple[TimeSpan, ...]
 """When somebody is at home and awake; the weight of a span is the probability."""
 
 
-class Person(NamedTuple):
+class Occupant(NamedTuple):
     """One member of a household.
 
     weekdays: a workday; of several each holds for a week, one after the other (shift work).
@@ -36,27 +36,27 @@ class Person(NamedTuple):
         home.
     """
 
-    weekdays: tuple[Day, ...]
-    weekend: Day
-    days_off: float = 0.0
+    weekdays: tuple[DayPattern, ...]
+    weekend: DayPattern
+    days_off_share: float = 0.0
 
 
-_FREE_DAY: Day = (Span(8.5, 23.3, 0.68),)
+_FREE_DAY: DayPattern = (TimeSpan(8.5, 23.3, 0.68),)
 
 # Days off: 20 days of leave and 5 of illness are a tenth of the workdays; as much again is worked from home, and a
 # quarter of employees works part-time. Schools close for 14 weeks of the year.
-WORKER = Person(((Span(6.5, 8.1, 0.9), Span(17.4, 22.8, 0.85)),), _FREE_DAY, 0.28)
-PART_TIME = Person(((Span(6.6, 8.4, 0.9), Span(12.6, 22.6, 0.72)),), _FREE_DAY, 0.25)
-AT_HOME_WORKER = Person(((Span(6.8, 22.8, 0.8),),), _FREE_DAY, 0.12)
-CHILD = Person(((Span(7.0, 8.3, 0.9), Span(15.7, 20.3, 0.85)),), (Span(7.3, 20.5, 0.7),), 0.3)
-TEENAGER = Person(((Span(6.8, 8.0, 0.85), Span(16.3, 23.2, 0.85)),), (Span(9.5, 24.5, 0.62),), 0.3)
-STUDENT = Person(((Span(8.3, 17.0, 0.35), Span(17.0, 25.5, 0.75)),), (Span(10.5, 26.0, 0.55),), 0.2)
-RETIRED = Person(((Span(7.2, 22.5, 0.75),),), (Span(7.5, 22.5, 0.72),))
-SHIFT_WORKER = Person(
+WORKER = Occupant(((TimeSpan(6.5, 8.1, 0.9), TimeSpan(17.4, 22.8, 0.85)),), _FREE_DAY, 0.28)
+PART_TIME = Occupant(((TimeSpan(6.6, 8.4, 0.9), TimeSpan(12.6, 22.6, 0.72)),), _FREE_DAY, 0.25)
+AT_HOME_WORKER = Occupant(((TimeSpan(6.8, 22.8, 0.8),),), _FREE_DAY, 0.12)
+CHILD = Occupant(((TimeSpan(7.0, 8.3, 0.9), TimeSpan(15.7, 20.3, 0.85)),), (TimeSpan(7.3, 20.5, 0.7),), 0.3)
+TEENAGER = Occupant(((TimeSpan(6.8, 8.0, 0.85), TimeSpan(16.3, 23.2, 0.85)),), (TimeSpan(9.5, 24.5, 0.62),), 0.3)
+STUDENT = Occupant(((TimeSpan(8.3, 17.0, 0.35), TimeSpan(17.0, 25.5, 0.75)),), (TimeSpan(10.5, 26.0, 0.55),), 0.2)
+RETIRED = Occupant(((TimeSpan(7.2, 22.5, 0.75),),), (TimeSpan(7.5, 22.5, 0.72),))
+SHIFT_WORKER = Occupant(
     (
-        (Span(4.7, 5.5, 0.9), Span(14.5, 21.3, 0.85)),
-        (Span(8.5, 13.2, 0.8), Span(22.5, 24.8, 0.85)),
-        (Span(6.4, 7.5, 0.7), Span(14.5, 21.2, 0.85)),
+        (TimeSpan(4.7, 5.5, 0.9), TimeSpan(14.5, 21.3, 0.85)),
+        (TimeSpan(8.5, 13.2, 0.8), TimeSpan(22.5, 24.8, 0.85)),
+        (TimeSpan(6.4, 7.5, 0.7), TimeSpan(14.5, 21.2, 0.85)),
     ),
     _FREE_DAY,
     0.2,
@@ -77,9 +77,9 @@ class Lifestyle:
 
     summary: str
     annual_kwh: float
-    people: tuple[Person, ...]
-    later_by_h: float = 0.0
-    habits: Mapping[str, float] = field(default_factory=dict)
+    occupants: tuple[Occupant, ...]
+    schedule_shift_h: float = 0.0
+    usage_factors: Mapping[str, float] = field(default_factory=dict)
 
 
 LIFESTYLES: Mapping[str, Lifestyle] = {
@@ -87,8 +87,8 @@ LIFESTYLES: Mapping[str, Lifestyle] = {
         "one person who works away from home",
         2000.0,
         (WORKER,),
-        later_by_h=0.3,
-        habits={
+        schedule_shift_h=0.3,
+        usage_factors={
             "hob": 0.8,
             "oven": 0.7,
             "dishwasher": 0.6,
@@ -97,13 +97,13 @@ LIFESTYLES: Mapping[str, Lifestyle] = {
         },
     ),
     "couple": Lifestyle(
-        "two people who work away from home", 2970.0, (WORKER, WORKER), later_by_h=0.3
+        "two people who work away from home", 2970.0, (WORKER, WORKER), schedule_shift_h=0.3
     ),
     "family": Lifestyle(
         "two parents, one of them part-time at work, and two young children",
         3530.0,
         (WORKER, PART_TIME, CHILD, CHILD),
-        habits={
+        usage_factors={
             "television": 0.8,
             "computer": 0.6,
             "small appliances": 0.8,
@@ -119,15 +119,15 @@ LIFESTYLES: Mapping[str, Lifestyle] = {
         "two parents and two teenagers who come home at four and go to bed late",
         4090.0,
         (WORKER, WORKER, TEENAGER, TEENAGER),
-        later_by_h=0.2,
-        habits={"computer": 1.4, "games console": 2.5, "hair dryer": 1.3},
+        schedule_shift_h=0.2,
+        usage_factors={"computer": 1.4, "games console": 2.5, "hair dryer": 1.3},
     ),
     "students": Lifestyle(
         "three students in a shared house, at odd hours",
         3220.0,
         (STUDENT, STUDENT, STUDENT),
-        later_by_h=1.0,
-        habits={
+        schedule_shift_h=1.0,
+        usage_factors={
             "computer": 1.6,
             "television": 0.8,
             "games console": 1.5,
@@ -143,14 +143,14 @@ LIFESTYLES: Mapping[str, Lifestyle] = {
         "one works at home all day, one elsewhere",
         3280.0,
         (AT_HOME_WORKER, WORKER),
-        habits={"computer": 2.8, "coffee machine": 1.6, "kettle": 1.3},
+        usage_factors={"computer": 2.8, "coffee machine": 1.6, "kettle": 1.3},
     ),
     "retired": Lifestyle(
         "two people at home most of the day, early to bed",
         2950.0,
         (RETIRED, RETIRED),
-        later_by_h=-0.4,
-        habits={
+        schedule_shift_h=-0.4,
+        usage_factors={
             "television": 1.5,
             "kettle": 1.2,
             "computer": 0.7,
@@ -165,7 +165,7 @@ LIFESTYLES: Mapping[str, Lifestyle] = {
     ),
 }
 
-MIX: Mapping[str, float] = {
+LIFESTYLE_SHARES: Mapping[str, float] = {
     "single": 0.24,
     "couple": 0.17,
     "family": 0.15,

@@ -24,55 +24,55 @@ from numpy.typing import NDArray
 
 from prosumax.data.generators.household import occupancy
 from prosumax.data.generators.household.appliances import (
-    ALWAYS_ON,
+    BASE_LOADS,
     APPLIANCES,
     COLD_APPLIANCES,
-    Appliance,
+    ApplianceModel,
 )
-from prosumax.data.generators.household.lifestyles import LIFESTYLES, Lifestyle, Person
-from prosumax.data.generators.household.occupancy import SLOT_MINUTES, SLOTS, Calendar
-from prosumax.data.generators.solar.sun import step_of
+from prosumax.data.generators.household.lifestyles import LIFESTYLES, Lifestyle, Occupant
+from prosumax.data.generators.household.occupancy import SLOT_MINUTES, SLOTS, YearCalendar
+from prosumax.data.time_steps import infer_step
 from prosumax.errors import InputError, did_you_mean
 
 Series = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-USES = (*APPLIANCES, *COLD_APPLIANCES, *ALWAYS_ON)
+END_USES = (*APPLIANCES, *COLD_APPLIANCES, *BASE_LOADS)
 """Everything that a home may use electricity for."""
 
-USE_SPREAD = 0.60  # sd of the logarithm of how busy homes of one kind are: Belgian meters spread by 0.3 to 0.5
-ALWAYS_ON_SPREAD = (
+ACTIVITY_LOG_SD = 0.60  # sd of the logarithm of how busy homes of one kind are: Belgian meters spread by 0.3 to 0.5
+BASE_LOAD_LOG_SD = (
     0.60  # sd of the logarithm of what is always on, which is as much a matter of the house
 )
-ALWAYS_ON_PER_PERSON = 0.4  # more people live in larger homes with more devices
-TASTE_SPREAD = 0.30  # sd of the logarithm of the use of one appliance around how busy the home is
-RISING_SPREAD_H = (
+BASE_LOAD_OCCUPANT_EXPONENT = 0.4  # more people live in larger homes with more devices
+APPLIANCE_LOG_SD = 0.30  # sd of the logarithm of the use of one appliance around how busy the home is
+SCHEDULE_SHIFT_SD_H = (
     0.5  # homes of one lifestyle keep different hours; without this a street would cook in step
 )
-POWER_SPREAD = 0.1  # of a cycle's power (CREST: N(P, P/10))
-WEEKEND_BREAKFAST_H = 1.5  # by which the morning's habits come later on a free day
-MORE_RANGE = (
+CYCLE_POWER_SD = 0.1  # of a cycle's power (CREST: N(P, P/10))
+FREE_DAY_MORNING_DELAY_H = 1.5  # by which the morning's habits come later on a free day
+CALIBRATION_RANGE = (
     0.25,
     3.0,
 )  # of a home's draw, to meet a given energy; beyond it the profile is scaled instead
-EFFECTIVE_PEOPLE = np.array(
+EFFECTIVE_OCCUPANCY = np.array(
     [0.0, 1.0, 1.528, 1.694, 1.983, 2.094]
 )  # people share lamps and meals (Richardson 2009)
-DARK_BELOW_DEG, LIGHT_ABOVE_DEG = (
+FULL_LIGHTING_BELOW_DEG, MIN_LIGHTING_ABOVE_DEG = (
     2.0,
     14.0,
 )  # all lamps are wanted below, few above: rooms are darker than streets
-LIT_BY_DAY = 0.06  # share of lamps on in full daylight (CREST: 5 %)
+MIN_LIGHTING_SHARE = 0.06  # share of lamps on in full daylight (CREST: 5 %)
 DAYLIGHT_LATITUDE_DEG, DAYLIGHT_LONGITUDE_DEG = (
     50.8,
     4.4,
 )  # lighting follows the daylight of Brussels
 
 
-_HEATING = {name for name, load in ALWAYS_ON.items() if load.heating_season}
+_HEATING = {name for name, load in BASE_LOADS.items() if load.heating_season}
 
 
-class Load(NamedTuple):
+class HouseholdLoad(NamedTuple):
     """A household's electricity.
 
     kwh: per step [T], > 0.
@@ -80,7 +80,7 @@ class Load(NamedTuple):
     """
 
     kwh: Series
-    uses_kwh: dict[str, float]
+    end_use_kwh: dict[str, float]
 
 
 class _Home(NamedTuple):
@@ -91,7 +91,7 @@ class _Home(NamedTuple):
     cold: factor on the power of each fridge and freezer it has.
     """
 
-    people: tuple[Person, ...]
+    people: tuple[Occupant, ...]
     shift_h: float
     cycles: dict[str, float]
     always_w: dict[str, float]
@@ -113,10 +113,10 @@ def synthetic_load(
     seed: int,
     time_zone: str,
     *,
-    people: int | None = None,
-    without: Collection[str] = (),
-    appliances: Mapping[str, Appliance] = APPLIANCES,
-) -> Load:
+    occupants: int | None = None,
+    excluded_uses: Collection[str] = (),
+    appliances: Mapping[str, ApplianceModel] = APPLIANCES,
+) -> HouseholdLoad:
     """One household's electricity per step, without car, heat pump and electric water heating.
 
     A home and its whole calendar years (in `time_zone`) are drawn from (seed, year) and then cut, so a time stamp has
@@ -148,25 +148,25 @@ def synthetic_load(
             f"{annual_kwh} is not a positive number",
             "Give the kWh of a year, as 3500.",
         )
-    if people is not None and not 1 <= people <= 8:
+    if occupants is not None and not 1 <= occupants <= 8:
         raise InputError(
             "people",
-            f"{people} is not between 1 and 8",
+            f"{occupants} is not between 1 and 8",
             "Leave it out for the lifestyle's own number.",
         )
-    for use in without:
-        if use not in USES:
-            raise InputError("without", f"there is no use {use!r}", did_you_mean(use, USES))
-    step, minute = step_of(index), pd.Timedelta(minutes=1)
+    for use in excluded_uses:
+        if use not in END_USES:
+            raise InputError("without", f"there is no use {use!r}", did_you_mean(use, END_USES))
+    step, minute = infer_step(index), pd.Timedelta(minutes=1)
     if step % minute != pd.Timedelta(0) or index[0] != index[0].floor("min"):
         raise ValueError("The load is made per minute: step starts must fall on whole minutes.")
     kind = LIFESTYLES[lifestyle]
-    home = _drawn_home(kind, _members(kind, people), annual_kwh, seed, appliances)
+    home = _drawn_home(kind, _members(kind, occupants), annual_kwh, seed, appliances)
     local = index[[0, -1]].tz_convert(time_zone)
     end = index[-1] + step
-    watts, uses_kwh = [], dict.fromkeys(USES, 0.0)
+    watts, uses_kwh = [], dict.fromkeys(END_USES, 0.0)
     for number in range(local[0].year, (local[1] + step - minute).year + 1):
-        year = occupancy.calendar(number, time_zone)
+        year = occupancy.year_calendar(number, time_zone)
         events = _year_events(home, appliances, year, np.random.default_rng([seed, number]))
         if annual_kwh is not None:
             total = sum(_energy_kwh(one, 0, year.minutes) for one in events.values())
@@ -174,55 +174,55 @@ def synthetic_load(
                 use: one._replace(watts=one.watts * (annual_kwh / total))
                 for use, one in events.items()
             }
-        first = max(0, int((index[0] - year.first) // minute))
-        stop = min(year.minutes, int((end - year.first) // minute))
-        kept = {use: one for use, one in events.items() if use not in without}
+        first = max(0, int((index[0] - year.start) // minute))
+        stop = min(year.minutes, int((end - year.start) // minute))
+        kept = {use: one for use, one in events.items() if use not in excluded_uses}
         watts.append(_power(kept.values(), year.minutes)[first:stop])
         for use, one in kept.items():
             uses_kwh[use] += _energy_kwh(one, first, stop)
     per_step = int(step // minute)
     kwh = np.concatenate(watts).reshape(-1, per_step).sum(axis=1) / 60_000
-    return Load(kwh, {use: energy for use, energy in uses_kwh.items() if energy > 0})
+    return HouseholdLoad(kwh, {use: energy for use, energy in uses_kwh.items() if energy > 0})
 
 
-def _members(kind: Lifestyle, people: int | None) -> tuple[Person, ...]:
-    count = len(kind.people) if people is None else people
-    return (*kind.people, *[kind.people[-1]] * count)[:count]
+def _members(kind: Lifestyle, people: int | None) -> tuple[Occupant, ...]:
+    count = len(kind.occupants) if people is None else people
+    return (*kind.occupants, *[kind.occupants[-1]] * count)[:count]
 
 
 def _drawn_home(
     kind: Lifestyle,
-    people: tuple[Person, ...],
+    people: tuple[Occupant, ...],
     annual_kwh: float | None,
     seed: int,
-    appliances: Mapping[str, Appliance],
+    appliances: Mapping[str, ApplianceModel],
 ) -> _Home:
     rng = np.random.default_rng([seed, 0])
     busy, always = (
-        float(np.exp(rng.normal(-0.5 * sd**2, sd))) for sd in (USE_SPREAD, ALWAYS_ON_SPREAD)
+        float(np.exp(rng.normal(-0.5 * sd**2, sd))) for sd in (ACTIVITY_LOG_SD, BASE_LOAD_LOG_SD)
     )
-    shift_h = kind.later_by_h + rng.normal(0.0, RISING_SPREAD_H)
-    size = (len(people) / 2) ** ALWAYS_ON_PER_PERSON
+    shift_h = kind.schedule_shift_h + rng.normal(0.0, SCHEDULE_SHIFT_SD_H)
+    size = (len(people) / 2) ** BASE_LOAD_OCCUPANT_EXPONENT
     cycles, always_w, cold = {}, {}, {}
     for name, one in appliances.items():
         owned, taste = (
-            rng.random() < one.owned_by,
-            np.exp(rng.normal(-0.5 * TASTE_SPREAD**2, TASTE_SPREAD)),
+            rng.random() < one.ownership,
+            np.exp(rng.normal(-0.5 * APPLIANCE_LOG_SD**2, APPLIANCE_LOG_SD)),
         )
-        habit = kind.habits.get(name, 1.0)
+        habit = kind.usage_factors.get(name, 1.0)
         if owned and habit:
             cycles[name] = float(
-                one.cycles_per_year * habit * taste * (len(people) / 2) ** one.per_person
+                one.cycles_per_year * habit * taste * (len(people) / 2) ** one.occupant_exponent
             )
             always_w[name] = one.standby_w
     for name, fridge in COLD_APPLIANCES.items():
-        if rng.random() < fridge.owned_by * kind.habits.get(name, 1.0):
-            cold[name] = float(np.exp(rng.normal(-0.5 * TASTE_SPREAD**2, TASTE_SPREAD)))
+        if rng.random() < fridge.ownership * kind.usage_factors.get(name, 1.0):
+            cold[name] = float(np.exp(rng.normal(-0.5 * APPLIANCE_LOG_SD**2, APPLIANCE_LOG_SD)))
         else:
             rng.normal()
-    for name, load in ALWAYS_ON.items():
-        if rng.random() < load.owned_by:
-            always_w[name] = load.watts * always * size
+    for name, load in BASE_LOADS.items():
+        if rng.random() < load.ownership:
+            always_w[name] = load.power_w * always * size
     if annual_kwh is not None:
         # A home known to use much is both busier and fuller than its draw; the fridge cools no more for it.
         used = busy * sum(cycles[name] * appliances[name].cycle_kwh for name in cycles)
@@ -230,7 +230,7 @@ def _drawn_home(
             watts * (0.5 if name in _HEATING else 1.0) for name, watts in always_w.items()
         )
         cooled = 8.76 * sum(factor * _mean_w(name) for name, factor in cold.items())
-        more = float(np.clip((annual_kwh - cooled) / (used + on), *MORE_RANGE))
+        more = float(np.clip((annual_kwh - cooled) / (used + on), *CALIBRATION_RANGE))
         busy, always_w = busy * more, {name: watts * more for name, watts in always_w.items()}
     return _Home(
         people, shift_h, {name: busy * count for name, count in cycles.items()}, always_w, cold
@@ -239,16 +239,16 @@ def _drawn_home(
 
 def _mean_w(name: str) -> float:
     one = COLD_APPLIANCES[name]
-    return one.watts * one.on_minutes / (one.on_minutes + one.off_minutes)
+    return one.power_w * one.on_minutes / (one.on_minutes + one.off_minutes)
 
 
 def _year_events(
-    home: _Home, appliances: Mapping[str, Appliance], year: Calendar, rng: np.random.Generator
+    home: _Home, appliances: Mapping[str, ApplianceModel], year: YearCalendar, rng: np.random.Generator
 ) -> dict[str, _Events]:
     """All that happens in a home in a local calendar year."""
-    away = occupancy.days_away(year, rng)
-    active = occupancy.active_people(home.people, year, home.shift_h, away, rng)
-    effective = EFFECTIVE_PEOPLE[np.minimum(active, len(EFFECTIVE_PEOPLE) - 1)]
+    away = occupancy.vacation_days(year, rng)
+    active = occupancy.active_occupants(home.people, year, home.shift_h, away, rng)
+    effective = EFFECTIVE_OCCUPANCY[np.minimum(active, len(EFFECTIVE_OCCUPANCY) - 1)]
     left = _left_at(active, year)
     dark = _darkness(year)
     january = np.repeat(np.cos(2 * np.pi * (year.day_of_year - 15) / 365), SLOTS)
@@ -257,10 +257,10 @@ def _year_events(
         kind = appliances[name]
         # One generator per appliance, so that leaving one out or changing it leaves the others as they are.
         (own,) = rng.spawn(1)
-        weight = effective * _hours(kind, home.shift_h, year) * (1 + kind.winter * january)
-        starts, slots = _starts(weight * dark if kind.dark else weight, cycles, year, own)
-        if not kind.several:  # the machine is still running
-            free = np.diff(starts, prepend=-10_000) >= kind.minutes
+        weight = effective * _hours(kind, home.shift_h, year) * (1 + kind.winter_amplitude * january)
+        starts, slots = _starts(weight * dark if kind.daylight_dependent else weight, cycles, year, own)
+        if not kind.overlapping:  # the machine is still running
+            free = np.diff(starts, prepend=-10_000) >= kind.cycle_minutes
             starts, slots = starts[free], slots[free]
         events[name] = _cycle_events(
             starts, left[slots] if kind.attended else None, kind, year.minutes, own
@@ -281,22 +281,22 @@ def _joined(one: _Events, other: _Events) -> _Events:
     )
 
 
-def _hours(kind: Appliance, shift_h: float, year: Calendar) -> Series | float:
+def _hours(kind: ApplianceModel, shift_h: float, year: YearCalendar) -> Series | float:
     """Weight of each slot of the year from the appliance's own hours."""
-    if not kind.hours:
+    if not kind.usage_hours:
         return 1.0
     free = tuple(
-        span._replace(start=span.start + WEEKEND_BREAKFAST_H, stop=span.stop + WEEKEND_BREAKFAST_H)
+        span._replace(start=span.start + FREE_DAY_MORNING_DELAY_H, stop=span.stop + FREE_DAY_MORNING_DELAY_H)
         if span.stop < 10
         else span
-        for span in kind.hours
+        for span in kind.usage_hours
     )
-    by_day = np.stack([occupancy.presence(hours, shift_h) for hours in (kind.hours, free)])
-    return by_day[year.free_day[1:].astype(int)].reshape(-1)
+    by_day = np.stack([occupancy.presence_profile(hours, shift_h) for hours in (kind.usage_hours, free)])
+    return by_day[year.is_free_day[1:].astype(int)].reshape(-1)
 
 
 def _starts(
-    weight: Series, cycles: float, year: Calendar, rng: np.random.Generator
+    weight: Series, cycles: float, year: YearCalendar, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
     """Minute of the year and slot of every start, in order."""
     up_to = np.cumsum(weight)
@@ -305,23 +305,23 @@ def _starts(
     slots = np.searchsorted(
         up_to, np.sort(rng.random(rng.poisson(cycles))) * up_to[-1], side="right"
     )
-    starts = year.slot_minute[slots] + rng.integers(0, SLOT_MINUTES, len(slots))
+    starts = year.slot_start_minute[slots] + rng.integers(0, SLOT_MINUTES, len(slots))
     order = np.argsort(starts, kind="stable")
     return starts[order], slots[order]
 
 
-def _left_at(active: Ints, year: Calendar) -> Ints:
+def _left_at(active: Ints, year: YearCalendar) -> Ints:
     """Minute at which the last person goes out or to bed, seen from each slot."""
-    end = np.where(active == 0, year.slot_minute[:-1], year.minutes)
+    end = np.where(active == 0, year.slot_start_minute[:-1], year.minutes)
     return np.minimum.accumulate(end[::-1])[::-1]
 
 
 def _cycle_events(
-    starts: Ints, left: Ints | None, kind: Appliance, minutes: int, rng: np.random.Generator
+    starts: Ints, left: Ints | None, kind: ApplianceModel, minutes: int, rng: np.random.Generator
 ) -> _Events:
     """The phases of cycles; they end with the year, and with `left` where somebody must be there."""
-    stretch = np.exp(rng.normal(0.0, kind.length_spread, len(starts)))
-    power = np.maximum(rng.normal(1.0, POWER_SPREAD, len(starts)), 0.5)
+    stretch = np.exp(rng.normal(0.0, kind.duration_log_sd, len(starts)))
+    power = np.maximum(rng.normal(1.0, CYCLE_POWER_SD, len(starts)), 0.5)
     latest = np.full(len(starts), minutes) if left is None else np.maximum(left, starts + 1)
     begins, ends, watts = [], [], []
     since = np.zeros(len(starts))
@@ -347,12 +347,12 @@ def _cold_events(name: str, factor: float, minutes: int, rng: np.random.Generato
         .reshape(count, 2)
     )
     stop, next_start = np.clip(edges[1:, 0], 0, minutes), np.clip(edges[:-1, 1], 0, minutes)
-    return _Events(next_start, stop, np.full(count - 1, cold.watts * factor))
+    return _Events(next_start, stop, np.full(count - 1, cold.power_w * factor))
 
 
-def _always_events(name: str, watts: float, year: Calendar) -> _Events:
+def _always_events(name: str, watts: float, year: YearCalendar) -> _Events:
     """What is on day and night, day by day in the share of the season."""
-    midnights = year.slot_minute[::SLOTS]
+    midnights = year.slot_start_minute[::SLOTS]
     season = np.ones(len(year.day_of_year))
     if name in _HEATING:
         season = np.clip(0.5 + 0.8 * np.cos(2 * np.pi * (year.day_of_year - 20) / 365), 0.0, 1.0)
@@ -372,11 +372,11 @@ def _energy_kwh(events: _Events, first: int, stop: int) -> float:
     return float(np.maximum(inside, 0) @ events.watts) / 60_000
 
 
-def _darkness(year: Calendar) -> Series:
+def _darkness(year: YearCalendar) -> Series:
     """Share of the lamps wanted in each slot: by the height of the sun, within 4 degrees (Cooper's declination)."""
-    hours = year.first.hour + (year.slot_minute[:-1] + 0.5 * SLOT_MINUTES) / 60
+    hours = year.start.hour + (year.slot_start_minute[:-1] + 0.5 * SLOT_MINUTES) / 60
     day = (
-        year.first.dayofyear + hours / 24
+        year.start.dayofyear + hours / 24
     )  # the first midnight may be on the evening before: only the phase counts
     declination = np.deg2rad(23.45) * np.sin(2 * np.pi * (284 + day) / 365)
     hour_angle = 2 * np.pi * (hours + DAYLIGHT_LONGITUDE_DEG / 15 - 12) / 24
@@ -385,4 +385,4 @@ def _darkness(year: Calendar) -> Series:
         hour_angle
     )
     height = np.rad2deg(np.arcsin(sine))
-    return np.clip((LIGHT_ABOVE_DEG - height) / (LIGHT_ABOVE_DEG - DARK_BELOW_DEG), LIT_BY_DAY, 1.0)
+    return np.clip((MIN_LIGHTING_ABOVE_DEG - height) / (MIN_LIGHTING_ABOVE_DEG - FULL_LIGHTING_BELOW_DEG), MIN_LIGHTING_SHARE, 1.0)

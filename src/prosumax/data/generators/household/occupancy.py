@@ -20,23 +20,23 @@ import pandas as pd
 from dateutil.easter import easter
 from numpy.typing import NDArray
 
-from prosumax.data.generators.household.lifestyles import Day, Person
+from prosumax.data.generators.household.lifestyles import DayPattern, Occupant
 
 Series = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SLOT_MINUTES = 10
 SLOTS = 24 * 60 // SLOT_MINUTES
-DAY_BEGINS = 4 * 60 // SLOT_MINUTES  # the slot at which one day's habits hand over to the next's
-EDGE_H = 0.35  # people do not come home at the stroke of an hour: spans have edges this soft
-RESTLESS = (
+DAY_START_SLOT = 4 * 60 // SLOT_MINUTES  # the slot at which one day's habits hand over to the next's
+EDGE_WIDTH_H = 0.35  # people do not come home at the stroke of an hour: spans have edges this soft
+MOBILITY = (
     0.05  # chance per slot that somebody's state is drawn anew: an hour or three in one state
 )
-TOGETHER = 0.5  # share of the draws that the members of a household have in common
-LIKELIEST = 0.97  # nobody is ever certain to be at home
+SHARED_DRAW_PROBABILITY = 0.5  # share of the draws that the members of a household have in common
+MAX_PRESENCE = 0.97  # nobody is ever certain to be at home
 
 
-class Calendar(NamedTuple):
+class YearCalendar(NamedTuple):
     """A local calendar year on the clock of habits; `D` days of `SLOTS` slots.
 
     first: UTC time of its first midnight.
@@ -49,15 +49,15 @@ class Calendar(NamedTuple):
     day_of_year: of each day, from 0 [D].
     """
 
-    first: pd.Timestamp
+    start: pd.Timestamp
     minutes: int
-    slot_minute: Ints
-    free_day: NDArray[np.bool_]
+    slot_start_minute: Ints
+    is_free_day: NDArray[np.bool_]
     week: Ints
     day_of_year: Ints
 
 
-def public_holidays(year: int) -> set[date]:
+def belgian_public_holidays(year: int) -> set[date]:
     """The ten legal public holidays of Belgium (law of 4 January 1974)."""
     sunday = easter(year)
     fixed = ((1, 1), (5, 1), (7, 21), (8, 15), (11, 1), (11, 11), (12, 25))
@@ -66,7 +66,7 @@ def public_holidays(year: int) -> set[date]:
 
 
 @lru_cache(maxsize=8)
-def calendar(year: int, time_zone: str) -> Calendar:
+def year_calendar(year: int, time_zone: str) -> YearCalendar:
     """The calendar of a year in a time zone (IANA name)."""
     days = pd.date_range(f"{year}-01-01", f"{year + 1}-01-01", freq="D", inclusive="left")
     clock = pd.date_range(f"{year}-01-01", f"{year + 1}-01-01", freq=f"{SLOT_MINUTES}min")
@@ -75,28 +75,28 @@ def calendar(year: int, time_zone: str) -> Calendar:
     )
     real = real.tz_convert("UTC")
     elapsed = (real.as_unit("ns").asi8 - real[0].value) // 60_000_000_000
-    holidays = public_holidays(year)
+    holidays = belgian_public_holidays(year)
     with_eve = pd.date_range(days[0] - pd.Timedelta(days=1), days[-1])
     free = np.array([day.dayofweek >= 5 or day.date() in holidays for day in with_eve])
     monday = pd.Timestamp("2001-01-01")
     week = np.asarray((with_eve - monday).days // 7, np.int64)
-    return Calendar(real[0], int(elapsed[-1]), elapsed, free, week, np.arange(len(days)))
+    return YearCalendar(real[0], int(elapsed[-1]), elapsed, free, week, np.arange(len(days)))
 
 
-def presence(spans: Day, shift_h: float = 0.0) -> Series:
+def presence_profile(spans: DayPattern, shift_h: float = 0.0) -> Series:
     """Sum of soft-edged spans per slot of the local day [SLOTS]; what passes midnight comes back in the morning."""
     hours = (np.arange(-SLOTS, 2 * SLOTS) + 0.5) * SLOT_MINUTES / 60
     total = np.zeros(len(hours))
     for span in spans:
-        rise = 1 / (1 + np.exp(-(hours - span.start - shift_h) / (EDGE_H / 2)))
-        fall = 1 / (1 + np.exp(-(hours - span.stop - shift_h) / (EDGE_H / 2)))
+        rise = 1 / (1 + np.exp(-(hours - span.start - shift_h) / (EDGE_WIDTH_H / 2)))
+        fall = 1 / (1 + np.exp(-(hours - span.stop - shift_h) / (EDGE_WIDTH_H / 2)))
         total += span.weight * (rise - fall)
     return total.reshape(3, SLOTS).sum(axis=0)
 
 
-def active_people(
-    people: Sequence[Person],
-    year: Calendar,
+def active_occupants(
+    occupants: Sequence[Occupant],
+    year: YearCalendar,
     shift_h: float,
     away: NDArray[np.bool_],
     rng: np.random.Generator,
@@ -111,12 +111,12 @@ def active_people(
         rng: source of the draws.
     """
     chance = np.stack(
-        [_chances(person, year, shift_h, rng) for person in people]
+        [_chances(person, year, shift_h, rng) for person in occupants]
     )  # [person, D + 1, SLOTS]
-    up, down = transitions(chance)
+    up, down = transition_probabilities(chance)
     shape = (SLOTS, *chance.shape[:2])
     own, common = rng.random(shape, np.float32), rng.random((SLOTS, 1, shape[2]), np.float32)
-    draw = np.where(rng.random(shape, np.float32) < TOGETHER, common, own)
+    draw = np.where(rng.random(shape, np.float32) < SHARED_DRAW_PROBABILITY, common, own)
     active = draw[0] < chance[:, :, 0]
     count = np.empty(shape[::2], np.int64)
     count[0] = active.sum(axis=0)
@@ -124,11 +124,11 @@ def active_people(
         # One draw serves both ways: low ones bring people home, high ones send them off.
         active = np.where(active, draw[slot] < 1 - down[:, :, slot], draw[slot] < up[:, :, slot])
         count[slot] = active.sum(axis=0)
-    flat = count.T.reshape(-1)[SLOTS - DAY_BEGINS :][: len(away) * SLOTS]
+    flat = count.T.reshape(-1)[SLOTS - DAY_START_SLOT :][: len(away) * SLOTS]
     return np.where(np.repeat(away, SLOTS), 0, flat)
 
 
-def transitions(chance: Series) -> tuple[Series, Series]:
+def transition_probabilities(chance: Series) -> tuple[Series, Series]:
     """Probabilities of becoming active and of ceasing to be, whose chain is active with `chance` at every slot.
 
     Arguments:
@@ -140,14 +140,14 @@ def transitions(chance: Series) -> tuple[Series, Series]:
     before, now = chance[..., :-1], chance[..., 1:]
     rising = now >= before
     down = np.where(
-        rising, RESTLESS * (1 - now), (before - now + (1 - before) * RESTLESS * now) / before
+        rising, MOBILITY * (1 - now), (before - now + (1 - before) * MOBILITY * now) / before
     )
-    up = np.where(rising, (now - before * (1 - down)) / (1 - before), RESTLESS * now)
+    up = np.where(rising, (now - before * (1 - down)) / (1 - before), MOBILITY * now)
     first = [(0, 0)] * (chance.ndim - 1) + [(1, 0)]
     return np.pad(np.clip(up, 0, 1), first), np.pad(np.clip(down, 0, 1), first)
 
 
-def days_away(year: Calendar, rng: np.random.Generator) -> NDArray[np.bool_]:
+def vacation_days(year: YearCalendar, rng: np.random.Generator) -> NDArray[np.bool_]:
     """On which days of the year nobody is at home: most homes travel in summer, some again at another time [D]."""
     away = np.zeros(len(year.day_of_year), bool)
     summer, other = rng.random(2) < (0.65, 0.5)
@@ -161,10 +161,10 @@ def days_away(year: Calendar, rng: np.random.Generator) -> NDArray[np.bool_]:
     return away
 
 
-def _chances(person: Person, year: Calendar, shift_h: float, rng: np.random.Generator) -> Series:
+def _chances(person: Occupant, year: YearCalendar, shift_h: float, rng: np.random.Generator) -> Series:
     """A person's probability of being active [D + 1, SLOTS], days running from `DAY_BEGINS`."""
-    patterns = np.stack([presence(day, shift_h) for day in (*person.weekdays, person.weekend)])
-    patterns = np.clip(np.roll(patterns, -DAY_BEGINS, axis=1), 0.004, LIKELIEST)
-    off = year.free_day | (rng.random(len(year.free_day)) < person.days_off)
+    patterns = np.stack([presence_profile(day, shift_h) for day in (*person.weekdays, person.weekend)])
+    patterns = np.clip(np.roll(patterns, -DAY_START_SLOT, axis=1), 0.004, MAX_PRESENCE)
+    off = year.is_free_day | (rng.random(len(year.is_free_day)) < person.days_off_share)
     kind = np.where(off, len(person.weekdays), year.week % len(person.weekdays))
     return patterns[kind]

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax.data.generators.household.occupancy import public_holidays
-from prosumax.data.generators.solar.sun import step_of
+from prosumax.data.generators.household.occupancy import belgian_public_holidays
+from prosumax.data.time_steps import infer_step
 
 Series = NDArray[np.float64]
 
 
-class Hours(NamedTuple):
+class OpeningPeriod(NamedTuple):
     """Power while the building is open: kW, from and to hour of the local day, and on which days."""
 
     kw: float
@@ -27,9 +27,9 @@ def schedule_kwh(
     index: pd.DatetimeIndex,
     time_zone: str,
     base_kw: float,
-    hours: Sequence[Hours],
-    closed: Sequence[tuple[tuple[int, int], tuple[int, int]]],
-    spread: float,
+    opening_hours: Sequence[OpeningPeriod],
+    closed_days: Sequence[tuple[tuple[int, int], tuple[int, int]]],
+    relative_std: float,
     seed: int,
 ) -> Series:
     """Energy per step of a building that keeps hours [T], kWh.
@@ -44,21 +44,21 @@ def schedule_kwh(
         spread: standard deviation of a day's opening power as a share of it; the weather and the week are not the same.
         seed: of that.
     """
-    step = step_of(index)
+    step = infer_step(index)
     local = index.tz_convert(time_zone)
     days, number = np.unique(local.date, return_inverse=True)
-    free = np.array([day.weekday() >= 5 or day in public_holidays(day.year) for day in days])
-    shut = np.array([any(_within(day, *span) for span in closed) for day in days])
+    free = np.array([day.weekday() >= 5 or day in belgian_public_holidays(day.year) for day in days])
+    shut = np.array([any(_within(day, *span) for span in closed_days) for day in days])
     # One draw per date, so that a day is the same whatever the period around it.
     factor = np.array(
         [
-            max(0.0, 1 + spread * np.random.default_rng([seed, day.toordinal()]).standard_normal())
+            max(0.0, 1 + relative_std * np.random.default_rng([seed, day.toordinal()]).standard_normal())
             for day in days
         ]
     )
     hour = np.asarray(local.hour + local.minute / 60, np.float64)
     power = np.zeros(len(index))
-    for window in hours:
+    for window in opening_hours:
         open_day = {"all": np.ones(len(days), bool), "weekdays": ~free, "weekend": free}[
             window.days
         ]

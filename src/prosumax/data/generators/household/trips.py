@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax.data.generators.solar.pv import step_of
+from prosumax.data.time_steps import infer_step
 
 Series = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ _SEASON = 0.19  # of consumption: 0.22 kWh/km in winter against 0.15 in summer
 _SURELY_PLUGGED = 1 / 3  # of the battery used since the last time
 
 
-class Driver(NamedTuple):
+class DrivingProfile(NamedTuple):
     """Who drives: on working days and at weekends.
 
     Attributes:
@@ -32,42 +32,42 @@ class Driver(NamedTuple):
     """
 
     annual_km: float
-    chance: tuple[float, float]
-    leave_h: tuple[tuple[float, float], tuple[float, float]]
-    back_h: tuple[tuple[float, float], tuple[float, float]]
+    trip_probability: tuple[float, float]
+    departure_h: tuple[tuple[float, float], tuple[float, float]]
+    arrival_h: tuple[tuple[float, float], tuple[float, float]]
 
 
-DRIVERS: Mapping[str, Driver] = {
-    "single": Driver(12_000, (0.85, 0.6), ((7.9, 1.0), (11.0, 1.8)), ((18.0, 1.5), (16.5, 2.2))),
-    "couple": Driver(13_500, (0.9, 0.6), ((7.8, 1.0), (11.0, 1.5)), ((18.0, 1.5), (16.5, 2.0))),
-    "family": Driver(14_000, (0.95, 0.75), ((7.9, 0.7), (10.5, 1.5)), ((17.6, 1.3), (15.5, 2.0))),
-    "family_with_teenagers": Driver(
+DRIVING_PROFILES: Mapping[str, DrivingProfile] = {
+    "single": DrivingProfile(12_000, (0.85, 0.6), ((7.9, 1.0), (11.0, 1.8)), ((18.0, 1.5), (16.5, 2.2))),
+    "couple": DrivingProfile(13_500, (0.9, 0.6), ((7.8, 1.0), (11.0, 1.5)), ((18.0, 1.5), (16.5, 2.0))),
+    "family": DrivingProfile(14_000, (0.95, 0.75), ((7.9, 0.7), (10.5, 1.5)), ((17.6, 1.3), (15.5, 2.0))),
+    "family_with_teenagers": DrivingProfile(
         14_000, (0.95, 0.75), ((7.7, 0.8), (10.5, 1.5)), ((18.2, 1.5), (16.0, 2.5))
     ),
-    "students": Driver(10_500, (0.5, 0.5), ((9.5, 1.5), (11.5, 2.0)), ((16.0, 2.5), (18.0, 2.5))),
-    "home_business": Driver(
+    "students": DrivingProfile(10_500, (0.5, 0.5), ((9.5, 1.5), (11.5, 2.0)), ((16.0, 2.5), (18.0, 2.5))),
+    "home_business": DrivingProfile(
         11_500, (0.5, 0.6), ((10.0, 1.8), (11.0, 1.5)), ((14.5, 2.0), (16.0, 2.0))
     ),
-    "retired": Driver(10_500, (0.5, 0.5), ((10.0, 1.3), (10.5, 1.5)), ((13.5, 2.0), (15.5, 2.0))),
+    "retired": DrivingProfile(10_500, (0.5, 0.5), ((10.0, 1.3), (10.5, 1.5)), ((13.5, 2.0), (15.5, 2.0))),
 }
 
 
-class Drives(NamedTuple):
+class Trips(NamedTuple):
     """Drives in order of time, each array [drive]."""
 
-    leave: pd.DatetimeIndex
-    back: pd.DatetimeIndex
+    departure: pd.DatetimeIndex
+    arrival: pd.DatetimeIndex
     kwh: Series
 
 
-def drawn_drives(
+def sample_trips(
     years: Sequence[int],
     zone: str,
     lifestyle: str,
     annual_km: float | None,
     kwh_per_km: float,
     seed: int,
-) -> Drives:
+) -> Trips:
     """The drives of whole calendar years.
 
     Arguments:
@@ -78,16 +78,16 @@ def drawn_drives(
         kwh_per_km: mean over the year.
         seed: of the car.
     """
-    driver = DRIVERS.get(lifestyle, DRIVERS["family"])
+    driver = DRIVING_PROFILES.get(lifestyle, DRIVING_PROFILES["family"])
     days, leave, back, km = [], [], [], []
     for year in years:
         rng = np.random.default_rng((seed, year))
         dates = pd.date_range(f"{year}-01-01", f"{year}-12-31", freq="D")
         weekend = (dates.dayofweek >= 5).astype(int)
-        drives = rng.random(len(dates)) < np.array(driver.chance)[weekend]
+        drives = rng.random(len(dates)) < np.array(driver.trip_probability)[weekend]
         out, home = (
             rng.normal(*np.array(hours)[weekend].T).clip(0.5, 23.0)
-            for hours in (driver.leave_h, driver.back_h)
+            for hours in (driver.departure_h, driver.arrival_h)
         )
         length = rng.lognormal(0.0, np.where(weekend == 1, 0.8, 0.4)) * drives
         length *= (annual_km or driver.annual_km) / max(length.sum(), 1e-9)
@@ -99,19 +99,19 @@ def drawn_drives(
         km.append(length[drives])
     dates = days[0].append(days[1:])
     use = np.concatenate(km) * kwh_per_km * _season(dates)
-    return Drives(
+    return Trips(
         _moments(dates, np.concatenate(leave), zone),
         _moments(dates, np.concatenate(back), zone),
         use,
     )
 
 
-def fixed_drives(
+def scheduled_trips(
     dates: pd.DatetimeIndex,
     zone: str,
     trips: Sequence[tuple[float, float, float, str]],
     kwh_per_km: float,
-) -> Drives:
+) -> Trips:
     """The same drives every day.
 
     Arguments:
@@ -128,15 +128,15 @@ def fixed_drives(
     )
     on = pd.DatetimeIndex(table["date"])
     use = table["km"].to_numpy() * kwh_per_km * _season(on)
-    return Drives(
+    return Trips(
         _moments(on, table["leave"].to_numpy(), zone),
         _moments(on, table["back"].to_numpy(), zone),
         use,
     )
 
 
-def plugged_after(
-    drives: Drives, chance: float, capacity_kwh: float, seed: int
+def sample_plug_ins(
+    trips: Trips, chance: float, capacity_kwh: float, seed: int
 ) -> NDArray[np.bool_]:
     """Whether the car is plugged in after each drive [drive].
 
@@ -146,17 +146,17 @@ def plugged_after(
         capacity_kwh: of the battery; with a third of it used since the last time the car is plugged in for sure.
         seed: of the car.
     """
-    luck = np.random.default_rng((seed, 1)).random(len(drives.kwh)) < chance
+    luck = np.random.default_rng((seed, 1)).random(len(trips.kwh)) < chance
     plugged, used = np.zeros(len(luck), bool), 0.0
-    for drive, kwh in enumerate(drives.kwh):
+    for drive, kwh in enumerate(trips.kwh):
         used += kwh
         plugged[drive] = luck[drive] or used > _SURELY_PLUGGED * capacity_kwh
         used = 0.0 if plugged[drive] else used
     return plugged
 
 
-def whereabouts(
-    index: pd.DatetimeIndex, drives: Drives, plugged: NDArray[np.bool_]
+def ev_availability(
+    index: pd.DatetimeIndex, trips: Trips, plugged: NDArray[np.bool_]
 ) -> tuple[Series, Series]:
     """The car in every step: plugged-in hours to departure (0 while away or unplugged), and energy driven, kWh.
 
@@ -169,16 +169,16 @@ def whereabouts(
         plugged: after each drive; before the first one the car is plugged in.
     """
     steps = len(index)
-    step = step_of(index)
+    step = infer_step(index)
     hours = step / pd.Timedelta(hours=1)
-    leave, back = (np.asarray((when - index[0]) / step) for when in (drives.leave, drives.back))
+    leave, back = (np.asarray((when - index[0]) / step) for when in (trips.departure, trips.arrival))
     leave, back = np.floor(leave).astype(int), np.ceil(back).astype(int)
     leave = np.maximum(leave, np.append([leave[:1]], back[:-1])) if len(leave) else leave
     back = np.maximum(back, leave + 1)
     before = np.searchsorted(back, 0, side="right")
     connected = np.full(steps, bool(plugged[before - 1]) if before else True)
     trip = np.zeros(steps)
-    for out, home, kwh, stays in zip(leave, back, drives.kwh, plugged, strict=True):
+    for out, home, kwh, stays in zip(leave, back, trips.kwh, plugged, strict=True):
         if home <= 0 or out >= steps:
             continue
         trip[max(out, 0) : home] += kwh / (home - out)
