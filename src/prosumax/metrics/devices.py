@@ -37,9 +37,7 @@ def device_kpis(flows: DeviceFlows) -> dict[str, AnyArray]:
         unserved = unserved + flows.appliances.unserved_kwh.sum((0, 2))
     if flows.heat_pump is not None:
         heat_pump = flows.heat_pump
-        electricity = (
-            heat_pump.space_heating_electricity_kwh + heat_pump.hot_water_electricity_kwh
-        )
+        electricity = heat_pump.space_heating_electricity_kwh + heat_pump.hot_water_electricity_kwh
         kpis["heat_pump_kwh"] = electricity.sum(0)
         kpis["space_heat_kwh"] = heat_pump.space_heat_kwh.sum(0)
         kpis["hot_water_kwh"] = heat_pump.hot_water_kwh.sum(0)

@@ -42,7 +42,7 @@ def network_kpis(
         that the operator curtailed and penalized, and its fees in all and by term (MARLEM,
         equation 4); and steps without a solution.
     """
-    solved = record.residual <= CONVERGENCE_TOLERANCE_PU
+    solved = record.residual_pu <= CONVERGENCE_TOLERANCE_PU
     num_solved = max(int(solved.sum()), 1)
     loading = record.loading[solved]
     loss = record.loss_kwh[solved]
@@ -62,13 +62,13 @@ def network_kpis(
         "not_converged_steps": int((~solved).sum()),
         "interventions": int(record.intervened.sum()),
         "curtailed_kwh": record.curtailed_kwh.sum(),
-        "penalized_kwh": record.penalised_kwh.sum(),
+        "penalized_kwh": record.penalized_kwh.sum(),
         "fees": record.fees.sum(),
     }
     fees = zip(fee_terms, record.fee_terms.sum(0), strict=True)
     kpis |= {f"fee_{name}": amount for name, amount in fees}
     if power_flow != "path":
-        voltage = record.voltage[solved]
+        voltage = record.voltage_pu[solved]
         outside = ((voltage < VOLTAGE_BAND[0]) | (voltage > VOLTAGE_BAND[1])).any(1)
         kpis |= {
             "min_voltage_pu": voltage.min() if voltage.size else np.nan,

@@ -1,18 +1,40 @@
-"""Studies: variants of a community over many seeds, with statistics and tables; importing it registers all studies."""
+"""Study engine (variants, seeds, statistics, tables) and the studies of the papers.
 
-from prosumax.studies import hierarchy, learned_prices, learning
-from prosumax.studies.engine import StudyResult, run_study, studies
-from prosumax.studies.mahtm import table2
-from prosumax.studies.marlem import bidding, operator_and_topology
+The studies themselves sit in `marlem/`, `mahtm/` and `citylearn/`; `load_studies` imports and
+registers them, so that importing this package does not.
+"""
+
+from prosumax.studies.engine import (
+    CommunitySample,
+    Study,
+    StudyMetric,
+    StudyResult,
+    Variant,
+    kpi_metric,
+    load_studies,
+    mapping_metric,
+    run_study,
+    studies,
+)
+from prosumax.studies.statistics import Estimate
+from prosumax.studies.store import save_study
+from prosumax.studies.tables import StudyTable, make_tables, study_to_json, table_legend
 
 __all__ = [
+    "CommunitySample",
+    "Estimate",
+    "Study",
+    "StudyMetric",
     "StudyResult",
-    "bidding",
-    "hierarchy",
-    "learned_prices",
-    "learning",
-    "operator_and_topology",
+    "StudyTable",
+    "Variant",
+    "kpi_metric",
+    "load_studies",
+    "make_tables",
+    "mapping_metric",
     "run_study",
+    "save_study",
     "studies",
-    "table2",
+    "study_to_json",
+    "table_legend",
 ]

@@ -1,4 +1,4 @@
-"""Single days in the environment, one per seed, all at once: what studies of bidding are made of."""
+"""Daily episodes of an environment, one per seed and all at once, for studies of bidding."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,248 +8,266 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-from prosumax.rl.bidders import bidders, play
+from prosumax.metrics import herfindahl_index
+from prosumax.rl.bidding import bidders, rollout_bidder
 from prosumax.rl.env import CommunityEnv
-from prosumax.rl.make import env_config, env_params
-from prosumax.rl.market_indicators import Kpis
+from prosumax.rl.factory import env_config, env_params
+from prosumax.rl.market_indicators import MarketIndicators
 from prosumax.rl.types import EnvParams
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
-from prosumax.simulation.build import Community, assemble
+from prosumax.simulation.community import Community, assemble
+from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.inputs import Profiles, read_profiles
-from prosumax.simulation.results.series import Trace, make_trace
-from prosumax.simulation.rollout import use_compilation_cache
-from prosumax.simulation.step import Record
-from prosumax.studies.engine import Figure, Tell, stacked
+from prosumax.simulation.results.series import SummarySeries, make_summary_series
+from prosumax.simulation.rollout import enable_compilation_cache
+from prosumax.studies.engine import StudyMetric, StudyProgress, stack_communities
 
-_CHARGE = 12  # what a seed is drawn for; profiles and networks have numbers of their own
-_HOURS = 24
-_PLAYED: dict[str, Any] = {"period.steps": _HOURS, "environment.starts": "first"}
+Array = NDArray[np.float64]
+
+_CHARGE_STREAM = 12
+"""Stream of random numbers of the initial charge; profiles and networks have their own."""
+
+_EPISODE_SETTINGS: dict[str, Any] = {"period.steps": 24, "environment.episode_start": "first"}
+_OWN_SETTINGS = ("preset", "bidder", "homes", "timed")
 
 
-class Day(NamedTuple):
+class DailyEpisode(NamedTuple):
     """A day of a community, NumPy in double precision.
 
     Attributes:
-        reward: of each home [step, home].
-        kpis: of the environment [step].
-        record: of each step.
-        retail, feed_in: what the grid side asks and pays, per kWh [step].
-        seconds: for this day, all days of the batch running at once; NaN unless it was asked for.
-        trace: what analytics look at.
+        reward: Reward of each home.
+        indicators: Market indicators of the environment [step].
+        record: Record of each step.
+        retail: Retail price per kWh.
+        feed_in: Feed-in price per kWh.
+        seconds: Wall time of this day, all days of the batch running at once; NaN without timing.
+        summary_series: Series for charts.
     """
 
-    reward: NDArray[np.float64]
-    kpis: Kpis
-    record: Record
-    retail: NDArray[np.float64]
-    feed_in: NDArray[np.float64]
+    reward: Float[Array, "step home"]
+    indicators: MarketIndicators
+    record: StepRecord
+    retail: Float[Array, " step"]
+    feed_in: Float[Array, " step"]
     seconds: float
-    trace: Trace
+    summary_series: SummarySeries
 
 
-def days(
-    settings: Mapping[str, Any], seeds: Sequence[int], tell: Tell = lambda share: None
-) -> list[Day]:
-    """One day of a preset per seed, all in one compiled program.
+def _ignore_progress(share: float) -> None:
+    """Discard progress reports."""
 
-    A seed draws the profiles, the prices, the lengths and places of the network and the charge of the batteries.
 
-    Arguments:
-        settings: `preset` and `bidder` by name; `homes` (how many) repeats the preset's homes in turn; `timed` asks
-            for seconds. Everything else is a change to the scenario, path -> value.
-        seeds: of the days.
-        tell: not called: all days end at once.
+def run_daily_episodes(
+    settings: Mapping[str, Any],
+    seeds: Sequence[int],
+    on_progress: StudyProgress = _ignore_progress,
+) -> list[DailyEpisode]:
+    """Run one day of a preset per seed, all in one compiled program.
+
+    A seed samples the profiles, the prices, the line lengths and placement of the network and the
+    initial charge of the batteries.
+
+    Args:
+        settings: `preset` and `bidder` by name; `homes` (a number) repeats the homes of the preset
+            in turn; `timed` measures the wall time. Everything else is a change to the scenario,
+            path -> value.
+        seeds: Seeds of the days.
+        on_progress: Not called: all days end at once.
     """
-    use_compilation_cache()
-    own = {
-        name: settings[name] for name in ("preset", "bidder", "homes", "timed") if name in settings
-    }
+    enable_compilation_cache()
+    own = {name: settings[name] for name in _OWN_SETTINGS if name in settings}
     bidders.check(own["bidder"], "bidder")
     changes = {name: value for name, value in settings.items() if name not in own}
-    base = load_scenario(own["preset"], changes | _PLAYED)
+    base = load_scenario(own["preset"], changes | _EPISODE_SETTINGS)
     if "homes" in own:
-        base = _repeated(base, own["homes"])
+        base = _repeat_homes(base, own["homes"])
     scenarios = [base.model_copy(update={"seed": seed}) for seed in seeds]
-    profiles = [read_profiles(one) for one in scenarios]
-    params = _params(scenarios, profiles)
-    # The names of the homes count for nothing here, and without them variants share a compiled program.
-    config = replace(
-        env_config(base), agents=tuple(str(number) for number in range(len(base.homes)))
-    )
-    env, key = CommunityEnv(config, params), jax.random.key(0)
-    played = jax.block_until_ready(play(env, own["bidder"], key, len(seeds), params))
+    profiles = [read_profiles(scenario) for scenario in scenarios]
+    params = _stack_params(scenarios, profiles)
+    # Agents are numbered, not named, so that variants share a compiled program.
+    agents = tuple(str(number) for number in range(len(base.homes)))
+    env = CommunityEnv(replace(env_config(base), agents=agents), params)
+    key = jax.random.key(0)
+    rollout = jax.block_until_ready(rollout_bidder(env, own["bidder"], key, len(seeds), params))
     seconds = float("nan")
     if own.get("timed"):
         before = time.perf_counter()
-        jax.block_until_ready(play(env, own["bidder"], key, len(seeds), params))
+        jax.block_until_ready(rollout_bidder(env, own["bidder"], key, len(seeds), params))
         seconds = (time.perf_counter() - before) / len(seeds)
-    found: Any = jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.float64), (played.reward, played.info)
-    )
-    tariff = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params.community.series.tariff)
+    outcome: Any = _double_precision((rollout.reward, rollout.info))
+    tariff = _double_precision(params.community.series.tariff)
 
-    def one(at: int) -> Day:
-        reward, info = jax.tree.map(lambda leaf: leaf[at], found)
-        trace = make_trace(scenarios[at], profiles[at], info["record"])
-        return Day(
-            reward,
-            info["kpis"],
-            info["record"],
-            tariff.energy[at],
-            tariff.feed_in[at],
-            seconds,
-            trace,
+    def make_episode(at: int) -> DailyEpisode:
+        reward, info = jax.tree.map(lambda leaf: leaf[at], outcome)
+        return DailyEpisode(
+            reward=reward,
+            indicators=info["kpis"],
+            record=info["record"],
+            retail=tariff.energy[at],
+            feed_in=tariff.feed_in[at],
+            seconds=seconds,
+            summary_series=make_summary_series(scenarios[at], profiles[at], info["record"]),
         )
 
-    return [one(at) for at in range(len(seeds))]
+    return [make_episode(at) for at in range(len(seeds))]
 
 
-def _params(scenarios: Sequence[Scenario], profiles: Sequence[Profiles]) -> EnvParams:
-    """The parameters of all days, with a leading axis."""
+def _double_precision(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)
+
+
+def _stack_params(scenarios: Sequence[Scenario], profiles: Sequence[Profiles]) -> EnvParams:
+    """Stack the parameters of all days along a leading axis."""
+    pairs = list(zip(scenarios, profiles, strict=True))
     communities = [
-        _charged(assemble(*one), one[0].seed) for one in zip(scenarios, profiles, strict=True)
+        _randomize_charge(assemble(scenario, series), scenario.seed) for scenario, series in pairs
     ]
     rest = [
-        env_params(*pair)._replace(community=None)  # type: ignore[arg-type]
-        for pair in zip(scenarios, communities, strict=True)
+        env_params(scenario, community)._replace(community=None)  # type: ignore[arg-type]
+        for scenario, community in zip(scenarios, communities, strict=True)
     ]
-    together: EnvParams = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rest)
-    return together._replace(community=stacked(communities))
+    stacked: EnvParams = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rest)
+    return stacked._replace(community=stack_communities(communities))
 
 
-def _charged(community: Community, seed: int) -> Community:
-    """Batteries begin the day anywhere between their limits, as MARLEM's do."""
+def _randomize_charge(community: Community, seed: int) -> Community:
+    """Set the initial state of charge of batteries at random between their limits, as MARLEM."""
     battery = community.homes.battery
-    share = jnp.asarray(
-        np.random.default_rng((seed, _CHARGE)).random(battery.capacity_kwh.shape[0]), jnp.float32
-    )
-    initial = battery.soc_min + share * (battery.soc_max - battery.soc_min)
-    return community._replace(
-        homes=community.homes._replace(battery=battery._replace(initial_soc=initial))
-    )
+    random = np.random.default_rng((seed, _CHARGE_STREAM)).random(battery.capacity_kwh.shape[0])
+    share = jnp.asarray(random, jnp.float32)
+    initial_soc = battery.soc_min + share * (battery.soc_max - battery.soc_min)
+    charged = battery._replace(initial_soc=initial_soc)
+    return community._replace(homes=community.homes._replace(battery=charged))
 
 
-def _repeated(scenario: Scenario, homes: int) -> Scenario:
-    """The same kinds of homes in turn, so many; the network grows with them."""
+def _repeat_homes(scenario: Scenario, num_homes: int) -> Scenario:
+    """Repeat the homes of a scenario in turn; the capacity of the network grows with them."""
     content = scenario.model_dump(mode="json")
-    kinds = content["homes"]
-    content["homes"] = [{**kinds[at % len(kinds)], "name": f"home {at + 1}"} for at in range(homes)]
+    homes = content["homes"]
+    content["homes"] = [
+        {**homes[number % len(homes)], "name": f"home {number + 1}"} for number in range(num_homes)
+    ]
     if scenario.network.capacity_kw is not None:
-        content["network"]["capacity_kw"] = scenario.network.capacity_kw * homes / len(kinds)
+        capacity_kw = scenario.network.capacity_kw * num_homes / len(homes)
+        content["network"]["capacity_kw"] = capacity_kw
     return load_scenario(content)
 
 
-def _hourly(
-    read: Callable[[NDArray[np.float64]], Any], prices: Callable[[Day], Any]
-) -> Callable[[Day], float]:
-    """A statistic of the day's hourly prices in $/MWh; NaN without any."""
+# Readers of the metrics below.
 
-    def figure(day: Day) -> float:
+
+def _statistic(
+    function: Callable[[Array], Any], prices: Callable[[DailyEpisode], Array]
+) -> Callable[[DailyEpisode], float]:
+    """Make a reader of a statistic of the hourly prices of a day; NaN without any price."""
+
+    def read(day: DailyEpisode) -> float:
         values = prices(day)
-        return 1000 * float(read(values)) if len(values) else float("nan")
+        return float(function(values)) if len(values) else float("nan")
 
-    return figure
-
-
-def _local_prices(day: Day) -> Any:
-    return day.kpis.price[day.kpis.liquidity > 0]
+    return read
 
 
-def _with_grid(day: Day, sign: int) -> Any:
-    """What homes buy from (1) or sell to (-1) the grid side, kWh [step].
+def _local_prices(day: DailyEpisode) -> Any:
+    """Return the prices of the hours with local trade."""
+    return day.indicators.clearing_price[day.indicators.liquidity > 0]
 
-    A home may do so beside a local trade on the other side: who sells what it then lacks buys it from the grid.
+
+def _grid_trade_kwh(day: DailyEpisode, sign: int) -> Any:
+    """Return what homes buy from (sign 1) or sell to (sign -1) the grid, kWh [step].
+
+    A home may do so beside a local trade on the other side: a home that sells energy which it then
+    lacks buys that energy from the grid.
     """
-    flows, local = day.record.flows, day.record.local
-    rest = flows.import_kwh - flows.export_kwh - local.bought_kwh + local.sold_kwh
-    return np.maximum(sign * rest, 0.0).sum(-1)
+    flows = day.record.flows
+    local = day.record.local
+    residual = flows.import_kwh - flows.export_kwh - local.bought_kwh + local.sold_kwh
+    return np.maximum(sign * residual, 0.0).sum(-1)
 
 
-def _step_prices(day: Day) -> Any:
-    """Mean price of an hour over all trades, those with the grid side included."""
+def _step_prices(day: DailyEpisode) -> Any:
+    """Return the mean price of each hour over all trades, those with the grid included."""
     bill = day.record.bill
-    money = day.kpis.turnover + (bill.energy + bill.feed_in).sum(-1)
-    volume = day.kpis.liquidity + _with_grid(day, 1) + _with_grid(day, -1)
+    money = day.indicators.turnover + (bill.energy + bill.feed_in).sum(-1)
+    volume = day.indicators.liquidity + _grid_trade_kwh(day, 1) + _grid_trade_kwh(day, -1)
     return money[volume > 0] / volume[volume > 0]
 
 
-def _local_share(day: Day) -> float:
-    local = day.kpis.liquidity.sum()
-    return 100 * float(local / (local + _with_grid(day, 1).sum() + _with_grid(day, -1).sum()))
+def _p2p_ratio(day: DailyEpisode) -> float:
+    local = day.indicators.liquidity.sum()
+    purchases = _grid_trade_kwh(day, 1).sum()
+    return float(local / (local + purchases + _grid_trade_kwh(day, -1).sum()))
 
 
-def _sellers_gain(day: Day) -> float:
+def _welfare(day: DailyEpisode) -> float:
+    return float(day.indicators.gains_from_trade.sum())
+
+
+def _producer_surplus(day: DailyEpisode) -> float:
     local = day.record.local
     return float((local.earned.sum(-1) - day.feed_in * local.sold_kwh.sum(-1)).sum())
 
 
-def _losses(day: Day) -> float:
+def _loss_kwh(day: DailyEpisode) -> float:
     return float("nan") if day.record.grid is None else float(day.record.grid.loss_kwh.sum())
 
 
-def _concentration(day: Day) -> float:
-    """Herfindahl-Hirschman index of local sales: 1 / homes for equal ones, 1 for a single seller."""
+def _seller_hhi(day: DailyEpisode) -> float:
+    return float(herfindahl_index(day.record.local.sold_kwh.sum(0), np))
+
+
+def _largest_share(day: DailyEpisode) -> float:
+    """Return the share of local sales of the home with the most PV generation."""
     sold = day.record.local.sold_kwh.sum(0)
-    return float(((sold / sold.sum()) ** 2).sum()) if sold.sum() > 0 else float("nan")
+    largest = day.record.flows.solar_kwh.sum(0).argmax()
+    return float(sold[largest] / sold.sum()) if sold.sum() > 0 else float("nan")
 
 
-def _largest_share(day: Day) -> float:
-    """Of local sales, % by the home with the largest roof."""
-    sold, largest = day.record.local.sold_kwh.sum(0), day.record.flows.solar_kwh.sum(0).argmax()
-    return 100 * float(sold[largest] / sold.sum()) if sold.sum() > 0 else float("nan")
+PRICE_METRICS = (
+    StudyMetric("day.mean_price", _statistic(np.mean, _local_prices)),
+    StudyMetric("day.median_price", _statistic(np.median, _local_prices)),
+    StudyMetric("day.price_std", _statistic(np.std, _local_prices)),
+    StudyMetric("day.mean_step_price", _statistic(np.mean, _step_prices)),
+    StudyMetric("day.median_step_price", _statistic(np.median, _step_prices)),
+    StudyMetric("day.step_price_std", _statistic(np.std, _step_prices)),
+)
+"""Prices over the hours of a day: local ones, and those of all trades, the grid included."""
 
+VOLUME_METRICS = (
+    StudyMetric("day.traded_kwh", lambda day: float(day.indicators.liquidity.sum())),
+    StudyMetric("day.p2p_ratio", _p2p_ratio),
+    StudyMetric("day.grid_import_kwh", lambda day: float(_grid_trade_kwh(day, 1).sum())),
+    StudyMetric("day.grid_export_kwh", lambda day: float(_grid_trade_kwh(day, -1).sum())),
+    StudyMetric(
+        "day.imbalance_kwh", lambda day: float(np.abs(day.indicators.net_export_kwh).mean())
+    ),
+    StudyMetric("day.loss_kwh", _loss_kwh),
+    StudyMetric("day.coordination", lambda day: float(day.indicators.coordination.mean())),
+    StudyMetric("day.flexibility", lambda day: float(day.indicators.flexibility.mean())),
+    StudyMetric("day.reward", lambda day: float(day.reward.sum(-1).mean())),
+    StudyMetric("day.cost", lambda day: float(np.asarray(day.record.bill.total).sum())),
+)
+"""Energy, market indicators, reward and bills of the community over the day."""
 
-PRICES = {
-    "mean_price": Figure("Local price, mean, $/MWh", _hourly(np.mean, _local_prices)),
-    "median_price": Figure("Local price, median, $/MWh", _hourly(np.median, _local_prices)),
-    "price_sd": Figure("Local price, sd over hours, $/MWh", _hourly(np.std, _local_prices)),
-    "mean_step_price": Figure("Step price, mean, $/MWh", _hourly(np.mean, _step_prices)),
-    "median_step_price": Figure("Step price, median, $/MWh", _hourly(np.median, _step_prices)),
-    "step_price_sd": Figure("Step price, sd over hours, $/MWh", _hourly(np.std, _step_prices)),
-}
-"""Over the hours of a day: between neighbours in hours with such trade, and over all trades, the grid's included."""
+GAIN_METRICS = (
+    StudyMetric("day.welfare", _welfare),
+    StudyMetric("day.producer_surplus", _producer_surplus),
+    StudyMetric("day.consumer_surplus", lambda day: _welfare(day) - _producer_surplus(day)),
+)
+"""Gains from local trade and their split."""
 
-VOLUMES = {
-    "traded_kwh": Figure("Traded locally, kWh", lambda day: float(day.kpis.liquidity.sum()), 0),
-    "p2p_ratio": Figure("P2P ratio, %", _local_share),
-    "grid_sold": Figure(
-        "Bought from the grid, kWh", lambda day: float(_with_grid(day, 1).sum()), 0
-    ),
-    "grid_bought": Figure("Sold to the grid, kWh", lambda day: float(_with_grid(day, -1).sum()), 0),
-    "balance": Figure(
-        "Imbalance of the meters, kWh", lambda day: float(np.abs(day.kpis.balance_kwh).mean())
-    ),
-    "losses": Figure("Losses, kWh", _losses, 0),
-    "coordination": Figure(
-        "Coordination score, %", lambda day: 100 * float(day.kpis.coordination.mean())
-    ),
-    "flexibility": Figure(
-        "Flexibility used, %", lambda day: 100 * float(day.kpis.flexibility.mean())
-    ),
-    "reward": Figure(
-        "Reward, sum of homes per hour", lambda day: float(day.reward.sum(-1).mean()), 2
-    ),
-    "cost": Figure("All bills, $", lambda day: float(np.asarray(day.record.bill.total).sum())),
-}
-"""Of the community over the day; `docs/studies.md` explains each."""
+CONCENTRATION_METRICS = (
+    StudyMetric("day.seller_hhi", _seller_hhi),
+    StudyMetric("day.largest_share", _largest_share),
+)
+"""Concentration of local sales."""
 
-GAINS = {
-    "surplus": Figure("Gains from local trade, $", lambda day: float(day.kpis.surplus.sum()), 2),
-    "sellers_gain": Figure("of which sellers', $", _sellers_gain, 2),
-    "buyers_gain": Figure(
-        "of which buyers', $", lambda day: float(day.kpis.surplus.sum()) - _sellers_gain(day), 2
-    ),
-}
-CONCENTRATION = {
-    "hhi": Figure("Concentration of sales (HHI)", _concentration, 2),
-    "largest_share": Figure("Largest home's share of sales, %", _largest_share),
-}
-SPEED = {
-    "milliseconds": Figure("Time per day, ms", lambda day: 1000 * day.seconds, 2),
-    "per_second": Figure(
-        "Home-steps per second, thousand", lambda day: day.reward.size / day.seconds / 1000, 0
-    ),
-}
+SPEED_METRICS = (
+    StudyMetric("day.run_time", lambda day: day.seconds),
+    StudyMetric("day.throughput", lambda day: day.reward.size / day.seconds),
+)
+"""Speed of the simulation."""

@@ -1,60 +1,62 @@
-"""Studies: variants of a community, each run over many seeds; means, spread, and which differences are more than noise.
+"""Study engine: runs variants of a community over many seeds and compares them pair by pair.
 
-A study is data: its variants, how to draw a community for a variant and a seed, and the figures to report. All seeds
-of a variant run at once (`vmap`). Variants share their seeds, so they are compared pair by pair.
+A study is data: its variants, a function that samples a community for a variant and a seed, and the
+metrics to report. All seeds of a variant run at once (`vmap`). Variants share their seeds, so they
+are compared in pairs.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax.control.rules import assemble_policy
 from prosumax.errors import InputError
 from prosumax.files import write_text
 from prosumax.grid.paths import TablePaths
+from prosumax.metrics import catalog
 from prosumax.optimization.gap import summarize_with_optimality
 from prosumax.registry import Registry
 from prosumax.scenario.schema.community import Scenario
-from prosumax.simulation.build import Community, assemble
+from prosumax.simulation.community import Community, assemble
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.result import Result
-from prosumax.simulation.results.series import Trace
-from prosumax.simulation.rollout import Trajectory, rollout, use_compilation_cache
+from prosumax.simulation.results.series import SummarySeries
+from prosumax.simulation.rollout import Trajectory, enable_compilation_cache, rollout_policy
+from prosumax.studies.statistics import Estimate, make_estimates
 
-CONFIDENCE = 0.95
-SIGNIFICANT = 0.05
-"""Highest p-value, corrected for the number of comparisons in a study, of a difference that counts."""
-
-ROUNDING = 1e-5  # relative: single precision leaves less, a real difference more
+StudyProgress = Callable[[float], None]
+"""Called with the completed share of a variant, between 0 and 1."""
 
 
-Tell = Callable[[float], None]
-"""Called with the share done of something, between 0 and 1."""
+class CommunitySample(NamedTuple):
+    """One community of a study.
 
-
-class Drawn(NamedTuple):
-    """One community of a study: what it is, and its time series and network."""
+    Attributes:
+        scenario: Scenario with the seed of the sample.
+        profiles: Time series and network.
+    """
 
     scenario: Scenario
     profiles: Profiles
 
 
 class Variant(NamedTuple):
-    """One column of a study's tables.
+    """One column of the tables of a study.
 
     Attributes:
-        group: title of the table it is in.
-        name: title of its column.
-        settings: changes to the study's scenario, path -> value, as in `load_scenario`.
+        group: Title of the table that holds the column.
+        name: Title of the column.
+        settings: Changes to the scenario of the study, path -> value, as in `load_scenario`.
     """
 
     group: str
@@ -62,316 +64,289 @@ class Variant(NamedTuple):
     settings: Mapping[str, Any]
 
 
-class Figure(NamedTuple):
-    """One row of a study's tables.
+class StudyMetric(NamedTuple):
+    """One row of the tables of a study.
 
     Attributes:
-        title: with its unit.
-        read: takes it from a run (a `Result`, or what the study's `batch` makes); NaN where it means nothing.
-        digits: behind the point.
+        key: Key of the KPI catalog, which has its label, unit and definition.
+        read: Reads the stored value from a run (a `Result`, or what `run_batch` of the study
+            returns); NaN where it is undefined.
+        digits: Decimals in tables; those of the catalog when absent.
     """
 
-    title: str
+    key: str
     read: Callable[[Any], float]
-    digits: int = 1
+    digits: int | None = None
+
+    @property
+    def kpi(self) -> catalog.KPI:
+        """Entry of the KPI catalog."""
+        return catalog.get(self.key)
+
+    @property
+    def decimals(self) -> int:
+        """Decimals in tables."""
+        return self.kpi.digits if self.digits is None else self.digits
+
+    def evaluate(self, run: Any) -> float:
+        """Return the value of a run in the displayed unit."""
+        return self.kpi.factor * float(self.read(run))
 
 
-def number(name: str, factor: float = 1.0) -> Callable[[Mapping[str, float]], float]:
-    """What reads a figure of a run that is a mapping; NaN where there is none."""
-    return lambda run: factor * run.get(name, float("nan"))
+def kpi_metric(key: str, digits: int | None = None) -> StudyMetric:
+    """Make a metric that reads a KPI of a `Result`.
 
-
-def kpi(name: str, factor: float = 1.0) -> Callable[[Result], float]:
-    """What reads a KPI of a run; NaN where there is none."""
+    Args:
+        key: Key of the KPI catalog, such as `cost` or `network.loss_share`.
+        digits: Decimals in tables; those of the catalog when absent.
+    """
 
     def read(run: Result) -> float:
-        value = run.kpis.get(name)
-        return factor * value if value is not None else float("nan")
+        value = catalog.value(run.kpis, key)
+        return float("nan") if value is None else value
 
-    return read
+    return StudyMetric(key, read, digits)
+
+
+def mapping_metric(key: str, digits: int | None = None) -> StudyMetric:
+    """Make a metric that reads the last part of its key from a run that is a mapping.
+
+    Args:
+        key: Key of the KPI catalog, such as `episode.cost`.
+        digits: Decimals in tables; those of the catalog when absent.
+    """
+    name = key.rpartition(".")[2]
+    return StudyMetric(key, lambda run: run.get(name, float("nan")), digits)
 
 
 class Study(NamedTuple):
-    """What is compared.
+    """Variants to compare and metrics to report.
 
     Attributes:
-        variants: in the order of the tables. Each is compared with the first of its group, and the first of each group
-            with the first of all.
-        draw: settings and seed -> community; shapes may not depend on the seed. None where there is a `batch`.
-        figures: what is reported, by a short name.
-        notes: what a reader must know about the set-up.
-        batch: runs a variant by itself: settings, seeds and what to call with the share done -> one run per seed, for
-            `figures` to read; runs with a `trace` are drawn too.
+        variants: Variants in the order of the tables. Each is compared with the first of its
+            group, and the first of each group with the first of all.
+        sample_community: Settings and seed -> community; shapes may not depend on the seed. None
+            where there is `run_batch`.
+        metrics: Reported metrics in the order of the rows.
+        notes: Facts about the setup that a reader of the tables needs.
+        run_batch: Runs a variant by itself: settings, seeds and a progress callback -> one run per
+            seed, for `metrics` to read; runs with `summary_series` get charts too.
+        currency: Currency of all amounts of money.
     """
 
     variants: tuple[Variant, ...]
-    draw: Callable[[Mapping[str, Any], int], Drawn] | None
-    figures: Mapping[str, Figure]
+    sample_community: Callable[[Mapping[str, Any], int], CommunitySample] | None
+    metrics: tuple[StudyMetric, ...]
     notes: tuple[str, ...] = ()
-    batch: Callable[[Mapping[str, Any], Sequence[int], Tell], Sequence[Any]] | None = None
+    run_batch: Callable[[Mapping[str, Any], Sequence[int], StudyProgress], Sequence[Any]] | None = (
+        None
+    )
+    currency: str = ""
 
 
 studies: Registry[Study] = Registry("study")
-"""Every study by name; `prosumax study NAME` runs one."""
+"""Registered studies by name; `load_studies` adds those of prosumax."""
+
+_BUILTIN_MODULES = (
+    "prosumax.studies.marlem.operator_and_topology",
+    "prosumax.studies.marlem.bidding",
+    "prosumax.studies.marlem.learning",
+    "prosumax.studies.mahtm.table2",
+    "prosumax.studies.mahtm.hierarchy",
+    "prosumax.studies.citylearn.learning",
+    "prosumax.studies.learned_prices",
+)
 
 
-class Estimate(NamedTuple):
-    """A figure of a variant over the seeds.
-
-    Attributes:
-        seeds: in how many it means something; all that follows is of these.
-        mean, deviation: over the seeds; the deviation is the sample's, NaN of a single one.
-        low, high: 95 % interval of the mean (Student's t).
-        difference: mean difference from the variant it is compared with, over the seeds in which both mean something;
-            None for the very first.
-        p: of that difference, Wilcoxon signed-rank test, two-sided; 1 where all pairs are equal.
-        p_corrected: after Holm 1979, for all comparisons of the study.
-    """
-
-    seeds: int
-    mean: float
-    deviation: float
-    low: float
-    high: float
-    difference: float | None
-    p: float | None
-    p_corrected: float | None
-
-    @property
-    def differs(self) -> bool:
-        """Whether the difference is more than noise."""
-        return self.p_corrected is not None and self.p_corrected < SIGNIFICANT
+def load_studies() -> Registry[Study]:
+    """Import the studies of prosumax, so that they register, and return all registered studies."""
+    for module in _BUILTIN_MODULES:
+        import_module(module)
+    return studies
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study found.
+    """Values of every metric, variant and seed of a study.
 
     Attributes:
-        name: of the study.
-        study: what was run.
-        seeds: of the communities.
-        values: figure of every variant and seed [variant, figure, seed].
-        traces: what analytics look at, of every variant and seed [variant][seed].
+        name: Name of the study.
+        study: Study that was run.
+        seeds: Seeds of the communities.
+        values: Metrics of every variant and seed, in displayed units; NaN where undefined.
+        series: Summary series of every variant and seed [variant][seed], where there are any.
     """
 
     name: str
     study: Study
     seeds: tuple[int, ...]
-    values: NDArray[np.float64]
-    traces: tuple[tuple[Trace, ...], ...] = ()
+    values: Float[NDArray[np.float64], "variant metric seed"]
+    series: tuple[tuple[SummarySeries, ...], ...] = ()
 
     @cached_property
     def estimates(self) -> list[dict[str, Estimate]]:
-        """For every variant, each figure by name."""
-        return _estimates(self.values, list(self.study.figures), references(self.study.variants))
+        """Estimates of every variant by key of the metric."""
+        keys = [metric.key for metric in self.study.metrics]
+        return make_estimates(self.values, keys, reference_positions(self.study.variants))
+
+
+def _ignore_progress(stage: str, done: float) -> None:
+    """Discard progress reports."""
 
 
 def run_study(
     name: str,
     seeds: int = 20,
-    on_stage: Callable[[str, float], None] = lambda stage, done: None,
-    keep: Path | None = None,
+    on_progress: Callable[[str, float], None] = _ignore_progress,
+    checkpoint_dir: Path | None = None,
 ) -> StudyResult:
     """Run all variants of a study over the same seeds.
 
-    Arguments:
-        name: as `prosumax study` lists them.
-        seeds: how many, at least 2; the seeds are 0, 1, and so on.
-        on_stage: called with a line and the share done, whenever the next variant begins and while one is run.
-        keep: folder for the figures of every variant as it ends. Those that are there already, of the same settings and
-            seeds, are not run again; runs with a trace are never kept.
+    Args:
+        name: Name as `prosumax study` lists it.
+        seeds: Number of seeds, at least 2; the seeds are 0, 1, and so on.
+        on_progress: Called with a line and the completed share, whenever the next variant begins
+            and while one is running.
+        checkpoint_dir: Folder for the metrics of every finished variant. Variants found there with
+            the same settings and seeds are not run again; runs with summary series are not kept.
 
     Raises:
-        InputError: there is no such study, or too few seeds.
+        InputError: There is no such study, or there are too few seeds.
     """
-    study = studies.get(name, "study")
+    study = load_studies().get(name, "study")
     if seeds < 2:
         raise InputError(
-            "--seeds", f"is {seeds}", "A spread needs at least 2; 20 or more say something."
+            "--seeds",
+            f"must be at least 2, got {seeds}",
+            "Statistics need two seeds or more; 20 give useful intervals.",
         )
     numbers = tuple(range(seeds))
-    values, traces = [], []
+    values = []
+    series = []
     for position, variant in enumerate(study.variants):
-        said = {
+        identity = {
             **variant._asdict(),
-            "figures": list(study.figures),
+            "metrics": [metric.key for metric in study.metrics],
             "seeds": seeds,
-            "of": metadata.version("prosumax"),
+            "version": metadata.version("prosumax"),
         }
-        place = None if keep is None else keep / f"{position + 1:02}.json"
-        if (kept := _kept(place, said)) is not None:
+        file = None if checkpoint_dir is None else checkpoint_dir / f"{position + 1:02}.json"
+        kept = _read_checkpoint(file, identity)
+        if kept is not None:
             values.append(kept)
-            traces.append(())
+            series.append(())
             continue
-        line = f"{variant.group}: {variant.name}, {seeds} seeds"
+        stage = f"{variant.group}: {variant.name}, {seeds} seeds"
 
-        def tell(share: float, line: str = line, position: int = position) -> None:
-            on_stage(line, (position + share) / len(study.variants))
+        def report(share: float, stage: str = stage, position: int = position) -> None:
+            on_progress(stage, (position + share) / len(study.variants))
 
-        tell(0.0)
-        runs = _runs(study, variant, numbers, tell)
-        values.append(
-            [[float(figure.read(run)) for run in runs] for figure in study.figures.values()]
-        )
-        traces.append(tuple(run.trace for run in runs if hasattr(run, "trace")))
-        if place is not None and not traces[-1]:
-            write_text(place, json.dumps({"variant": said, "values": values[-1]}, default=str))
-    return StudyResult(name, study, numbers, np.array(values), tuple(traces))
+        report(0.0)
+        runs = _run_variant(study, variant, numbers, report)
+        values.append([[metric.evaluate(run) for run in runs] for metric in study.metrics])
+        series.append(tuple(run.summary_series for run in runs if hasattr(run, "summary_series")))
+        if file is not None and not series[-1]:
+            content = {"variant": identity, "values": values[-1]}
+            write_text(file, json.dumps(content, default=str))
+    return StudyResult(name, study, numbers, np.array(values), tuple(series))
 
 
-def _kept(place: Path | None, said: Mapping[str, Any]) -> list[list[float]] | None:
-    """Figures of a variant that was run before; None when it was not, or with something else in it."""
-    if place is None or not place.is_file():
+def _read_checkpoint(file: Path | None, identity: Mapping[str, Any]) -> list[list[float]] | None:
+    """Read the metrics of a finished variant; None where there are none of the same settings."""
+    if file is None or not file.is_file():
         return None
-    content = json.loads(place.read_text(encoding="utf-8"))
-    same = content["variant"] == json.loads(json.dumps(said, default=str))
+    content = json.loads(file.read_text(encoding="utf-8"))
+    same = content["variant"] == json.loads(json.dumps(identity, default=str))
     return content["values"] if same else None
 
 
-def _runs(study: Study, variant: Variant, seeds: Sequence[int], tell: Tell) -> Sequence[Any]:
-    if study.batch is not None:
-        return study.batch(variant.settings, seeds, tell)
-    assert study.draw is not None
-    return run_seeds([study.draw(variant.settings, seed) for seed in seeds])
+def _run_variant(
+    study: Study, variant: Variant, seeds: Sequence[int], on_progress: StudyProgress
+) -> Sequence[Any]:
+    if study.run_batch is not None:
+        return study.run_batch(variant.settings, seeds, on_progress)
+    assert study.sample_community is not None
+    return run_seeds([study.sample_community(variant.settings, seed) for seed in seeds])
 
 
-def run_seeds(drawn: Sequence[Drawn]) -> list[Result]:
+def run_seeds(samples: Sequence[CommunitySample]) -> list[Result]:
     """Run communities of one shape at once, each with the seed of its scenario.
 
-    Arguments:
-        drawn: with the same homes, policies and kind of network.
+    Args:
+        samples: Communities with the same homes, policies and kind of network.
     """
-    use_compilation_cache()
-    communities = [assemble(*one) for one in drawn]
-    first = drawn[0].scenario
+    enable_compilation_cache()
+    communities = [assemble(*sample) for sample in samples]
+    first = samples[0].scenario
     policy = assemble_policy([home.policy or first.policy for home in first.homes])
-    keys = jax.vmap(jax.random.key)(jnp.array([one.scenario.seed for one in drawn]))
-    together: Trajectory = jax.tree.map(np.asarray, _rollouts(stacked(communities), policy, keys))
-    return [
-        summarize_with_optimality(
-            *one, community, jax.tree.map(lambda leaf, at=at: leaf[at], together), {}
-        )
-        for at, (one, community) in enumerate(zip(drawn, communities, strict=True))
-    ]
+    keys = jax.vmap(jax.random.key)(jnp.array([sample.scenario.seed for sample in samples]))
+    batch = _rollouts(stack_communities(communities), policy, keys)
+    trajectories: Trajectory = jax.tree.map(np.asarray, batch)
+
+    def summarize_seed(at: int) -> Result:
+        trajectory = jax.tree.map(lambda leaf: leaf[at], trajectories)
+        return summarize_with_optimality(*samples[at], communities[at], trajectory, {})
+
+    return [summarize_seed(at) for at in range(len(samples))]
 
 
-_rollouts = jax.jit(jax.vmap(rollout, in_axes=(0, None, 0)))
+_rollouts = jax.jit(jax.vmap(rollout_policy, in_axes=(0, None, 0)))
 
 
-def stacked(communities: Sequence[Community]) -> Community:
-    """Communities of one shape as one, with a leading axis."""
-    longest = max((_longest(community) for community in communities), default=0)
-    return jax.tree.map(
-        lambda *leaves: jnp.stack(leaves),
-        *(_padded(community, longest) for community in communities),
-    )
+def stack_communities(communities: Sequence[Community]) -> Community:
+    """Stack communities of one shape along a leading axis.
+
+    Args:
+        communities: Communities whose arrays have the same shapes, but for the tables of network
+            paths, which are padded to the longest.
+    """
+    longest = max((_path_length(community) for community in communities), default=0)
+    padded = [_pad_paths(community, longest) for community in communities]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
 
 
-def _longest(community: Community) -> int:
-    """How far the tables of a network's paths reach, which depends on the lengths of lines and the places of homes."""
-    wires = community.network
-    if wires is None:
+def _path_length(community: Community) -> int:
+    """Return the length of the path tables, which depends on line lengths and placement."""
+    network = community.network
+    if network is None:
         return 0
-    return (
-        wires.paths.listed.shape[-1]
-        if isinstance(wires.paths, TablePaths)
-        else wires.paths.jump.shape[0]
-    )
+    if isinstance(network.paths, TablePaths):
+        return network.paths.path_branches.shape[-1]
+    return network.paths.ancestor.shape[0]
 
 
-def _padded(community: Community, longest: int) -> Community:
-    """The same paths in tables of the same length; what is filled up is never looked at."""
-    wires = community.network
-    if wires is None:
+def _pad_paths(community: Community, length: int) -> Community:
+    """Pad the path tables to a length; padded entries are never read."""
+    network = community.network
+    if network is None:
         return community
-    paths, missing = wires.paths, longest - _longest(community)
+    paths = network.paths
+    missing = length - _path_length(community)
     if isinstance(paths, TablePaths):
-        none = paths.branches.shape[0]
-        listed = jnp.pad(paths.listed, ((0, 0), (0, 0), (0, missing)), constant_values=none)
-        return community._replace(network=wires._replace(paths=paths._replace(listed=listed)))
-    jump = jnp.pad(paths.jump, ((0, missing), (0, 0)))
-    return community._replace(network=wires._replace(paths=paths._replace(jump=jump)))
+        no_branch = paths.zero_flow.shape[0]
+        widths = ((0, 0), (0, 0), (0, missing))
+        branches = jnp.pad(paths.path_branches, widths, constant_values=no_branch)
+        return community._replace(
+            network=network._replace(paths=paths._replace(path_branches=branches))
+        )
+    ancestor = jnp.pad(paths.ancestor, ((0, missing), (0, 0)))
+    return community._replace(network=network._replace(paths=paths._replace(ancestor=ancestor)))
 
 
-def references(variants: Sequence[Variant]) -> list[int | None]:
-    """Position of the variant that each is compared with: the first of its group, or of all; None for the first."""
+def reference_positions(variants: Sequence[Variant]) -> list[int | None]:
+    """Return the position of the reference variant of each variant.
+
+    It is the first of the group of the variant, for the first of a group the first of all, and None
+    for the first of all.
+    """
     groups = [variant.group for variant in variants]
-    first = [groups.index(group) for group in groups]
-    return [
-        None if at == 0 else (0 if first[at] == at else first[at]) for at in range(len(variants))
-    ]
-
-
-def _estimates(
-    values: NDArray[np.float64], names: Sequence[str], against: Sequence[int | None]
-) -> list[dict[str, Estimate]]:
-    """Means and comparisons; `values` is [variant, figure, seed], NaN where a figure means nothing."""
-    p = np.full(values.shape[:2], np.nan)
-    for at, reference in enumerate(against):
-        if reference is not None:
-            p[at] = [
-                paired_p(new, old) for new, old in zip(values[at], values[reference], strict=True)
-            ]
-    corrected = holm(p)
-
-    def one(at: int, row: int) -> Estimate:
-        reference = against[at]
-        compared: tuple[float | None, float | None, float | None] = (None, None, None)
-        if reference is not None:
-            difference = values[at, row] - values[reference, row]
-            compared = (_spread(difference)[1], float(p[at, row]), float(corrected[at, row]))
-        return Estimate(*_spread(values[at, row]), *compared)
-
-    return [{name: one(at, row) for row, name in enumerate(names)} for at in range(len(values))]
-
-
-def _spread(values: NDArray[np.float64]) -> tuple[int, float, float, float, float]:
-    """Number, mean, deviation and interval of what is finite."""
-    from scipy import stats
-
-    known = values[np.isfinite(values)]
-    count, nan = len(known), float("nan")
-    if count < 2:
-        return count, float(known[0]) if count else nan, nan, nan, nan
-    mean, deviation = float(known.mean()), float(known.std(ddof=1))
-    half = deviation / np.sqrt(count) * float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
-    return count, mean, deviation, mean - half, mean + half
-
-
-def paired_p(new: NDArray[np.float64], old: NDArray[np.float64]) -> float:
-    """How likely differences at least this one-sided are by chance: Wilcoxon signed-rank test, two-sided.
-
-    Differences that single precision explains count as none; without any other the answer is 1. Seeds in which either
-    means nothing are left out; NaN without any other.
-
-    Arguments:
-        new, old: a figure of two variants over the same seeds [seed].
-    """
-    from scipy import stats
-
-    both = np.isfinite(new) & np.isfinite(old)
-    if not both.any():
-        return float("nan")
-    new, old = new[both], old[both]
-    difference = new - old
-    size = np.maximum(np.abs(new), np.abs(old)).max()
-    difference = np.where(np.abs(difference) <= ROUNDING * size, 0.0, difference)
-    if not difference.any():
-        return 1.0
-    return float(stats.wilcoxon(difference).pvalue)
-
-
-def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """p-values corrected for how many there are, any shape; NaN stays and is not counted.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6(2):65.
-    """
-    corrected = np.full(p.shape, np.nan)
-    tested = np.isfinite(p)
-    order = np.argsort(p[tested])
-    scaled = np.maximum.accumulate(p[tested][order] * np.arange(len(order), 0, -1))
-    back = np.empty(len(order))
-    back[order] = np.minimum(scaled, 1.0)
-    corrected[tested] = back
-    return corrected
+    positions: list[int | None] = []
+    for position, group in enumerate(groups):
+        first = groups.index(group)
+        if position == 0:
+            positions.append(None)
+        elif position == first:
+            positions.append(0)
+        else:
+            positions.append(first)
+    return positions

@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 
 from prosumax import metrics
 from prosumax.market.mechanism import (
-    Accounts,
+    SettlementAccounts,
     MarketOptions,
     Mechanism,
     clear,
-    grid,
+    grid_stage,
     mechanisms,
     truthful_orders,
 )
 from prosumax.types import Fills, Orders, Prices
 
-HOMES, BOOKS = 6, 100
+NUM_HOMES, NUM_BOOKS = 6, 100
 _FACTORS = np.concatenate([np.linspace(0.5, 0.95, 10), np.linspace(1.05, 1.5, 10)])
 _RETAIL, _FEED_IN = 0.35, 0.05
 
 
-class Properties(NamedTuple):
+class MechanismProperties(NamedTuple):
     """Measured on the random books; all shares are fractions.
 
     Attributes:
@@ -41,15 +41,15 @@ class Properties(NamedTuple):
             truthful home; None where the mechanism does not read prices.
     """
 
-    kept: float
-    worse_off: float
+    operator_surplus: float
+    worse_off_share: float
     efficiency: float
     misreport_gain: float | None
 
 
 def measure_mechanisms(
-    seed: int = 0, on_stage: Callable[[str, float], None] | None = None
-) -> dict[str, Properties]:
+    seed: int = 0, on_progress: Callable[[str, float], None] | None = None
+) -> dict[str, MechanismProperties]:
     """Measure every registered mechanism on the same random books.
 
     Arguments:
@@ -58,22 +58,22 @@ def measure_mechanisms(
     """
     names, measured = list(mechanisms), {}
     for number, name in enumerate(names):
-        if on_stage is not None:
-            on_stage(f"Measuring {name}", number / len(names))
-        measured[name] = measure(mechanisms.get(name, "mechanism"), seed)
+        if on_progress is not None:
+            on_progress(f"Measuring {name}", number / len(names))
+        measured[name] = measure_mechanism(mechanisms.get(name, "mechanism"), seed)
     return measured
 
 
 def _prices() -> Prices:
-    return Prices(jnp.full(HOMES, _RETAIL), jnp.full(HOMES, _FEED_IN), jnp.zeros(HOMES))
+    return Prices(jnp.full(NUM_HOMES, _RETAIL), jnp.full(NUM_HOMES, _FEED_IN), jnp.zeros(NUM_HOMES))
 
 
-def measure(mechanism: Mechanism, seed: int = 0) -> Properties:
+def measure_mechanism(mechanism: Mechanism, seed: int = 0) -> MechanismProperties:
     """The properties of one mechanism."""
-    options = MarketOptions.default(HOMES)
-    stages = (*mechanism.build(options), grid)
-    books = jax.vmap(lambda key: _random_book(key, mechanism.reads_bids))(
-        jax.random.split(jax.random.key(seed), BOOKS)
+    options = MarketOptions.default(NUM_HOMES)
+    stages = (*mechanism.build(options), grid_stage)
+    books = jax.vmap(lambda key: _random_book(key, mechanism.uses_bids))(
+        jax.random.split(jax.random.key(seed), NUM_BOOKS)
     )
 
     def gains(orders: Orders, value: Float[Array, " home"]) -> tuple[Float[Array, " home"], Fills]:
@@ -106,18 +106,22 @@ def measure(mechanism: Mechanism, seed: int = 0) -> Properties:
         orders.price,
     )
     best_lie = None
-    if mechanism.reads_bids:
+    if mechanism.uses_bids:
         every_lie = jax.vmap(jax.vmap(lie, (None, None, None, 0)), (None, None, 0, None))
         told = jax.jit(
             jax.vmap(
-                lambda book: every_lie(book, book.price, jnp.arange(HOMES), jnp.asarray(_FACTORS))
+                lambda book: every_lie(
+                    book, book.price, jnp.arange(NUM_HOMES), jnp.asarray(_FACTORS)
+                )
             )
         )
         gained = np.asarray(told(books), np.float64).max(-1) - gain
         best_lie = float(np.maximum(gained, 0).mean() / gain.mean()) if gain.mean() > 0 else 0.0
-    return Properties(
-        kept=float((figures["budget_balance"] + settled.sum()) / figures["max_welfare"]),
-        worse_off=float((gain < -1e-5).mean()),
+    return MechanismProperties(
+        operator_surplus=float(
+            (figures["budget_balance"] + settled.sum()) / figures["max_welfare"]
+        ),
+        worse_off_share=float((gain < -1e-5).mean()),
         efficiency=float(figures["allocative_efficiency"]),
         misreport_gain=best_lie,
     )
@@ -126,10 +130,10 @@ def measure(mechanism: Mechanism, seed: int = 0) -> Properties:
 def _random_book(key: PRNGKeyArray, private_values: bool) -> Orders:
     """Half the homes buy, half sell, up to 3 kWh; worth between feed-in and retail price where homes bargain."""
     side_key, size_key, worth_key, arrival_key = jax.random.split(key, 4)
-    side = jax.random.permutation(side_key, jnp.where(jnp.arange(HOMES) % 2 == 0, 1.0, -1.0))
-    net = side * jax.random.uniform(size_key, (HOMES,), minval=0.2, maxval=3.0)
-    orders = truthful_orders(net, _prices(), arrival=jax.random.uniform(arrival_key, (HOMES,)))
-    worth = jax.random.uniform(worth_key, (HOMES,), minval=_FEED_IN, maxval=_RETAIL)
+    side = jax.random.permutation(side_key, jnp.where(jnp.arange(NUM_HOMES) % 2 == 0, 1.0, -1.0))
+    net = side * jax.random.uniform(size_key, (NUM_HOMES,), minval=0.2, maxval=3.0)
+    orders = truthful_orders(net, _prices(), arrival=jax.random.uniform(arrival_key, (NUM_HOMES,)))
+    worth = jax.random.uniform(worth_key, (NUM_HOMES,), minval=_FEED_IN, maxval=_RETAIL)
     return orders._replace(price=worth) if private_values else orders
 
 
@@ -141,24 +145,24 @@ def _each(orders: Orders, fills: Fills) -> list[tuple[NDArray[np.float64], Fills
             np.asarray(orders.quantity_kwh[book]),
             jax.tree.map(lambda part, b=book: part[b], no_trades),
         )
-        for book in range(BOOKS)
+        for book in range(NUM_BOOKS)
     ]
 
 
-def _accounts(net_kwh: NDArray[np.float64], fills: Fills) -> Accounts:
+def _accounts(net_kwh: NDArray[np.float64], fills: Fills) -> SettlementAccounts:
     """One book as a period of one hour under a flat tariff."""
     bought, sold, paid, earned = (np.asarray(part) for part in fills[:4])
     need, surplus = np.maximum(net_kwh, 0), np.maximum(-net_kwh, 0)
     charges, feed_in = (need - bought) * _RETAIL, (surplus - sold) * _FEED_IN
-    return Accounts(
+    return SettlementAccounts(
         net_kwh=net_kwh[None],
-        charges=charges[None],
-        feed_in=feed_in[None],
+        grid_charges=charges[None],
+        feed_in_revenue=feed_in[None],
         traded_kwh=(bought + sold)[None],
         bill=charges - feed_in + paid - earned,
-        bill_alone=need * _RETAIL - surplus * _FEED_IN,
-        retail=np.array([_RETAIL]),
-        worth_buying=np.array([_RETAIL]),
+        standalone_bill=need * _RETAIL - surplus * _FEED_IN,
+        retail_price=np.array([_RETAIL]),
+        reservation_price=np.array([_RETAIL]),
         feed_in_price=np.array([_FEED_IN]),
         step_hours=1.0,
     )

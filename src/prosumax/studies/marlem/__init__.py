@@ -1,1 +1,1 @@
-"""Studies of the MARLEM paper."""
+"""Case studies 1 to 7 of the MARLEM paper."""

@@ -1,32 +1,44 @@
-"""MARLEM's case studies in which bids are what counts: batteries, pricing rules, market power, cooperation, size.
+"""MARLEM's case studies of bidding: batteries, pricing rules, market power, cooperation and size.
 
-The paper shows results of the first alone (sections 4.1 and 5). Communities are the presets of the same names; homes
-are baselines of `prosumax.rl.bidders` in the environment with control `bid`, a day of 24 hours per seed.
+The paper shows results of the first alone (sections 4.1 and 5). Communities are the presets of the
+same names; homes follow the bidders of `prosumax.rl.bidding` in an environment whose actions are
+bids, one day of 24 hours per seed.
 """
 
 from typing import Any
 
-from prosumax.studies.daily_episodes import CONCENTRATION, GAINS, PRICES, SPEED, VOLUMES, days
-from prosumax.studies.engine import Study, Variant, studies
+from prosumax.studies.daily_episodes import (
+    CONCENTRATION_METRICS,
+    GAIN_METRICS,
+    PRICE_METRICS,
+    SPEED_METRICS,
+    VOLUME_METRICS,
+    run_daily_episodes,
+)
+from prosumax.studies.engine import Study, StudyMetric, Variant, studies
 
-ZERO, BUDGET, PLUS = "marlem-zero-intelligence", "zero-intelligence", "zero-intelligence-plus"
-GROUPS = {
-    ZERO: "any price (MARLEM)",
-    BUDGET: "never at a loss (ours)",
-    PLUS: "learned margins (ours)",
+MARLEM_ZERO_INTELLIGENCE = "marlem-zero-intelligence"
+ZERO_INTELLIGENCE = "zero-intelligence"
+ZERO_INTELLIGENCE_PLUS = "zero-intelligence-plus"
+
+BIDDER_TITLES = {
+    MARLEM_ZERO_INTELLIGENCE: "any price (MARLEM)",
+    ZERO_INTELLIGENCE: "budget-constrained (ours)",
+    ZERO_INTELLIGENCE_PLUS: "learned margins (ours)",
 }
 """Titles of tables by bidder."""
 
 NOTES = (
-    "One day of 24 hours per seed. A seed draws profiles, prices, charge of the batteries, lengths of the lines and"
-    " places of the homes; variants share it.",
-    "Bids are limited to what a home can deliver or take (equation 11), the battery covers what an order leaves open,"
-    " and what is neither ordered nor covered comes from the grid side.",
-    "P2P ratio: local trade over local trade, purchases from and sales to the grid side, as MARLEM counts it. Step"
-    " price: over the same trades, by energy; local price: between neighbours alone.",
+    "One day of 24 hours per seed. A seed samples profiles, prices, charge of the batteries, line"
+    " lengths and placement of the homes; variants share the sample.",
+    "Bids are limited to what a home can deliver or take (equation 11), the battery covers what an"
+    " order leaves open, and what is neither ordered nor covered comes from the grid.",
+    "P2P ratio: local trade over local trade, purchases from and sales to the grid, as MARLEM"
+    " counts it. Step price: over the same trades, weighted by energy; local price: of local trades"
+    " alone.",
 )
 
-DEPLOYMENTS = {
+BATTERY_DEPLOYMENTS = {
     "none": "no battery",
     "small": "small",
     "large": "large",
@@ -36,31 +48,97 @@ DEPLOYMENTS = {
 }
 """The six deployments of the battery study: preset -> title."""
 
-RULES = (
+PRICING_RULES = (
     "midpoint",
     "nash_bargaining",
     "proportional_surplus",
     "bid_ask_spread",
-    "pay_as_bid",
-    "pay_as_offer",
+    "pay_as_ask",
+    "pay_as_bid_price",
 )
-"""MARLEM's six, by our names: average, Nash bargaining, proportional surplus, bid-ask spread, pay seller, pay buyer."""
+"""The six pricing rules of MARLEM: average, Nash bargaining, proportional surplus, bid-ask spread,
+pay seller (its "pay-as-bid") and pay buyer (its "pay-as-offer")."""
 
-_IDLE = {f"homes.{at}.battery": None for at in range(7)}
+_WITHOUT_BATTERIES = {f"homes.{number}.battery": None for number in range(7)}
 
 
-def _deployments(bidder: str) -> tuple[Variant, ...]:
+def _make_study(
+    variants: tuple[Variant, ...],
+    metrics: tuple[StudyMetric, ...],
+    notes: tuple[str, ...] = NOTES,
+) -> Study:
+    """Make a study of daily episodes."""
+    return Study(variants, None, metrics, notes, run_daily_episodes, currency="$")
+
+
+def _deployment_variants(bidder: str) -> tuple[Variant, ...]:
+    """Make one variant per deployment of batteries."""
     return tuple(
-        Variant(GROUPS[bidder], title, {"preset": f"marlem-battery-{name}", "bidder": bidder})
-        for name, title in DEPLOYMENTS.items()
+        Variant(
+            BIDDER_TITLES[bidder], title, {"preset": f"marlem-battery-{name}", "bidder": bidder}
+        )
+        for name, title in BATTERY_DEPLOYMENTS.items()
     )
 
 
-def _strategic(bidder: str) -> tuple[Variant, ...]:
+def _strategic_variants(bidder: str) -> tuple[Variant, ...]:
+    """Make the strategic deployment without and with its batteries."""
     settings: dict[str, Any] = {"preset": "marlem-battery-strategic", "bidder": bidder}
-    group = f"strategic homes, {GROUPS[bidder]}"
-    return Variant(group, "without their batteries", settings | _IDLE), Variant(
-        group, "with them", settings
+    group = f"strategic homes, {BIDDER_TITLES[bidder]}"
+    return (
+        Variant(group, "without batteries", settings | _WITHOUT_BATTERIES),
+        Variant(group, "with batteries", settings),
+    )
+
+
+def _pricing_variants(bidder: str) -> tuple[Variant, ...]:
+    """Make one variant per pricing rule."""
+    settings = {"preset": "marlem-mechanisms", "bidder": bidder}
+    return tuple(
+        Variant(BIDDER_TITLES[bidder], rule, settings | {"market.mechanism": rule})
+        for rule in PRICING_RULES
+    )
+
+
+def _concentration_variants(bidder: str) -> tuple[Variant, ...]:
+    """Make one variant per concentration of generation."""
+    suffixes = {
+        "balanced": "",
+        "monopoly": "-monopoly",
+        "oligopoly": "-oligopoly",
+        "cooperative": "-cooperative",
+    }
+    return tuple(
+        Variant(
+            BIDDER_TITLES[bidder],
+            title,
+            {"preset": f"marlem-market-power{suffix}", "bidder": bidder},
+        )
+        for title, suffix in suffixes.items()
+    )
+
+
+def _cooperation_variants() -> tuple[Variant, ...]:
+    """Make one variant per bidder."""
+    bidders = (*BIDDER_TITLES, "truthful", "self-consumption", "linear-ramp")
+    return tuple(
+        Variant("eight members", bidder, {"preset": "marlem-cooperation", "bidder": bidder})
+        for bidder in bidders
+    )
+
+
+def _scale_variants() -> tuple[Variant, ...]:
+    """Make one variant per number of homes."""
+    settings = {"preset": "marlem-scale", "bidder": MARLEM_ZERO_INTELLIGENCE, "timed": True}
+    # An auction needs two homes.
+    single = {"market.mechanism": "none"}
+    return tuple(
+        Variant(
+            "zero-intelligence homes",
+            f"{homes}",
+            settings | {"homes": homes} | (single if homes == 1 else {}),
+        )
+        for homes in (1, 5, 10, 20, 50, 100, 1000)
     )
 
 
@@ -68,35 +146,21 @@ studies.register(
     "marlem-battery",
     "MARLEM's case study 5: no, small, large, mixed, strategic and aged batteries.",
 )(
-    Study(
-        variants=(
-            *_deployments(ZERO),
-            *_strategic(ZERO),
-            *_deployments(BUDGET),
-            *_strategic(BUDGET),
+    _make_study(
+        (
+            *_deployment_variants(MARLEM_ZERO_INTELLIGENCE),
+            *_strategic_variants(MARLEM_ZERO_INTELLIGENCE),
+            *_deployment_variants(ZERO_INTELLIGENCE),
+            *_strategic_variants(ZERO_INTELLIGENCE),
         ),
-        draw=None,
-        figures=PRICES | VOLUMES,
-        notes=NOTES,
-        batch=days,
+        PRICE_METRICS + VOLUME_METRICS,
     )
 )
 
 studies.register("marlem-mechanisms", "MARLEM's case study 1: six pricing rules in one auction.")(
-    Study(
-        variants=tuple(
-            Variant(
-                GROUPS[bidder],
-                rule,
-                {"preset": "marlem-mechanisms", "bidder": bidder, "market.mechanism": rule},
-            )
-            for bidder in (BUDGET, PLUS)
-            for rule in RULES
-        ),
-        draw=None,
-        figures=PRICES | GAINS | VOLUMES,
-        notes=NOTES,
-        batch=days,
+    _make_study(
+        (*_pricing_variants(ZERO_INTELLIGENCE), *_pricing_variants(ZERO_INTELLIGENCE_PLUS)),
+        PRICE_METRICS + GAIN_METRICS + VOLUME_METRICS,
     )
 )
 
@@ -104,57 +168,24 @@ studies.register(
     "marlem-market-power",
     "MARLEM's case study 2: equal homes, a monopoly, an oligopoly, a common plant.",
 )(
-    Study(
-        variants=tuple(
-            Variant(
-                GROUPS[bidder], title, {"preset": f"marlem-market-power{suffix}", "bidder": bidder}
-            )
-            for bidder in (ZERO, BUDGET, PLUS)
-            for title, suffix in (
-                ("balanced", ""),
-                ("monopoly", "-monopoly"),
-                ("oligopoly", "-oligopoly"),
-                ("cooperative", "-cooperative"),
-            )
+    _make_study(
+        (
+            *_concentration_variants(MARLEM_ZERO_INTELLIGENCE),
+            *_concentration_variants(ZERO_INTELLIGENCE),
+            *_concentration_variants(ZERO_INTELLIGENCE_PLUS),
         ),
-        draw=None,
-        figures=PRICES | CONCENTRATION | GAINS | VOLUMES,
-        notes=NOTES,
-        batch=days,
+        PRICE_METRICS + CONCENTRATION_METRICS + GAIN_METRICS + VOLUME_METRICS,
     )
 )
 
-studies.register(
-    "marlem-cooperation", "MARLEM's case study 6: what baselines reach that do not learn."
-)(
-    Study(
-        variants=tuple(
-            Variant("eight members", bidder, {"preset": "marlem-cooperation", "bidder": bidder})
-            for bidder in (ZERO, BUDGET, PLUS, "truthful", "self-consumption", "linear-ramp")
-        ),
-        draw=None,
-        figures=PRICES | GAINS | VOLUMES,
-        notes=NOTES,
-        batch=days,
-    )
+studies.register("marlem-cooperation", "MARLEM's case study 6: baselines that do not learn.")(
+    _make_study(_cooperation_variants(), PRICE_METRICS + GAIN_METRICS + VOLUME_METRICS)
 )
 
-_ALONE = {"market.mechanism": "none"}  # an auction needs two
-
-studies.register("marlem-scale", "MARLEM's case study 7: 1 to 1000 homes, time and key figures.")(
-    Study(
-        variants=tuple(
-            Variant(
-                "zero-intelligence homes",
-                f"{homes}",
-                {"preset": "marlem-scale", "bidder": ZERO, "homes": homes, "timed": True}
-                | (_ALONE if homes == 1 else {}),
-            )
-            for homes in (1, 5, 10, 20, 50, 100, 1000)
-        ),
-        draw=None,
-        figures=SPEED | PRICES | VOLUMES,
-        notes=(*NOTES, "Times are of this machine, all seeds at once, and differ from run to run."),
-        batch=days,
+studies.register("marlem-scale", "MARLEM's case study 7: 1 to 1000 homes, time and KPIs.")(
+    _make_study(
+        _scale_variants(),
+        SPEED_METRICS + PRICE_METRICS + VOLUME_METRICS,
+        (*NOTES, "Times are of this machine, all seeds at once, and differ from run to run."),
     )
 )

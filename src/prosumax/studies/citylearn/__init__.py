@@ -1,0 +1,1 @@
+"""Studies on the homes of the CityLearn Challenge 2022."""
