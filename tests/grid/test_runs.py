@@ -34,18 +34,18 @@ def lines(scenario, tmp_path, text):
 def test_a_network_of_ones_own(wired, flow):
     result = prosumax.run(edited(wired, flow=flow))
     wires = result.kpis["network"]
-    assert wires["loss_kwh"] > 0 and wires["highest_line_loading"] > 0
-    assert ("lowest_voltage" in wires) == (flow != "path")
+    assert wires["loss_kwh"] > 0 and wires["max_line_loading"] > 0
+    assert ("min_voltage_pu" in wires) == (flow != "path")
     assert ("network_voltage" in result.timeseries) == (flow != "path")
     assert "network_loading" in result.timeseries
     assert len(result.to_frame()) == result.timeseries.sizes["time"] * 2  # no row per bus
-    received = sum(result.kpis[f"{party}_receives"] for party in PARTIES)
+    received = sum(result.kpis[f"{party}_revenue"] for party in PARTIES)
     assert received == pytest.approx(result.kpis["cost"], abs=1e-6)
     copper = prosumax.run(edited(wired, flow="copper_plate"))
     assert copper.kpis["network"] is None
     # Without fees nobody's bill changes; the operator buys the losses from the supplier.
     assert result.kpis["cost"] == pytest.approx(copper.kpis["cost"], abs=1e-6)
-    given = copper.kpis["network_operator_receives"] - result.kpis["network_operator_receives"]
+    given = copper.kpis["network_operator_revenue"] - result.kpis["network_operator_revenue"]
     assert given == pytest.approx(wires["loss_cost"], abs=1e-5)
 
 
@@ -61,7 +61,7 @@ def test_fees_are_on_the_bills_and_the_operators_income(wired):
         fees, abs=1e-6
     )
     assert charged.kpis["cost"] - free.kpis["cost"] == pytest.approx(fees, abs=1e-5)
-    income = charged.kpis["network_operator_receives"] - free.kpis["network_operator_receives"]
+    income = charged.kpis["network_operator_revenue"] - free.kpis["network_operator_revenue"]
     assert income == pytest.approx(fees, abs=1e-5)
 
 
@@ -91,14 +91,14 @@ def test_an_overload_without_solution_is_flagged_and_in_no_bill(wired):
     assert 0 < result.kpis["network"]["not_converged_steps"] < result.timing["steps"]
     assert any("did not converge" in note for note in result.notes)
     assert all(np.isfinite(home["bill"]) for home in result.households)
-    assert np.isfinite(result.kpis["cost"]) and 0.5 < result.kpis["network"]["lowest_voltage"] < 1.2
+    assert np.isfinite(result.kpis["cost"]) and 0.5 < result.kpis["network"]["min_voltage_pu"] < 1.2
 
 
 def test_a_run_without_any_solution(wired):
     home = {"name": "sunny", "load": {"source": "values", "values": [1000.0]}}
     result = prosumax.run(edited(wired | {"homes": [home]}, placement={"sunny": "b"}))
     assert result.kpis["network"]["not_converged_steps"] == 4
-    assert result.kpis["network"]["lowest_voltage"] is None and np.isfinite(result.kpis["cost"])
+    assert result.kpis["network"]["min_voltage_pu"] is None and np.isfinite(result.kpis["cost"])
     # Nobody can say what is lost without a solution, so nobody is charged for it.
     assert result.kpis["network"]["loss_kwh"] == result.kpis["network"]["loss_cost"] == 0
 
@@ -132,13 +132,13 @@ def test_homes_on_buses_that_do_not_exist(wired):
 
 
 def test_fields_that_do_not_fit(tiny):
-    with pytest.raises(InputError, match="kind edges needs `file`"):
+    with pytest.raises(InputError, match="kind edges requires `file`"):
         prosumax.load_scenario(tiny | {"network": {"kind": "edges"}})
     with pytest.raises(InputError, match="set network.kind"):
         prosumax.load_scenario(tiny | {"network": {"trade_limit": "price"}})
     with pytest.raises(InputError, match="needs `fees: true`"):
         prosumax.load_scenario(
-            tiny | {"network": {"kind": "tree", "operator": {"intervention": "penalise"}}}
+            tiny | {"network": {"kind": "tree", "operator": {"intervention": "penalize"}}}
         )
     with pytest.raises(InputError, match="cigre_lv"):
         prosumax.load_scenario(tiny | {"network": {"kind": "cigre-lv"}})
@@ -146,7 +146,7 @@ def test_fields_that_do_not_fit(tiny):
 
 def test_the_operator_looks_as_often_as_it_is_said_to(wired):
     # Every trade is punished where it looks; orders that all arrive at fixed times leave its looks to chance.
-    operator = {"fees": True, "intervention": "penalise", "congestion_threshold": 0}
+    operator = {"fees": True, "intervention": "penalize", "congestion_threshold": 0}
     fixed = {"environment": {"random_arrival": False, "episode_steps": 4}}
     env = prosumax.make(
         edited(wired, operator=operator) | {"market": {"mechanism": "double_auction"}}, fixed
@@ -159,7 +159,7 @@ def test_the_operator_looks_as_often_as_it_is_said_to(wired):
     def looks(frequency, keys):
         wires = community.network._replace(operator=rules._replace(frequency=frequency))
         params = env.params._replace(community=community._replace(network=wires))
-        idle = jnp.zeros((2, len(env.config.slots)))
+        idle = jnp.zeros((2, len(env.config.action_slots)))
         record = jax.vmap(lambda key: env.step(key, state, idle, params).info["record"])(keys)
         return record.local.bought_kwh.sum(-1), record.grid.intervened
 

@@ -1,21 +1,36 @@
-"""Scenarios: what a person writes, checked; presets; overrides; one clear message per mistake."""
+"""Scenarios: schema, presets, loading with overrides, and writing.
 
-from prosumax.scenario.loading import check_names, dump_scenario, load_scenario, scenario_preset_paths
+`load_scenario` turns a preset, a YAML file or a mapping into a validated `Scenario`.
+"""
+
+from prosumax.scenario.loading import (
+    check_names,
+    dump_scenario,
+    load_scenario,
+    scenario_preset_paths,
+)
 from prosumax.scenario.schema.community import (
     BatteryConfig,
     CityLearnSolar,
-    PiecewiseLinearCurve,
     HomeConfig,
     MarketConfig,
     Period,
+    PiecewiseLinearCurve,
     Scenario,
 )
-from prosumax.scenario.schema.devices import BatteryAgingConfig, ApplianceConfig, EVConfig, HeatPumpConfig, HotWaterTankConfig, TripConfig
+from prosumax.scenario.schema.devices import (
+    ApplianceConfig,
+    BatteryAgingConfig,
+    EVConfig,
+    HeatPumpConfig,
+    HotWaterTankConfig,
+    TripConfig,
+)
 from prosumax.scenario.schema.environment import EnvironmentConfig
 from prosumax.scenario.schema.generation import (
     ControlConfig,
-    GenerationSource,
     GenerationConfig,
+    GenerationSource,
     MahtmLoad,
     MahtmSolar,
 )
@@ -34,26 +49,34 @@ from prosumax.scenario.schema.marlem import HourlyFactor, MarlemLoad, MarlemPric
 from prosumax.scenario.schema.network import GENERATED_NETWORKS, NetworkConfig, OperatorConfig
 from prosumax.scenario.schema.population import AgentGroupConfig
 from prosumax.scenario.schema.sources import CityLearnSource, TableSource, ValuesSource
-from prosumax.scenario.schema.tariff import BILL_ITEM_LABELS, DayAheadPrice, Price, TariffConfig, TimeOfUsePrice, charge_components, total_fee
+from prosumax.scenario.schema.tariff import (
+    BILL_ITEM_LABELS,
+    DayAheadPrice,
+    Price,
+    TariffConfig,
+    TimeOfUsePrice,
+    charge_components,
+    total_fee,
+)
 from prosumax.scenario.tariff_presets import tariff_preset_paths
 
 __all__ = [
-    "GENERATED_NETWORKS",
     "BILL_ITEM_LABELS",
-    "BatteryAgingConfig",
-    "ApplianceConfig",
+    "GENERATED_NETWORKS",
+    "AgentGroupConfig",
     "AntgenLoad",
+    "ApplianceConfig",
+    "BatteryAgingConfig",
     "BatteryConfig",
-    "EVConfig",
-    "CityLearnSource",
     "CityLearnSolar",
+    "CityLearnSource",
     "ClearSky",
     "ControlConfig",
-    "PiecewiseLinearCurve",
     "DayAheadPrice",
+    "EVConfig",
     "EnvironmentConfig",
-    "GenerationSource",
     "GenerationConfig",
+    "GenerationSource",
     "HeatPumpConfig",
     "HomeConfig",
     "HotWaterTankConfig",
@@ -61,13 +84,13 @@ __all__ = [
     "MahtmLoad",
     "MahtmSolar",
     "MarketConfig",
-    "AgentGroupConfig",
     "MarlemLoad",
     "MarlemPrice",
     "MarlemSolar",
     "NetworkConfig",
     "OperatorConfig",
     "Period",
+    "PiecewiseLinearCurve",
     "Price",
     "Scenario",
     "ScheduleLoad",
@@ -82,10 +105,10 @@ __all__ = [
     "TripConfig",
     "ValuesSource",
     "WeatherFile",
+    "charge_components",
     "check_names",
     "dump_scenario",
     "load_scenario",
-    "charge_components",
     "scenario_preset_paths",
     "tariff_preset_paths",
     "total_fee",

@@ -1,4 +1,4 @@
-"""From a name or a file, with overrides, to a checked scenario; and every mistake to one clear message."""
+"""Loading of scenarios from presets, files and mappings, with overrides and clear errors."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,16 @@ from pydantic import ValidationError
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.registry import Registry
-from prosumax.scenario import citylearn
+from prosumax.scenario.citylearn import read_citylearn_folder
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.tariff_presets import expand_tariff
 
+_PATH_FIELDS = {"file", "signatures"}
+_MAX_VALUE_CHARS = 60
 
-class _Loader(yaml.SafeLoader):
-    """YAML that leaves dates as text, so that an impossible one is a mistake in a field like any other."""
+
+class _YamlLoader(yaml.SafeLoader):
+    """YAML loader that keeps dates as text, so that the schema reports invalid ones."""
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith("timestamp")]
@@ -26,59 +29,68 @@ class _Loader(yaml.SafeLoader):
 
 
 def scenario_preset_paths() -> dict[str, Path]:
-    """Name -> file of the scenarios that ship with the package."""
+    """Return the files of the scenarios that ship with the package, by name."""
     folder = resources.files("prosumax.scenario") / "presets"
-    return {
-        Path(str(file)).stem: Path(str(file))
-        for file in sorted(folder.iterdir(), key=str)
-        if file.name[0] != "_"
-    }
-
-
-ScenarioLike = str | Path | Mapping[str, Any] | Scenario
-"""Accepted scenario arguments: preset name, YAML file, CityLearn folder, mapping, or `Scenario`."""
+    paths = [Path(str(file)) for file in sorted(folder.iterdir(), key=str)]
+    return {path.stem: path for path in paths if not path.name.startswith("_")}
 
 
 def load_scenario(
-    name_or_path: ScenarioLike,
+    name_or_path: str | Path | Mapping[str, Any] | Scenario,
     overrides: Iterable[str] | Mapping[str, Any] = (),
 ) -> Scenario:
-    """Read and check a scenario.
+    """Load and validate a scenario.
 
-    Arguments:
-        name_or_path: a preset's name, a YAML file, a CityLearn data set folder (with `schema.json`), or the content
-            itself as a mapping or a `Scenario`.
-        overrides: `"tariff.feed_in=0"` strings as on the command line, or a mapping from such paths to values. A
-            path goes through lists by index, by a home's name, or by `*` for all: `homes.0.battery.capacity_kwh`.
+    Args:
+        name_or_path: Name of a preset, YAML file, CityLearn data set folder (with `schema.json`),
+            or the content itself as a mapping or a `Scenario`.
+        overrides: Strings such as `"tariff.feed_in=0"`, or a mapping from such paths to values. A
+            path goes through lists by index, by a home's name, or by `*` for all entries:
+            `homes.0.battery.capacity_kwh`.
 
     Raises:
-        InputError: anything that is not right, with the field, what was given, and what is allowed.
+        InputError: The scenario or an override is invalid; the message names the field, the value
+            and the allowed values.
     """
     if isinstance(name_or_path, Scenario):
-        raw, source = name_or_path.model_dump(mode="json"), name_or_path.name
+        raw = name_or_path.model_dump(mode="json")
+        source = name_or_path.name
     elif isinstance(name_or_path, Mapping):
-        raw, source = _plain(name_or_path), str(name_or_path.get("name", "scenario"))
+        raw = _to_plain(name_or_path)
+        source = str(name_or_path.get("name", "scenario"))
         expand_tariff(raw, Path.cwd())
     else:
-        raw, source = _read(str(name_or_path))
-    items = overrides.items() if isinstance(overrides, Mapping) else map(_split_override, overrides)
+        raw = _read(str(name_or_path))
+        source = str(name_or_path)
+    items = overrides.items() if isinstance(overrides, Mapping) else map(_parse_override, overrides)
     for path, value in items:
         if path == "tariff.preset":
             raise InputError(
-                "--set tariff.preset", "changes nothing in a tariff", f"Write --set tariff={value}."
+                "--set tariff.preset",
+                "changes nothing in a tariff",
+                f"Write --set tariff={value}.",
             )
-        _override(raw, path, value)
+        _apply_override(raw, path, value)
         expand_tariff(raw, Path.cwd())
     return _validate(raw, source)
 
 
 def dump_scenario(scenario: Scenario) -> str:
-    """The scenario as YAML that `load_scenario` reads back to an equal one."""
+    """Return a scenario as YAML, which `load_scenario` reads back to an equal one."""
     return yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def check_names(scenario: Scenario, mechanisms: Registry[Any], policies: Registry[Any]) -> None:
-    """Raise `InputError` when the scenario names a mechanism or a policy that does not exist."""
+    """Check that the mechanism and the policies of a scenario are registered.
+
+    Args:
+        scenario: Scenario to check.
+        mechanisms: Registered mechanisms.
+        policies: Registered policies.
+
+    Raises:
+        InputError: A name is not registered.
+    """
     mechanisms.check(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
     policies.check(scenario.policy, f"{scenario.name}: policy")
     for number, home in enumerate(scenario.homes):
@@ -86,28 +98,21 @@ def check_names(scenario: Scenario, mechanisms: Registry[Any], policies: Registr
             policies.check(home.policy, f"{scenario.name}: homes[{number}].policy")
 
 
-def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
-    known = scenario_preset_paths()
-    path = known.get(name_or_path, Path(name_or_path).expanduser())
+def _read(name_or_path: str) -> dict[str, Any]:
+    """Read the content of a preset, a YAML file or a CityLearn folder."""
+    presets = scenario_preset_paths()
+    path = presets.get(name_or_path, Path(name_or_path).expanduser())
     if path.is_dir():
-        return citylearn.read_citylearn_folder(path), str(path)
+        return read_citylearn_folder(path)
     if not path.is_file():
-        looks_like_a_path = path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
-        if looks_like_a_path and path.parent.is_dir():
-            near = did_you_mean(path.name, [file.name for file in path.parent.glob("*.y*ml")])
-            raise InputError(
-                name_or_path, "there is no such file", f"Check the path. {near}".strip()
-            )
-        raise InputError(
-            name_or_path, "is neither a preset nor a file", did_you_mean(name_or_path, known)
-        )
+        raise _missing_file(name_or_path, path, presets)
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        raw = yaml.load(path.read_text(encoding="utf-8"), _YamlLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        line = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(
-            f"{path}{line}", f"is not valid YAML ({error.problem})", "Mend the line."
+            f"{path}{place}", f"is not valid YAML ({error.problem})", "Fix the line."
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(
@@ -115,33 +120,47 @@ def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
         ) from error
     if not isinstance(raw, dict):
         raise InputError(
-            str(path), f"holds {_show(raw)}, not a scenario", "Start from `prosumax scenarios`."
+            str(path),
+            f"holds {_show(raw)}, not a scenario",
+            "Start from a preset of `prosumax scenarios`.",
         )
-    _anchor_files(raw, path.parent.resolve())
-    expand_tariff(raw, path.parent.resolve())
-    return raw, name_or_path
+    folder = path.parent.resolve()
+    _resolve_paths(raw, folder)
+    expand_tariff(raw, folder)
+    return raw
 
 
-def _anchor_files(node: Any, folder: Path) -> None:
-    """Make paths (`file:`, `signatures:`, data set folders) absolute: they are relative to the file that names them."""
+def _missing_file(name_or_path: str, path: Path, presets: Mapping[str, Path]) -> InputError:
+    """Return the error for a name that is neither a preset nor an existing file."""
+    looks_like_path = path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
+    if looks_like_path and path.parent.is_dir():
+        suggestion = did_you_mean(path.name, [file.name for file in path.parent.glob("*.y*ml")])
+        return InputError(
+            name_or_path, "there is no such file", f"Check the path. {suggestion}".strip()
+        )
+    return InputError(
+        name_or_path, "is neither a preset nor a file", did_you_mean(name_or_path, presets)
+    )
+
+
+def _resolve_paths(node: Any, folder: Path) -> None:
+    """Make the paths in a scenario file absolute; they are relative to the file's folder."""
     if isinstance(node, dict):
         for key, value in node.items():
-            if (
-                key in {"file", "dataset", "signatures"}
-                and isinstance(value, str)
-                and (folder / value).exists()
-            ):
-                node[key] = str(folder / value)
-            elif key in {"file", "signatures"} and isinstance(value, str):
+            if key == "dataset" and isinstance(value, str):
+                # A data set is a registered name unless a folder of that name exists.
+                if (folder / value).exists():
+                    node[key] = str(folder / value)
+            elif key in _PATH_FIELDS and isinstance(value, str):
                 node[key] = str(folder / Path(value).expanduser())
             else:
-                _anchor_files(value, folder)
+                _resolve_paths(value, folder)
     elif isinstance(node, list):
         for value in node:
-            _anchor_files(value, folder)
+            _resolve_paths(value, folder)
 
 
-def _split_override(text: str) -> tuple[str, Any]:
+def _parse_override(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
         raise InputError(
@@ -150,43 +169,42 @@ def _split_override(text: str) -> tuple[str, Any]:
             "Write for example --set tariff.feed_in=0.",
         )
     try:
-        return path.strip(), yaml.load(value, _Loader)
+        return path.strip(), yaml.load(value, _YamlLoader)
     except yaml.YAMLError as error:
         raise InputError(
-            f"--set {text}", "the value is not valid YAML", "Quote it if it has special signs."
+            f"--set {text}",
+            "the value is not valid YAML",
+            "Quote the value if it has special characters.",
         ) from error
 
 
-def _override(raw: dict[str, Any], path: str, value: Any) -> None:
+def _apply_override(raw: dict[str, Any], path: str, value: Any) -> None:
+    """Set the value at a dotted path, in place."""
     *parents, last = [key for key in re.split(r"[.\[\]]+", path) if key]
     node: Any = raw
     for number, key in enumerate(parents):
         if key == "*" and isinstance(node, list):
-            behind = ".".join([*parents[number + 1 :], last])
+            remaining_path = ".".join([*parents[number + 1 :], last])
             for entry in node:
-                _override(entry, behind, value)
+                _apply_override(entry, remaining_path, value)
             return
-        slot = _slot(node, key, path)
+        slot = _find_slot(node, key, path)
         if isinstance(node, dict) and node.get(slot) is None:
             node[slot] = {}
         node = node[slot]
-    if not isinstance(node, dict | list):
-        raise InputError(
-            f"--set {path}", f"goes through {_show(node)}, which has no fields", "Check the path."
-        )
-    node[_slot(node, last, path)] = _plain(value)
+    node[_find_slot(node, last, path)] = _to_plain(value)
 
 
-def _slot(node: Any, key: str, path: str) -> Any:
-    """Key of a mapping, or index of a list entry given by number or by its `name`."""
-    if not isinstance(node, list):
-        if not isinstance(node, dict):
-            raise InputError(
-                f"--set {path}",
-                f"goes through {_show(node)}, which has no fields",
-                "Check the path.",
-            )
+def _find_slot(node: Any, key: str, path: str) -> Any:
+    """Return the key in a mapping, or the index of a list entry given by number or `name`."""
+    if isinstance(node, dict):
         return key
+    if not isinstance(node, list):
+        raise InputError(
+            f"--set {path}",
+            f"goes through {_show(node)}, which has no fields",
+            "Check the path.",
+        )
     names = [str(entry.get("name")) for entry in node if isinstance(entry, dict)]
     if key in names:
         return names.index(key)
@@ -199,120 +217,119 @@ def _slot(node: Any, key: str, path: str) -> Any:
     )
 
 
-def _plain(value: Any) -> Any:
-    """Deep copy into dicts and lists, so that overrides never change the caller's mapping."""
+def _to_plain(value: Any) -> Any:
+    """Copy nested mappings and sequences to dicts and lists, so that the input stays unchanged."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+        return {str(key): _to_plain(entry) for key, entry in value.items()}
+    return [_to_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _validate(raw: dict[str, Any], source: str) -> Scenario:
     try:
         return Scenario.model_validate(raw)
     except ValidationError as error:
-        # A misspelt field also shows as a missing one; the spelling is what to mend.
+        # A misspelled field also appears as a missing one; the misspelling is the cause.
         first, *others = sorted(
-            error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden"
+            error.errors(), key=lambda details: details["type"] != "extra_forbidden"
         )
-        where, what, cure = _explain(first, raw)
-        also = ", ".join(
-            dict.fromkeys(
-                _field_path(mistake["loc"], raw)[0] or "scenario" for mistake in others[:5]
-            )
-        )
-        more = f" (Also wrong: {also}.)" if others else ""
-        raise InputError(f"{source}: {where}", what, cure + more) from None
+        where, problem, fix = _explain(first, raw)
+        paths = [_field_path(details["loc"], raw)[0] or "scenario" for details in others[:5]]
+        also = f" (Also wrong: {', '.join(dict.fromkeys(paths))}.)" if others else ""
+        raise InputError(f"{source}: {where}", problem, fix + also) from None
 
 
 def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
-    """Field, what was given, what is allowed, from one pydantic error."""
-    path, given = _field_path(error["loc"], raw)
-    kind, context = error["type"], error.get("ctx", {})
+    """Return field, problem and fix of a pydantic error."""
+    path, value = _field_path(error["loc"], raw)
+    where = path or "scenario"
+    kind = error["type"]
     if kind == "extra_forbidden":
-        fields = {
-            name for model in _models_at(error["loc"][:-1]) for name in model.get("properties", {})
-        }
-        return path, "there is no such field", did_you_mean(str(error["loc"][-1]), sorted(fields))
+        schemas = _schemas_at(error["loc"][:-1])
+        fields = {name for schema in schemas for name in schema.get("properties", {})}
+        suggestion = did_you_mean(str(error["loc"][-1]), sorted(fields))
+        return path, "there is no such field", suggestion
     if kind == "missing":
         return path, "is required and was not given", "Add it."
     if kind == "literal_error":
-        allowed = [
-            str(choice)
-            for choice in re.findall(r"'([^']*)'|(\b\d+\b)", context["expected"])
-            for choice in choice
-        ]
-        return (
-            path,
-            f"{_show(given)} is not a choice",
-            did_you_mean(str(given), filter(None, allowed)),
-        )
+        expected = error.get("ctx", {})["expected"]
+        quoted_or_number = re.findall(r"'([^']*)'|(\b\d+\b)", expected)
+        choices = [text or number for text, number in quoted_or_number]
+        suggestion = did_you_mean(str(value), filter(None, choices))
+        return path, f"{_show(value)} is not a choice", suggestion
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        tags = [tag for model in _models_at(error["loc"]) if (tag := _tag(model))]
-        if not isinstance(given, dict) or given.get("source") is None:
-            return path, f"{_show(given)} has no `source`", did_you_mean("", tags)
+        tags = [tag for schema in _schemas_at(error["loc"]) if (tag := _source_tag(schema))]
+        if not isinstance(value, dict) or value.get("source") is None:
+            return path, f"{_show(value)} has no `source`", did_you_mean("", tags)
         return (
             f"{path}.source",
-            f"there is no source {_show(given['source'])}",
-            did_you_mean(str(given["source"]), tags),
+            f"there is no source {_show(value['source'])}",
+            did_you_mean(str(value["source"]), tags),
         )
     if kind == "too_short" and path == "homes":
         return path, "there are no homes", "Add at least one home with a name and a load."
     message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
-    message = message.replace("Input should", "It should")
     if kind == "value_error":
-        short = "" if isinstance(given, dict | list) else f" Given: {_show(given)}."
-        return (
-            path or "scenario",
-            message[0].lower() + message[1:],
-            f"Change it and run again.{short}",
-        )
-    return path or "scenario", f"got {_show(given)}", f"{message}."
+        given = "" if isinstance(value, dict | list) else f", got {_show(value)}"
+        return where, f"{message[0].lower()}{message[1:]}{given}", "Change it and run again."
+    message = message.replace("Input should", "must")
+    return where, f"{message[0].lower()}{message[1:]}, got {_show(value)}", "Change the value."
 
 
 def _field_path(loc: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
-    """`homes[2].battery.capacity_kwh` and its value, leaving out union tags, which nobody wrote."""
-    path, node, tag_passed = "", raw, False
+    """Return a path such as `homes[2].battery.capacity_kwh` and its value.
+
+    Union tags, which pydantic adds to locations, are left out.
+    """
+    path = ""
+    node = raw
+    tag_passed = False
     for position, part in enumerate(loc):
         if isinstance(node, dict) and not tag_passed and part == node.get("source"):
             tag_passed = True
             continue
         if isinstance(part, int) and isinstance(node, list) and part < len(node):
-            path, node, tag_passed = f"{path}[{part}]", node[part], False
+            path = f"{path}[{part}]"
+            node = node[part]
+            tag_passed = False
         elif isinstance(node, dict) and (part in node or position == len(loc) - 1):
-            path, node, tag_passed = f"{path}.{part}" if path else str(part), node.get(part), False
+            path = f"{path}.{part}" if path else str(part)
+            node = node.get(part)
+            tag_passed = False
     return path, node
 
 
-def _models_at(loc: tuple[int | str, ...]) -> list[dict[str, Any]]:
-    """JSON schemas of the models that may stand at a location; they know the unions and their tags."""
-    schema = Scenario.model_json_schema()
+def _schemas_at(loc: tuple[int | str, ...]) -> list[dict[str, Any]]:
+    """Return the JSON schemas of the models that are possible at a location."""
+    root = Scenario.model_json_schema()
 
     def resolve(node: dict[str, Any]) -> list[dict[str, Any]]:
         if "$ref" in node:
-            return resolve(schema["$defs"][node["$ref"].rsplit("/", 1)[1]])
+            return resolve(root["$defs"][node["$ref"].rsplit("/", 1)[1]])
         branches = node.get("anyOf") or node.get("oneOf") or node.get("allOf")
         return [leaf for branch in branches for leaf in resolve(branch)] if branches else [node]
 
-    nodes = resolve(schema)
+    nodes = resolve(root)
     for part in loc:
         if isinstance(part, int):
             nodes = [leaf for node in nodes if "items" in node for leaf in resolve(node["items"])]
             continue
-        tagged = [node for node in nodes if _tag(node) == part]
-        if not tagged:
+        matching = [node for node in nodes if _source_tag(node) == part]
+        if not matching:
             fields = [
                 node["properties"][part] for node in nodes if part in node.get("properties", {})
             ]
-            tagged = [leaf for entry in fields for leaf in resolve(entry)]
-        nodes = tagged or nodes
+            matching = [leaf for entry in fields for leaf in resolve(entry)]
+        nodes = matching or nodes
     return nodes
 
 
-def _tag(model: dict[str, Any]) -> str | None:
-    tag: str | None = model.get("properties", {}).get("source", {}).get("const")
+def _source_tag(schema: dict[str, Any]) -> str | None:
+    """Return the value of `source` that selects a model, if any."""
+    tag: str | None = schema.get("properties", {}).get("source", {}).get("const")
     return tag
 
 
 def _show(value: Any) -> str:
+    """Return a shortened representation of a value."""
     text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= _MAX_VALUE_CHARS else text[: _MAX_VALUE_CHARS - 3] + "..."

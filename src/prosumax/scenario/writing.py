@@ -1,44 +1,52 @@
-"""Scenarios as text that a person goes on editing: YAML with a comment wherever a choice was made."""
+"""Scenarios as commented YAML text for editing by hand."""
 
 import json
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, get_args
 
-from prosumax.scenario.schema.community import SyntheticLoad
+from prosumax.scenario.schema.generators import SyntheticLoad
 
-_PLACES = {
+_LOCATIONS = {
     "brussels": (50.85, 4.35, 60),
     "flanders": (51.22, 4.40, 10),
     "wallonia": (50.47, 4.87, 100),
 }
-_ROOFS = (
+"""Latitude, longitude and altitude by the first word of a tariff's name."""
+
+_PV_SYSTEMS = (
     (4.5, 35, 180),
     (3, 35, 200),
     (6, 20, 90),
     (5, 40, 225),
     (3.5, 30, 270),
-)  # kWp, tilt, compass direction
+)
+"""Peak power in kW, tilt and azimuth in degrees of generated homes in turn."""
+
 LIFESTYLES: tuple[str, ...] = get_args(SyntheticLoad.model_fields["lifestyle"].annotation)
+
+_YAML_WORDS = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
 
 
 @dataclass(frozen=True)
 class ScenarioDraft:
-    """What is asked of a person who begins.
+    """The choices behind a new scenario file.
 
     Attributes:
-        name: of the scenario.
-        tariff: preset or file.
-        mechanism, policy: names.
-        start: first moment, local time, ISO.
-        steps, step_minutes: of the period.
+        name: Name of the scenario.
+        tariff: Name of a tariff preset, or a tariff file.
+        mechanism: Name of the market mechanism.
+        policy: Name of the policy.
+        start: Start of the period in local time, ISO format.
+        steps: Number of steps.
+        step_minutes: Length of a step.
         time_zone: IANA name, or None.
-        homes: lines of YAML, each home a list entry.
-        file: its own name.
-        comments: said at the top.
-        hints: said above the homes.
-        seed: of what is drawn.
-        location: whether there are roofs that need a place.
+        homes: Lines of YAML, each home a list entry.
+        file: Name of the scenario file.
+        comments: Comments at the top of the file.
+        hints: Comments above the homes.
+        seed: Seed of generated data.
+        location: Whether the homes need a location.
     """
 
     name: str
@@ -58,38 +66,43 @@ class ScenarioDraft:
 
 
 def draft_to_yaml(draft: ScenarioDraft) -> str:
-    """The draft as a commented scenario file."""
+    """Return the commented scenario file of a draft."""
+    mechanisms = "none,mid_market_rate,key_equal"
     lines = [
         *(f"# {comment}" for comment in draft.comments),
-        f"# Run it:           prosumax run {draft.file}",
-        f"# One home's bill:  prosumax bill results/{draft.name} --home HOME",
-        f"# Compare rules:    prosumax compare {draft.file} --mechanisms none,mid_market_rate,key_equal",
-        "# All fields:       docs/scenarios.md",
-        f"name: {_quoted(draft.name)}",
-        f"seed: {draft.seed}                     # of all that is generated",
+        f"# Run it:              prosumax run {draft.file}",
+        f"# Bill of a home:      prosumax bill results/{draft.name} --home HOME",
+        f"# Compare mechanisms:  prosumax compare {draft.file} --mechanisms {mechanisms}",
+        "# All fields:          docs/scenarios.md",
+        f"name: {_quote(draft.name)}",
+        f"seed: {draft.seed}                     # of all generated data",
         "period:",
         f"  start: {draft.start}     # local time",
         f"  steps: {draft.steps}",
-        f"  step_minutes: {draft.step_minutes}            # 1, 5, 15, 30 or 60; Belgium bills by quarter-hours",
+        f"  step_minutes: {draft.step_minutes}            "
+        "# 1, 5, 15, 30 or 60; Belgian meters record quarter-hours",
         f"  time_zone: {draft.time_zone or 'null'}",
     ]
     if draft.location:
-        latitude, longitude, altitude = _PLACES.get(draft.tariff.split("-")[0], _PLACES["brussels"])
+        region = draft.tariff.split("-")[0]
+        latitude, longitude, altitude = _LOCATIONS.get(region, _LOCATIONS["brussels"])
         lines += [
-            "location:                     # for the sun",
+            "location:                     # for solar radiation",
             f"  latitude_deg: {latitude}",
             f"  longitude_deg: {longitude}",
             f"  altitude_m: {altitude}",
         ]
     lines += [
-        "# How homes decide: `prosumax policies` lists all. self-consumption charges batteries with surplus only.",
+        "# Control of the homes; `prosumax policies` lists all policies.",
+        "# self-consumption charges batteries with PV surplus only.",
         f"policy: {draft.policy}",
-        "# The rule for sharing: `prosumax mechanisms` lists all, docs/mechanisms.md explains them.",
+        "# Market mechanism; `prosumax mechanisms` lists all, docs/mechanisms.md explains them.",
         "market:",
         f"  mechanism: {draft.mechanism}",
-        "# What supplier, network and state charge: `prosumax tariffs` lists the presets, docs/bills.md explains them.",
-        "# `prosumax tariffs NAME > my-tariff.yaml` copies one; then write `tariff: my-tariff.yaml` here.",
-        f"tariff: {_quoted(draft.tariff)}",
+        "# Charges of supplier, network operator and government. `prosumax tariffs` lists the",
+        "# presets, docs/bills.md explains the fields. `prosumax tariffs NAME > my-tariff.yaml`",
+        "# copies a preset; then write `tariff: my-tariff.yaml` here.",
+        f"tariff: {_quote(draft.tariff)}",
         "homes:",
         *(f"  # {hint}" for hint in draft.hints),
         *draft.homes,
@@ -97,29 +110,30 @@ def draft_to_yaml(draft: ScenarioDraft) -> str:
     return "\n".join(lines) + "\n"
 
 
-def generated_homes_yaml(count: int, solar: int, batteries: int) -> list[str]:
-    """Lines of YAML for homes that are generated; roofs and batteries go to the first ones.
+def generated_homes_yaml(count: int, pv_systems: int, batteries: int) -> list[str]:
+    """Return lines of YAML for generated homes.
 
-    Arguments:
-        count: homes, with the lifestyles in turn.
-        solar, batteries: how many have a roof, and a battery.
+    Args:
+        count: Number of homes; their lifestyles take turns.
+        pv_systems: Number of homes with PV, the first ones.
+        batteries: Number of homes with a battery, the first ones.
     """
     lines = [
         f"  # lifestyle: {', '.join(LIFESTYLES)}",
-        "  # Add `annual_kwh: 3500` to a load to fix its year; without it the lifestyle's mean, spread between homes.",
-        "  # azimuth_deg: 180 is south, 90 east. Remove `solar` or `battery`, or add them to other homes.",
-        "  # Add `car: {power_kw: 7.4}` or `heat_pump: {}` to a home, and `policy: solar-first` above: docs/devices.md",
+        "  # Add `annual_kwh: 3500` to a load to set its annual energy; without it homes differ",
+        "  # around the mean of their lifestyle.",
+        "  # azimuth_deg: 180 is south, 90 east. Remove `solar` or `battery`, or add them to other",
+        "  # homes. For an electric vehicle or a heat pump, add `ev: {power_kw: 7.4}` or",
+        "  # `heat_pump: {}` to a home, and set `policy: solar-first` above; see docs/devices.md.",
     ]
-    for number, lifestyle, roof in zip(
-        range(1, count + 1), cycle(LIFESTYLES), cycle(_ROOFS), strict=False
-    ):
-        said = lifestyle.replace("_", " ").capitalize()
-        lines.append(f"  - name: {_quoted(f'{number} {said}')}")
+    homes = zip(range(1, count + 1), cycle(LIFESTYLES), cycle(_PV_SYSTEMS), strict=False)
+    for number, lifestyle, (peak_kw, tilt_deg, azimuth_deg) in homes:
+        label = lifestyle.replace("_", " ").capitalize()
+        lines.append(f"  - name: {_quote(f'{number} {label}')}")
         lines.append(f"    load: {{source: synthetic, lifestyle: {lifestyle}}}")
-        if number <= solar:
-            peak, tilt, azimuth = roof
-            place = f"tilt_deg: {tilt}, azimuth_deg: {azimuth}"
-            lines.append(f"    solar: {{source: synthetic, peak_kw: {peak}, {place}}}")
+        if number <= pv_systems:
+            plane = f"tilt_deg: {tilt_deg}, azimuth_deg: {azimuth_deg}"
+            lines.append(f"    solar: {{source: synthetic, peak_kw: {peak_kw}, {plane}}}")
         if number <= batteries:
             lines.append(
                 "    battery: {capacity_kwh: 10, charge_kw: 5, soc_min: 0.1, soc_max: 0.95}"
@@ -127,33 +141,42 @@ def generated_homes_yaml(count: int, solar: int, batteries: int) -> list[str]:
     return lines
 
 
-def metered_home_yaml(name: str, file: str, load: str | None, solar: str | None, fill: str) -> list[str]:
-    """Lines of YAML for a home whose meter data stand in a table; columns are None where there is nothing."""
-    fields = {"file": file, "fill": fill} if fill != "none" else {"file": file}
+def metered_home_yaml(
+    name: str, file: str, load: str | None, solar: str | None, fill: str
+) -> list[str]:
+    """Return lines of YAML for a home with meter data in a table.
 
-    def table(column: str) -> str:
-        return _flow({"source": "table", "file": file, "column": column} | fields)
-
-    lines = [f"  - name: {_quoted(name)}"]
-    lines.append(f"    load: {table(load) if load else '{source: values, values: [0]}'}")
-    if solar:
-        lines.append(f"    solar: {table(solar)}")
+    Args:
+        name: Name of the home.
+        file: Path of the table.
+        load: Column of the load; None for a home without load.
+        solar: Column of the PV generation; None for a home without PV.
+        fill: Treatment of gaps.
+    """
+    lines = [f"  - name: {_quote(name)}"]
+    if load is None:
+        lines.append("    load: {source: values, values: [0]}")
+    else:
+        lines.append(f"    load: {_table_source(file, load, fill)}")
+    if solar is not None:
+        lines.append(f"    solar: {_table_source(file, solar, fill)}")
     return lines
 
 
-def _flow(content: dict[str, Any]) -> str:
-    return "{" + ", ".join(f"{key}: {_quoted(str(value))}" for key, value in content.items()) + "}"
+def _table_source(file: str, column: str, fill: str) -> str:
+    source = {"source": "table", "file": file, "column": column}
+    if fill != "none":
+        source["fill"] = fill
+    return _flow_mapping(source)
 
 
-def _quoted(text: str) -> str:
-    """Plain where YAML takes it as the same text, in double quotes otherwise."""
-    plain = text.replace("-", "").replace("_", "").replace(".", "")
-    return (
-        text
-        if plain.isalnum() and plain[0].isalpha() and plain.isascii() and not _is_word(text)
-        else json.dumps(text)
-    )
+def _flow_mapping(content: dict[str, Any]) -> str:
+    """Return a mapping in YAML's flow style."""
+    return "{" + ", ".join(f"{key}: {_quote(str(value))}" for key, value in content.items()) + "}"
 
 
-def _is_word(text: str) -> bool:
-    return text.lower() in {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
+def _quote(text: str) -> str:
+    """Return a YAML string, in double quotes unless a plain one is safe."""
+    bare = text.replace("-", "").replace("_", "").replace(".", "")
+    is_plain = bare.isalnum() and bare[0].isalpha() and bare.isascii()
+    return text if is_plain and text.lower() not in _YAML_WORDS else json.dumps(text)

@@ -14,23 +14,23 @@ pp = pytest.importorskip("pandapower")
 from prosumax.errors import InputError  # noqa: E402
 from prosumax.grid.catalog import packaged as module  # noqa: E402
 from prosumax.grid.catalog.cache import (
-    cached,
+    cached_feeder,
     read_feeder,
     write_feeder,  # noqa: E402
 )
 from prosumax.grid.catalog.loading import load_feeder  # noqa: E402
 from prosumax.grid.catalog.packaged import (
-    CREATORS,
+    PANDAPOWER_CREATORS,
     SIMBENCH_LV,
-    create,  # noqa: E402
+    create_network,  # noqa: E402
 )
 from prosumax.grid.catalog.pandapower_import import from_pandapower
 from prosumax.grid.feeder import Feeder  # noqa: E402
-from prosumax.scenario.schema.network import Network  # noqa: E402
+from prosumax.scenario.schema.network import NetworkConfig  # noqa: E402
 
 
 def load(kind: str, **fields: Any) -> Feeder:
-    return load_feeder(Network(kind=kind, **fields), homes=4, seed=0)  # type: ignore[arg-type]
+    return load_feeder(NetworkConfig(kind=kind, **fields), homes=4, seed=0)  # type: ignore[arg-type]
 
 
 def assert_same(one: Feeder, other: Feeder) -> None:
@@ -66,7 +66,7 @@ def test_kinds(kind: str, buses: int, load_kw: float) -> None:
 
 def test_random_cables_are_the_same_every_time() -> None:
     kind = "kerber_vorstadtnetz_kabel_1"
-    again = from_pandapower(create(kind)).feeder.branches
+    again = from_pandapower(create_network(kind)).feeder.branches
     np.testing.assert_array_equal(load(kind).branches.series_pu, again.series_pu)
     ends = np.unique(
         np.round(again.series_pu / np.maximum(again.length_km, 1e-9), 6)[~again.is_transformer]
@@ -81,7 +81,7 @@ def test_simbench() -> None:
     assert len(feeder.buses) == 15
     assert (feeder.load_kw > 0).sum() == 13
     assert feeder.load_kw.min() == 0  # generators are left out
-    assert feeder.source_pu == 1.025
+    assert feeder.source_voltage_pu == 1.025
     assert any("Open Database License" in note for note in feeder.notes)
     again = load("simbench")  # from the cache
     assert_same(feeder, again)
@@ -103,8 +103,8 @@ def test_unknown_simbench_code() -> None:
         InputError, match=r"network\.code: SimBench has no grid .*1-LV-rural2--0-no_sw"
     ) as caught:
         load("simbench", code="1-LV-rural1--0-nosw")
-    assert "Did you mean '1-LV-rural1--0-no_sw'" in caught.value.cure
-    assert len(caught.value.cure) < 400
+    assert "Did you mean '1-LV-rural1--0-no_sw'" in caught.value.fix
+    assert len(caught.value.fix) < 400
 
 
 @pytest.mark.parametrize(("kind", "extra"), [("cigre_lv", "grid"), ("simbench", "simbench")])
@@ -115,7 +115,7 @@ def test_missing_packages(kind: str, extra: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "version", missing)
     with pytest.raises(InputError, match="needs the package pandapower") as caught:
         load(kind)
-    assert caught.value.cure == f"Run: pip install 'prosumax[{extra}]'"
+    assert caught.value.fix == f"Run: pip install 'prosumax[{extra}]'"
 
 
 # --- users' files
@@ -123,14 +123,14 @@ def test_missing_packages(kind: str, extra: str, monkeypatch: pytest.MonkeyPatch
 
 def test_file(tmp_path: Path) -> None:
     path = tmp_path / "my street.json"
-    pp.to_json(create("cigre_lv"), str(path))
+    pp.to_json(create_network("cigre_lv"), str(path))
     feeder = load("pandapower", file=path)
     assert feeder.name == "my street"
     np.testing.assert_allclose(feeder.branches.series_pu, load("cigre_lv").branches.series_pu)
 
 
 def test_file_with_a_tap_that_pandapower_ignores(tmp_path: Path) -> None:
-    net = create("kerber_dorfnetz")
+    net = create_network("kerber_dorfnetz")
     net.trafo["tap_pos"], net.trafo["tap_changer_type"] = 2.0, None
     pp.to_json(net, str(tmp_path / "net.json"))
     feeder = load("pandapower", file=tmp_path / "net.json")
@@ -175,7 +175,7 @@ def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("case33bw", "ieee34"):
         feeder, calls = load(kind), []
         for _ in range(2):
-            assert_same(cached((kind, "a b/../c"), counted(feeder, calls)), feeder)
+            assert_same(cached_feeder((kind, "a b/../c"), counted(feeder, calls)), feeder)
         assert len(calls) == 1
     kept = sorted(path.name for path in (tmp_path / "feeders").iterdir())
     assert len(kept) == 3  # case33bw under its own key, too
@@ -188,10 +188,10 @@ def test_damaged_cache_is_rebuilt(
 ) -> None:
     monkeypatch.setenv("PROSUMAX_CACHE_DIR", str(tmp_path))
     feeder, calls = load("ieee13"), []
-    cached(("x",), counted(feeder, calls))
+    cached_feeder(("x",), counted(feeder, calls))
     (file,) = (tmp_path / "feeders").iterdir()
     file.write_bytes(file.read_bytes()[:-300] if damage is None else damage)
-    assert_same(cached(("x",), counted(feeder, calls)), feeder)
+    assert_same(cached_feeder(("x",), counted(feeder, calls)), feeder)
     assert len(calls) == 2
     assert_same(read_feeder(file), feeder)
 
@@ -201,10 +201,10 @@ def test_cache_of_another_format_is_rebuilt(
 ) -> None:
     monkeypatch.setenv("PROSUMAX_CACHE_DIR", str(tmp_path))
     feeder, calls = load("ieee13"), []
-    cached(("x",), counted(feeder, calls))
+    cached_feeder(("x",), counted(feeder, calls))
     (file,) = (tmp_path / "feeders").iterdir()
     np.savez(file, surprise=np.zeros(3))
-    cached(("x",), counted(feeder, calls))
+    cached_feeder(("x",), counted(feeder, calls))
     assert len(calls) == 2
 
 
@@ -229,13 +229,15 @@ def test_nothing_is_left_when_writing_fails(
 def test_a_hit_does_not_import_pandapower(shared_cache: Path) -> None:
     load("cigre_lv")
     code = (
-        "import sys; from prosumax.grid.catalog import load_feeder; from prosumax.scenario import Network;"
-        "load_feeder(Network(kind='cigre_lv'), 3, 0); load_feeder(Network(kind='ieee34'), 3, 0);"
+        "import sys; from prosumax.grid.catalog import load_feeder;"
+        "from prosumax.scenario import NetworkConfig;"
+        "load_feeder(NetworkConfig(kind='cigre_lv'), 3, 0);"
+        "load_feeder(NetworkConfig(kind='ieee34'), 3, 0);"
         "sys.exit('pandapower' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_creators_are_the_kinds_of_the_scenario() -> None:
-    kinds = Network.model_fields["kind"].annotation
-    assert all(kind in str(kinds) for kind in CREATORS)
+    kinds = NetworkConfig.model_fields["kind"].annotation
+    assert all(kind in str(kinds) for kind in PANDAPOWER_CREATORS)

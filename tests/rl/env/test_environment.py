@@ -11,9 +11,9 @@ import prosumax
 from prosumax.errors import InputError
 from prosumax.rl.actions import BUY, SELL, RawBid
 from prosumax.rl.env import auto_reset
-from prosumax.rl.rewards.home_terms import MARLEM, Paid, base_parts, contribution, cooperation
-from prosumax.rl.rewards.home_terms import rewards as reward_terms
-from prosumax.types import ANYONE, GRID
+from prosumax.rl.rewards.home_terms import MARLEM_REWARD, RewardContext, base_components, contribution_factor, cooperation_factor
+from prosumax.rl.rewards.home_terms import reward_terms as reward_terms
+from prosumax.types import NO_PREFERENCE, GRID_ONLY
 
 STEPS = 6
 
@@ -41,18 +41,18 @@ def market():
                 "solar": {"source": "values", "values": [2.0]},
             },
         ],
-        "tariff": {"energy": 0.30, "feed_in": 0.10, "carbon_kg_per_kwh": 0.2},
+        "tariff": {"energy": 0.30, "feed_in": 0.10, "emission_factor_kg_per_kwh": 0.2},
         "market": {"mechanism": "mutual_partners"},
-        "network": {"kind": "line", "flow": "path", "section_km": 1, "capacity_kw": 20, "operator": {"fees": True}},
+        "network": {"kind": "line", "flow": "path", "mean_line_km": 1, "capacity_kw": 20, "operator": {"fees": True}},
         "environment": {
-            "control": "bid", "observations": "marlem", "rewards": dict.fromkeys(MARLEM, 1.0), "episode_steps": STEPS,
+            "action_mode": "bid", "observations": "marlem", "rewards": dict.fromkeys(MARLEM_REWARD, 1.0), "episode_steps": STEPS,
         },
     }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def env(market):
-    return prosumax.make(market, {"environment.starts": "first"})
+    return prosumax.make(market, {"environment.episode_start": "first"})
 
 
 KEY = jax.random.key(0)
@@ -179,7 +179,7 @@ def test_one_box_and_parts_say_the_same(env):
     box = jnp.float32([[0.25, 0.5, 0.2, 0.1], [0.75, 0.5, 0.9, 0.1], [0.9, 0.2, 0.2, 0.7]])
     decoded = env.decode(box)
     # Of 3 homes, the grid and nobody: slices of a fifth. Sunny names itself, which is nobody.
-    assert decoded.partner.tolist() == [ANYONE, 0, GRID]
+    assert decoded.partner.tolist() == [NO_PREFERENCE, 0, GRID_ONLY]
     assert decoded.price.tolist() == pytest.approx([0.15, 0.25, 0.28])
     parts = env.decode(bid([0.25, 0.75, 0.9], [0.5, 0.5, 0.2], [SELL, BUY, SELL], [0, 0, 3]))
     jax.tree.map(np.testing.assert_array_equal, decoded, parts)
@@ -210,7 +210,7 @@ def test_energy_and_money_under_random_actions(market, control):
     fields = {
         f"environment.{name}": value for name, value in ({"control": "dispatch"} | control).items()
     }
-    fields |= {"environment.noise": 0.2, "environment.rewards": dict.fromkeys(reward_terms, 1.0)}
+    fields |= {"environment.profile_noise": 0.2, "environment.rewards": dict.fromkeys(reward_terms, 1.0)}
     env = prosumax.make(market, fields | {"environment.episode_steps": 24})
     _, ts = jax.jit(jax.vmap(lambda key: play(env, key, 24)))(
         jax.random.split(KEY, 400)
@@ -241,25 +241,25 @@ def test_factors_stay_in_their_ranges(env, first_step):
     state, _ = first_step
     assert all((np.abs(np.asarray(part)) <= 1).all() for part in _parts(env, state).values())
     paid = _paid(env, state)
-    assert 0 <= float(cooperation(paid)) <= 1
-    assert (np.asarray(contribution(paid)) >= 0).all() and (
-        np.asarray(contribution(paid)) <= 1
+    assert 0 <= float(cooperation_factor(paid)) <= 1
+    assert (np.asarray(contribution_factor(paid)) >= 0).all() and (
+        np.asarray(contribution_factor(paid)) <= 1
     ).all()
 
 
 def _paid(env, state):
-    from prosumax.rl.market_indicators import measure
-    from prosumax.simulation.step import step
+    from prosumax.rl.market_indicators import update_indicators
+    from prosumax.simulation.dynamics import step
 
     now = jax.tree.map(lambda leaf: leaf[0], env.params.community.series)
     action, arrival = env.decode(env.sample_action(KEY)), jnp.linspace(0.0, 0.9, env.num_homes)
     _, outcome = step(env.params.community, state.community, now, action, KEY, arrival)
-    kpis, window = measure(outcome, state.window, state.kpis.price, env.params.scales.capacity_kwh)
-    return Paid(env.params, outcome, kpis, window)
+    kpis, window = update_indicators(outcome, state.window, state.kpis.price, env.params.scales.capacity_kwh)
+    return RewardContext(env.params, outcome, kpis, window)
 
 
 def _parts(env, state):
-    return base_parts(_paid(env, state))
+    return base_components(_paid(env, state))
 
 
 def test_episodes_have_their_length_and_are_truncated(env):
@@ -269,17 +269,17 @@ def test_episodes_have_their_length_and_are_truncated(env):
 
 
 def test_days_are_sampled_and_fit_the_period(market):
-    env = prosumax.make(market, {"environment.starts": "days"})
-    starts = jax.vmap(lambda key: env.reset(key)[1].start)(jax.random.split(KEY, 50))
+    env = prosumax.make(market, {"environment.episode_start": "random_day"})
+    starts = jax.vmap(lambda key: env.reset(key)[1].start_step)(jax.random.split(KEY, 50))
     assert set(starts.tolist()) == {0, 24}
-    anywhere = prosumax.make(market, {"environment.starts": "any"})
-    starts = jax.vmap(lambda key: anywhere.reset(key)[1].start)(jax.random.split(KEY, 500))
+    anywhere = prosumax.make(market, {"environment.episode_start": "random_step"})
+    starts = jax.vmap(lambda key: anywhere.reset(key)[1].start_step)(jax.random.split(KEY, 500))
     assert int(starts.min()) == 0 and int(starts.max()) == 48 - STEPS
 
 
 def test_same_key_same_trajectory_and_every_home_its_own_draw(market):
-    twins = {"environment.noise": 0.2, "homes.1.load": {"source": "values", "values": [1.0]}}
-    env = prosumax.make(market, twins | {"environment.starts": "first"})
+    twins = {"environment.profile_noise": 0.2, "homes.1.load": {"source": "values", "values": [1.0]}}
+    env = prosumax.make(market, twins | {"environment.episode_start": "first"})
     (_, one), (_, again), (_, other) = play(env, KEY), play(env, KEY), play(env, jax.random.key(1))
     jax.tree.map(np.testing.assert_array_equal, one.obs, again.obs)
     assert not np.array_equal(one.obs, other.obs)
@@ -287,7 +287,7 @@ def test_same_key_same_trajectory_and_every_home_its_own_draw(market):
     assert (
         np.asarray(load[:, 0]) != np.asarray(load[:, 1])
     ).all()  # the same series, different noise
-    still = prosumax.make(market, {"environment.noise": 0.0, "environment.starts": "first"})
+    still = prosumax.make(market, {"environment.profile_noise": 0.0, "environment.episode_start": "first"})
     np.testing.assert_allclose(
         play(still, KEY)[1].info["record"].flows.load_kwh[:, 1], [2, 1, 2, 1, 2, 1]
     )
@@ -336,22 +336,22 @@ def test_goals_may_differ_between_homes(market):
     goals = {"homes.1.rewards": {"cost": 2.0}, "environment.rewards": {"profit": 1.0}}
     env = prosumax.make(market, goals)
     assert env.reward_names == ["profit", "cost"]
-    np.testing.assert_array_equal(env.params.weights, [[1, 0, 1], [0, 2, 0]])
+    np.testing.assert_array_equal(env.params.reward_weights, [[1, 0, 1], [0, 2, 0]])
 
 
 def test_forecasts(market):
-    base = {"environment.starts": "first", "environment.observations": ["load", "load_forecast"]}
+    base = {"environment.episode_start": "first", "environment.observations": ["load", "load_forecast"]}
     for kind, expected in (("perfect", [1.0, 2.0]), ("persistence", [2.0, 2.0])):
         env = prosumax.make(
             market, base | {"environment.forecast": kind, "environment.forecast_steps": 2}
         )
         obs, _ = env.reset(KEY)
-        scale = float(env.params.scales.energy_kwh)
+        scale = float(env.params.scales.max_order_kwh)
         np.testing.assert_allclose(obs[1] * scale, [2.0, *expected], rtol=1e-6)
     env = prosumax.make(market, base | {"environment.forecast": "noisy"})
     seen = (
         jax.vmap(lambda key: env.reset(key)[0][1, 1])(jax.random.split(KEY, 300))
-        * env.params.scales.energy_kwh
+        * env.params.scales.max_order_kwh
     )
     assert float(seen.mean()) == pytest.approx(1.0, abs=0.02) and float(
         seen.std()
@@ -365,5 +365,5 @@ def test_mistakes_are_named(market):
         prosumax.make(market, {"environment.observations": "marl"})
     with pytest.raises(InputError, match="but the period has 48 steps"):
         prosumax.make(market, {"environment.episode_steps": 100})
-    with pytest.raises(InputError, match="belongs to control dispatch"):
-        prosumax.make(market, {"environment.levels": 40})
+    with pytest.raises(InputError, match="requires action_mode dispatch"):
+        prosumax.make(market, {"environment.power_levels": 40})

@@ -1,19 +1,20 @@
-"""What every part of a scenario is made of."""
+"""Base model and shared number types of the scenario schema."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveFraction = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 HourOfDay = Annotated[int, Field(ge=0, le=24)]
+DayType = Literal["all", "weekdays", "weekend"]
 
 
 class StrictModel(BaseModel):
-    """Checked, frozen, and closed: a field that does not exist is a mistake."""
+    """Frozen pydantic model that rejects unknown fields, NaN and infinity."""
 
-    # NaN and infinity are never what somebody meant by a capacity or a price.
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )

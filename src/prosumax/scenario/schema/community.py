@@ -1,4 +1,4 @@
-"""What a person writes: a community, its homes, its tariff and its market. Units are in the names or the docstring."""
+"""Schema of a scenario: a community with its period, homes, market and tariff."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -6,16 +6,27 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, field_validator, model_validator
 
-from prosumax.scenario.schema.base import Fraction, StrictModel, NonNegative, PositiveFraction
-from prosumax.scenario.schema.devices import BatteryAgingConfig, ApplianceConfig, EVConfig, HeatPumpConfig
+from prosumax.scenario.schema.base import (
+    Fraction,
+    NonNegative,
+    Positive,
+    PositiveFraction,
+    StrictModel,
+)
+from prosumax.scenario.schema.devices import (
+    ApplianceConfig,
+    BatteryAgingConfig,
+    EVConfig,
+    HeatPumpConfig,
+)
 from prosumax.scenario.schema.environment import EnvironmentConfig
 from prosumax.scenario.schema.generation import (
     ControlConfig,
-    GenerationSource,
     GenerationConfig,
+    GenerationSource,
+    MahtmConfig,
     MahtmLoad,
     MahtmSolar,
-    MahtmConfig,
 )
 from prosumax.scenario.schema.generators import (
     AntgenLoad,
@@ -35,28 +46,29 @@ from prosumax.scenario.schema.tariff import TariffConfig, TimeOfUsePrice
 
 
 class Period(StrictModel):
-    """The steps that are simulated."""
+    """The simulated time steps."""
 
     start: datetime
-    """First moment of the first step, local time in `time_zone`, without offset."""
+    """Start of the first step, local time in `time_zone`, without offset."""
     steps: Annotated[int, Field(ge=1, le=5_270_400)]
-    """At most ten years of minutes."""
+    """Number of steps, at most ten years of minutes."""
     step_minutes: Literal[1, 5, 15, 30, 60]
     time_zone: str | None = "Europe/Brussels"
     """IANA name; null for a clock without daylight saving."""
 
     @field_validator("start")
     @classmethod
-    def _naive(cls, start: datetime) -> datetime:
+    def _check_no_offset(cls, start: datetime) -> datetime:
         if start.tzinfo is not None:
             raise ValueError(
-                "must be a local time without offset, such as 2023-01-01T00:00; the zone goes in time_zone"
+                "must be a local time without offset, such as 2023-01-01T00:00; the zone goes in "
+                "time_zone"
             )
         return start
 
     @field_validator("time_zone")
     @classmethod
-    def _known_zone(cls, name: str | None) -> str | None:
+    def _check_time_zone(cls, name: str | None) -> str | None:
         if name is not None:
             try:
                 ZoneInfo(name)
@@ -71,68 +83,69 @@ class Period(StrictModel):
 
 
 class Location(StrictModel):
-    """Where the roofs are."""
+    """Geographic location of the community."""
 
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
     longitude_deg: Annotated[float, Field(ge=-180, le=180)]
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
 
 
-class _Roof(StrictModel):
-    peak_kw: Annotated[float, Field(gt=0)]
+class CityLearnSolar(CityLearnSource):
+    """The PV system of a CityLearn building: its generation per kWp, times `peak_kw`."""
+
+    peak_kw: Positive
     """Installed power at standard test conditions, kWp."""
 
 
-class CityLearnSolar(CityLearnSource, _Roof):
-    """The roof of a CityLearn building: its generation per installed kW, times `peak_kw`."""
-
-
 class PiecewiseLinearCurve(StrictModel):
-    """A piecewise-linear curve over a fraction between 0 and 1, constant outside its points."""
+    """A piecewise-linear curve over a fraction from 0 to 1, constant outside its points."""
 
     at: Annotated[list[Fraction], Field(min_length=2)]
-    """Rising fractions."""
+    """Increasing fractions."""
     value: Annotated[list[PositiveFraction], Field(min_length=2)]
 
     @model_validator(mode="after")
-    def _matching(self) -> "PiecewiseLinearCurve":
+    def _check_points(self) -> "PiecewiseLinearCurve":
         if len(self.at) != len(self.value):
             raise ValueError(
                 f"`at` has {len(self.at)} points and `value` has {len(self.value)}; they must match"
             )
-        if any(b <= a for a, b in zip(self.at, self.at[1:], strict=False)):
-            raise ValueError("the fractions in `at` must rise")
+        if any(right <= left for left, right in zip(self.at, self.at[1:], strict=False)):
+            raise ValueError("the fractions in `at` must increase")
         return self
 
 
 class BatteryConfig(StrictModel):
-    """A home battery; physics in `prosumax.devices.battery`."""
+    """A home battery; the model is `prosumax.devices.battery`."""
 
-    capacity_kwh: Annotated[float, Field(gt=0)]
-    charge_kw: Annotated[float, Field(gt=0)]
-    discharge_kw: Annotated[float, Field(gt=0)] | None = None
-    """Same as `charge_kw` when absent."""
+    capacity_kwh: Positive
+    charge_kw: Positive
+    """AC power limit of charging."""
+    discharge_kw: Positive | None = None
+    """AC power limit of discharging; defaults to `charge_kw`."""
     charge_efficiency: PositiveFraction = 0.9487
     discharge_efficiency: PositiveFraction = 0.9487
     efficiency_curve: PiecewiseLinearCurve | None = None
-    """Round-trip efficiency over power as a fraction of its limit; replaces the two constants."""
+    """Round-trip efficiency over the fraction of the power limit; replaces the two constants."""
     power_curve: PiecewiseLinearCurve | None = None
-    """Share of the power limit available over the state of charge."""
+    """Available fraction of the power limit over the state of charge."""
     soc_min: Fraction = 0.0
     soc_max: PositiveFraction = 1.0
     initial_soc: Fraction | None = None
-    """`soc_min` when absent."""
+    """Defaults to `soc_min`."""
     self_discharge_per_month: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Fraction of the stored energy lost in 30 days."""
     capacity_loss_coefficient: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """CityLearn's capacity loss coefficient: capacity lost per full cycle, fraction."""
+    """Fraction of the capacity lost per full cycle, as in CityLearn."""
     aging: BatteryAgingConfig | None = None
-    """Wear by cycles and time, instead of `fade`."""
+    """Loss of capacity by cycles and time, instead of `capacity_loss_coefficient`."""
 
     @model_validator(mode="after")
-    def _window(self) -> "BatteryConfig":
+    def _check_limits(self) -> "BatteryConfig":
         if self.capacity_loss_coefficient and self.aging is not None:
-            raise ValueError("`fade` and `ageing` both take capacity away; give one of them")
+            raise ValueError(
+                "`capacity_loss_coefficient` and `aging` exclude each other; give one of them"
+            )
         if self.soc_min >= self.soc_max:
             raise ValueError(f"soc_min ({self.soc_min}) must be below soc_max ({self.soc_max})")
         if self.initial_soc is not None and not self.soc_min <= self.initial_soc <= self.soc_max:
@@ -143,7 +156,7 @@ class BatteryConfig(StrictModel):
 
 
 class HomeConfig(StrictModel):
-    """A household behind one meter; what it has is what it can do."""
+    """A household behind one meter."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     load: Annotated[
@@ -171,174 +184,179 @@ class HomeConfig(StrictModel):
         ]
         | None
     ) = None
+    """PV generation."""
     battery: BatteryConfig | None = None
     ev: EVConfig | None = None
     heat_pump: HeatPumpConfig | None = None
     appliances: Annotated[list[ApplianceConfig], Field(max_length=8)] = []
-    """Those that can wait; their energy comes on top of the load."""
+    """Deferrable appliances; their energy is added to the load."""
     policy: str | None = None
-    """How this home decides; the scenario's policy when absent."""
-    net_metering_kw: Annotated[float, Field(gt=0)] | None = None
-    """Power of the inverter of a home whose exports still cancel its imports (the old "compensation")."""
+    """Policy of the home; defaults to that of the scenario."""
+    net_metering_kw: Positive | None = None
+    """Inverter power of a home with net metering, where exports offset imports."""
     microgrid: Annotated[str, Field(min_length=1, max_length=60)] | None = None
-    """Its microgrid, for mechanisms with several; homes that name none are one together."""
+    """Microgrid of the home, for hierarchical mechanisms; homes without one form their own."""
     rewards: dict[str, float] | None = None
-    """Its own goal: weight of each reward term; those of the environment when absent."""
+    """Weight of each reward term; defaults to those of the environment."""
 
 
 class MarketConfig(StrictModel):
-    """The rule for exchanging electricity inside the community."""
+    """The market mechanism and its options."""
 
     mechanism: str = "none"
-    """`prosumax mechanisms` lists them."""
+    """A name from `prosumax mechanisms`."""
     shares: dict[str, Fraction] | None = None
-    """Fixed shares of the local energy by home, adding up to 1, for keys with shares; equal when absent."""
+    """Shares of local energy by home, adding up to 1, for fixed-share keys; defaults to equal."""
     cascade_order: list[str] | None = None
-    """Homes in the order in which a cascade key serves them; as listed when absent."""
+    """Homes in the order in which a cascade key serves them; defaults to the listed order."""
     price_rule: Literal["mid_market", "supply_demand_ratio", "fixed", "share_of_retail"] = (
         "mid_market"
     )
-    """What a shared kWh costs under a key."""
+    """Price of a shared kWh under an allocation key."""
     price: float | None = None
-    """The price per kWh of rule `fixed`, the fraction of rule `share_of_retail`; the price of `price_fixed`."""
+    """Price per kWh of `fixed` and `price_fixed`, or the fraction of `share_of_retail`."""
     price_policy: str = "mid-market"
-    """How price agents that do not learn announce prices: fixed, mid-market, supply-demand or feedback; or the folder
-    of a training run, whose price agents then announce them."""
+    """Rule of price agents (fixed, mid-market, supply-demand, feedback), or a training folder."""
     feedback_gain: NonNegative = 0.2
-    """How far rule feedback moves the price at most, in one step, as a share of the band it lies in."""
+    """Largest price change per step of rule feedback, as a fraction of the price band."""
     single_price: bool = True
-    """Whether sellers earn what buyers pay; otherwise a price agent may keep a difference."""
+    """Whether sellers receive what buyers pay; otherwise a price agent may keep a margin."""
     individual_rationality: bool = True
-    """Whether announced prices leave nobody worse off than the grid alone; otherwise a home may pay up to the retail
-    price and the charges on local energy on top."""
+    """Whether posted prices leave no home worse off than trading with the grid alone.
+
+    Otherwise a home may pay up to the retail price plus the charges on local energy."""
     nearest_first: bool = False
-    """Whether in pools with announced prices the nearest homes trade first; otherwise all share alike."""
+    """Whether the nearest homes trade first in pools with posted prices."""
     compensation_price: NonNegative = 0.0
-    """Added to the feed-in price by supply-demand pricing (Liu 2018), per kWh."""
+    """Addition to the feed-in price per kWh in supply-demand pricing (Liu et al. 2018)."""
     k: Fraction = 0.5
-    """Uniform auction price: 0 the last ask, 1 the last bid."""
+    """Parameter of the uniform-price k-double auction: 0 for the last ask, 1 for the last bid."""
     spread_share: Fraction = 0.25
-    """What the seller keeps of the spread under `bid_ask_spread`."""
-    price_tick: Annotated[float, Field(gt=0)] = 1e-4
-    """Smallest price step of an auction, per kWh."""
-    energy_tick_kwh: Annotated[float, Field(gt=0)] = 1e-3
-    """Smallest quantity of an auction."""
+    """Seller's share of the spread in `bid_ask_spread`."""
+    price_tick: Positive = 1e-4
+    """Price resolution of an auction, per kWh."""
+    energy_tick_kwh: Positive = 1e-3
+    """Quantity resolution of an auction."""
     incentive: NonNegative = 0.11
-    """Premium per shared kWh under `italy_virtual`."""
+    """Premium per shared kWh in `italy_virtual`."""
     ledger_difficulty: Annotated[int, Field(ge=0, le=5)] = 1
-    """Zero hex digits that a block of the trade ledger must begin with."""
+    """Leading zero hex digits of the hash of a block in the trade ledger."""
 
     @model_validator(mode="after")
-    def _priced(self) -> "MarketConfig":
+    def _check_prices(self) -> "MarketConfig":
         if self.price_rule in {"fixed", "share_of_retail"} and self.price is None:
-            raise ValueError(f"price_rule {self.price_rule} needs `price`")
-        if (self.mechanism == "price_fixed" or self.price_policy == "fixed") and self.price is None:
-            raise ValueError("a fixed price needs `price`")
+            raise ValueError(f"price_rule {self.price_rule} requires `price`")
+        fixed = self.mechanism == "price_fixed" or self.price_policy == "fixed"
+        if fixed and self.price is None:
+            raise ValueError("a fixed price requires `price`")
         if self.shares is not None and abs(sum(self.shares.values()) - 1) > 1e-6:
-            raise ValueError(
-                f"the shares add up to {sum(self.shares.values()):g}; they must add up to 1"
-            )
+            raise ValueError(f"shares must add up to 1, not {sum(self.shares.values()):g}")
         return self
 
 
 class ObjectiveConfig(StrictModel):
-    """What optimal policies minimise: all bills, and what is said here."""
+    """The objective of optimal policies, in addition to the sum of all bills."""
 
     carbon_price_per_kg: NonNegative = 0.0
-    """Weight of a kg of CO2 against money; nobody is billed for it."""
+    """Weight of a kg of CO2 in money; not part of any bill."""
 
 
 class Scenario(StrictModel):
-    """A community as a person writes it; `prosumax.build` makes it runnable."""
+    """The complete description of a community; `prosumax.build` turns it into arrays."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    """Letters, digits, dots, dashes; names the result folder."""
+    """Letters, digits, dots and dashes; also the name of the result folder."""
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Of everything that is drawn: synthetic profiles, random policies."""
+    """Seed of all random numbers: synthetic profiles, random policies."""
     period: Period
     location: Location | None = None
-    """Needed for synthetic solar."""
+    """Required for synthetic PV generation and heat pumps."""
     weather: Weather = SyntheticSky()
-    """Over synthetic roofs."""
+    """Weather of synthetic PV systems and heat pumps."""
     homes: Annotated[list[HomeConfig], Field(min_length=1)]
     tariff: TariffConfig
     market: MarketConfig = MarketConfig()
     network: NetworkConfig = NetworkConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     generation: GenerationConfig | None = None
-    """Where the grid's electricity comes from, for tariff entries with `source: generation`."""
+    """Generation mix of the grid, for tariff entries with `source: generation`."""
     mahtm: MahtmConfig = MahtmConfig()
     control: ControlConfig = ControlConfig()
     environment: EnvironmentConfig = EnvironmentConfig()
     policy: str = "none"
-    """How homes decide; `prosumax policies` lists them."""
+    """Policy of all homes without one of their own; a name from `prosumax policies`."""
     population: list[AgentGroupConfig] = []
-    """Who learns when the community is trained; homes that no entry names follow their policy."""
+    """Agent groups in training; homes of no group follow their policy."""
 
     @field_validator("homes")
     @classmethod
-    def _distinct_names(cls, homes: list[HomeConfig]) -> list[HomeConfig]:
-        names = [home.name for home in homes]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two homes are called {twice[0]!r}; every home needs its own name")
+    def _check_names_are_unique(cls, homes: list[HomeConfig]) -> list[HomeConfig]:
+        duplicates = _duplicates([home.name for home in homes])
+        if duplicates:
+            raise ValueError(f"two homes are called {duplicates[0]!r}; home names must be unique")
         return homes
 
     @model_validator(mode="after")
-    def _market_names_homes(self) -> "Scenario":
+    def _check_market_homes(self) -> "Scenario":
         homes = {home.name for home in self.homes}
-        for field, named in (("shares", self.market.shares), ("order", self.market.cascade_order)):
-            if named is not None and set(named) != homes:
-                odd = sorted(set(named) ^ homes)[0]
+        fields = {"shares": self.market.shares, "cascade_order": self.market.cascade_order}
+        for field, named in fields.items():
+            if named is None:
+                continue
+            if set(named) != homes:
+                name = sorted(set(named) ^ homes)[0]
                 raise ValueError(
-                    f"market.{field} must name every home once; {odd!r} is missing or unknown"
+                    f"market.{field} must name every home once; {name!r} is missing or unknown"
                 )
-            if named is not None and len(named) != len(homes):
+            if len(named) != len(homes):
                 raise ValueError(f"market.{field} names a home twice")
         return self
 
     @model_validator(mode="after")
-    def _population_names_homes(self) -> "Scenario":
+    def _check_population_homes(self) -> "Scenario":
         named = [
-            name for part in self.population if isinstance(part.homes, list) for name in part.homes
+            name
+            for group in self.population
+            if isinstance(group.homes, list)
+            for name in group.homes
         ]
         unknown = sorted(set(named) - {home.name for home in self.homes})
         if unknown:
             raise ValueError(f"population names {unknown[0]!r}, and there is no such home")
-        twice = sorted({name for name in named if named.count(name) > 1})
-        if twice or sum(part.homes == "others" for part in self.population) > 1:
-            raise ValueError(
-                f"population names {twice[0]!r} twice"
-                if twice
-                else "population says `others` twice"
-            )
+        duplicates = _duplicates(named)
+        if duplicates:
+            raise ValueError(f"population names {duplicates[0]!r} twice")
+        if sum(group.homes == "others" for group in self.population) > 1:
+            raise ValueError("population has `others` twice")
         return self
 
     @model_validator(mode="after")
-    def _sources_are_there(self) -> "Scenario":
-        tariff, homes = self.tariff, self.homes
-        prices = [*(price for _, _, price in tariff.price_entries), tariff.emission_factor_kg_per_kwh]
+    def _check_sources(self) -> "Scenario":
+        prices = [
+            *(price for _, _, price in self.tariff.price_entries),
+            self.tariff.emission_factor_kg_per_kwh,
+        ]
         if self.generation is None and any(isinstance(price, GenerationSource) for price in prices):
-            raise ValueError("a tariff entry with source generation needs the section `generation`")
+            raise ValueError("a tariff entry with source generation requires section `generation`")
         if self.period.step_minutes != 60 and any(
-            isinstance(part, MahtmLoad | MahtmSolar)
-            for home in homes
-            for part in (home.load, home.solar)
+            isinstance(series, MahtmLoad | MahtmSolar)
+            for home in self.homes
+            for series in (home.load, home.solar)
         ):
             raise ValueError("homes with source mahtm are hourly; set period.step_minutes to 60")
         return self
 
     @model_validator(mode="after")
-    def _net_meters_have_registers(self) -> "Scenario":
+    def _check_net_metering(self) -> "Scenario":
         metered = [home.name for home in self.homes if home.net_metering_kw is not None]
         if not metered:
             return self
         for field, name, price in self.tariff.price_entries:
             if not isinstance(price, float | TimeOfUsePrice):
                 raise ValueError(
-                    f"{metered[0]!r} has net_metering_kw, which needs prices per register: numbers or time_of_use, "
-                    f"but tariff.{field} ({name}) has source {price.source}"
+                    f"{metered[0]!r} has net_metering_kw, which needs prices per register: "
+                    f"numbers or time_of_use, but tariff.{field} ({name}) has source {price.source}"
                 )
         if self.market.mechanism == "net_metering":
             raise ValueError(
@@ -347,21 +365,29 @@ class Scenario(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _carbon_is_known(self) -> "Scenario":
-        if self.objective.carbon_price_per_kg and self.tariff.emission_factor_kg_per_kwh is None:
-            raise ValueError("objective.carbon_price_per_kg needs tariff.emission_factor_kg_per_kwh")
+    def _check_emission_factor(self) -> "Scenario":
+        weighted = self.objective.carbon_price_per_kg
+        if weighted and self.tariff.emission_factor_kg_per_kwh is None:
+            raise ValueError(
+                "objective.carbon_price_per_kg requires tariff.emission_factor_kg_per_kwh"
+            )
         return self
 
     @model_validator(mode="after")
-    def _roofs_have_a_place(self) -> "Scenario":
-        if self.location is None and any(
-            isinstance(home.solar, SyntheticSolar) for home in self.homes
-        ):
+    def _check_location(self) -> "Scenario":
+        if self.location is not None:
+            return self
+        if any(isinstance(home.solar, SyntheticSolar) for home in self.homes):
             raise ValueError(
                 "synthetic solar needs a `location` with latitude_deg and longitude_deg"
             )
-        if self.location is None and any(home.heat_pump is not None for home in self.homes):
+        if any(home.heat_pump is not None for home in self.homes):
             raise ValueError(
                 "heat pumps need a `location` with latitude_deg and longitude_deg, for the weather"
             )
         return self
+
+
+def _duplicates(names: list[str]) -> list[str]:
+    """Return the names that occur more than once, sorted."""
+    return sorted({name for name in names if names.count(name) > 1})

@@ -1,161 +1,172 @@
-"""What a person writes about cars, heat pumps, appliances that can wait, and the ageing of a battery."""
+"""Schema of electric vehicles, heat pumps, deferrable appliances and battery aging."""
 
 import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from prosumax.scenario.schema.base import Fraction, StrictModel, NonNegative, PositiveFraction
+from prosumax.scenario.schema.base import (
+    DayType,
+    Fraction,
+    NonNegative,
+    Positive,
+    PositiveFraction,
+    StrictModel,
+)
 
-DayType = Literal["all", "weekdays", "weekend"]
-Positive = Annotated[float, Field(gt=0)]
 Celsius = Annotated[float, Field(ge=-50, le=100)]
 
 
 class TripConfig(StrictModel):
-    """A drive that comes back every such day, local time; it ends on the day it begins."""
+    """A recurring trip of an electric vehicle in local time that ends on the day it starts."""
 
     departure: str
-    """HH:MM."""
+    """Time of day, HH:MM."""
     arrival: str
-    """HH:MM, later than `leave`."""
+    """Time of day, HH:MM, later than `departure`."""
     distance_km: Positive
     days: DayType = "all"
 
-    @field_validator("leave", "back")
+    @field_validator("departure", "arrival")
     @classmethod
-    def _clock(cls, text: str) -> str:
+    def _check_time_of_day(cls, text: str) -> str:
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
             raise ValueError("must be a time of the day such as 07:45, in quotes")
         return text
 
     @model_validator(mode="after")
-    def _forward(self) -> "TripConfig":
+    def _check_order(self) -> "TripConfig":
         if self.arrival <= self.departure:
-            raise ValueError(f"back ({self.arrival}) must be later than leave ({self.departure})")
+            raise ValueError(
+                f"arrival ({self.arrival}) must be later than departure ({self.departure})"
+            )
         return self
 
 
 class EVConfig(StrictModel):
-    """An electric car and its charger at home; physics in `prosumax.devices.ev`."""
+    """An electric vehicle and its charger at home; the model is `prosumax.devices.ev`."""
 
     power_kw: Positive = 7.4
-    """AC power of the charger: 3.7 (16 A), 7.4 (32 A) and 11 (three phases of 16 A) are usual."""
+    """AC power of the charger; common values are 3.7 (16 A), 7.4 (32 A) and 11 (3 x 16 A)."""
     capacity_kwh: Positive = 52.0
     charge_efficiency: PositiveFraction = 0.9
     discharge_efficiency: PositiveFraction = 0.9
     departure_soc: Fraction = 0.8
-    """State of charge that the owner wants at every departure."""
+    """State of charge required at every departure."""
     initial_soc: Fraction | None = None
-    """`departure_soc` when absent."""
+    """Defaults to `departure_soc`."""
     v2g: bool = False
-    """Whether the car can give back to the home."""
+    """Whether the vehicle can discharge into the home."""
     v2g_reserve_soc: Fraction = 0.3
-    """State of charge below which it gives nothing back."""
+    """State of charge below which the vehicle does not discharge."""
     annual_km: Positive | None = None
-    """Distance of a calendar year; that of the lifestyle when absent."""
+    """Distance of a calendar year; defaults to that of the lifestyle."""
     kwh_per_km: Positive = 0.185
-    """Mean over the year; a fifth more in January, a fifth less in July."""
+    """Annual mean; 20 % higher in January and 20 % lower in July."""
     lifestyle: str | None = None
-    """Who drives; the lifestyle of the home's load when absent, a family where it has none."""
+    """Lifestyle of the driver; defaults to that of the home's load, or to a family."""
     plug_in_probability: PositiveFraction = 0.6
-    """Chance of plugging in on coming home; with a third of the battery used up it is done for sure."""
+    """Probability of plugging in on arrival; 1 when a third of the battery is used."""
     trips: Annotated[list[TripConfig], Field(min_length=1)] | None = None
-    """Fixed drives instead of drawn ones; the car is then always plugged in at home."""
+    """Fixed trips that replace random ones; the vehicle is then always plugged in at home."""
     safeguard: bool = True
-    """Whether the charger keeps `departure_soc` by itself, whatever is asked of it."""
+    """Whether the charger guarantees `departure_soc` whatever power is requested."""
 
     @model_validator(mode="after")
-    def _one_drive_at_a_time(self) -> "EVConfig":
-        for weekday in (True, False):
-            own = [
-                t
-                for t in self.trips or ()
-                if t.days in {"all", "weekdays" if weekday else "weekend"}
-            ]
-            for first, then in zip(
-                ordered := sorted(own, key=lambda t: t.departure), ordered[1:], strict=False
-            ):
-                if then.departure < first.arrival:
+    def _check_trips_do_not_overlap(self) -> "EVConfig":
+        for day_type in ("weekdays", "weekend"):
+            trips = sorted(
+                (trip for trip in self.trips or () if trip.days in {"all", day_type}),
+                key=lambda trip: trip.departure,
+            )
+            for first, second in zip(trips, trips[1:], strict=False):
+                if second.departure < first.arrival:
                     raise ValueError(
-                        f"a trip leaves at {then.departure}, before the one of {first.departure} is back"
+                        f"the trip of {second.departure} departs before the trip of "
+                        f"{first.departure} arrives"
                     )
         return self
 
 
 class HotWaterTankConfig(StrictModel):
-    """The tank behind a heat pump."""
+    """The hot-water tank of a heat pump."""
 
     volume_liters: Positive = 200.0
     heat_loss_w_per_k: NonNegative = 2.0
-    """Heat lost per kelvin above a room of 20 C; 2 W/K is 1.7 kWh a day at 55 C."""
+    """Heat loss per kelvin above a room of 20 C; 2 W/K is 1.7 kWh a day at 55 C."""
     min_c: Celsius = 42.0
-    """Colder water is not served."""
+    """Lowest temperature at which water is drawn."""
     max_c: Celsius = 55.0
     occupants: NonNegative | None = None
-    """Those of the lifestyle when absent."""
+    """Number of people; defaults to that of the lifestyle."""
     kwh_per_occupant_day: NonNegative = 1.6
-    """Heat: 45 litres of 40 C from water of 10 C."""
+    """Heat demand; 1.6 kWh heats 45 liters from 10 C to 40 C."""
 
     @model_validator(mode="after")
-    def _band(self) -> "HotWaterTankConfig":
+    def _check_band(self) -> "HotWaterTankConfig":
         if self.min_c >= self.max_c:
-            raise ValueError(
-                f"lowest_c ({self.min_c:g}) must be below highest_c ({self.max_c:g})"
-            )
+            raise ValueError(f"min_c ({self.min_c:g}) must be below max_c ({self.max_c:g})")
         return self
 
 
 class HeatPumpConfig(StrictModel):
-    """An air-source heat pump and the building it heats; physics in `prosumax.devices.heat_pump`."""
+    """An air-source heat pump and the building it heats.
+
+    The model is `prosumax.devices.heat_pump`.
+    """
 
     power_kw: Positive = 3.0
-    """Electric, for rooms and water together."""
+    """Electric power limit for space heating and hot water together."""
     heat_loss_w_per_k: Positive = 200.0
-    """Heat lost per kelvin between indoors and outdoors: 100 for a new house, 250 for an old one."""
+    """Heat loss of the building per kelvin; 100 for a new house, 250 for an old one."""
     heat_capacity_kwh_per_k: Positive = 8.0
     """Heat capacity of the building."""
     min_indoor_c: Celsius = 19.0
+    """Lower end of the comfort band."""
     max_indoor_c: Celsius = 22.0
-    """Comfort band indoors."""
+    """Upper end of the comfort band."""
     setpoint_c: Celsius = 20.0
-    """What the thermostat holds when nobody steers."""
+    """Indoor temperature that the thermostat holds without other control."""
     initial_indoor_c: Celsius | None = None
-    """`setpoint_c` when absent."""
+    """Defaults to `setpoint_c`."""
     window_area_m2: NonNegative = 3.0
-    """Area that lets all of the horizontal irradiation in: windows, less shade, frame and glass."""
+    """Effective window area for global horizontal irradiation, after shading, frame and glass."""
     internal_gains_w: NonNegative = 350.0
-    """Mean heat of people and appliances."""
+    """Mean heat gains from occupants and appliances."""
     carnot_efficiency: PositiveFraction = 0.45
-    """Coefficient of performance as a share of the ideal one."""
+    """Coefficient of performance as a fraction of the Carnot limit."""
     supply_mild_c: Celsius = 30.0
+    """Supply temperature of the heating at 20 C outdoors."""
     supply_design_c: Celsius = 50.0
-    """Supply temperature at 20 C and at -8 C outside: 35 for a heated floor, 50 for radiators."""
+    """Supply temperature at -8 C outdoors; 35 for underfloor heating, 50 for radiators."""
     supply_water_c: Celsius = 57.0
-    """Supply temperature while it heats the tank."""
+    """Supply temperature while the tank is heated."""
     hot_water: HotWaterTankConfig | None = HotWaterTankConfig()
-    """Null for a heat pump that only heats rooms."""
+    """Null for a heat pump that provides space heating only."""
     safeguard: bool = True
-    """Whether the thermostat keeps the band by itself, whatever is asked of it."""
+    """Whether the thermostat guarantees the comfort band whatever power is requested."""
 
     @model_validator(mode="after")
-    def _band(self) -> "HeatPumpConfig":
+    def _check_band(self) -> "HeatPumpConfig":
         if not self.min_indoor_c < self.max_indoor_c:
             raise ValueError(
-                f"lowest_c ({self.min_indoor_c:g}) must be below highest_c ({self.max_indoor_c:g})"
+                f"min_indoor_c ({self.min_indoor_c:g}) must be below max_indoor_c "
+                f"({self.max_indoor_c:g})"
             )
         if not self.min_indoor_c <= self.setpoint_c <= self.max_indoor_c:
             raise ValueError(
-                f"setpoint_c ({self.setpoint_c:g}) must lie between lowest_c and highest_c"
+                f"setpoint_c ({self.setpoint_c:g}) must lie between min_indoor_c and max_indoor_c"
             )
         return self
 
 
 class ApplianceConfig(StrictModel):
-    """An appliance whose run can wait; physics in `prosumax.devices.appliance`.
+    """A deferrable appliance; the model is `prosumax.devices.appliance`.
 
-    What is absent is that of its kind: mean power times duration and yearly runs of the CREST demand model (Richardson
-    et al. 2010, Energy and Buildings 42:1878).
+    Absent fields default to the CREST demand model: mean power times duration, and annual runs.
+
+    References:
+        Richardson, Thomson, Infield and Clifford 2010, Energy and Buildings 42:1878.
     """
 
     kind: Literal["washing_machine", "dishwasher", "dryer"]
@@ -163,37 +174,42 @@ class ApplianceConfig(StrictModel):
     duration_hours: Positive | None = None
     """Duration of a run; rounded up to whole steps."""
     runs_per_week: Annotated[float, Field(ge=0, le=7)] | None = None
-    """At most one a day."""
+    """At most one run a day."""
     from_hour: Annotated[int, Field(ge=0, le=23)] = 8
+    """First local hour in which the appliance may become ready."""
     to_hour: Annotated[int, Field(ge=1, le=24)] = 21
-    """Local hours between which somebody fills it."""
+    """End of the local hours in which the appliance may become ready."""
     deadline_hours: Positive = 10.0
-    """After being filled, when it must be done."""
+    """Time from becoming ready to the end of the run at the latest."""
     safeguard: bool = True
-    """Whether its timer starts it in time; otherwise a run that nobody started is given up."""
+    """Whether a timer starts a due run; otherwise a run that is not started in time is dropped."""
 
     @model_validator(mode="after")
-    def _possible(self) -> "ApplianceConfig":
+    def _check_deadline(self) -> "ApplianceConfig":
         if self.from_hour >= self.to_hour:
             raise ValueError(
                 f"from_hour ({self.from_hour}) must be before to_hour ({self.to_hour})"
             )
-        if self.run_parameters[1] > self.deadline_hours:
+        duration_hours = self.run_parameters[1]
+        if duration_hours > self.deadline_hours:
             raise ValueError(
-                f"a run takes {self.run_parameters[1]:g} h and must be done in {self.deadline_hours:g} h"
+                f"deadline_hours ({self.deadline_hours:g}) must be at least the duration of a run "
+                f"({duration_hours:g})"
             )
         return self
 
     @property
     def run_parameters(self) -> tuple[float, float, float]:
-        """Energy and hours of a run, and runs a week."""
-        usual = _USUAL[self.kind]
-        own = (self.kwh_per_run, self.duration_hours, self.runs_per_week)
-        kwh, hours, weekly = (u if o is None else o for o, u in zip(own, usual, strict=True))
+        """Energy of a run in kWh, its duration in hours, and the runs per week."""
+        given = (self.kwh_per_run, self.duration_hours, self.runs_per_week)
+        kwh, hours, weekly = (
+            default if value is None else value
+            for value, default in zip(given, _CREST_RUNS[self.kind], strict=True)
+        )
         return kwh, hours, weekly
 
 
-_USUAL = {
+_CREST_RUNS = {
     "washing_machine": (0.406 * 138 / 60, 138 / 60, 196 * 7 / 365),
     "dishwasher": (1.131, 1.0, 241 * 7 / 365),
     "dryer": (2.5, 1.0, 122 * 7 / 365),
@@ -201,15 +217,15 @@ _USUAL = {
 
 
 class BatteryAgingConfig(StrictModel):
-    """How a battery loses capacity, and what that costs; physics in `prosumax.devices.battery_aging`."""
+    """Capacity loss of a battery and its cost; the model is `prosumax.devices.battery_aging`."""
 
     model: Literal["xu", "linear"] = "xu"
-    """Xu 2018 with half cycles counted, or so much per cycle and year."""
+    """Xu et al. 2018 with half cycles counted, or constant losses per cycle and year."""
     cell_temperature_c: Annotated[float, Field(ge=-20, le=60)] = 25.0
-    """Of the cells; model xu."""
+    """For model `xu`."""
     cycle_life: Positive = 4000.0
-    """Full cycles until a fifth of the capacity is gone; model linear."""
+    """Full cycles until 20 % of the capacity is lost; for model `linear`."""
     calendar_loss_per_year: Fraction = 0.01
-    """Capacity lost by time; model linear."""
+    """Fraction of the capacity lost per year; for model `linear`."""
     replacement_cost_per_kwh: NonNegative = 600.0
-    """Price of a new battery; it is replaced when a fifth of the capacity is gone."""
+    """Price of a new battery, which is due when 20 % of the capacity is lost."""

@@ -1,72 +1,74 @@
-"""What a person writes about a community as an environment for agents: what they do, see and are paid."""
+"""Schema of a community as an environment for agents."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prosumax.scenario.schema.base import StrictModel, NonNegative
+from prosumax.scenario.schema.base import NonNegative, StrictModel
 
 
 class EnvironmentConfig(StrictModel):
-    """Actions, observations, rewards and episodes; see docs/environment.md."""
+    """Actions, observations, rewards and episodes of the environment."""
 
     action_mode: Literal["dispatch", "bid"] = "dispatch"
-    """Whether an agent steers its battery, or names price, quantity, side and partner of its order."""
+    """Agents set the power of their devices, or price, quantity, side and partner of an order."""
     power_levels: Annotated[int, Field(ge=2, le=1001)] | None = None
-    """Style dispatch with so many powers to choose from instead of a continuous one; an odd number has a true zero."""
+    """Number of discrete battery powers in mode dispatch; continuous when absent.
+
+    Only an odd number has a level of exactly zero."""
     max_power_fraction: Annotated[float, Field(ge=1, le=10)] = 1.0
-    """The outermost level, as a share of the battery's power; more than 1 asks for what it cannot do."""
+    """Outermost level as a fraction of the battery's power; above 1 it exceeds the limit."""
     episode_steps: Annotated[int, Field(ge=1)] = 24
-    episode_start: Literal["first", "days", "any"] = "days"
-    """Where episodes begin: at the first step, at a random day's first step, or anywhere."""
+    episode_start: Literal["first", "random_day", "random_step"] = "random_day"
+    """First step of the period, first step of a random day, or any random step."""
     observations: str | list[str] = "minimal"
-    """A preset (minimal, citylearn, mahtm, marlem) or a list of terms."""
+    """A preset (minimal, citylearn, mahtm, marlem) or a list of observation terms."""
     rewards: dict[str, float] = {"profit": 1.0}
     """Weight of each reward term; a home may have its own."""
     price_observations: Annotated[list[str], Field(min_length=1)] = [
-        *(
-            "hour",
-            "hour_of_day",
-            "retail",
-            "feed_in",
-            "carbon",
-            "need",
-            "spare",
-            "demand",
-            "supply",
-            "last_price",
-        )
+        "hour",
+        "hour_of_day",
+        "retail",
+        "feed_in",
+        "carbon",
+        "deficit",
+        "surplus",
+        "demand",
+        "supply",
+        "last_price",
     ]
-    """What price agents see."""
+    """Observation terms of price agents."""
     price_rewards: dict[str, float] = {"community_cost": 1.0}
-    """Weight of each goal of price agents: community_cost, exchange, margin, carbon, peak, self_consumption or
-    fairness."""
+    """Weight of each reward term of price agents.
+
+    Terms: community_cost, exchange, margin, carbon, peak, self_consumption, fairness."""
     price_agent_rewards: dict[str, dict[str, float]] = {}
-    """Of single price agents by name, where theirs differ."""
+    """Reward weights of single price agents by name, where they differ."""
     forecast: Literal["perfect", "persistence", "noisy"] = "perfect"
     forecast_steps: Annotated[int, Field(ge=1, le=96)] = 1
     forecast_noise: NonNegative = 0.1
     """Relative standard deviation of noisy forecasts."""
     profile_noise: NonNegative = 0.0
-    """Relative standard deviation of every home's load and sun around its series, drawn anew in each step."""
+    """Relative standard deviation of each home's load and PV generation in each step."""
     random_arrival: bool = True
-    """Whether orders arrive in random order, for rules in which that matters."""
+    """Whether orders arrive in random order, for mechanisms with time priority."""
     min_price: float | None = None
+    """Lower bound of bids per kWh; defaults to the lowest feed-in price of the period."""
     max_price: float | None = None
-    """Bounds of bids per kWh; the lowest feed-in and the highest retail price of the period when absent."""
+    """Upper bound of bids per kWh; defaults to the highest retail price of the period."""
     max_order_kwh: Annotated[float, Field(gt=0)] | None = None
-    """Bound of an order's quantity; the most that any home could ever want when absent."""
+    """Upper bound of an order; defaults to the largest quantity that any home can trade."""
     indicator_window: Annotated[int, Field(ge=2, le=1000)] = 6
-    """Steps over which volatility and convergence are measured."""
+    """Steps over which volatility and convergence of prices are measured."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> "EnvironmentConfig":
+    def _check_consistency(self) -> "EnvironmentConfig":
         if self.action_mode == "bid" and self.power_levels is not None:
-            raise ValueError("`levels` belongs to control dispatch")
+            raise ValueError("`power_levels` requires action_mode dispatch")
         if (
             self.min_price is not None
             and self.max_price is not None
             and self.min_price >= self.max_price
         ):
-            raise ValueError(f"lowest_price ({self.min_price:g}) must be below highest_price")
+            raise ValueError(f"min_price ({self.min_price:g}) must be below max_price")
         return self

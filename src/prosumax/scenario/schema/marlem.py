@@ -1,63 +1,67 @@
-"""Sources that draw a new day for every day of the period, as MARLEM does; see `prosumax.data.generators.marlem`."""
+"""Schema of MARLEM's sources, which sample a new day for every day of the period."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from prosumax.scenario.schema.base import HourOfDay, StrictModel, NonNegative
+from prosumax.scenario.schema.base import HourOfDay, NonNegative, Positive, StrictModel
 
 
 class HourlyFactor(StrictModel):
-    """Hours of the day in which a series is multiplied, local time; `to_hour` is the first hour that is out again."""
+    """A factor on a series in local hours from `from_hour` until just before `to_hour`."""
 
     from_hour: HourOfDay
     to_hour: HourOfDay
     factor: NonNegative
 
     @model_validator(mode="after")
-    def _rising(self) -> "HourlyFactor":
+    def _check_order(self) -> "HourlyFactor":
         if self.from_hour >= self.to_hour:
             raise ValueError(
-                f"from_hour ({self.from_hour}) must be below to_hour; write two entries over midnight"
+                f"from_hour ({self.from_hour}) must be below to_hour ({self.to_hour}); write two "
+                "entries for hours that include midnight"
             )
         return self
 
 
 class MarlemLoad(StrictModel):
-    """A household as MARLEM draws it, hour by hour, from the scenario's seed: each home and each day apart."""
+    """MARLEM's random household load, hourly, independent for each home and day."""
 
     source: Literal["marlem"]
-    capacity_kw: Annotated[float, Field(gt=0)]
-    """Generation capacity that sets the size of the demand: it peaks at 0.7 to 1 times as much in an hour."""
+    capacity_kw: Positive
+    """Generation capacity that scales the demand; its daily peak is 0.7 to 1 times as much."""
     factor: NonNegative = 1.0
-    """Multiplies all hours."""
+    """Factor on all hours."""
     hourly_factors: list[HourlyFactor] = []
-    """Multiplies some hours more."""
+    """Further factors on some hours of the day."""
 
 
 class MarlemSolar(StrictModel):
-    """A roof as MARLEM draws it (equation 13), hour by hour: each home and each day with clouds of its own."""
+    """MARLEM's random PV generation (equation 13), hourly, independent for each home and day."""
 
     source: Literal["marlem"]
-    peak_kw: Annotated[float, Field(gt=0)]
+    peak_kw: Positive
     factor: NonNegative = 1.0
-    """Multiplies all hours."""
+    """Factor on all hours."""
     hourly_factors: list[HourlyFactor] = []
-    """Multiplies some hours more."""
+    """Further factors on some hours of the day."""
 
 
 class MarlemPrice(StrictModel):
-    """A price of the grid side as MARLEM draws it: steps over the day, other ones every day."""
+    """MARLEM's random grid price, a step function of the hour, independent for each day."""
 
     source: Literal["marlem"]
     series: Literal["feed_in", "retail"]
-    """Which of the two prices of a day; with the same bounds the retail price is above the feed-in price throughout."""
+    """Price of the day; with the same bounds the retail price always exceeds the feed-in price."""
     min_price: NonNegative
-    max_price: Annotated[float, Field(gt=0)]
-    """Bounds of the market's prices, per kWh."""
+    """Lower bound of prices in the market, per kWh."""
+    max_price: Positive
+    """Upper bound of prices in the market, per kWh."""
 
     @model_validator(mode="after")
-    def _room(self) -> "MarlemPrice":
+    def _check_bounds(self) -> "MarlemPrice":
         if self.min_price >= self.max_price:
-            raise ValueError(f"lowest ({self.min_price:g}) must be below highest ({self.max_price:g})")
+            raise ValueError(
+                f"min_price ({self.min_price:g}) must be below max_price ({self.max_price:g})"
+            )
         return self

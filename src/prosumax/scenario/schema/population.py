@@ -1,4 +1,4 @@
-"""What a person writes about who learns, and how, in a community."""
+"""Schema of the learning agents of a community."""
 
 from typing import Annotated, Literal
 
@@ -8,24 +8,25 @@ from prosumax.scenario.schema.base import StrictModel
 
 
 class AgentGroupConfig(StrictModel):
-    """Homes, or price agents, that decide alike in training (`prosumax train`); see docs/learning.md."""
+    """Homes or price agents that share a policy or learning algorithm in training."""
 
     homes: Annotated[list[str], Field(min_length=1)] | Literal["others"] | None = None
-    """Their names, or all that no other entry names."""
+    """Names of homes, or `others` for all homes that no other group names."""
     prices: Annotated[list[str], Field(min_length=1)] | Literal["all"] | None = None
-    """Names of price agents, or all of them, instead of homes; they learn, or follow `market.price_policy`."""
+    """Names of price agents, or `all`; an alternative to `homes`."""
     policy: str
-    """A learning algorithm (`prosumax algorithms`) or a rule (`prosumax policies`)."""
+    """A learning algorithm, a rule, or for price agents `market.price_policy`."""
     paradigm: Literal["dtde", "dtde-shared", "ctde", "ctde-shared", "ctce"] = "dtde"
-    """Who shares parameters, and what critics and actors see."""
+    """Sharing of parameters, and inputs of critics and actors."""
     rewards: str | dict[str, float] | None = None
-    """A reward term, or weights of several; what the environment or the home says when absent. Price agents have goals
-    of their own (`environment.price_goal`)."""
+    """A reward term or weights of several; defaults to those of home or environment.
+
+    Price agents have reward terms of their own (`environment.price_rewards`)."""
     settings: dict[str, float | int | bool | str | list[int]] = {}
-    """Hyper-parameters and options of the algorithm."""
+    """Hyperparameters and options of the algorithm."""
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "AgentGroupConfig":
+    def _check_one_kind(self) -> "AgentGroupConfig":
         if (self.homes is None) == (self.prices is None):
-            raise ValueError("an entry of a population names `homes` or `prices`, one of the two")
+            raise ValueError("an entry of a population needs either `homes` or `prices`")
         return self

@@ -1,4 +1,4 @@
-"""Where a series may come from that is read from data, whatever it is a series of."""
+"""Schema of series that are read from files or given as numbers."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,22 +9,22 @@ from prosumax.scenario.schema.base import StrictModel
 
 
 class TableSource(StrictModel):
-    """A column of the user's own CSV or Parquet file; see `prosumax.data.readers.tables.read_table`."""
+    """A column of a CSV or Parquet file; read by `prosumax.data.readers.tables`."""
 
     source: Literal["table"]
     file: Path
     """Relative to the scenario file."""
     column: str | None = None
-    """Wide table: the column. Long table: the home's name in `id_column`."""
+    """Column of a wide table, or the home's name in `id_column` of a long table."""
     id_column: str | None = None
     value_column: str | None = None
     time_column: str | None = None
     unit: Literal["kWh", "Wh", "kW", "W"] | None = None
-    """Read from the header (`load_kwh`, `Load [kW]`) when absent."""
+    """Defaults to the unit in the header (`load_kwh`, `Load [kW]`)."""
     time_zone: str | None = None
-    """Of time stamps without offset; the period's zone when absent."""
+    """Time zone of timestamps without offset; defaults to that of the period."""
     fill: Literal["none", "interpolate", "zero"] = "none"
-    """What to do with gaps; by default they are an error that lists them."""
+    """Treatment of gaps, which are an error by default."""
 
 
 class CityLearnSource(StrictModel):
@@ -32,15 +32,15 @@ class CityLearnSource(StrictModel):
 
     source: Literal["citylearn"]
     dataset: str
-    """Name of a data set (fetched on first use) or a folder that holds one."""
+    """Name of a data set (fetched on first use) or its folder."""
     building: str | None = None
     skip_rows: Annotated[int, Field(ge=0)] = 0
     """Rows of the data set before the first step of the period."""
 
 
 class ValuesSource(StrictModel):
-    """The numbers themselves: for small examples and tests."""
+    """Numbers in the scenario itself, for small examples and tests."""
 
     source: Literal["values"]
     values: Annotated[list[float], Field(min_length=1)]
-    """One per step (kWh per step for a load or a roof, a price otherwise), or fewer, then repeated."""
+    """One value per step, or fewer that are repeated; kWh per step, or a price."""
