@@ -7,56 +7,64 @@ from typing import Any
 
 from prosumax.errors import InputError
 
-ATTEMPTS = 3
-"""How often a trial is begun before it counts as failed: what kills three workers will kill the fourth."""
+MAX_ATTEMPTS = 3
+"""Attempts at a task before it counts as failed: a task that killed three workers is at fault."""
+
+_OBJECT_STORE_BYTES = 128 * 2**20
+"""Results are small; Ray would otherwise reserve a third of the memory."""
 
 
-_OBJECT_STORE = 128 * 2**20  # trials are small; Ray would otherwise set aside a third of the memory
+def import_ray() -> Any:
+    """Import Ray.
 
-
-def load_ray() -> Any:
-    """Ray itself.
+    Returns:
+        The module.
 
     Raises:
-        InputError: it is not installed.
+        InputError: Ray is not installed.
     """
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise InputError(
-            "sweep", "Ray is not installed", "Run: pip install 'prosumax[ray]'"
-        ) from error
+        cure = "Run: pip install 'prosumax[ray]'"
+        raise InputError("ray", "is not installed", cure) from error
     return ray
 
 
-def connect(workers: int | None, address: str | None) -> Any:
-    """Start Ray here, or join a cluster; the caller shuts it down.
+def connect_ray(workers: int | None, address: str | None) -> Any:
+    """Start Ray on this machine, or join a cluster; the caller shuts it down.
+
+    Args:
+        workers: Processes of this machine; the number of cores when absent.
+        address: Address of a running cluster; this machine when absent.
+
+    Returns:
+        The module.
 
     Raises:
-        InputError: there is no cluster at the address.
+        InputError: Ray is not installed, or there is no cluster at the address.
     """
-    ray = load_ray()
+    ray = import_ray()
     settings: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    # A trial has one core; without a word each would start a thread per core.
+    # A task has one core; XLA would otherwise start a thread per core in each worker.
     variables = {"NPROC": "1"}
     if address is None:
         settings |= {
             "address": "local",
             "num_cpus": workers or os.cpu_count(),
             "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE,
+            "object_store_memory": _OBJECT_STORE_BYTES,
             "runtime_env": {"env_vars": variables},
         }
     else:
-        # The cluster's machines need what prosumax needs; prosumax itself goes along, so that all run this version.
+        # The cluster's machines have the dependencies of prosumax; the package itself is uploaded,
+        # so that all workers run this version.
         package = str(Path(__file__).parent)
-        settings |= {
-            "address": address,
-            "runtime_env": {"env_vars": variables, "py_modules": [package]},
-        }
+        runtime = {"env_vars": variables, "py_modules": [package]}
+        settings |= {"address": address, "runtime_env": runtime}
     try:
         with warnings.catch_warnings():
-            # Its processes are started by fork and exec at once, which JAX's threads do not mind.
+            # Ray starts its processes by fork and exec at once, which is safe with JAX's threads.
             warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
             ray.init(**settings)
     except (ConnectionError, RuntimeError, ValueError) as error:

@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from prosumax import report
-from prosumax.runner import OnStage
-from prosumax.simulation.results.store import check_folder, free_folder
-from prosumax.studies.engine import StudyResult, run_study, studies
+from prosumax.runner import ProgressCallback
+from prosumax.simulation.results.store import check_folder, next_free_folder
+from prosumax.studies.engine import StudyResult, load_studies, run_study
 from prosumax.studies.store import save_study
-from prosumax.studies.tables import Grid, grids, legend, study_to_json
+from prosumax.studies.tables import StudyTable, make_tables, table_legend, study_to_json
 
 _out = Console()
 
 
-def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable[..., None]:
+def command(progress: Callable[[], AbstractContextManager[ProgressCallback]]) -> Callable[..., None]:
     """The command as a function for typer.
 
     Arguments:
@@ -51,10 +51,10 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
         if name is None:
             _print_studies()
             return
-        studies.check(name, "study")
+        load_studies().check(name, "study")
         place = kept = None
         if out is not None or not as_json:
-            place = out or free_folder(name, Path("results"))
+            place = out or next_free_folder(name, Path("results"))
             check_folder(place, "study")
             # Beside the result, which appears whole or not at all: the same command goes on from there.
             kept = place.with_name(f".{place.name}.kept")
@@ -80,14 +80,14 @@ def _print_studies() -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("Study", no_wrap=True, style="bold")
     table.add_column("What it compares")
-    for name, line in studies.summaries().items():
+    for name, line in load_studies().summaries().items():
         table.add_row(name, line)
     _out.print(table)
 
 
 def print_study(result: StudyResult) -> None:
     """The tables of a study, and what they mean."""
-    for content in grids(result):
+    for content in make_tables(result):
         for first, last in _parts(content, _out.width):
             table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
             table.add_column(content.title, style="dim")
@@ -97,12 +97,12 @@ def print_study(result: StudyResult) -> None:
                 table.add_row(row[0], *row[1 + first : 1 + last])
             _out.print(table)
             _out.print()
-    _out.print(legend(result), style="dim", highlight=False)
+    _out.print(table_legend(result), style="dim", highlight=False)
     for note in result.study.notes:
         _out.print(f"- {note}", style="dim", highlight=False)
 
 
-def _parts(content: Grid, width: int) -> Iterator[tuple[int, int]]:
+def _parts(content: StudyTable, width: int) -> Iterator[tuple[int, int]]:
     """Columns that fit side by side: a number is never cut."""
     rows = [content.header, *(row[1:] for row in content.rows)]
     widths = [1 + max(len(row[at]) for row in rows) for at in range(len(content.header))]

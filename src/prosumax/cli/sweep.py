@@ -12,12 +12,16 @@ from rich.console import Console
 from prosumax.cli.study import print_study
 from prosumax.errors import InputError
 from prosumax.market.mechanism import mechanisms as known_mechanisms
-from prosumax.runner import OnStage
+from prosumax.runner import ProgressCallback
 from prosumax.studies.tables import study_to_json
-from prosumax.sweeps.ray_runner import on_ray
-from prosumax.sweeps.sweep import Grid, Swept, plan
-from prosumax.sweeps.sweep import sweep as sweep_sweep
-from prosumax.sweeps.tables import save_tables
+from prosumax.sweeps import (
+    SweepGrid,
+    SweepResult,
+    make_ray_runner,
+    plan_sweep,
+    run_sweep,
+    save_sweep_tables,
+)
 
 _out = Console()
 _err = Console(stderr=True)
@@ -26,7 +30,7 @@ _INTERRUPTED = 130
 _SHOWN_FAILURES = 5
 
 
-def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable[..., None]:
+def command(progress: Callable[[], AbstractContextManager[ProgressCallback]]) -> Callable[..., None]:
     """The command as a function for typer.
 
     Arguments:
@@ -65,7 +69,7 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
             str, typer.Option(metavar="A,B,..", help="Paradigms of learning.")
         ] = "",
         iterations: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 500,
-        environments: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 32,
+        num_envs: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 32,
         seeds: Annotated[
             int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every combination.")
         ] = 1,
@@ -98,7 +102,7 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
         Each finished trial is a file. Whatever stops the sweep, the same command does the rest, and a larger grid in
         the same folder does what is new.
         """
-        grid = Grid(
+        grid = SweepGrid(
             scenarios=tuple(scenarios),
             mechanisms=tuple(known_mechanisms) if mechanisms == "all" else _names(mechanisms),
             policies=_names(policies),
@@ -109,14 +113,14 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
             algorithms=_names(algorithms),
             paradigms=_names(paradigms),
             iterations=iterations,
-            environments=environments,
+            num_envs=num_envs,
         )
-        doing = on_ray(workers=workers, address=address, data_dir=data_dir)
+        doing = make_ray_runner(workers=workers, address=address, data_dir=data_dir)
         with progress() as on_stage:
-            planned = plan(grid)
+            planned = plan_sweep(grid)
             folder = out or Path("results") / f"{Path(scenarios[0]).stem}-sweep"
-            swept = sweep_sweep(planned, folder, doing, on_stage)
-        table = save_tables(swept)
+            swept = run_sweep(planned, folder, doing, on_stage)
+        table = save_sweep_tables(swept)
         if as_json:
             typer.echo(json.dumps(study_to_json(table)))
         elif not swept.interrupted:
@@ -126,12 +130,12 @@ def command(progress: Callable[[], AbstractContextManager[OnStage]]) -> Callable
     return sweep
 
 
-def _tell(swept: Swept) -> None:
+def _tell(swept: SweepResult) -> None:
     """How it went; a sweep that is not whole ends with an error code."""
-    total, new = len(swept.plan.trials), swept.finished - swept.before
-    kept = f"{swept.finished} of {total} trials are in {swept.folder.resolve()}"
-    kept += f" ({new} new)" if swept.before else ""
-    kept += f"; {swept.lost} lost their worker and were begun again" if swept.lost else ""
+    total, new = len(swept.plan.trials), swept.num_finished - swept.num_existing
+    kept = f"{swept.num_finished} of {total} trials are in {swept.folder.resolve()}"
+    kept += f" ({new} new)" if swept.num_existing else ""
+    kept += f"; {swept.num_lost_workers} lost their worker and were begun again" if swept.num_lost_workers else ""
     _err.print(f"{kept}.", soft_wrap=True, highlight=False, markup=False)
     for name, why in list(swept.failed.items())[:_SHOWN_FAILURES]:
         _err.print(

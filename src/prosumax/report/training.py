@@ -6,22 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prosumax.metrics import KPI, catalog
 from prosumax.report import text as words
-from prosumax.rl.training.comparison import FIGURES
-from prosumax.rl.training.training import Training
+from prosumax.rl.training.comparison import TEST_METRICS
+from prosumax.rl.training.training import TrainingResult
 from prosumax.viz.chart import Chart, Table
 from prosumax.viz.theme import CURVES, Option, base, category_axis, value_axis
 
-_SHORT = {
-    "reward": "Reward",
-    "objective": "Objective",
-    "cost": "Bills",
-    "carbon_kg": "CO\u2082, kg",
-    "welfare": "Gains",
-    "p2p_share": "Local",
-    "imbalance": "Imbalance",
-    "grid_kwh": "Grid, kWh",
-}
 _TITLES = {
     "reward": (
         "Reward while learning",
@@ -36,13 +27,20 @@ _TITLES = {
 }
 
 
-def short_name(figure: str) -> str:
-    """Heading of a column."""
-    return _SHORT[figure]
+def episode_kpi(metric: str) -> KPI:
+    """Return the catalog entry of a test metric."""
+    return catalog.get(f"episode.{metric}")
+
+
+def column_title(metric: str) -> str:
+    """Return the heading of the column of a test metric, with its unit."""
+    kpi = episode_kpi(metric)
+    unit = kpi.unit_in()
+    return f"{kpi.heading}, {unit}" if unit else kpi.heading
 
 
 def players_table(
-    players: Mapping[str, Mapping[str, NDArray[np.float64]]], spread_of: Collection[str] = FIGURES
+    players: Mapping[str, Mapping[str, NDArray[np.float64]]], spread_of: Collection[str] = TEST_METRICS
 ) -> Table:
     """A row for each player: means over the seeds.
 
@@ -52,20 +50,20 @@ def players_table(
     """
     shown = [
         name
-        for name in FIGURES
+        for name in TEST_METRICS
         if any(
             name in figures and np.isfinite(figures[name]).all() and np.any(figures[name])
             for figures in players.values()
         )
     ]
     rows = [
-        [who, *(_cell(figures.get(name), name in spread_of) for name in shown)]
+        [who, *(_cell(figures.get(name), name, name in spread_of) for name in shown)]
         for who, figures in players.items()
     ]
-    return Table("Test days", ["Player", *(short_name(name) for name in shown)], rows)
+    return Table("Test days", ["Player", *(column_title(name) for name in shown)], rows)
 
 
-def training_charts(training: Training) -> list[Chart]:
+def training_charts(training: TrainingResult) -> list[Chart]:
     """Learning curves: mean over seeds, and the 95 % interval of the mean (Student's t)."""
     charts = []
     for name, (title, summary) in _TITLES.items():
@@ -80,15 +78,15 @@ def training_charts(training: Training) -> list[Chart]:
     return charts
 
 
-def learning_verdict(training: Training) -> str:
+def learning_verdict(training: TrainingResult) -> str:
     """The answer first: what was learned, against the best rule and the optimum."""
-    if not training.test:
+    if not training.test_metrics:
         return (
-            f"Interrupted after {training.iteration:,} of {training.plan.iterations:,} iterations."
+            f"Interrupted after {training.iteration:,} of {training.config.iterations:,} iterations."
         )
     reward = {
         who: float(figures["reward"].mean())
-        for who, figures in training.test.items()
+        for who, figures in training.test_metrics.items()
         if "reward" in figures
     }
     learned = reward.pop("learned")
@@ -96,7 +94,7 @@ def learning_verdict(training: Training) -> str:
     better = "more" if learned > reward[rule] else "less"
     text = f"Learned homes earn a reward of {learned:.3f} per episode, {better} than under the best rule, {rule}, with "
     text += f"{reward[rule]:.3f}."
-    share = gap_closed(training.test)
+    share = gap_closed(training.test_metrics)
     if share is None:
         return text
     return f"{text} They close {100 * share:.0f} % of the way from random homes to the optimum of the community."
@@ -167,9 +165,10 @@ def _option(labels: list[str], low: Any, mean: Any, high: Any) -> Option:
     }
 
 
-def _cell(values: NDArray[np.float64] | None, with_spread: bool) -> str:
+def _cell(values: NDArray[np.float64] | None, metric: str, with_spread: bool) -> str:
     if values is None or not np.isfinite(values).all():
         return "-"
+    values = episode_kpi(metric).factor * values
     mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
     digits = 3 if abs(mean) < 10 else 1
     return f"{mean:,.{digits}f}" + (

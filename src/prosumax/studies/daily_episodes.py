@@ -105,7 +105,7 @@ def run_daily_episodes(
         reward, info = jax.tree.map(lambda leaf: leaf[at], outcome)
         return DailyEpisode(
             reward=reward,
-            indicators=info["kpis"],
+            indicators=info["indicators"],
             record=info["record"],
             retail=tariff.energy[at],
             feed_in=tariff.feed_in[at],

@@ -91,7 +91,7 @@ def price_runs(
         num_envs=16,
         num_steps=period.num_steps,
         seeds=len(seeds),
-        evaluation="no",
+        evaluation="none",
         on_progress=report,
     )
     return _simulate_learned_prices(result, test, preset)
@@ -133,7 +133,7 @@ def _make_study() -> Study:
     )
     variants = []
     for preset in EVALUATION_PERIODS:
-        own = {"preset": preset, "homes.*.policy": None}
+        own: dict[str, Any] = {"preset": preset, "homes.*.policy": None}
         for name, mechanism, policy in mechanisms:
             settings = own | {"market.mechanism": mechanism, "policy": policy}
             variants.append(Variant(preset, name, settings))

@@ -32,7 +32,7 @@ _OWN_SETTINGS = (
     "settings",
     "anneal",
     "num_envs",
-    "finite",
+    "bootstrap_on_truncation",
 )
 
 
@@ -43,7 +43,7 @@ def learning_runs(
 
     Args:
         settings: `preset`; `controller`, an algorithm, a rule or an optimum; for learners
-            `paradigm`, `iterations`, `settings`, `anneal`, `num_envs`, `finite`. Everything else is
+            `paradigm`, `iterations`, `settings`, `anneal`, `num_envs`, `bootstrap_on_truncation`. Everything else is
             a change to the scenario.
         seeds: Seeds of the learners and of the environment.
         on_progress: Called with the completed share.
@@ -92,9 +92,9 @@ def train_learner(
         anneal=settings.get("anneal", {}),
         iterations=settings["iterations"],
         num_envs=settings.get("num_envs", 32),
-        finite=settings.get("finite", False),
+        bootstrap_on_truncation=settings.get("bootstrap_on_truncation", True),
         seeds=seeds,
-        evaluation="alone",
+        evaluation="learned",
         on_progress=report,
     )
 

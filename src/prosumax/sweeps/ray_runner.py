@@ -1,4 +1,7 @@
-"""Trials on Ray: on this machine or on a cluster; a worker that dies costs its trial another attempt, nothing else."""
+"""Runner of trials on Ray, on this machine or a cluster.
+
+A worker that dies costs its trial another attempt and nothing else.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,68 +9,70 @@ from pathlib import Path
 from typing import Any
 
 from prosumax.errors import InputError
-from prosumax.ray_cluster import ATTEMPTS, connect, load_ray
-from prosumax.sweeps.sweep import Doing, Outcome, Trial, do
+from prosumax.ray_cluster import MAX_ATTEMPTS, connect_ray, import_ray
+from prosumax.sweeps.grid import Trial
+from prosumax.sweeps.sweep import TrialOutcome, TrialRunner, run_trial
+
+_MIN_QUEUED_TRIALS = 8
 
 
-def on_ray(
+def make_ray_runner(
     *, workers: int | None = None, address: str | None = None, data_dir: str | Path | None = None
-) -> Doing:
-    """Who does a sweep's trials: processes of this machine, or of a Ray cluster.
+) -> TrialRunner:
+    """Make a runner of trials in processes of this machine or of a Ray cluster.
 
-    Arguments:
-        workers: trials at once, one core each; as many as there are cores when absent.
-        address: of a running cluster (`host:port`, `ray://host:port` or `auto`); this machine when absent.
-        data_dir: folder with data sets, on the machines that do the work.
+    Args:
+        workers: Trials at once, one core each; the number of cores when absent.
+        address: Address of a running cluster (`host:port`, `ray://host:port` or `auto`); this
+            machine when absent.
+        data_dir: Folder with data sets on the machines of the workers.
 
     Raises:
-        InputError: Ray is not installed, fewer than 1 worker, or there is no cluster at the address.
+        InputError: Ray is not installed, there are fewer than 1 worker, or there is no cluster at
+            the address.
     """
-    load_ray()
+    import_ray()
     if workers is not None and workers < 1:
-        raise InputError("--workers", f"is {workers}", "It must be at least 1.")
-    where = None if data_dir is None else str(data_dir)
-    return lambda trials: _through(trials, where, workers, address)
+        raise InputError("--workers", f"must be at least 1, got {workers}", "Raise it.")
+    folder = None if data_dir is None else str(data_dir)
+
+    def run_trials(trials: Sequence[Trial]) -> Iterator[TrialOutcome]:
+        ray = connect_ray(workers, address)
+        try:
+            remote = ray.remote(max_retries=0, num_cpus=1)(run_trial)
+            # On a cluster enough trials are queued for every core to have its next one, and for an
+            # autoscaler to react.
+            num_cores = int(ray.cluster_resources().get("CPU", 1))
+            max_running = workers or max(2 * num_cores, _MIN_QUEUED_TRIALS)
+            yield from _run_all(ray, trials, lambda job: remote.remote(job, folder), max_running)
+        finally:
+            ray.shutdown()
+
+    return run_trials
 
 
-def _through(
-    trials: Sequence[Trial], data_dir: str | None, workers: int | None, address: str | None
-) -> Iterator[Outcome]:
-    ray = connect(workers, address)
-    try:
-        remote = ray.remote(max_retries=0, num_cpus=1)(do)
-        # On a cluster enough wait in line for every core to have its next one, and for an autoscaler to see.
-        most = workers or max(2 * int(ray.cluster_resources().get("CPU", 1)), 8)
-        yield from _all(ray, trials, lambda job: remote.remote(job, data_dir), most)
-    finally:
-        ray.shutdown()
-
-
-def _all(
-    ray: Any, trials: Iterable[Trial], submit: Callable[[Any], Any], most: int
-) -> Iterator[Outcome]:
+def _run_all(
+    ray: Any, trials: Iterable[Trial], submit: Callable[[Any], Any], max_running: int
+) -> Iterator[TrialOutcome]:
     waiting = deque((trial, 1) for trial in trials)
     running: dict[Any, tuple[Trial, int]] = {}
     while waiting or running:
-        while waiting and len(running) < most:
+        while waiting and len(running) < max_running:
             trial, attempt = waiting.popleft()
             running[submit(dict(trial.job))] = (trial, attempt)
         ended, _ = ray.wait(list(running), num_returns=1)
         for reference in ended:
             trial, attempt = running.pop(reference)
             try:
-                yield Outcome(trial, ray.get(reference), attempt)
+                yield TrialOutcome(trial, ray.get(reference), attempt)
             except ray.exceptions.RayTaskError as error:
-                yield Outcome(
-                    trial,
-                    {"error": str(error).strip().splitlines()[-1], "traceback": str(error)},
-                    attempt,
-                )
-            except ray.exceptions.RayError as error:  # the worker, its machine, or its memory
-                what = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-                if attempt < ATTEMPTS:
+                message = str(error).strip().splitlines()[-1]
+                yield TrialOutcome(trial, {"error": message, "traceback": str(error)}, attempt)
+            except ray.exceptions.RayError as error:  # The worker, its machine, or its memory.
+                if attempt < MAX_ATTEMPTS:
                     waiting.append((trial, attempt + 1))
-                    yield Outcome(trial, None, attempt)
+                    yield TrialOutcome(trial, None, attempt)
                 else:
-                    reason = f"its worker died {attempt} times ({what})"
-                    yield Outcome(trial, {"error": reason, "traceback": str(error)}, attempt)
+                    cause = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+                    message = f"its worker died {attempt} times ({cause})"
+                    yield TrialOutcome(trial, {"error": message, "traceback": str(error)}, attempt)

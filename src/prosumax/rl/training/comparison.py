@@ -1,4 +1,4 @@
-"""How players did on days: figures, and the rules and the optimum beside them."""
+"""Comparison of learned policies with rules and the optimum on test episodes."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -7,175 +7,217 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
-from prosumax.optimization.planning import plan_alone, plan_together
-from prosumax.optimization.problem import cost_alone, cost_together, pose
-from prosumax.rl.engine.compilation import compiled
-from prosumax.rl.engine.evaluation import Account, fixed, play
-from prosumax.rl.engine.multi_agent import make_game
-from prosumax.rl.engine.parallel_seeds import each, lanes, side_by_side
-from prosumax.rl.engine.rollout import Game
-from prosumax.rl.engine.scripted import PriceScript, script
+from prosumax.optimization.planning import plan_community, plan_individual
+from prosumax.optimization.problem import build_problem, community_cost, individual_cost
+from prosumax.rl.engine.compilation import jit_program
+from prosumax.rl.engine.evaluation import EpisodeMetrics, evaluate_episodes, with_fixed_start
+from prosumax.rl.engine.multi_agent import make_setup
+from prosumax.rl.engine.parallel_seeds import group_seeds, map_parallel, map_seeds
+from prosumax.rl.engine.rollout import MultiAgentSetup
+from prosumax.rl.engine.scripted import PriceRulePolicy, make_scripted_policy
 from prosumax.rl.env import CommunityEnv
-from prosumax.rl.training.setup import Stage
+from prosumax.rl.training.setup import TrainingSetup
 from prosumax.rl.types import EnvParams
 
 
-def p2p_share(days: Account) -> Array:
-    """Local share of all energy traded, over the days."""
-    local = days.bought.sum()
-    return local / jnp.maximum(local + days.grid_in.sum() + days.grid_out.sum(), 1e-9)
+def local_trade_share(episodes: EpisodeMetrics) -> Float[Array, ""]:
+    """Return the share of local trade in all energy traded."""
+    local = episodes.local_bought_kwh.sum()
+    grid = episodes.grid_import_kwh.sum() + episodes.grid_export_kwh.sum()
+    return local / jnp.maximum(local + grid, 1e-9)
 
 
-def figures_of(days: Account, carbon_price: float = 0.0) -> dict[str, Array]:
-    """Key figures of played episodes [day, home]: means per episode, of the whole community unless it says home.
+def community_metrics(
+    episodes: EpisodeMetrics, carbon_price_per_kg: float = 0.0
+) -> dict[str, Array]:
+    """Compute means over episodes of the community's metrics; rewards are means over homes.
 
-    Arguments:
-        days: from `play`.
-        carbon_price: per kg, of the scenario's objective.
+    Args:
+        episodes: Metrics of every episode and home, from `evaluate_episodes`.
+        carbon_price_per_kg: Price of emissions in the scenario's objective.
     """
-    priced = carbon_price * jnp.nan_to_num(days.carbon) if carbon_price else 0.0
+    emission_cost: Array | float = 0.0
+    if carbon_price_per_kg:
+        emission_cost = carbon_price_per_kg * jnp.nan_to_num(episodes.emissions_kg)
     return {
-        "reward": days.reward.mean(),
-        "objective": (days.bill + priced).sum(-1).mean(),
-        "cost": days.bill.sum(-1).mean(),
-        "carbon_kg": days.carbon.sum(-1).mean(),
-        "welfare": days.surplus.sum(-1).mean(),
-        "p2p_share": p2p_share(days),
-        "imbalance": days.imbalance.mean(),
-        "grid_kwh": days.grid_in.sum(-1).mean(),
+        "reward": episodes.reward.mean(),
+        "objective": (episodes.bill + emission_cost).sum(-1).mean(),
+        "cost": episodes.bill.sum(-1).mean(),
+        "emissions_kg": episodes.emissions_kg.sum(-1).mean(),
+        "welfare": episodes.welfare.sum(-1).mean(),
+        "p2p_share": local_trade_share(episodes),
+        "imbalance": episodes.imbalance.mean(),
+        "grid_import_kwh": episodes.grid_import_kwh.sum(-1).mean(),
     }
 
 
-FIGURES = {
-    "reward": "Reward per home and episode",
-    "objective": "Bills and priced carbon per episode",
-    "cost": "All bills per episode",
-    "carbon_kg": "Emissions per episode, kg",
-    "welfare": "Gains from local trade per episode",
-    "p2p_share": "Local share of all trade",
-    "imbalance": "Imbalance of orders, of capacity",
-    "grid_kwh": "Bought from the grid per episode, kWh",
-}
-"""What is reported of test days."""
+TEST_METRICS = (
+    "reward",
+    "objective",
+    "cost",
+    "emissions_kg",
+    "welfare",
+    "p2p_share",
+    "imbalance",
+    "grid_import_kwh",
+)
+"""Metrics of test episodes; the KPI catalog describes them under `episode.`."""
 
 
-Figures = dict[str, NDArray[np.float64]]
-"""Figure -> values [seed]."""
+SeedMetrics = dict[str, NDArray[np.float64]]
+"""Values of each metric [seed]."""
 
 
-Judge = Any
-"""From `jax.jit`: of a lane of players (states, their hyper-parameters, key), first steps and parameters."""
+Evaluator = Any
+"""Compiled function of the seeds of one call (learner states, configs and key of each), the first
+steps of the episodes and the parameters of the environment, which returns metrics per seed."""
 
 
-def judge(stage: Stage, learners: tuple[Any, ...]) -> dict[str, Figures]:
-    """The test days, played by what was learned (`learned`), by rules, and their optimum: by player.
+def evaluate_all(setup: TrainingSetup, learners: tuple[Any, ...]) -> dict[str, SeedMetrics]:
+    """Evaluate the learned policies (`learned`), rules and the optimum on the test episodes.
 
-    Arguments:
-        stage: with the days.
-        learners: of every team [seed, group, ..].
+    Args:
+        setup: Setup with the test episodes.
+        learners: State of every group's learner [seed, policy, ..].
+
+    Returns:
+        Metrics by policy.
     """
-    return {"learned": judge_learned(stage, learners)} | judge_others(stage)
+    return {"learned": evaluate_learned(setup, learners)} | evaluate_baselines(setup)
 
 
-def judge_learned(stage: Stage, learners: tuple[Any, ...], judge: Judge = None) -> Figures:
-    """The test days, played by what was learned.
+def evaluate_learned(
+    setup: TrainingSetup, learners: tuple[Any, ...], evaluator: Evaluator = None
+) -> SeedMetrics:
+    """Evaluate the learned policies on the test episodes.
 
-    Arguments:
-        stage: with the days.
-        learners: of every team [seed, group, ..].
-        judge: `judge_of` its game, where it is there already.
+    Args:
+        setup: Setup with the test episodes.
+        learners: State of every group's learner [seed, policy, ..].
+        evaluator: Evaluator of the setup's agents, where it exists already.
     """
-    return _judged(stage, judge or judge_of(stage, stage.game), learners)
+    return _evaluate_seeds(setup, evaluator or make_evaluator(setup, setup.agents), learners)
 
 
-def judge_others(stage: Stage, rules: Sequence[str] | None = None) -> dict[str, Figures]:
-    """The test days, played by rules, and their optimum: by player.
+def evaluate_baselines(
+    setup: TrainingSetup, rules: Sequence[str] | None = None
+) -> dict[str, SeedMetrics]:
+    """Evaluate rules and the optimum on the test episodes.
 
-    Arguments:
-        stage: with the days.
-        rules: those that suit the environment when absent.
+    Args:
+        setup: Setup with the test episodes.
+        rules: Names of rules; those of `baseline_rules` when None. Where only prices are learned,
+            the baseline is the scenario's price rule instead.
+
+    Returns:
+        Metrics by policy.
     """
-    game = stage.game
-    homes, agents = tuple(range(stage.env.num_homes)), tuple(range(stage.env.num_agents))
-    prices = (PriceScript(agents[len(homes) :]),) if len(agents) > len(homes) else ()
-    # Where only prices learn, the same homes under the price that the rule sets.
-    only_prices = prices and not any(set(team.homes) & set(homes) for team in game.teams)
-    games: dict[str, Game] = {}
-    if only_prices:
-        others = (*(one for one in game.scripts if not isinstance(one, PriceScript)), *prices)
-        games[f"{stage.scenario.market.price_policy} price"] = make_game(game.env, (), others)
-    for name in (() if only_prices else baselines(stage.env)) if rules is None else rules:
-        games[name] = make_game(game.env, (), (script(stage.env, homes, name, "baseline"), *prices))
-    # Side by side since each is a program of its own, and compiling it takes longer than playing.
-    found = side_by_side(
-        lambda ruled: _judged(stage, judge_of(stage, ruled), ()), list(games.values())
+    env = setup.env
+    homes = tuple(range(env.num_homes))
+    price_agents = tuple(range(env.num_homes, env.num_agents))
+    price_rules = (PriceRulePolicy(price_agents),) if price_agents else ()
+    learns_homes = any(set(group.agent_indices) & set(homes) for group in setup.agents.groups)
+    baselines: dict[str, MultiAgentSetup] = {}
+    if price_agents and not learns_homes:
+        scripted = [
+            policy for policy in setup.agents.scripted if not isinstance(policy, PriceRulePolicy)
+        ]
+        name = f"{setup.scenario.market.price_policy} price"
+        baselines[name] = make_setup(setup.agents.env, (), (*scripted, *price_rules))
+        rules = rules or ()
+    for name in baseline_rules(env) if rules is None else rules:
+        policy = make_scripted_policy(env, homes, name, "baseline")
+        baselines[name] = make_setup(setup.agents.env, (), (policy, *price_rules))
+    # Each baseline is a program of its own, whose compilation takes longer than its episodes.
+    results = map_parallel(
+        lambda agents: _evaluate_seeds(setup, make_evaluator(setup, agents), ()),
+        list(baselines.values()),
     )
-    return dict(zip(games, found, strict=True)) | optima(stage, stage.days.test)
+    optima = evaluate_optima(setup, setup.episodes.test)
+    return dict(zip(baselines, results, strict=True)) | optima
 
 
-def judge_of(stage: Stage, game: Game) -> Judge:
-    """What plays some days with a game and returns `figures_of` them, and the `score` of its learners, for each seed.
+def make_evaluator(setup: TrainingSetup, agents: MultiAgentSetup) -> Evaluator:
+    """Compile the evaluation of policies: `community_metrics`, and the `score` of learners.
 
-    Arguments:
-        stage: with the environment.
-        game: who plays.
+    Args:
+        setup: Setup with the environment.
+        agents: Community and policies.
     """
-    game = fixed(game, stage.env.config.steps)
-    learning = jnp.array(sorted(agent for team in game.teams for agent in team.homes), int)
+    agents = with_fixed_start(agents, setup.env.config.episode_steps)
+    learning = sorted(agent for group in agents.groups for agent in group.agent_indices)
+    carbon_price_per_kg = setup.scenario.objective.carbon_price_per_kg
 
-    def one(player: Any, first: Array, params: EnvParams) -> dict[str, Array]:
-        states, hps, key = player
-        days = play(game, states, hps, params, first, key)
-        score = {"score": days.reward[..., learning].mean()} if learning.size else {}
-        return figures_of(days, stage.scenario.objective.carbon_price_per_kg) | score
+    def evaluate(
+        seed: Any, first_steps: Int[Array, " episode"], params: EnvParams
+    ) -> dict[str, Array]:
+        states, configs, key = seed
+        episodes = evaluate_episodes(agents, states, configs, params, first_steps, key)
+        metrics = community_metrics(episodes, carbon_price_per_kg)
+        if learning:
+            metrics["score"] = episodes.reward[..., jnp.array(learning)].mean()
+        return metrics
 
-    return compiled(
-        lambda lane, first, params: each(lambda player: one(player, first, params), lane)
+    return jit_program(
+        lambda seeds, first_steps, params: map_seeds(
+            lambda seed: evaluate(seed, first_steps, params), seeds
+        )
     )
 
 
-def _judged(stage: Stage, judge: Judge, learners: tuple[Any, ...]) -> Figures:
-    """The test days of every seed."""
-    keys = [jax.random.key(stage.plan.first_seed + number) for number in range(stage.plan.seeds)]
-    stored = jax.tree.map(np.asarray, learners)
-    of_seed = [
-        jax.tree.map(lambda leaf, seed=seed: leaf[seed], stored) for seed in range(len(keys))
+def _evaluate_seeds(
+    setup: TrainingSetup, evaluator: Evaluator, learners: tuple[Any, ...]
+) -> SeedMetrics:
+    """Evaluate every seed on the test episodes."""
+    learners = jax.tree.map(np.asarray, learners)
+    configs = setup.schedule.final[: len(learners)]
+    inputs = [
+        (
+            jax.tree.map(lambda leaf, seed=seed: leaf[seed], learners),
+            configs,
+            jax.random.key(setup.config.first_seed + seed),
+        )
+        for seed in range(setup.config.seeds)
     ]
-    hps = stage.schedule.last[: len(learners)]
-    first = jnp.asarray(stage.days.test)
-    seeds = lanes([(states, hps, key) for states, key in zip(of_seed, keys, strict=True)])
-    done = side_by_side(lambda lane: judge(lane, first, stage.env.params), seeds)
-    found = [figures for lane in done for figures in lane]
-    return {name: np.array([float(one[name]) for one in found]) for name in FIGURES}
+    first_steps = jnp.asarray(setup.episodes.test)
+    results = map_parallel(
+        lambda seeds: evaluator(seeds, first_steps, setup.env.params), group_seeds(inputs)
+    )
+    by_seed = [metrics for seeds in results for metrics in seeds]
+    return {name: np.array([float(metrics[name]) for metrics in by_seed]) for name in TEST_METRICS}
 
 
-def optima(stage: Stage, first: NDArray[np.int64]) -> dict[str, Figures]:
-    """What the two optima would pay on some days: `objective` only, since they trade on no market.
+def evaluate_optima(setup: TrainingSetup, first_steps: NDArray[np.int64]) -> dict[str, SeedMetrics]:
+    """Compute the mean `objective` of each home's own optimum and of the community's.
 
-    Empty where the solver is not installed. Network fees are no part of it.
+    Optimal plans trade on no market, so they have no other metric; network fees are not included.
 
-    Arguments:
-        stage: with the environment.
-        first: first steps of the episodes.
+    Args:
+        setup: Setup with the environment.
+        first_steps: First steps of the episodes.
+
+    Returns:
+        Metrics by policy; empty where the solver is not installed.
     """
     if any(importlib.util.find_spec(name) is None for name in ("linopy", "highspy")):
         return {}
-    steps, whole = (
-        stage.env.config.steps,
-        pose(stage.scenario, stage.profiles, stage.env.params.community),
-    )
-    problems = [whole.between(int(at), int(at) + steps) for at in first]
-    alone = [float(cost_alone(one, plan_alone(one).net_kwh).sum()) for one in problems]
-    together = [cost_together(one, plan_together(one).net_kwh) for one in problems]
-    values = {"optimal": np.mean(alone), "community-optimal": np.mean(together)}
-    return {name: {"objective": np.full(stage.plan.seeds, value)} for name, value in values.items()}
+    episode_steps = setup.env.config.episode_steps
+    period = build_problem(setup.scenario, setup.profiles, setup.env.params.community)
+    problems = [period.select_steps(int(step), int(step) + episode_steps) for step in first_steps]
+    individual = [
+        float(individual_cost(problem, plan_individual(problem).net_kwh).sum())
+        for problem in problems
+    ]
+    community = [community_cost(problem, plan_community(problem).net_kwh) for problem in problems]
+    means = {"optimal": np.mean(individual), "community-optimal": np.mean(community)}
+    return {name: {"objective": np.full(setup.config.seeds, mean)} for name, mean in means.items()}
 
 
-def baselines(env: CommunityEnv) -> tuple[str, ...]:
-    """Rules that learners are compared with."""
-    if env.config.control == "bid":
+def baseline_rules(env: CommunityEnv) -> tuple[str, ...]:
+    """Return the names of the rules that learners are compared with."""
+    if env.config.action_mode == "bid":
         return ("marlem-zero-intelligence", "zero-intelligence", "truthful", "self-consumption")
     return ("zero-intelligence", "none", "self-consumption")

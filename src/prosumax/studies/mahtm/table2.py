@@ -233,22 +233,22 @@ def _with_residual(column: Mapping[str, float], baseline_reward: float) -> dict[
     return {**column, "residual": column["price"] + column["emission"] - expected}
 
 
-_SHARED_POLICY: dict[str, Any] = {"paradigm": "dtde-shared", "finite": True}
+_SHARED_POLICY: dict[str, Any] = {"paradigm": "dtde-shared", "bootstrap_on_truncation": False}
 _NETWORK: dict[str, Any] = {
     "hidden_sizes": [64, 64],
     "activation": "relu",
     "gamma": 1.0,
-    "ordered": True,
+    "ordinal_actions": True,
 }
 _LEARNING_RATES: dict[str, tuple[float, float]] = {
     "ppo": (1e-3, 2e-3),
     "a2c": (3e-3, 5e-3),
-    "pg": (3e-3, 5e-3),
+    "reinforce": (3e-3, 5e-3),
 }
 """Learning rates of actor and critic."""
 
-_ITERATIONS = {"ppo": 1000, "a2c": 4000, "pg": 4000}
-_ENTROPY_COEFFICIENTS = {"ppo": 0.1, "a2c": 0.2, "pg": 0.1}
+_ITERATIONS = {"ppo": 1000, "a2c": 4000, "reinforce": 4000}
+_ENTROPY_COEFFICIENTS = {"ppo": 0.1, "a2c": 0.2, "reinforce": 0.1}
 
 
 def _learner(name: str, **changes: Any) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _learner(name: str, **changes: Any) -> dict[str, Any]:
     entropy = {"ent_coef": _ENTROPY_COEFFICIENTS[name], "learning_rate": actor_rate}
     settings = _NETWORK | entropy
     anneal = {"ent_coef": 0.0, "learning_rate": 1e-4}
-    if name != "pg":  # Policy gradient without a critic.
+    if name != "reinforce":  # Policy gradient without a critic.
         settings |= {"critic_learning_rate": critic_rate, "gae_lambda": 0.9}
         anneal |= {"critic_learning_rate": 2e-4}
     own = {

@@ -175,7 +175,7 @@ def use_lengths_only(feeder: Feeder, scenario: Scenario) -> Feeder:
         ratio=np.ones(len(length_km)),
     )
     shunt_pu = np.zeros(len(feeder.buses), np.complex128)
-    return replace(feeder, source_pu=1.0, shunt_pu=shunt_pu, branches=simplified)
+    return replace(feeder, source_voltage_pu=1.0, shunt_pu=shunt_pu, branches=simplified)
 
 
 def _scenario_content(case: CaseStudy, seed: int) -> dict[str, Any]:
