@@ -15,6 +15,9 @@ from prosumax.scenario.citylearn import read_citylearn_folder
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.tariff_presets import expand_tariff
 
+ScenarioLike = str | Path | Mapping[str, Any] | Scenario
+"""A scenario, or a preset's name, a file or a mapping from which one is loaded."""
+
 _PATH_FIELDS = {"file", "signatures"}
 _MAX_VALUE_CHARS = 60
 
@@ -36,7 +39,7 @@ def scenario_preset_paths() -> dict[str, Path]:
 
 
 def load_scenario(
-    name_or_path: str | Path | Mapping[str, Any] | Scenario,
+    name_or_path: ScenarioLike,
     overrides: Iterable[str] | Mapping[str, Any] = (),
 ) -> Scenario:
     """Load and validate a scenario.
