@@ -1,12 +1,12 @@
 """Learning algorithms, one per module; importing this package registers them."""
 
 from prosumax.rl.algorithms import coma, dqn, policy_gradient, q_learning, sac, vtrace
-from prosumax.rl.algorithms.registry import Algorithm, algorithms, choose
+from prosumax.rl.algorithms.registry import Algorithm, algorithms, configure_algorithm
 
 __all__ = [
     "Algorithm",
     "algorithms",
-    "choose",
+    "configure_algorithm",
     "coma",
     "dqn",
     "policy_gradient",

@@ -1,11 +1,16 @@
-"""Counterfactual multi-agent policy gradients (Foerster et al. 2018): what did my action change, all else as it was?
+"""Counterfactual multi-agent policy gradients (COMA).
 
-A central critic says what every option of one agent is worth, given what all homes see and what the others did. What an
-action was worth is compared with what the agent's own policy would have got on average in its place. An agent with
-several choices is compared choice by choice (the critic's values of choices add up, see `choices`).
+A centralized critic values every action of one agent given the observations of all agents and the
+actions of the others. The advantage of an action is its value less the average over the agent's
+own policy, all else equal. With several discrete actions the advantage is computed action by
+action, since the critic's values of actions add up (see `action_values`).
 
-The critic learns targets of TD(lambda) with a slow copy. It needs the others' next actions; where an episode that goes
-on, or the batch, ends they are not known, and the others are taken to do once more what they did.
+The critic learns TD(lambda) targets with a target network. These need the others' next actions;
+where they are unknown, at the end of a truncated episode and of the batch, the others are assumed
+to repeat their last action.
+
+References:
+    Foerster et al. (2018), Counterfactual multi-agent policy gradients, equations 3 and 4.
 """
 
 from dataclasses import dataclass
@@ -13,248 +18,356 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from prosumax.errors import InputError
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
-from prosumax.rl.components import advantages, distributions, optimizer
-from prosumax.rl.components.action_values import chosen
-from prosumax.rl.components.critics import copied, critic_input, critic_inputs, follow, mean
-from prosumax.rl.components.distributions import Dice, Policy
-from prosumax.rl.components.networks import Network, network
-from prosumax.rl.components.normalization import Scale, begin, scaled, see, unscaled
-from prosumax.rl.components.spaces import Mask, one_hot
-from prosumax.rl.components.types import Batch, Decision, Memory, Spec
+from prosumax.rl.components import distributions
+from prosumax.rl.components.action_values import select_values
+from prosumax.rl.components.advantages import reward_to_go
+from prosumax.rl.components.critics import (
+    copy_params,
+    critic_input,
+    critic_input_size,
+    polyak_update,
+    weighted_mean,
+)
+from prosumax.rl.components.distributions import ActionDistribution, ActionNoise
+from prosumax.rl.components.networks import MLP, make_mlp
+from prosumax.rl.components.normalization import (
+    RunningStatistics,
+    denormalize,
+    init_statistics,
+    normalize,
+    update_statistics,
+)
+from prosumax.rl.components.optimizer import apply_gradients, init_optimizer
+from prosumax.rl.components.spaces import ActionMask, encode_action
+from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, HiddenState
 
 
-class Hyper(NamedTuple):
-    """Hyper-parameters; numbers that may be traced.
+class COMAConfig(NamedTuple):
+    """Hyperparameters; numbers that may be traced.
 
     Attributes:
-        learning_rate, critic_learning_rate: of both networks.
-        discount: of rewards, per step.
-        lam: of the critic's targets; 0 looks one step ahead, 1 to the end of the episode.
-        entropy: weight of the bonus on entropy.
-        follow: share of the way that the slow critic moves with every step of learning.
-        most: longest gradient of the actor, and of the critic.
+        learning_rate: Learning rate of the actor.
+        critic_learning_rate: Learning rate of the critic.
+        gamma: Discount factor per step.
+        td_lambda: Lambda of the critic's TD(lambda) targets; 0 is one step, 1 the rest of the
+            episode.
+        ent_coef: Coefficient of the entropy bonus.
+        tau: Step size of the target critic's Polyak average.
+        max_grad_norm: Norm to which gradients of the actor, and of the critic, are clipped.
     """
 
     learning_rate: float | Array = 2e-3
     critic_learning_rate: float | Array = 2e-3
-    discount: float | Array = 0.99
-    lam: float | Array = 0.8
-    entropy: float | Array = 0.01
-    follow: float | Array = 0.05
-    most: float | Array = 1.0
+    gamma: float | Array = 0.99
+    td_lambda: float | Array = 0.8
+    ent_coef: float | Array = 0.01
+    tau: float | Array = 0.05
+    max_grad_norm: float | Array = 1.0
 
 
-class State(NamedTuple):
-    """Of one group.
+class COMAState(NamedTuple):
+    """State of one policy.
 
     Attributes:
-        actor, critic, target: networks; the last follows the critic slowly.
-        actor_optimiser, critic_optimiser: of them.
-        scale: of the values.
+        actor: Policy network.
+        critic: Network of action values.
+        target_critic: Its Polyak average.
+        actor_opt_state: Optimizer state of the actor.
+        critic_opt_state: Optimizer state of the critic.
+        value_statistics: Running statistics of the returns.
     """
 
-    actor: Network
-    critic: Network
-    target: Network
-    actor_optimiser: Any
-    critic_optimiser: Any
-    scale: Scale
+    actor: MLP
+    critic: MLP
+    target_critic: MLP
+    actor_opt_state: Any
+    critic_opt_state: Any
+    value_statistics: RunningStatistics
 
 
 @dataclass(frozen=True)
 class COMA:
-    """A learner; see the module.
+    """A COMA learner.
 
     Attributes:
-        spec: sizes.
-        critic_updates: steps of the critic on each batch; the actor makes one.
-        hidden: sizes of the layers.
-        activation: between them.
+        spec: Sizes of an agent.
+        critic_updates: Number of gradient steps of the critic per batch; the actor takes one.
+        hidden_sizes: Sizes of the hidden layers.
+        activation: Activation function of the hidden layers.
     """
 
-    spec: Spec
+    spec: AgentSpec
     critic_updates: int = 8
-    hidden: tuple[int, ...] = (64, 64)
+    hidden_sizes: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "tanh"
 
     def __post_init__(self) -> None:
-        if not self.spec.everyone:
+        if not self.spec.global_obs_size:
             raise InputError(
                 "coma: paradigm",
-                "has no central critic, which coma needs",
-                "Take ctde or ctde-shared.",
+                "coma needs a central critic, and this paradigm has none",
+                "Choose ctde or ctde-shared.",
             )
 
     @property
-    def memory_size(self) -> int:
-        """It does not remember."""
+    def hidden_state_size(self) -> int:
+        """Width of the actor's hidden state; the actor is feedforward."""
         return 0
 
-    def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
-        """Fresh networks."""
+    def init(self, key: PRNGKeyArray, config: COMAConfig) -> COMAState:
+        """Initialize the networks and their optimizers."""
         actor_key, critic_key = jax.random.split(key)
-        spec, home = self.spec, self.spec.joint_space or self.spec.home_space
-        kind: dict[str, Any] = {"activation": self.activation}
-        options = spec.space.choices * spec.space.options
-        actor = network(actor_key, spec.obs, options, self.hidden, last=0.01, **kind)
-        inputs = critic_inputs(spec) + spec.homes * (home.numbers + home.choices * home.options)
-        critic = network(critic_key, inputs, options, self.hidden, last=0.1, **kind)
-        return State(
-            actor, critic, copied(critic), optimizer.begin(actor), optimizer.begin(critic), begin()
+        spec = self.spec
+        joint = spec.padded_action_space or spec.env_action_space
+        num_values = spec.action_space.discrete * spec.action_space.num_actions
+        actor = make_mlp(
+            actor_key,
+            spec.obs_size,
+            num_values,
+            self.hidden_sizes,
+            output_gain=0.01,
+            activation=self.activation,
+        )
+        code_size = joint.continuous + joint.discrete * joint.num_actions
+        critic = make_mlp(
+            critic_key,
+            critic_input_size(spec) + spec.num_agents * code_size,
+            num_values,
+            self.hidden_sizes,
+            output_gain=0.1,
+            activation=self.activation,
+        )
+        return COMAState(
+            actor=actor,
+            critic=critic,
+            target_critic=copy_params(critic),
+            actor_opt_state=init_optimizer(actor),
+            critic_opt_state=init_optimizer(critic),
+            value_statistics=init_statistics(),
         )
 
     def act(
         self,
-        state: State,
-        obs: Float[Array, "env member feature"],
-        mask: Mask,
-        memory: Memory,
-        hp: Hyper,
-        dice: Dice | None,
-    ) -> Decision:
-        """Draw from the policy, or take what is likeliest."""
-        out, _ = state.actor(obs, memory)
-        return Decision(distributions.draw(out, mask, self.spec.space, dice)[0], {}, memory)
+        state: COMAState,
+        obs: Float[Array, "env agent feature"],
+        mask: ActionMask,
+        hidden_state: HiddenState,
+        config: COMAConfig,
+        noise: ActionNoise | None,
+    ) -> ActorOutput:
+        """Sample an action from the policy, or return its mode without noise."""
+        out, _ = state.actor(obs, hidden_state)
+        action, _ = distributions.sample(out, mask, self.spec.action_space, noise)
+        return ActorOutput(action, {}, hidden_state)
 
-    def slim(self, state: State) -> State:
-        """The actor alone."""
-        return State(state.actor, *[None] * (len(State._fields) - 1))  # type: ignore[arg-type]
+    def inference_state(self, state: COMAState) -> COMAState:
+        """Return the state with the actor alone."""
+        return COMAState(state.actor, *[None] * (len(COMAState._fields) - 1))  # type: ignore[arg-type]
 
     def update(
-        self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray
-    ) -> tuple[State, dict[str, Array]]:
-        """Some steps of the critic, then one of the actor."""
-        worth = advantages.reward_to_go(batch.reward, batch.done[..., None], hp.discount)
-        state = state._replace(scale=see(state.scale, worth, batch.weight))
-        others = self.others(batch)
-        seen = jnp.concatenate(
-            [critic_input(self.spec, batch.obs, batch.everyone, batch.home), others], axis=-1
-        )
+        self, state: COMAState, batch: Batch, config: COMAConfig, key: PRNGKeyArray
+    ) -> tuple[COMAState, dict[str, Array]]:
+        """Take several gradient steps of the critic, then one of the actor."""
+        returns = reward_to_go(batch.reward, batch.done[..., None], config.gamma)
+        statistics = update_statistics(state.value_statistics, returns, batch.weight)
+        state = state._replace(value_statistics=statistics)
+        others = self.other_actions(batch)
+        own_inputs = critic_input(self.spec, batch.obs, batch.global_obs, batch.agent_id)
+        inputs = jnp.concatenate([own_inputs, others], axis=-1)
 
-        def learn(state: State, _: None) -> tuple[State, Array]:
-            goal = scaled(state.scale, self.target(state, batch, seen, others, hp))
-            loss, gradient = jax.value_and_grad(self.critic_loss)(state.critic, seen, batch, goal)
-            critic, adam = optimizer.descend(
-                state.critic, gradient, state.critic_optimiser, hp.critic_learning_rate, hp.most
+        def update_critic(state: COMAState, _: None) -> tuple[COMAState, Array]:
+            target = self.td_target(state, batch, inputs, others, config)
+            loss, gradients = jax.value_and_grad(self.critic_loss)(
+                state.critic, inputs, batch, normalize(state.value_statistics, target)
             )
-            target = follow(state.target, critic, hp.follow)
-            return state._replace(critic=critic, target=target, critic_optimiser=adam), loss
+            critic, critic_opt_state = apply_gradients(
+                state.critic,
+                gradients,
+                state.critic_opt_state,
+                config.critic_learning_rate,
+                config.max_grad_norm,
+            )
+            state = state._replace(
+                critic=critic,
+                target_critic=polyak_update(state.target_critic, critic, config.tau),
+                critic_opt_state=critic_opt_state,
+            )
+            return state, loss
 
-        state, losses = jax.lax.scan(learn, state, length=self.critic_updates)
-        values = self.values(state.critic, seen)
-        gradient, entropy = jax.grad(self.actor_loss, has_aux=True)(state.actor, batch, values, hp)
-        actor, adam = optimizer.descend(
-            state.actor, gradient, state.actor_optimiser, hp.learning_rate, hp.most
+        state, value_losses = jax.lax.scan(update_critic, state, length=self.critic_updates)
+        values = self.q_values(state.critic, inputs)
+        gradients, entropy = jax.grad(self.actor_loss, has_aux=True)(
+            state.actor, batch, values, config
         )
-        return state._replace(actor=actor, actor_optimiser=adam), {
-            "entropy": entropy,
-            "value_loss": losses.mean(),
-        }
+        actor, actor_opt_state = apply_gradients(
+            state.actor,
+            gradients,
+            state.actor_opt_state,
+            config.learning_rate,
+            config.max_grad_norm,
+        )
+        state = state._replace(actor=actor, actor_opt_state=actor_opt_state)
+        return state, {"entropy": entropy, "value_loss": value_losses.mean()}
 
-    def policy(self, actor: Network, obs: Float[Array, "*batch feature"], mask: Mask) -> Policy:
-        """What the actor would do."""
+    def action_distribution(
+        self, actor: MLP, obs: Float[Array, "*batch feature"], mask: ActionMask
+    ) -> ActionDistribution:
+        """Return the policy's distribution over actions."""
         out, _ = actor(obs, jnp.zeros((*obs.shape[:-1], 0)))
-        return distributions.policy(out, mask, self.spec.space)
+        return distributions.action_distribution(out, mask, self.spec.action_space)
 
-    def values(
-        self, critic: Network, seen: Float[Array, "*batch input"]
-    ) -> Float[Array, "*batch choice option"]:
-        """What every option of an agent is worth, in the scale of the values."""
-        out, _ = critic(seen, jnp.zeros((*seen.shape[:-1], 0)))
-        return out.reshape(*seen.shape[:-1], self.spec.space.choices, self.spec.space.options)
+    def q_values(
+        self, critic: MLP, inputs: Float[Array, "*batch input"]
+    ) -> Float[Array, "*batch discrete action"]:
+        """Return the normalized values of all actions of an agent."""
+        space = self.spec.action_space
+        out, _ = critic(inputs, jnp.zeros((*inputs.shape[:-1], 0)))
+        return out.reshape(*inputs.shape[:-1], space.discrete, space.num_actions)
 
-    def others(self, batch: Batch) -> Float[Array, "time env member code"]:
-        """What all homes did, side by side, with zeros in the agent's own place."""
-        code = one_hot(batch.joint, self.spec.joint_space or self.spec.home_space)[:, :, None]
-        own = jnp.arange(self.spec.homes) == batch.home[:, None]
-        hidden = jnp.where(own[..., None], 0.0, code)
-        return hidden.reshape(*hidden.shape[:3], -1)
+    def other_actions(self, batch: Batch) -> Float[Array, "time env agent code"]:
+        """Return the actions of all agents side by side, with zeros in the agent's own place."""
+        space = self.spec.padded_action_space or self.spec.env_action_space
+        code = encode_action(batch.joint_action, space)[:, :, None]
+        is_own = jnp.arange(self.spec.num_agents) == batch.agent_id[:, None]
+        others = jnp.where(is_own[..., None], 0.0, code)
+        return others.reshape(*others.shape[:3], -1)
 
-    def target(
-        self, state: State, batch: Batch, seen: Array, others: Array, hp: Hyper
-    ) -> Float[Array, "time env member"]:
-        """What every action should have been worth: TD(lambda) with the slow critic."""
-        taken = unscaled(
-            state.scale, chosen(self.values(state.target, seen), batch.action.choices).sum(-1)
+    def td_target(
+        self,
+        state: COMAState,
+        batch: Batch,
+        inputs: Float[Array, "time env agent input"],
+        others: Float[Array, "time env agent code"],
+        config: COMAConfig,
+    ) -> Float[Array, "time env agent"]:
+        """Compute TD(lambda) targets with the target critic, in units of the reward.
+
+        Args:
+            state: State of the learner.
+            batch: Experience.
+            inputs: Inputs of the critic.
+            others: Actions of the other agents, which are part of the inputs.
+            config: Hyperparameters.
+        """
+        values = self.q_values(state.target_critic, inputs)
+        value = select_values(values, batch.action.discrete).sum(-1)
+        next_own_inputs = critic_input(
+            self.spec, batch.next_obs, batch.next_global_obs, batch.agent_id
         )
-        later = critic_input(self.spec, batch.next_obs, batch.next_everyone, batch.home)
-        policy = self.policy(state.actor, batch.next_obs, batch.next_mask)
-        options = self.values(state.target, jnp.concatenate([later, others], axis=-1))
-        expected = unscaled(state.scale, (jnp.exp(policy.logp) * options).sum((-2, -1)))
-        done = batch.done[..., None]
-        return td_lambda(batch.reward, taken, expected, batch.terminated, done, hp.discount, hp.lam)
+        next_inputs = jnp.concatenate([next_own_inputs, others], axis=-1)
+        next_values = self.q_values(state.target_critic, next_inputs)
+        policy = self.action_distribution(state.actor, batch.next_obs, batch.next_mask)
+        expected = (jnp.exp(policy.log_probs) * next_values).sum((-2, -1))
+        return td_lambda_returns(
+            batch.reward,
+            denormalize(state.value_statistics, value),
+            denormalize(state.value_statistics, expected),
+            batch.terminated,
+            batch.done[..., None],
+            config.gamma,
+            config.td_lambda,
+        )
 
     def critic_loss(
-        self, critic: Network, seen: Array, batch: Batch, goal: Float[Array, "time env member"]
+        self,
+        critic: MLP,
+        inputs: Float[Array, "time env agent input"],
+        batch: Batch,
+        target: Float[Array, "time env agent"],
     ) -> Float[Array, ""]:
-        """Half the mean squared error of the actions that were taken."""
-        found = chosen(self.values(critic, seen), batch.action.choices).sum(-1)
-        return 0.5 * mean((found - goal) ** 2, batch.weight)
+        """Compute half the mean squared error of the values of the actions taken."""
+        values = select_values(self.q_values(critic, inputs), batch.action.discrete).sum(-1)
+        return 0.5 * weighted_mean((values - target) ** 2, batch.weight)
 
     def actor_loss(
         self,
-        actor: Network,
+        actor: MLP,
         batch: Batch,
-        values: Float[Array, "time env member choice option"],
-        hp: Hyper,
+        values: Float[Array, "time env agent discrete action"],
+        config: COMAConfig,
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """The negative of what the policy should gain, less the bonus on entropy; and the entropy."""
-        policy = self.policy(actor, batch.obs, batch.mask)
-        advantage = counterfactual(values, policy, batch.action.choices)
-        spread = jnp.sqrt(mean((advantage**2).sum(-1), batch.weight) + 1e-8)
-        gain = (chosen(policy.logp, batch.action.choices) * advantage / spread).sum(-1)
-        bonus = mean(distributions.entropy(policy), batch.weight)
-        return -mean(gain, batch.weight) - hp.entropy * bonus, bonus
+        """Compute the counterfactual policy loss less the entropy bonus.
+
+        Args:
+            actor: Policy network.
+            batch: Experience.
+            values: Values of all actions.
+            config: Hyperparameters.
+
+        Returns:
+            The loss, and the mean entropy of the policy.
+        """
+        policy = self.action_distribution(actor, batch.obs, batch.mask)
+        advantage = counterfactual_advantage(values, policy, batch.action.discrete)
+        scale = jnp.sqrt(weighted_mean((advantage**2).sum(-1), batch.weight) + 1e-8)
+        log_prob = select_values(policy.log_probs, batch.action.discrete)
+        objective = (log_prob * advantage / scale).sum(-1)
+        entropy = weighted_mean(distributions.entropy(policy), batch.weight)
+        return -weighted_mean(objective, batch.weight) - config.ent_coef * entropy, entropy
 
 
-def counterfactual(
-    values: Float[Array, "*batch choice option"], policy: Policy, choices: Array
-) -> Float[Array, "*batch choice"]:
-    """How much better every choice was than the policy's average in its place (equation 4); no gradient passes."""
-    average = (jnp.exp(policy.logp) * values).sum(-1)
-    return jax.lax.stop_gradient(chosen(values, choices) - average)
+def counterfactual_advantage(
+    values: Float[Array, "*batch discrete action"],
+    policy: ActionDistribution,
+    actions: Int[Array, "*batch discrete"],
+) -> Float[Array, "*batch discrete"]:
+    """Compute the value of each action less the policy's average, without gradient.
+
+    Args:
+        values: Values of all actions.
+        policy: The agent's policy.
+        actions: Actions taken.
+
+    References:
+        Foerster et al. (2018), Counterfactual multi-agent policy gradients, equation 4.
+    """
+    baseline = (jnp.exp(policy.log_probs) * values).sum(-1)
+    return jax.lax.stop_gradient(select_values(values, actions) - baseline)
 
 
-def td_lambda(
+def td_lambda_returns(
     reward: Float[Array, "time *batch"],
-    taken: Float[Array, "time *batch"],
-    expected: Float[Array, "time *batch"],
+    value: Float[Array, "time *batch"],
+    expected_next_value: Float[Array, "time *batch"],
     terminated: Bool[Array, "time *batch"],
     done: Bool[Array, "time *batch"],
-    discount: Float[Array, ""] | float,
-    lam: Float[Array, ""] | float,
+    gamma: Float[Array, ""] | float,
+    td_lambda: Float[Array, ""] | float,
 ) -> Float[Array, "time *batch"]:
-    """Targets of TD(lambda) for values of actions.
+    """Compute TD(lambda) targets of action values.
 
-    Arguments:
-        reward: of the step.
-        taken: value of its action.
-        expected: value after it, for where the next action is not known.
-        terminated: whether nothing comes after.
-        done: whether the episode ended with it.
-        discount, lam: between 0 and 1.
+    Args:
+        reward: Reward of the step.
+        value: Value of the action taken.
+        expected_next_value: Expected value after the step, used where the next action is unknown.
+        terminated: Whether the step ended in a terminal state.
+        done: Whether the episode ended with the step.
+        gamma: Discount factor in [0, 1].
+        td_lambda: Exponential weight in [0, 1].
+
+    References:
+        Sutton and Barto (2018), Reinforcement learning, section 12.1.
     """
-    after = jnp.where(terminated, 0.0, expected)
+    bootstrap = jnp.where(terminated, 0.0, expected_next_value)
 
-    def back(later: tuple[Array, Array, Array], step: tuple[Array, ...]) -> tuple[Any, Array]:
-        target, value, known = later
-        reward, taken, after, done = step
-        ahead = (1.0 - lam) * value + lam * target
-        target = reward + discount * jnp.where(known & ~done, ahead, after)
-        return (target, taken, jnp.ones_like(known)), target
+    def step(carry: tuple[Array, Array, Array], inputs: tuple[Array, ...]) -> tuple[Any, Array]:
+        next_target, next_value, is_known = carry
+        reward, value, bootstrap, done = inputs
+        mixed = (1.0 - td_lambda) * next_value + td_lambda * next_target
+        target = reward + gamma * jnp.where(is_known & ~done, mixed, bootstrap)
+        return (target, value, jnp.ones_like(is_known)), target
 
-    nothing = jnp.zeros_like(reward[0])
-    none = jnp.zeros(nothing.shape, bool)
+    zero = jnp.zeros_like(reward[0])
+    unknown = jnp.zeros(zero.shape, bool)
     done = jnp.broadcast_to(done, reward.shape)
-    return jax.lax.scan(back, (nothing, nothing, none), (reward, taken, after, done), reverse=True)[
-        1
-    ]
+    inputs = (reward, value, bootstrap, done)
+    return jax.lax.scan(step, (zero, zero, unknown), inputs, reverse=True)[1]
 
 
-algorithms.register(
-    "coma", "Counterfactual policy gradients with a central critic; numbers are cut into choices."
-)(Algorithm(COMA, Hyper(), choices_only=True))
+algorithms.register("coma", "Counterfactual policy gradients; continuous actions are discretized.")(
+    Algorithm(COMA, COMAConfig(), discrete_only=True)
+)

@@ -1,7 +1,10 @@
-"""Deep Q-learning (Mnih et al. 2015): learn what every option is worth, take the best, now and then any.
+"""Deep Q-learning with double estimates, a target network and a replay buffer.
 
-With the double estimate of van Hasselt et al. (2016): the network picks the best next option, a slow copy of it says
-what that is worth. It has no critic besides what acts, so no central one.
+The network that acts is the only one that values actions, so there is no critic to centralize.
+
+References:
+    Mnih et al. (2015), Human-level control through deep reinforcement learning.
+    van Hasselt et al. (2016), Deep reinforcement learning with double Q-learning.
 """
 
 from dataclasses import dataclass
@@ -14,167 +17,219 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax.errors import InputError
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
-from prosumax.rl.components import advantages, optimizer
-from prosumax.rl.components import replay_buffer as ring
-from prosumax.rl.components.action_values import chosen, epsilon_greedy, greedy
-from prosumax.rl.components.critics import copied, follow, mean
-from prosumax.rl.components.distributions import Dice
-from prosumax.rl.components.networks import Network, network
-from prosumax.rl.components.normalization import Scale, begin, scaled, see, unscaled
-from prosumax.rl.components.spaces import Action, Mask
-from prosumax.rl.components.types import Batch, Decision, Memory, Spec
+from prosumax.rl.components.action_values import epsilon_greedy, greedy_actions, select_values
+from prosumax.rl.components.advantages import reward_to_go
+from prosumax.rl.components.critics import copy_params, polyak_update, weighted_mean
+from prosumax.rl.components.distributions import ActionNoise
+from prosumax.rl.components.networks import MLP, make_mlp
+from prosumax.rl.components.normalization import (
+    RunningStatistics,
+    denormalize,
+    init_statistics,
+    normalize,
+    update_statistics,
+)
+from prosumax.rl.components.optimizer import apply_gradients, init_optimizer
+from prosumax.rl.components.replay_buffer import (
+    ReplayBuffer,
+    Transition,
+    add_batch,
+    init_buffer,
+    sample_transitions,
+)
+from prosumax.rl.components.spaces import Action, ActionMask
+from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, HiddenState
 
 
-class Hyper(NamedTuple):
-    """Hyper-parameters; numbers that may be traced.
+class DQNConfig(NamedTuple):
+    """Hyperparameters; numbers that may be traced.
 
     Attributes:
-        learning_rate: of the network.
-        discount: of rewards, per step.
-        epsilon: probability with which a choice is any, not the best.
-        follow: share of the way that the slow copy moves with every step of learning.
-        most: longest gradient.
+        learning_rate: Learning rate of the network.
+        gamma: Discount factor per step.
+        epsilon: Probability of a random action.
+        tau: Step size of the target network's Polyak average.
+        max_grad_norm: Norm to which gradients are clipped.
     """
 
     learning_rate: float | Array = 1e-3
-    discount: float | Array = 0.99
+    gamma: float | Array = 0.99
     epsilon: float | Array = 0.05
-    follow: float | Array = 0.02
-    most: float | Array = 10.0
+    tau: float | Array = 0.02
+    max_grad_norm: float | Array = 10.0
 
 
-class State(NamedTuple):
-    """Of one group.
+class DQNState(NamedTuple):
+    """State of one policy.
 
     Attributes:
-        network, target: values of all options, and its slow copy.
-        optimiser: of the network.
-        buffer: what happened.
-        scale: of the values.
+        q_network: Network of action values.
+        target_network: Its Polyak average.
+        opt_state: Optimizer state of the network.
+        buffer: Replay buffer.
+        value_statistics: Running statistics of the returns.
     """
 
-    network: Network
-    target: Network
-    optimizer: Any
-    buffer: ring.Buffer
-    scale: Scale
+    q_network: MLP
+    target_network: MLP
+    opt_state: Any
+    buffer: ReplayBuffer
+    value_statistics: RunningStatistics
 
 
 @dataclass(frozen=True)
 class DQN:
-    """A learner; see the module.
+    """A deep Q-learner.
 
     Attributes:
-        spec: sizes.
-        updates: steps of learning after each rollout.
-        batch_size: transitions in each.
-        capacity: transitions that are kept.
-        hidden: sizes of the layers.
-        activation: between them.
+        spec: Sizes of an agent.
+        gradient_steps: Number of gradient steps after each rollout.
+        batch_size: Number of transitions per gradient step.
+        buffer_size: Capacity of the replay buffer in transitions.
+        hidden_sizes: Sizes of the hidden layers.
+        activation: Activation function of the hidden layers.
     """
 
-    spec: Spec
-    updates: int = 32
+    spec: AgentSpec
+    gradient_steps: int = 32
     batch_size: int = 256
-    capacity: int = 20_000
-    hidden: tuple[int, ...] = (64, 64)
+    buffer_size: int = 20_000
+    hidden_sizes: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "relu"
 
     def __post_init__(self) -> None:
-        if self.spec.everyone:
+        if self.spec.global_obs_size:
             raise InputError(
-                "dqn: paradigm", "has a central critic, and dqn has no critic", "Take dtde or ctce."
+                "dqn: paradigm",
+                "dqn has no critic, and this paradigm needs a centralized one",
+                "Choose dtde, dtde-shared or ctce.",
             )
 
     @property
-    def memory_size(self) -> int:
-        """It does not remember."""
+    def hidden_state_size(self) -> int:
+        """Width of the actor's hidden state; the actor is feedforward."""
         return 0
 
-    def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
-        """A fresh network and an empty buffer."""
-        outputs = self.spec.space.choices * self.spec.space.options
-        fresh = network(
-            key, self.spec.obs, outputs, self.hidden, last=0.1, activation=self.activation
+    def init(self, key: PRNGKeyArray, config: DQNConfig) -> DQNState:
+        """Initialize the network and an empty buffer."""
+        space = self.spec.action_space
+        q_network = make_mlp(
+            key,
+            self.spec.obs_size,
+            space.discrete * space.num_actions,
+            self.hidden_sizes,
+            output_gain=0.1,
+            activation=self.activation,
         )
-        return State(
-            fresh,
-            copied(fresh),
-            optimizer.begin(fresh),
-            ring.begin(self.spec, self.capacity),
-            begin(),
+        return DQNState(
+            q_network=q_network,
+            target_network=copy_params(q_network),
+            opt_state=init_optimizer(q_network),
+            buffer=init_buffer(self.spec, self.buffer_size),
+            value_statistics=init_statistics(),
         )
 
     def act(
         self,
-        state: State,
-        obs: Float[Array, "env member feature"],
-        mask: Mask,
-        memory: Memory,
-        hp: Hyper,
-        dice: Dice | None,
-    ) -> Decision:
-        """The best options, or now and then any."""
-        values = self.values(state.network, obs)
-        choices = epsilon_greedy(values, mask.choices, hp.epsilon, dice)
-        return Decision(Action(jnp.zeros((*choices.shape[:-1], 0)), choices), {}, memory)
+        state: DQNState,
+        obs: Float[Array, "env agent feature"],
+        mask: ActionMask,
+        hidden_state: HiddenState,
+        config: DQNConfig,
+        noise: ActionNoise | None,
+    ) -> ActorOutput:
+        """Select epsilon-greedy actions, or greedy ones without noise."""
+        values = self.q_values(state.q_network, obs)
+        discrete = epsilon_greedy(values, mask.discrete, config.epsilon, noise)
+        action = Action(jnp.zeros((*discrete.shape[:-1], 0)), discrete)
+        return ActorOutput(action, {}, hidden_state)
 
-    def slim(self, state: State) -> State:
-        """The network alone."""
-        return state._replace(target=None, optimizer=None, buffer=None, scale=None)  # type: ignore[arg-type]
+    def inference_state(self, state: DQNState) -> DQNState:
+        """Return the state with the network alone."""
+        return DQNState(state.q_network, None, None, None, None)  # type: ignore[arg-type]
 
     def update(
-        self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray
-    ) -> tuple[State, dict[str, Array]]:
-        """Remember the batch, then learn from what is remembered."""
-        worth = advantages.reward_to_go(batch.reward, batch.done[..., None], hp.discount)
-        buffer = ring.add(state.buffer, batch)
-        state = state._replace(buffer=buffer, scale=see(state.scale, worth, batch.weight))
+        self, state: DQNState, batch: Batch, config: DQNConfig, key: PRNGKeyArray
+    ) -> tuple[DQNState, dict[str, Array]]:
+        """Add the batch to the buffer, and take gradient steps on samples of the buffer."""
+        returns = reward_to_go(batch.reward, batch.done[..., None], config.gamma)
+        buffer = add_batch(state.buffer, batch)
+        statistics = update_statistics(state.value_statistics, returns, batch.weight)
 
-        def learn(
-            nets: tuple[Network, Network, Any], key: PRNGKeyArray
-        ) -> tuple[Any, dict[str, Array]]:
-            values, slow, adam = nets
-            rows, weight = ring.sample(buffer, key, self.batch_size)
-            goal = scaled(state.scale, self.target(values, slow, state.scale, rows, hp))
-            loss, gradient = jax.value_and_grad(self.loss)(values, rows, goal, weight)
-            values, adam = optimizer.descend(values, gradient, adam, hp.learning_rate, hp.most)
-            return (values, follow(slow, values, hp.follow), adam), {"value_loss": loss}
+        def gradient_step(
+            networks: tuple[MLP, MLP, Any], key: PRNGKeyArray
+        ) -> tuple[tuple[MLP, MLP, Any], dict[str, Array]]:
+            q_network, target_network, opt_state = networks
+            transitions, weight = sample_transitions(buffer, key, self.batch_size)
+            target = self.td_target(q_network, target_network, statistics, transitions, config)
+            loss, gradients = jax.value_and_grad(self.loss)(
+                q_network, transitions, normalize(statistics, target), weight
+            )
+            q_network, opt_state = apply_gradients(
+                q_network, gradients, opt_state, config.learning_rate, config.max_grad_norm
+            )
+            target_network = polyak_update(target_network, q_network, config.tau)
+            return (q_network, target_network, opt_state), {"value_loss": loss}
 
-        nets = (state.network, state.target, state.optimizer)
-        (values, slow, adam), figures = jax.lax.scan(
-            learn, nets, jax.random.split(key, self.updates)
-        )
-        state = state._replace(network=values, target=slow, optimizer=adam)
-        return state, jax.tree.map(jnp.mean, figures)
+        networks = (state.q_network, state.target_network, state.opt_state)
+        keys = jax.random.split(key, self.gradient_steps)
+        networks, metrics = jax.lax.scan(gradient_step, networks, keys)
+        return DQNState(*networks, buffer, statistics), jax.tree.map(jnp.mean, metrics)
 
-    def values(
-        self, of: Network, obs: Float[Array, "*batch feature"]
-    ) -> Float[Array, "*batch choice option"]:
-        """What every option is worth, in the scale of the values."""
-        out, _ = of(obs, jnp.zeros((*obs.shape[:-1], 0)))
-        return out.reshape(*obs.shape[:-1], self.spec.space.choices, self.spec.space.options)
+    def q_values(
+        self, network: MLP, obs: Float[Array, "*batch feature"]
+    ) -> Float[Array, "*batch discrete action"]:
+        """Return the normalized values of all actions."""
+        space = self.spec.action_space
+        out, _ = network(obs, jnp.zeros((*obs.shape[:-1], 0)))
+        return out.reshape(*obs.shape[:-1], space.discrete, space.num_actions)
 
-    def target(
-        self, values: Network, slow: Network, scale: Scale, rows: ring.Transition, hp: Hyper
+    def td_target(
+        self,
+        q_network: MLP,
+        target_network: MLP,
+        value_statistics: RunningStatistics,
+        transitions: Transition,
+        config: DQNConfig,
     ) -> Float[Array, " row"]:
-        """What the actions should have been worth: the reward, and what the best next action is."""
-        best = greedy(self.values(values, rows.next_obs), rows.next_mask.choices)
-        after = unscaled(scale, chosen(self.values(slow, rows.next_obs), best).sum(-1))
-        return rows.reward + hp.discount * jnp.where(rows.terminated, 0.0, after)
+        """Compute the double Q-learning targets in units of the reward.
+
+        Args:
+            q_network: Network that selects the next action.
+            target_network: Network that values it.
+            value_statistics: Statistics by which values are denormalized.
+            transitions: Transitions.
+            config: Hyperparameters.
+        """
+        next_values = self.q_values(q_network, transitions.next_obs)
+        next_action = greedy_actions(next_values, transitions.next_mask.discrete)
+        target_values = self.q_values(target_network, transitions.next_obs)
+        next_value = denormalize(
+            value_statistics, select_values(target_values, next_action).sum(-1)
+        )
+        next_value = jnp.where(transitions.terminated, 0.0, next_value)
+        return transitions.reward + config.gamma * next_value
 
     def loss(
         self,
-        values: Network,
-        rows: ring.Transition,
-        goal: Float[Array, " row"],
+        network: MLP,
+        transitions: Transition,
+        target: Float[Array, " row"],
         weight: Float[Array, " row"],
     ) -> Float[Array, ""]:
-        """Huber's, of the actions that were taken."""
-        found = chosen(self.values(values, rows.obs), rows.action.choices).sum(-1)
-        return mean(optax.losses.huber_loss(found, goal), weight)
+        """Compute the Huber loss of the values of the actions taken.
+
+        Args:
+            network: Network of action values.
+            transitions: Transitions.
+            target: Normalized targets.
+            weight: Weight of each transition.
+        """
+        values = self.q_values(network, transitions.obs)
+        selected = select_values(values, transitions.action.discrete).sum(-1)
+        return weighted_mean(optax.losses.huber_loss(selected, target), weight)
 
 
-algorithms.register("dqn", "Deep double Q-learning with a buffer; numbers are cut into choices.")(
-    Algorithm(DQN, Hyper(), choices_only=True)
+algorithms.register("dqn", "Deep double Q-learning; continuous actions are discretized.")(
+    Algorithm(DQN, DQNConfig(), discrete_only=True)
 )

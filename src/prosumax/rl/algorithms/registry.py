@@ -1,7 +1,8 @@
-"""Every algorithm by name: how to build it, and its hyper-parameters.
+"""Registry of algorithms: how to build each of them, and its settings with their defaults.
 
-A setting is a hyper-parameter (a number in the algorithm's `hyper`, which may be traced, annealed or evolved), a static
-option of its learner (`hidden`, `epochs`, ..), or says how actions are shown to it (`bins`, `ordered`).
+A setting is one of three things: a hyperparameter in the algorithm's `config`, a number that may be
+traced, annealed or evolved; a static option of its learner (`hidden_sizes`, `update_epochs`, ..);
+or how the learner sees actions (`action_bins`, `ordinal_actions`).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,95 +11,100 @@ from typing import Any, NamedTuple
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.registry import Registry
-from prosumax.rl.components.types import Learner, Spec
+from prosumax.rl.components.types import AgentSpec, Learner
 
 
 class Algorithm(NamedTuple):
-    """How to build a learner.
+    """An algorithm with its default settings.
 
     Attributes:
-        learner: a frozen dataclass whose first field is the `Spec`; the others are static options.
-        hyper: hyper-parameters with their defaults.
-        options: static options that differ from the dataclass's defaults.
-        choices_only: whether it can only choose, so that numbers are cut into `bins`.
-        bins: how many where the user does not say.
+        learner: Frozen dataclass whose first field is the `AgentSpec` and whose other fields are
+            static options.
+        config: Hyperparameters with their defaults.
+        options: Static options that differ from the dataclass's defaults.
+        discrete_only: Whether it supports discrete actions only, so that continuous actions are
+            discretized into `action_bins`.
+        action_bins: Default number of bins.
     """
 
     learner: Callable[..., Learner]
-    hyper: Any
+    config: Any
     options: Mapping[str, Any] = {}
-    choices_only: bool = False
-    bins: int = 9
+    discrete_only: bool = False
+    action_bins: int = 9
 
 
 algorithms: Registry[Algorithm] = Registry("algorithm")
 
 
-class Chosen(NamedTuple):
-    """An algorithm with all settings made.
+class ConfiguredAlgorithm(NamedTuple):
+    """An algorithm with all settings applied.
 
     Attributes:
-        build: from sizes to a learner.
-        hp: hyper-parameters.
-        bins, ordered: as in `Spec`; None and False leave actions as they are.
+        build: Function from the sizes of an agent to a learner.
+        config: Hyperparameters.
+        action_bins: As in `AgentSpec`.
+        ordinal_actions: As in `AgentSpec`.
     """
 
-    build: Callable[[Spec], Learner]
-    hp: Any
-    bins: int | None
-    ordered: bool
+    build: Callable[[AgentSpec], Learner]
+    config: Any
+    action_bins: int | None
+    ordinal_actions: bool
 
 
-def choose(name: str, settings: Mapping[str, Any], where: str = "algorithm") -> Chosen:
-    """An algorithm with the user's settings.
+def configure_algorithm(
+    name: str, settings: Mapping[str, Any], where: str = "algorithm"
+) -> ConfiguredAlgorithm:
+    """Apply settings to an algorithm.
 
-    Arguments:
-        name: of the algorithm.
-        settings: hyper-parameters and options by name.
-        where: for messages.
+    Args:
+        name: Registered name of the algorithm.
+        settings: Hyperparameters and options by name.
+        where: Name of the setting's place, for messages.
 
     Raises:
-        InputError: no such algorithm or setting, or a value of the wrong kind.
+        InputError: There is no such algorithm or setting, or a value has the wrong type.
     """
     algorithm = algorithms.get(name, where)
-    static = {field.name: field for field in fields(algorithm.learner) if field.name != "spec"}  # type: ignore[arg-type]
-    hyper, options, bins = (
-        {},
-        dict(algorithm.options),
-        algorithm.bins if algorithm.choices_only else None,
-    )
-    ordered = False
+    static = [field.name for field in fields(algorithm.learner) if field.name != "spec"]  # type: ignore[arg-type]
+    hyperparameters: dict[str, float] = {}
+    options = dict(algorithm.options)
+    action_bins = algorithm.action_bins if algorithm.discrete_only else None
+    ordinal_actions = False
     for key, value in settings.items():
-        if key == "bins":
-            bins = _whole(value, f"{where}: bins", 2)
-        elif key == "ordered":
-            ordered = bool(value)
-        elif key in algorithm.hyper._fields:
+        if key == "action_bins":
+            action_bins = _check_int(value, f"{where}: {key}", 2)
+        elif key == "ordinal_actions":
+            ordinal_actions = bool(value)
+        elif key in algorithm.config._fields:
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise InputError(f"{where}: {key}", f"is {value!r}", "It must be a number.")
-            hyper[key] = float(value)
+                raise InputError(
+                    f"{where}: {key}", f"must be a number, got {value!r}", "Give a number."
+                )
+            hyperparameters[key] = float(value)
         elif key in static:
             options[key] = tuple(value) if isinstance(value, list) else value
         else:
-            known = [*algorithm.hyper._fields, *static, "bins", "ordered"]
-            raise InputError(
-                f"{where}: {key}", f"is not a setting of {name}", did_you_mean(key, known)
-            )
-    if ordered and algorithm.choices_only:
+            known = [*algorithm.config._fields, *static, "action_bins", "ordinal_actions"]
+            cure = did_you_mean(key, known)
+            raise InputError(f"{where}: {key}", f"{name} has no setting {key!r}", cure)
+    if ordinal_actions and algorithm.discrete_only:
         raise InputError(
-            f"{where}: ordered",
-            f"makes numbers of choices, and {name} only chooses",
-            "Leave it out.",
+            f"{where}: ordinal_actions",
+            f"{name} supports discrete actions only, and ordinal_actions makes them continuous",
+            "Remove ordinal_actions.",
         )
-    return Chosen(
-        lambda spec: algorithm.learner(spec, **options),
-        algorithm.hyper._replace(**hyper),
-        bins,
-        ordered,
+    return ConfiguredAlgorithm(
+        build=lambda spec: algorithm.learner(spec, **options),
+        config=algorithm.config._replace(**hyperparameters),
+        action_bins=action_bins,
+        ordinal_actions=ordinal_actions,
     )
 
 
-def _whole(value: Any, where: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(where, f"is {value!r}", f"It must be a whole number from {least}.")
+def _check_int(value: Any, where: str, minimum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        what = f"must be a whole number of at least {minimum}, got {value!r}"
+        raise InputError(where, what, f"Give {minimum} or more.")
     return value

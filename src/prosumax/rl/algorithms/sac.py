@@ -1,11 +1,18 @@
-"""Soft actor-critic (Haarnoja et al. 2018): gain as much as can be gained while acting as randomly as is affordable.
+"""Soft actor-critic for continuous, discrete and hybrid actions.
 
-Numbers are reparameterised: the gradient passes through the critics to the policy. Choices need no draw: critics say
-what every option is worth beside the numbers (as a sum over choices, see `choices`), so that the expectation over
-options is exact (Christodoulou 2019; Delalleau et al. 2019 for both together). The price of randomness finds itself so
-that entropy comes to a target, which counts only what is not masked.
+Continuous actions are reparameterized, so that the gradient passes through the critics to the
+policy. Discrete actions are not sampled: critics output the value of every discrete action given
+the continuous ones, as a sum over several (see `action_values`), so that the expectation over them
+is exact. The temperature is tuned so that the policy's entropy approaches a target, which counts
+valid actions only.
 
-A central critic sees what all homes see, and of actions only the agent's own: what the others will do next is unknown.
+A centralized critic receives the observations of all agents, but only the agent's own action,
+because the next actions of the others are unknown.
+
+References:
+    Haarnoja et al. (2018), Soft actor-critic algorithms and applications, equations 5, 7 and 18.
+    Christodoulou (2019), Soft actor-critic for discrete action settings.
+    Delalleau et al. (2019), Discrete and continuous action representation for practical RL.
 """
 
 from dataclasses import dataclass
@@ -16,264 +23,365 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
-from prosumax.rl.components import advantages, distributions, optimizer
-from prosumax.rl.components import replay_buffer as ring
-from prosumax.rl.components.action_values import chosen
-from prosumax.rl.components.critics import copied, critic_inputs, follow, mean
-from prosumax.rl.components.distributions import Dice, Policy
-from prosumax.rl.components.networks import Network, network
-from prosumax.rl.components.normalization import Scale, begin, scaled, see, unscaled
-from prosumax.rl.components.spaces import Mask
-from prosumax.rl.components.types import Batch, Decision, Memory, Spec
+from prosumax.rl.components import distributions
+from prosumax.rl.components.action_values import select_values
+from prosumax.rl.components.advantages import reward_to_go
+from prosumax.rl.components.critics import (
+    copy_params,
+    critic_input_size,
+    polyak_update,
+    weighted_mean,
+)
+from prosumax.rl.components.distributions import ActionDistribution, ActionNoise
+from prosumax.rl.components.networks import MLP, make_mlp
+from prosumax.rl.components.normalization import (
+    RunningStatistics,
+    denormalize,
+    init_statistics,
+    normalize,
+    update_statistics,
+)
+from prosumax.rl.components.optimizer import apply_gradients, init_optimizer
+from prosumax.rl.components.replay_buffer import (
+    ReplayBuffer,
+    Transition,
+    add_batch,
+    init_buffer,
+    sample_transitions,
+    transition_critic_inputs,
+)
+from prosumax.rl.components.spaces import ActionMask
+from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, HiddenState
 
 
-class Hyper(NamedTuple):
-    """Hyper-parameters; numbers that may be traced.
+class SACConfig(NamedTuple):
+    """Hyperparameters; numbers that may be traced.
 
     Attributes:
-        learning_rate, critic_learning_rate, temperature_learning_rate: of the policy, the critics, and the price of
-            randomness.
-        discount: of rewards, per step.
-        follow: share of the way that the slow critics move with every step of learning.
-        number_entropy: wanted of every number; log 2 = 0.69 is an even draw, -1 a spread over a fifth of the range.
-        choice_entropy: wanted of every choice, as a share of that of an even draw.
-        most: longest gradient.
+        learning_rate: Learning rate of the policy.
+        critic_learning_rate: Learning rate of the critics.
+        temperature_learning_rate: Learning rate of the temperature.
+        gamma: Discount factor per step.
+        tau: Step size of the target critics' Polyak average.
+        target_entropy_continuous: Target entropy of every continuous action; log 2 = 0.69 is
+            uniform, -1 a standard deviation of about a fifth of the range.
+        target_entropy_discrete: Target entropy of every discrete action, as a share of that of
+            the uniform distribution.
+        max_grad_norm: Norm to which gradients are clipped.
     """
 
     learning_rate: float | Array = 1e-3
     critic_learning_rate: float | Array = 1e-3
     temperature_learning_rate: float | Array = 1e-2
-    discount: float | Array = 0.99
-    follow: float | Array = 0.02
-    number_entropy: float | Array = -1.0
-    choice_entropy: float | Array = 0.2
-    most: float | Array = 10.0
+    gamma: float | Array = 0.99
+    tau: float | Array = 0.02
+    target_entropy_continuous: float | Array = -1.0
+    target_entropy_discrete: float | Array = 0.2
+    max_grad_norm: float | Array = 10.0
 
 
-class State(NamedTuple):
-    """Of one group.
+class SACState(NamedTuple):
+    """State of one policy.
 
     Attributes:
-        actor: network of the policy.
-        critics, targets: two networks on a leading axis, and their slow copies.
-        log_temperature: logarithm of the price of randomness, in the scale of the values.
-        actor_optimiser, critic_optimiser, temperature_optimiser: of them.
-        buffer: what happened.
-        scale: of the values.
+        actor: Policy network.
+        critics: Two value networks on a leading axis.
+        target_critics: Their Polyak averages.
+        log_temperature: Logarithm of the temperature, in normalized units of value.
+        actor_opt_state: Optimizer state of the policy.
+        critic_opt_state: Optimizer state of the critics.
+        temperature_opt_state: Optimizer state of the temperature.
+        buffer: Replay buffer.
+        value_statistics: Running statistics of the returns.
     """
 
-    actor: Network
-    critics: Network
-    targets: Network
+    actor: MLP
+    critics: MLP
+    target_critics: MLP
     log_temperature: Float[Array, ""]
-    actor_optimiser: Any
-    critic_optimiser: Any
-    temperature_optimiser: Any
-    buffer: ring.Buffer
-    scale: Scale
+    actor_opt_state: Any
+    critic_opt_state: Any
+    temperature_opt_state: Any
+    buffer: ReplayBuffer
+    value_statistics: RunningStatistics
 
 
 @dataclass(frozen=True)
 class SAC:
-    """A learner; see the module.
+    """A soft actor-critic learner.
 
     Attributes:
-        spec: sizes.
-        updates: steps of learning after each rollout.
-        batch_size: transitions in each.
-        capacity: transitions that are kept.
-        hidden: sizes of the layers.
-        activation: between them.
+        spec: Sizes of an agent.
+        gradient_steps: Number of gradient steps after each rollout.
+        batch_size: Number of transitions per gradient step.
+        buffer_size: Capacity of the replay buffer in transitions.
+        hidden_sizes: Sizes of the hidden layers.
+        activation: Activation function of the hidden layers.
     """
 
-    spec: Spec
-    updates: int = 32
+    spec: AgentSpec
+    gradient_steps: int = 32
     batch_size: int = 256
-    capacity: int = 20_000
-    hidden: tuple[int, ...] = (64, 64)
+    buffer_size: int = 20_000
+    hidden_sizes: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "relu"
 
     @property
-    def memory_size(self) -> int:
-        """It does not remember."""
+    def hidden_state_size(self) -> int:
+        """Width of the actor's hidden state; the actor is feedforward."""
         return 0
 
-    def init(self, key: PRNGKeyArray, hp: Hyper) -> State:
-        """Fresh networks and an empty buffer."""
-        actor_key, key = jax.random.split(key)
-        space = self.spec.space
-        kind: dict[str, Any] = {"activation": self.activation}
-        actor = network(
-            actor_key, self.spec.obs, distributions.outputs(space), self.hidden, last=0.01, **kind
+    def init(self, key: PRNGKeyArray, config: SACConfig) -> SACState:
+        """Initialize the networks and an empty buffer."""
+        actor_key, critic_key = jax.random.split(key)
+        space = self.spec.action_space
+        actor = make_mlp(
+            actor_key,
+            self.spec.obs_size,
+            distributions.num_outputs(space),
+            self.hidden_sizes,
+            output_gain=0.01,
+            activation=self.activation,
         )
-        inputs, outputs = (
-            critic_inputs(self.spec) + space.numbers,
-            1 + space.choices * space.options,
-        )
-        critics = jax.vmap(
-            lambda key: network(key, inputs, outputs, self.hidden, last=0.1, **kind)
-        )(jax.random.split(key))
+
+        def make_critic(key: PRNGKeyArray) -> MLP:
+            return make_mlp(
+                key,
+                critic_input_size(self.spec) + space.continuous,
+                1 + space.discrete * space.num_actions,
+                self.hidden_sizes,
+                output_gain=0.1,
+                activation=self.activation,
+            )
+
+        critics = jax.vmap(make_critic)(jax.random.split(critic_key))
         log_temperature = jnp.log(jnp.float32(0.1))
-        return State(
+        return SACState(
             actor=actor,
             critics=critics,
-            targets=copied(critics),
+            target_critics=copy_params(critics),
             log_temperature=log_temperature,
-            actor_optimiser=optimizer.begin(actor),
-            critic_optimiser=optimizer.begin(critics),
-            temperature_optimiser=optimizer.begin(log_temperature),
-            buffer=ring.begin(self.spec, self.capacity),
-            scale=begin(),
+            actor_opt_state=init_optimizer(actor),
+            critic_opt_state=init_optimizer(critics),
+            temperature_opt_state=init_optimizer(log_temperature),
+            buffer=init_buffer(self.spec, self.buffer_size),
+            value_statistics=init_statistics(),
         )
 
     def act(
         self,
-        state: State,
-        obs: Float[Array, "env member feature"],
-        mask: Mask,
-        memory: Memory,
-        hp: Hyper,
-        dice: Dice | None,
-    ) -> Decision:
-        """Draw from the policy, or take what is likeliest."""
-        out, _ = state.actor(obs, memory)
-        return Decision(distributions.draw(out, mask, self.spec.space, dice)[0], {}, memory)
+        state: SACState,
+        obs: Float[Array, "env agent feature"],
+        mask: ActionMask,
+        hidden_state: HiddenState,
+        config: SACConfig,
+        noise: ActionNoise | None,
+    ) -> ActorOutput:
+        """Sample an action from the policy, or return its mode without noise."""
+        out, _ = state.actor(obs, hidden_state)
+        action, _ = distributions.sample(out, mask, self.spec.action_space, noise)
+        return ActorOutput(action, {}, hidden_state)
 
-    def slim(self, state: State) -> State:
-        """The actor alone."""
-        return State(state.actor, *[None] * (len(State._fields) - 1))  # type: ignore[arg-type]
+    def inference_state(self, state: SACState) -> SACState:
+        """Return the state with the actor alone."""
+        return SACState(state.actor, *[None] * (len(SACState._fields) - 1))  # type: ignore[arg-type]
 
     def update(
-        self, state: State, batch: Batch, hp: Hyper, key: PRNGKeyArray
-    ) -> tuple[State, dict[str, Array]]:
-        """Remember the batch, then learn from what is remembered."""
-        worth = advantages.reward_to_go(batch.reward, batch.done[..., None], hp.discount)
-        buffer = ring.add(state.buffer, batch)
-        state = state._replace(buffer=buffer, scale=see(state.scale, worth, batch.weight))
-        learn = lambda state, key: self.learn(state, hp, key)  # noqa: E731
-        state, figures = jax.lax.scan(learn, state, jax.random.split(key, self.updates))
-        return state, jax.tree.map(jnp.mean, figures)
+        self, state: SACState, batch: Batch, config: SACConfig, key: PRNGKeyArray
+    ) -> tuple[SACState, dict[str, Array]]:
+        """Add the batch to the buffer, and take gradient steps on samples of the buffer."""
+        returns = reward_to_go(batch.reward, batch.done[..., None], config.gamma)
+        state = state._replace(
+            buffer=add_batch(state.buffer, batch),
+            value_statistics=update_statistics(state.value_statistics, returns, batch.weight),
+        )
+        state, metrics = jax.lax.scan(
+            lambda state, key: self.gradient_step(state, config, key),
+            state,
+            jax.random.split(key, self.gradient_steps),
+        )
+        return state, jax.tree.map(jnp.mean, metrics)
 
-    def learn(self, state: State, hp: Hyper, key: PRNGKeyArray) -> tuple[State, dict[str, Array]]:
-        """One step of critics, policy and temperature."""
-        row_key, next_key, key = jax.random.split(key, 3)
-        rows, weight = ring.sample(state.buffer, row_key, self.batch_size)
-        seen, _ = ring.seen(self.spec, rows)
-        goal = scaled(state.scale, self.target(state, rows, hp, self.roll(next_key)))
-        loss, gradient = jax.value_and_grad(self.critic_loss)(
-            state.critics, seen, rows, goal, weight
+    def gradient_step(
+        self, state: SACState, config: SACConfig, key: PRNGKeyArray
+    ) -> tuple[SACState, dict[str, Array]]:
+        """Take one gradient step of the critics, the policy and the temperature."""
+        sample_key, target_key, actor_key = jax.random.split(key, 3)
+        transitions, weight = sample_transitions(state.buffer, sample_key, self.batch_size)
+        inputs, _ = transition_critic_inputs(self.spec, transitions)
+        target = self.td_target(state, transitions, config, self.sample_noise(target_key))
+        value_loss, gradients = jax.value_and_grad(self.critic_loss)(
+            state.critics,
+            inputs,
+            transitions,
+            normalize(state.value_statistics, target),
+            weight,
         )
-        critics, critic_optimiser = optimizer.descend(
-            state.critics, gradient, state.critic_optimiser, hp.critic_learning_rate, hp.most
+        critics, critic_opt_state = apply_gradients(
+            state.critics,
+            gradients,
+            state.critic_opt_state,
+            config.critic_learning_rate,
+            config.max_grad_norm,
         )
-        state = state._replace(critics=critics, critic_optimiser=critic_optimiser)
-        gradient, entropy = jax.grad(self.actor_loss, has_aux=True)(
-            state.actor, state, seen, rows, weight, self.roll(key)
+        state = state._replace(critics=critics, critic_opt_state=critic_opt_state)
+        gradients, entropy = jax.grad(self.actor_loss, has_aux=True)(
+            state.actor, state, inputs, transitions, weight, self.sample_noise(actor_key)
         )
-        actor, actor_optimiser = optimizer.descend(
-            state.actor, gradient, state.actor_optimiser, hp.learning_rate, hp.most
+        actor, actor_opt_state = apply_gradients(
+            state.actor,
+            gradients,
+            state.actor_opt_state,
+            config.learning_rate,
+            config.max_grad_norm,
         )
-        excess = mean(entropy - wanted(rows.mask, hp), weight)
-        log_temperature, temperature_optimiser = optimizer.descend(
-            state.log_temperature, excess, state.temperature_optimiser, hp.temperature_learning_rate
+        # Gradient of the temperature loss by the logarithm of the temperature, up to a factor.
+        excess_entropy = weighted_mean(entropy - target_entropy(transitions.mask, config), weight)
+        log_temperature, temperature_opt_state = apply_gradients(
+            state.log_temperature,
+            excess_entropy,
+            state.temperature_opt_state,
+            config.temperature_learning_rate,
         )
         state = state._replace(
             actor=actor,
-            targets=follow(state.targets, critics, hp.follow),
+            target_critics=polyak_update(state.target_critics, critics, config.tau),
             log_temperature=jnp.clip(log_temperature, -12.0, 4.0),
-            actor_optimiser=actor_optimiser,
-            temperature_optimiser=temperature_optimiser,
+            actor_opt_state=actor_opt_state,
+            temperature_opt_state=temperature_opt_state,
         )
-        shown = {
-            "entropy": mean(entropy, weight),
+        metrics = {
+            "entropy": weighted_mean(entropy, weight),
             "temperature": jnp.exp(state.log_temperature),
-            "value_loss": loss,
+            "value_loss": value_loss,
         }
-        return state, shown
+        return state, metrics
 
-    def roll(self, key: PRNGKeyArray) -> Dice:
-        """For one batch from the buffer."""
-        return distributions.roll(self.spec.space, key, (self.batch_size,))
+    def sample_noise(self, key: PRNGKeyArray) -> ActionNoise:
+        """Sample the noise of one batch of transitions."""
+        return distributions.sample_noise(self.spec.action_space, key, (self.batch_size,))
 
-    def policy(self, actor: Network, obs: Float[Array, "*batch feature"], mask: Mask) -> Policy:
-        """What the actor would do."""
+    def action_distribution(
+        self, actor: MLP, obs: Float[Array, "*batch feature"], mask: ActionMask
+    ) -> ActionDistribution:
+        """Return the policy's distribution over actions."""
         out, _ = actor(obs, jnp.zeros((*obs.shape[:-1], 0)))
-        return distributions.policy(out, mask, self.spec.space)
+        return distributions.action_distribution(out, mask, self.spec.action_space)
 
-    def worth(
+    def q_values(
         self,
-        critics: Network,
-        seen: Float[Array, "row input"],
-        numbers: Float[Array, "row number"],
-        mask: Mask,
-    ) -> tuple[Float[Array, "two row"], Float[Array, "two row choice option"]]:
-        """What both critics say, in the scale of the values: of squashed numbers, and of every option on top."""
-        inputs = jnp.concatenate([seen, jnp.where(mask.numbers, numbers, 0.0)], axis=-1)
-        out = jax.vmap(lambda critic: critic(inputs, jnp.zeros((*inputs.shape[:-1], 0)))[0])(
-            critics
-        )
-        return out[..., 0], out[..., 1:].reshape(
-            *out.shape[:-1], self.spec.space.choices, self.spec.space.options
-        )
+        critics: MLP,
+        inputs: Float[Array, "row input"],
+        continuous: Float[Array, "row continuous"],
+        mask: ActionMask,
+    ) -> tuple[Float[Array, "2 row"], Float[Array, "2 row discrete action"]]:
+        """Return the normalized values of both critics.
 
-    def expected(
-        self, critics: Network, seen: Float[Array, "row input"], policy: Policy, dice: Dice
-    ) -> Float[Array, " row"]:
-        """What the policy's actions are worth to the more careful critic: numbers drawn, choices averaged."""
-        numbers = jnp.tanh(policy.mean + jnp.exp(policy.log_std) * dice.normal)
-        base, options = self.worth(critics, seen, numbers, policy.mask)
-        return jnp.min(base + (jnp.exp(policy.logp) * options).sum((-2, -1)), axis=0)
+        Args:
+            critics: Two critics on a leading axis.
+            inputs: Inputs of the critics without actions.
+            continuous: Squashed continuous actions.
+            mask: Valid actions.
 
-    def target(
-        self, state: State, rows: ring.Transition, hp: Hyper, dice: Dice
+        Returns:
+            The value of the continuous actions, and what every discrete action adds to it.
+        """
+        inputs = jnp.concatenate([inputs, jnp.where(mask.continuous, continuous, 0.0)], axis=-1)
+        no_hidden_state = jnp.zeros((*inputs.shape[:-1], 0))
+        out = jax.vmap(lambda critic: critic(inputs, no_hidden_state)[0])(critics)
+        space = self.spec.action_space
+        discrete = out[..., 1:].reshape(*out.shape[:-1], space.discrete, space.num_actions)
+        return out[..., 0], discrete
+
+    def expected_value(
+        self,
+        critics: MLP,
+        inputs: Float[Array, "row input"],
+        policy: ActionDistribution,
+        noise: ActionNoise,
     ) -> Float[Array, " row"]:
-        """What the actions should have been worth: the reward, what comes after, and its randomness."""
-        _, later = ring.seen(self.spec, rows)
-        policy = self.policy(state.actor, rows.next_obs, rows.next_mask)
+        """Return the lower of both critics' values of a policy.
+
+        Continuous actions are sampled by reparameterization; discrete ones are averaged exactly.
+        """
+        continuous = jnp.tanh(policy.mean + jnp.exp(policy.log_std) * noise.normal)
+        base, discrete = self.q_values(critics, inputs, continuous, policy.mask)
+        return jnp.min(base + (jnp.exp(policy.log_probs) * discrete).sum((-2, -1)), axis=0)
+
+    def td_target(
+        self, state: SACState, transitions: Transition, config: SACConfig, noise: ActionNoise
+    ) -> Float[Array, " row"]:
+        """Compute soft Bellman targets in units of the reward."""
+        _, next_inputs = transition_critic_inputs(self.spec, transitions)
+        policy = self.action_distribution(state.actor, transitions.next_obs, transitions.next_mask)
         bonus = jnp.exp(state.log_temperature) * distributions.entropy(policy)
-        after = unscaled(state.scale, self.expected(state.targets, later, policy, dice) + bonus)
-        return rows.reward + hp.discount * jnp.where(rows.terminated, 0.0, after)
+        expected = self.expected_value(state.target_critics, next_inputs, policy, noise)
+        next_value = denormalize(state.value_statistics, expected + bonus)
+        next_value = jnp.where(transitions.terminated, 0.0, next_value)
+        return transitions.reward + config.gamma * next_value
 
     def critic_loss(
         self,
-        critics: Network,
-        seen: Array,
-        rows: ring.Transition,
-        goal: Float[Array, " row"],
-        weight: Array,
+        critics: MLP,
+        inputs: Float[Array, "row input"],
+        transitions: Transition,
+        target: Float[Array, " row"],
+        weight: Float[Array, " row"],
     ) -> Float[Array, ""]:
-        """Half the mean squared error of each."""
-        base, options = self.worth(critics, seen, rows.action.numbers, rows.mask)
-        choices = jnp.broadcast_to(rows.action.choices, (2, *rows.action.choices.shape))
-        found = base + chosen(options, choices).sum(-1)
-        return 0.5 * mean(((found - goal) ** 2).sum(0), weight)
+        """Compute half the mean squared error of both critics.
+
+        Args:
+            critics: Two critics on a leading axis.
+            inputs: Inputs of the critics without actions.
+            transitions: Transitions.
+            target: Normalized targets.
+            weight: Weight of each transition.
+        """
+        base, discrete = self.q_values(
+            critics, inputs, transitions.action.continuous, transitions.mask
+        )
+        action = transitions.action.discrete
+        values = base + select_values(discrete, jnp.broadcast_to(action, (2, *action.shape))).sum(
+            -1
+        )
+        return 0.5 * weighted_mean(((values - target) ** 2).sum(0), weight)
 
     def actor_loss(
         self,
-        actor: Network,
-        state: State,
-        seen: Array,
-        rows: ring.Transition,
-        weight: Array,
-        dice: Dice,
+        actor: MLP,
+        state: SACState,
+        inputs: Float[Array, "row input"],
+        transitions: Transition,
+        weight: Float[Array, " row"],
+        noise: ActionNoise,
     ) -> tuple[Float[Array, ""], Float[Array, " row"]]:
-        """The negative of what the policy gains, randomness priced in; and its entropy."""
-        policy = self.policy(actor, rows.obs, rows.mask)
+        """Compute the negative soft value of the policy.
+
+        Args:
+            actor: Policy network.
+            state: State with the critics and the temperature.
+            inputs: Inputs of the critics without actions.
+            transitions: Transitions.
+            weight: Weight of each transition.
+            noise: Noise of the continuous actions.
+
+        Returns:
+            The loss, and the entropy of the policy at each transition.
+        """
+        policy = self.action_distribution(actor, transitions.obs, transitions.mask)
         entropy = distributions.entropy(policy)
-        gain = (
-            self.expected(state.critics, seen, policy, dice)
-            + jnp.exp(state.log_temperature) * entropy
-        )
-        return -mean(gain, weight), entropy
+        expected = self.expected_value(state.critics, inputs, policy, noise)
+        soft_value = expected + jnp.exp(state.log_temperature) * entropy
+        return -weighted_mean(soft_value, weight), entropy
 
 
-def wanted(mask: Mask, hp: Hyper) -> Float[Array, "*batch"]:
-    """The entropy that a policy should have; what is masked adds nothing."""
-    evenly = jnp.log(jnp.maximum(mask.choices.sum(-1), 1)).sum(-1)
-    return hp.number_entropy * mask.numbers.sum(-1) + hp.choice_entropy * evenly
+def target_entropy(mask: ActionMask, config: SACConfig) -> Float[Array, "*batch"]:
+    """Return the target entropy of a policy; masked actions add nothing."""
+    uniform = jnp.log(jnp.maximum(mask.discrete.sum(-1), 1)).sum(-1)
+    continuous = config.target_entropy_continuous * mask.continuous.sum(-1)
+    return continuous + config.target_entropy_discrete * uniform
 
 
-algorithms.register(
-    "sac",
-    "Soft actor-critic with a buffer: numbers, choices or both; randomness finds its own price.",
-)(Algorithm(SAC, Hyper()))
+algorithms.register("sac", "Soft actor-critic for continuous, discrete and hybrid actions.")(
+    Algorithm(SAC, SACConfig())
+)

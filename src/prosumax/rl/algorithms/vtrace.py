@@ -1,12 +1,16 @@
-"""V-trace (Espeholt et al. 2018) with PPO's clipped loss: what APPO does, for actors that lag behind their learner.
+"""PPO with V-trace corrections for actors that lag behind their learner (synchronous APPO).
 
-Where actors and learner are different machines, actors play with parameters that are some updates old. Here one
-compiled program plays and learns in turn, so there is no asynchrony and nothing is faster for it: the lag is made on
-purpose. Actors play with a copy that is renewed every `lag` updates, and what they did is corrected for it. That shows
-what staleness costs, and how a community would learn whose homes report late.
+In distributed training, actors play with parameters that are some updates old. Here one compiled
+program plays and learns in turn, so there is no asynchrony and no speedup: the lag is deliberate.
+Actors play with a copy of the policy that is renewed every `policy_lag` updates, and their
+experience is corrected for it. This measures the cost of stale policies, as in a community whose
+homes report late.
 
-First V-trace says what actions of the old policy were worth to the present one; then the present one improves on itself
-by PPO's clipped ratio. With one epoch and one minibatch that is the gradient of IMPALA.
+V-trace estimates advantages for the current policy from actions of the old one; PPO's clipped
+surrogate then improves the current policy. One epoch of one minibatch is the gradient of IMPALA.
+
+References:
+    Espeholt et al. (2018), IMPALA: Scalable distributed deep-RL, equation 1.
 """
 
 from dataclasses import dataclass
@@ -14,109 +18,123 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from prosumax.rl.algorithms import policy_gradient
-from prosumax.rl.algorithms.policy_gradient import Hyper, PolicyGradient
+from prosumax.rl.algorithms.policy_gradient import (
+    PolicyGradient,
+    PolicyGradientConfig,
+    PolicyGradientState,
+)
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
-from prosumax.rl.components import advantages, distributions
-from prosumax.rl.components.critics import copied, mean
-from prosumax.rl.components.distributions import Dice
-from prosumax.rl.components.networks import Network
-from prosumax.rl.components.normalization import see
-from prosumax.rl.components.spaces import Mask
-from prosumax.rl.components.types import Batch, Decision, Memory
+from prosumax.rl.components import distributions
+from prosumax.rl.components.advantages import AdvantageEstimate, vtrace
+from prosumax.rl.components.critics import copy_params, weighted_mean
+from prosumax.rl.components.distributions import ActionNoise
+from prosumax.rl.components.networks import MLP
+from prosumax.rl.components.spaces import ActionMask
+from prosumax.rl.components.types import ActorOutput, Batch, HiddenState
 
 
-class State(NamedTuple):
-    """Of one group.
+class VTraceState(NamedTuple):
+    """State of one policy.
 
     Attributes:
-        learner: as of PPO.
-        behaviour: the actor that plays.
-        age: updates since it was renewed.
+        learner_state: State of the PPO learner.
+        behavior_actor: Policy network that plays.
+        updates_since_sync: Number of updates since it was renewed.
     """
 
-    learner: policy_gradient.State
-    behaviour: Network
-    age: Int[Array, ""]
+    learner_state: PolicyGradientState
+    behavior_actor: MLP
+    updates_since_sync: Int[Array, ""]
 
 
 @dataclass(frozen=True)
 class VTrace(PolicyGradient):
-    """A learner; see the module.
+    """A PPO learner with a lagging behavior policy; `advantage` is not used.
 
     Attributes:
-        ...: those of `PolicyGradient`, of which `worth` is not used.
-        lag: updates after which the actor that plays is renewed; 1 plays with the newest always.
+        policy_lag: Number of updates after which the behavior policy is renewed; 1 always plays
+            with the current policy.
     """
 
-    lag: int = 4
+    policy_lag: int = 4
 
-    def init(self, key: PRNGKeyArray, hp: Hyper) -> Any:
-        """Fresh networks, of which the actor plays."""
-        learner = super().init(key, hp)
-        return State(learner, copied(learner.actor), jnp.int32(0))
+    def init(self, key: PRNGKeyArray, config: PolicyGradientConfig) -> Any:
+        """Initialize the networks; the behavior policy is a copy of the actor."""
+        learner_state = super().init(key, config)
+        return VTraceState(learner_state, copy_params(learner_state.actor), jnp.int32(0))
 
     def act(
         self,
         state: Any,
-        obs: Float[Array, "env member feature"],
-        mask: Mask,
-        memory: Memory,
-        hp: Hyper,
-        dice: Dice | None,
-    ) -> Decision:
-        """Draw from the old policy; or take what is likeliest in the newest one."""
-        actor = state.learner.actor if dice is None else state.behaviour
-        return super().act(state.learner._replace(actor=actor), obs, mask, memory, hp, dice)
+        obs: Float[Array, "env agent feature"],
+        mask: ActionMask,
+        hidden_state: HiddenState,
+        config: PolicyGradientConfig,
+        noise: ActionNoise | None,
+    ) -> ActorOutput:
+        """Sample from the behavior policy, or return the current policy's mode without noise."""
+        actor = state.learner_state.actor if noise is None else state.behavior_actor
+        learner_state = state.learner_state._replace(actor=actor)
+        return super().act(learner_state, obs, mask, hidden_state, config, noise)
 
-    def slim(self, state: Any) -> Any:
-        """The newest actor, which is also the one that plays from then on."""
-        learner = super().slim(state.learner)
-        return State(learner, learner.actor, state.age)
+    def inference_state(self, state: Any) -> Any:
+        """Return the state with the current actor alone, which is also the behavior policy."""
+        learner_state = super().inference_state(state.learner_state)
+        return VTraceState(learner_state, learner_state.actor, state.updates_since_sync)
 
     def update(
-        self, state: Any, batch: Batch, hp: Hyper, key: PRNGKeyArray
+        self, state: Any, batch: Batch, config: PolicyGradientConfig, key: PRNGKeyArray
     ) -> tuple[Any, dict[str, Array]]:
-        """PPO's, from the newest policy on, with what actions were worth to it."""
-        notes = {
-            "played": batch.notes["log_prob"],
-            "log_prob": self.log_prob(state.learner.actor, batch),
+        """Update the current policy as PPO does, and renew the behavior policy when it is due."""
+        extras = {
+            "behavior_log_prob": batch.extras["log_prob"],
+            "log_prob": self.log_prob(state.learner_state.actor, batch),
         }
-        learner, figures = super().update(state.learner, batch._replace(notes=notes), hp, key)
-        renew = state.age + 1 >= self.lag
-        behaviour = jax.tree.map(
-            lambda new, old: jnp.where(renew, new, old), learner.actor, state.behaviour
+        ratio = jnp.exp(extras["log_prob"] - extras["behavior_log_prob"])
+        learner_state, metrics = super().update(
+            state.learner_state, batch._replace(extras=extras), config, key
         )
-        stale = mean(jnp.abs(jnp.exp(notes["log_prob"] - notes["played"]) - 1.0), batch.weight)
-        return State(learner, behaviour, jnp.where(renew, 0, state.age + 1)), figures | {
-            "stale": stale
-        }
+        is_due = state.updates_since_sync + 1 >= self.policy_lag
+        behavior_actor = jax.tree.map(
+            lambda new, old: jnp.where(is_due, new, old), learner_state.actor, state.behavior_actor
+        )
+        updates_since_sync = jnp.where(is_due, 0, state.updates_since_sync + 1)
+        deviation = weighted_mean(jnp.abs(ratio - 1.0), batch.weight)
+        metrics = metrics | {"behavior_ratio_deviation": deviation}
+        return VTraceState(learner_state, behavior_actor, updates_since_sync), metrics
 
-    def estimate(
-        self, state: policy_gradient.State, batch: Batch, hp: Hyper
-    ) -> tuple[policy_gradient.State, advantages.Estimate]:
-        """What every action was worth to the newest policy."""
-        value, next_value = self.values(state, batch)
-        ratio = jnp.exp(jnp.clip(batch.notes["log_prob"] - batch.notes["played"], -20.0, 20.0))
-        done = batch.done[..., None]
-        found = advantages.vtrace(
-            ratio, batch.reward, value, next_value, batch.terminated, done, hp.discount, hp.lam
+    def estimate_advantages(
+        self, state: PolicyGradientState, batch: Batch, config: PolicyGradientConfig
+    ) -> tuple[PolicyGradientState, AdvantageEstimate]:
+        """Estimate the advantages under the current policy, and update the value statistics."""
+        value, next_value = self.state_values(state, batch)
+        difference = batch.extras["log_prob"] - batch.extras["behavior_log_prob"]
+        estimate = vtrace(
+            jnp.exp(jnp.clip(difference, -20.0, 20.0)),
+            batch.reward,
+            value,
+            next_value,
+            batch.terminated,
+            batch.done[..., None],
+            config.gamma,
+            config.gae_lambda,
         )
-        if self.scale_values:
-            state = state._replace(scale=see(state.scale, found.target, batch.weight))
-        return state, found
+        return self._update_value_statistics(state, batch, estimate), estimate
 
-    def log_prob(self, actor: Network, batch: Batch) -> Float[Array, "time env member"]:
-        """Of what was done, to an actor."""
-        begins = jnp.broadcast_to(batch.begins[..., None], batch.reward.shape)
-        out, _ = actor.over_time(batch.obs, begins, batch.memory)
-        return jax.lax.stop_gradient(
-            distributions.score(out, batch.mask, batch.action, self.spec.space)[0]
+    def log_prob(self, actor: MLP, batch: Batch) -> Float[Array, "time env agent"]:
+        """Return the log-probability of the batch's actions under an actor, without gradient."""
+        is_first: Bool[Array, "time env agent"] = jnp.broadcast_to(
+            batch.is_first[..., None], batch.reward.shape
         )
+        out, _ = actor.unroll(batch.obs, is_first, batch.hidden_state)
+        log_prob, _ = distributions.log_prob_and_entropy(
+            out, batch.mask, batch.action, self.spec.action_space
+        )
+        return jax.lax.stop_gradient(log_prob)
 
 
 algorithms.register(
-    "vtrace", "PPO by actors that lag behind, corrected by V-trace (APPO without asynchrony)."
-)(Algorithm(VTrace, Hyper(learning_rate=1e-3), {"epochs": 2}))
+    "vtrace", "PPO with lagging actors and V-trace corrections (synchronous APPO)."
+)(Algorithm(VTrace, PolicyGradientConfig(learning_rate=1e-3), {"update_epochs": 2}))

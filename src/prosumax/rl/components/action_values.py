@@ -1,39 +1,50 @@
-"""Values of choices: an action of several choices is worth the sum of what its choices are worth.
+"""Values of discrete actions: the value of several discrete actions is the sum of their values.
 
-With one choice that is any value at all. With several it is the decomposition of Sunehag et al. (2018), which makes the
-best of all combinations the best of each; how much one choice is worth can then not depend on another.
+With one discrete action this is no restriction. With several it is a value decomposition, in which
+the best combination consists of the best values of each action; the value of one action can then
+not depend on another.
+
+References:
+    Sunehag et al. (2018), Value-decomposition networks for cooperative multi-agent learning.
 """
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from prosumax.rl.components.distributions import Dice
+from prosumax.rl.components.distributions import ActionNoise
 
 
-def chosen(
-    values: Float[Array, "*batch choice option"], choices: Int[Array, "*batch choice"]
-) -> Float[Array, "*batch choice"]:
-    """The values, or probabilities, of the options that were chosen."""
-    return jnp.take_along_axis(values, choices[..., None], axis=-1)[..., 0]
+def select_values(
+    values: Float[Array, "*batch discrete action"], actions: Int[Array, "*batch discrete"]
+) -> Float[Array, "*batch discrete"]:
+    """Return the values, or probabilities, of the selected actions."""
+    return jnp.take_along_axis(values, actions[..., None], axis=-1)[..., 0]
 
 
-def greedy(
-    values: Float[Array, "*batch choice option"], mask: Bool[Array, "*batch choice option"]
-) -> Int[Array, "*batch choice"]:
-    """The best options of those that may be used."""
+def greedy_actions(
+    values: Float[Array, "*batch discrete action"], mask: Bool[Array, "*batch discrete action"]
+) -> Int[Array, "*batch discrete"]:
+    """Return the valid actions of highest value."""
     return jnp.argmax(jnp.where(mask, values, -jnp.inf), axis=-1).astype(jnp.int32)
 
 
 def epsilon_greedy(
-    values: Float[Array, "*batch choice option"],
-    mask: Bool[Array, "*batch choice option"],
+    values: Float[Array, "*batch discrete action"],
+    mask: Bool[Array, "*batch discrete action"],
     epsilon: Float[Array, ""] | float,
-    dice: Dice | None,
-) -> Int[Array, "*batch choice"]:
-    """The best options; with dice each with probability `epsilon` any that may be used instead."""
-    best = greedy(values, mask)
-    if dice is None:
-        return best
-    nth = dice.uniform[..., None] * mask.sum(-1, keepdims=True)
-    anyone = jnp.argmax(jnp.cumsum(mask, axis=-1) > nth, axis=-1).astype(jnp.int32)
-    return jnp.where(dice.other < epsilon, anyone, best)
+    noise: ActionNoise | None,
+) -> Int[Array, "*batch discrete"]:
+    """Return greedy actions, each replaced by a random valid one with probability `epsilon`.
+
+    Args:
+        values: Values of all actions.
+        mask: Valid actions.
+        epsilon: Probability of a random action.
+        noise: Pre-sampled noise; None returns greedy actions.
+    """
+    greedy = greedy_actions(values, mask)
+    if noise is None:
+        return greedy
+    rank = noise.uniform[..., None] * mask.sum(-1, keepdims=True)
+    random = jnp.argmax(jnp.cumsum(mask, axis=-1) > rank, axis=-1).astype(jnp.int32)
+    return jnp.where(noise.epsilon < epsilon, random, greedy)

@@ -1,55 +1,80 @@
-"""What critics see, and means over what counts: pieces that several algorithms share."""
+"""Inputs of critics, weighted statistics and target networks, shared by several algorithms."""
 
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from prosumax.rl.components.types import Spec
+from prosumax.rl.components.types import AgentSpec
 
 Parameters = TypeVar("Parameters")
 
 
-def critic_inputs(spec: Spec) -> int:
-    """Width of what a critic sees."""
-    return spec.obs + (spec.everyone + spec.homes if spec.everyone else 0)
+def critic_input_size(spec: AgentSpec) -> int:
+    """Return the width of a critic's input."""
+    if not spec.global_obs_size:
+        return spec.obs_size
+    return spec.obs_size + spec.global_obs_size + spec.num_agents
 
 
 def critic_input(
-    spec: Spec,
-    obs: Float[Array, "*time env member feature"],
-    everyone: Float[Array, "*time env wide"],
-    home: Array,
-) -> Float[Array, "*time env member input"]:
-    """What a critic sees: the agent's own observation, and for a central one all homes' and which of them it is."""
-    if not spec.everyone:
+    spec: AgentSpec,
+    obs: Float[Array, "*time env agent feature"],
+    global_obs: Float[Array, "*time env global"],
+    agent_id: Int[Array, "*agent"],
+) -> Float[Array, "*time env agent input"]:
+    """Return the input of a critic.
+
+    A local critic receives the agent's own observation, a centralized one also the observations of
+    all agents and the agent's id as one-hot.
+
+    Args:
+        spec: Sizes of the agent.
+        obs: Each agent's own observation.
+        global_obs: Observations of all agents side by side.
+        agent_id: Index of each agent in the community.
+    """
+    if not spec.global_obs_size:
         return obs
-    shape = (*obs.shape[:-1], spec.everyone)
-    who = jnp.broadcast_to(jax.nn.one_hot(home, spec.homes), (*obs.shape[:-1], spec.homes))
-    return jnp.concatenate([obs, jnp.broadcast_to(everyone[..., None, :], shape), who], axis=-1)
+    leading = obs.shape[:-1]
+    one_hot = jnp.broadcast_to(
+        jax.nn.one_hot(agent_id, spec.num_agents), (*leading, spec.num_agents)
+    )
+    shared = jnp.broadcast_to(global_obs[..., None, :], (*leading, spec.global_obs_size))
+    return jnp.concatenate([obs, shared, one_hot], axis=-1)
 
 
-def mean(values: Float[Array, "*batch"], weight: Float[Array, "*batch"]) -> Float[Array, ""]:
-    """Weighted mean; 0 where nothing has weight."""
+def weighted_mean(
+    values: Float[Array, "*batch"], weight: Float[Array, "*batch"]
+) -> Float[Array, ""]:
+    """Return the weighted mean; 0 where all weights are 0."""
     return (values * weight).sum() / jnp.maximum(weight.sum(), 1e-8)
 
 
-def standardised(
+def standardize(
     values: Float[Array, "*batch"], weight: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
-    """With weighted mean 0 and deviation 1."""
-    centred = values - mean(values, weight)
-    return centred / jnp.sqrt(mean(centred**2, weight) + 1e-8)
+    """Shift and scale values to weighted mean 0 and standard deviation 1."""
+    centered = values - weighted_mean(values, weight)
+    return centered / jnp.sqrt(weighted_mean(centered**2, weight) + 1e-8)
 
 
-def copied(parameters: Parameters) -> Parameters:
-    """The same in arrays of its own, so that a state with both may be donated."""
-    own: Any = jax.tree.map(jnp.copy, parameters)
-    return own
+def copy_params(parameters: Parameters) -> Parameters:
+    """Copy parameters into arrays of their own, so that a state with both can be donated."""
+    copied: Any = jax.tree.map(jnp.copy, parameters)
+    return copied
 
 
-def follow(target: Parameters, source: Parameters, share: Float[Array, ""] | float) -> Parameters:
-    """A target network that moves a share of the way to the network that it follows."""
-    moved: Any = jax.tree.map(lambda a, b: a + share * (b - a), target, source)
-    return moved
+def polyak_update(
+    target: Parameters, source: Parameters, tau: Float[Array, ""] | float
+) -> Parameters:
+    """Move the parameters of a target network toward those of its source.
+
+    Args:
+        target: Parameters of the target network.
+        source: Parameters of the network that it tracks.
+        tau: Step size of the moving average; 1 copies the source.
+    """
+    updated: Any = jax.tree.map(lambda old, new: old + tau * (new - old), target, source)
+    return updated

@@ -1,8 +1,4 @@
-"""Networks: layers, and for those who must remember a gated recurrent unit (Cho et al. 2014) between them.
-
-A network takes any leading axes and carries a memory, of width 0 where it does not remember, so that both kinds are
-used alike.
-"""
+"""Multilayer perceptrons, optionally with a gated recurrent unit before the output layer."""
 
 from collections.abc import Sequence
 
@@ -12,13 +8,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 
-class Network(eqx.Module):
-    """Layers with tanh or ReLU between them, the last one linear.
+class MLP(eqx.Module):
+    """A multilayer perceptron with a linear output layer and an optional recurrent unit.
+
+    It accepts any leading axes and always takes and returns a hidden state, of width 0 without a
+    recurrent unit, so that feedforward and recurrent networks are called alike.
 
     Attributes:
-        layers: of weights [input, output] and biases.
-        cell: the recurrent unit before the last layer.
-        activation: `tanh` or `relu`.
+        layers: Weights and biases of each layer.
+        cell: Gated recurrent unit before the output layer; None for a feedforward network.
+        activation: Activation function of the hidden layers, `tanh` or `relu`.
     """
 
     layers: tuple[tuple[Float[Array, "input output"], Float[Array, " output"]], ...]
@@ -26,69 +25,97 @@ class Network(eqx.Module):
     activation: str = eqx.field(static=True)
 
     @property
-    def memory_size(self) -> int:
-        """Width of the memory."""
+    def hidden_state_size(self) -> int:
+        """Width of the hidden state."""
         return 0 if self.cell is None else self.cell.hidden_size
 
     def __call__(
-        self, x: Float[Array, "*batch input"], memory: Float[Array, "*batch memory"]
-    ) -> tuple[Float[Array, "*batch output"], Float[Array, "*batch memory"]]:
-        """One step: outputs, and the memory after it."""
-        lead = x.shape[:-1]
+        self, x: Float[Array, "*batch input"], hidden_state: Float[Array, "*batch hidden"]
+    ) -> tuple[Float[Array, "*batch output"], Float[Array, "*batch hidden"]]:
+        """Apply the network to one step.
+
+        Args:
+            x: Inputs.
+            hidden_state: Hidden state before the step.
+
+        Returns:
+            The outputs, and the hidden state after the step.
+        """
+        leading = x.shape[:-1]
         x = x.reshape(-1, x.shape[-1])
         for weight, bias in self.layers[:-1]:
             x = getattr(jax.nn, self.activation)(x @ weight + bias)
         if self.cell is not None:
-            x = jax.vmap(self.cell)(x, memory.reshape(-1, memory.shape[-1]))
-            memory = x.reshape(*lead, -1)
+            x = jax.vmap(self.cell)(x, hidden_state.reshape(-1, hidden_state.shape[-1]))
+            hidden_state = x.reshape(*leading, -1)
         weight, bias = self.layers[-1]
-        return (x @ weight + bias).reshape(*lead, -1), memory
+        return (x @ weight + bias).reshape(*leading, -1), hidden_state
 
-    def over_time(
+    def unroll(
         self,
         x: Float[Array, "time *batch input"],
-        begins: Bool[Array, "time *batch"],
-        memory: Float[Array, "*batch memory"],
-    ) -> tuple[Float[Array, "time *batch output"], Float[Array, "time *batch memory"]]:
-        """A sequence of steps, the memory wiped where an episode begins; memories are those after each step."""
+        is_first: Bool[Array, "time *batch"],
+        hidden_state: Float[Array, "*batch hidden"],
+    ) -> tuple[Float[Array, "time *batch output"], Float[Array, "time *batch hidden"]]:
+        """Apply the network to a sequence, resetting the hidden state where an episode starts.
+
+        Args:
+            x: Inputs of each step.
+            is_first: Whether an episode starts before the step.
+            hidden_state: Hidden state before the first step.
+
+        Returns:
+            The outputs of each step, and the hidden state after each step.
+        """
         if self.cell is None:
             return self(x, jnp.zeros((*x.shape[:-1], 0)))
 
-        def advance(memory: Array, step: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
-            seen, begin = step
-            out, memory = self(seen, jnp.where(begin[..., None], 0.0, memory))
-            return memory, (out, memory)
+        def step(
+            hidden_state: Array, inputs: tuple[Array, Array]
+        ) -> tuple[Array, tuple[Array, Array]]:
+            x, is_first = inputs
+            out, hidden_state = self(x, jnp.where(is_first[..., None], 0.0, hidden_state))
+            return hidden_state, (out, hidden_state)
 
-        return jax.lax.scan(advance, memory, (x, begins))[1]
+        return jax.lax.scan(step, hidden_state, (x, is_first))[1]
 
 
-def network(
+def make_mlp(
     key: PRNGKeyArray,
-    inputs: int,
-    outputs: int,
-    hidden: Sequence[int],
+    in_size: int,
+    out_size: int,
+    hidden_sizes: Sequence[int],
     *,
-    last: float,
+    output_gain: float,
     activation: str = "tanh",
     recurrent: bool = False,
-) -> Network:
-    """A network with biases of zero and normal weights, their variance the gain squared over the inputs.
+) -> MLP:
+    """Initialize a network with zero biases and normal weights of variance gain^2 / inputs.
 
-    He et al. 2015. Not orthogonal ones: a batch of QR decompositions hangs in XLA on CPUs with few cores.
+    Weights are not orthogonal, because a batch of QR decompositions hangs in XLA on CPUs with few
+    cores.
 
-    Arguments:
-        key: of the weights.
-        inputs, outputs: sizes.
-        hidden: sizes between them; the last is that of the memory as well.
-        last: gain of the last layer; small ones begin with an even policy (Andrychowicz et al. 2021).
-        activation: between layers.
-        recurrent: whether there is a recurrent unit before the last layer.
+    Args:
+        key: Random key of the weights.
+        in_size: Number of inputs.
+        out_size: Number of outputs.
+        hidden_sizes: Sizes of the hidden layers; the last one is also that of the hidden state.
+        output_gain: Gain of the output layer; a small one makes the initial policy uniform.
+        activation: Activation function of the hidden layers, `tanh` or `relu`.
+        recurrent: Whether a gated recurrent unit precedes the output layer.
+
+    References:
+        He et al. (2015), Delving deep into rectifiers, for the gain of hidden layers.
+        Andrychowicz et al. (2021), What matters in on-policy reinforcement learning, for the small
+        gain of the output layer.
+        Cho et al. (2014), Learning phrase representations using RNN encoder-decoder, for the unit.
     """
-    keys, sizes = jax.random.split(key, len(hidden) + 2), (inputs, *hidden, outputs)
-    gains = [2.0**0.5] * len(hidden) + [last]
+    keys = jax.random.split(key, len(hidden_sizes) + 2)
+    sizes = (in_size, *hidden_sizes, out_size)
+    gains = [2.0**0.5] * len(hidden_sizes) + [output_gain]
     layers = tuple(
-        (gain / before**0.5 * jax.random.normal(own, (before, after)), jnp.zeros(after))
-        for own, before, after, gain in zip(keys, sizes, sizes[1:], gains, strict=False)
+        (gain / fan_in**0.5 * jax.random.normal(layer_key, (fan_in, fan_out)), jnp.zeros(fan_out))
+        for layer_key, fan_in, fan_out, gain in zip(keys, sizes, sizes[1:], gains, strict=False)
     )
     cell = eqx.nn.GRUCell(sizes[-2], sizes[-2], key=keys[-1]) if recurrent else None
-    return Network(layers, cell, activation)
+    return MLP(layers, cell, activation)

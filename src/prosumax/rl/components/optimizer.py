@@ -1,6 +1,7 @@
-"""Adam without a learning rate in its state: the rate is a hyper-parameter like any other and may change at any time.
+"""Adam with gradient clipping, whose learning rate is an argument and not part of its state.
 
-So copying one learner's parameters and optimiser to another never copies its rate.
+The learning rate is a hyperparameter like any other, which may be traced, annealed or evolved.
+Copying the parameters and the optimizer state of one learner to another never copies its rate.
 """
 
 from typing import Any
@@ -10,30 +11,36 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-_adam = optax.scale_by_adam(eps=1e-5)
+_ADAM = optax.scale_by_adam(eps=1e-5)
 
 
-def begin(parameters: Any) -> optax.OptState:
-    """The optimiser's state before the first step."""
-    return _adam.init(parameters)
+def init_optimizer(parameters: Any) -> optax.OptState:
+    """Return the initial optimizer state for a pytree of parameters."""
+    return _ADAM.init(parameters)
 
 
-def descend(
+def apply_gradients(
     parameters: Any,
-    gradient: Any,
-    state: optax.OptState,
-    rate: Float[Array, ""] | float,
-    most: Float[Array, ""] | float = jnp.inf,
+    gradients: Any,
+    opt_state: optax.OptState,
+    learning_rate: Float[Array, ""] | float,
+    max_grad_norm: Float[Array, ""] | float = jnp.inf,
 ) -> tuple[Any, optax.OptState]:
-    """One step of Adam down a gradient.
+    """Take one step of gradient descent.
 
-    Arguments:
-        parameters, gradient: of the same structure.
-        state: from `begin` or the step before.
-        rate: of learning.
-        most: the gradient is scaled down to this length (the norm over everything) where it is longer.
+    Args:
+        parameters: Parameters before the step.
+        gradients: Gradients, of the same structure.
+        opt_state: State from `init_optimizer` or the previous step.
+        learning_rate: Learning rate.
+        max_grad_norm: Norm over all gradients to which they are scaled down where it is exceeded.
+
+    Returns:
+        The parameters and the optimizer state after the step.
     """
-    length = optax.tree.norm(gradient)
-    scale = jnp.minimum(1.0, most / jnp.maximum(length, 1e-12))
-    update, state = _adam.update(jax.tree.map(lambda leaf: leaf * scale, gradient), state)
-    return jax.tree.map(lambda leaf, step: leaf - rate * step, parameters, update), state
+    norm = optax.tree.norm(gradients)
+    scale = jnp.minimum(1.0, max_grad_norm / jnp.maximum(norm, 1e-12))
+    clipped = jax.tree.map(lambda leaf: leaf * scale, gradients)
+    updates, opt_state = _ADAM.update(clipped, opt_state)
+    parameters = jax.tree.map(lambda leaf, step: leaf - learning_rate * step, parameters, updates)
+    return parameters, opt_state

@@ -1,10 +1,11 @@
-"""What one agent decides, in one form for homes in all styles of control and for price agents: numbers and choices.
+"""Action spaces of homes and price agents in one common form.
 
-Homes and price agents decide different things. An agent has its own space; what all of them did side by side is in the
-widest one, where each has its own parts first and the others masked.
+Homes under every kind of control and price agents act through a number of continuous and a number
+of discrete actions. Every agent has its own space; the actions of all agents side by side are in
+the padded space, in which each agent uses the leading parts and the others are masked.
 
-Every choice has the same number of options; those it does not have are masked. Masks say what makes sense, and what is
-masked counts neither in a probability nor in an entropy.
+All discrete actions of a space have the same number of values; values that one of them lacks are
+masked. Masked actions contribute neither to probabilities nor to entropies.
 """
 
 from typing import Any, NamedTuple
@@ -13,187 +14,222 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from prosumax.rl.actions import RawBid, WithPrices
+from prosumax.rl.actions import JointAction, RawBid
 from prosumax.rl.env import CommunityEnv
 
 
-class Space(NamedTuple):
+class ActionSpace(NamedTuple):
     """Sizes of an action.
 
     Attributes:
-        numbers: how many continuous numbers, each between -1 and 1.
-        choices: how many choices.
-        options: of each choice; at least 1.
+        continuous: Number of continuous actions, each between -1 and 1.
+        discrete: Number of discrete actions.
+        num_actions: Number of values of each discrete action, at least 1.
     """
 
-    numbers: int
-    choices: int
-    options: int
+    continuous: int
+    discrete: int
+    num_actions: int
 
 
 class Action(NamedTuple):
-    """What agents decided.
+    """Actions of agents.
 
     Attributes:
-        numbers: as learners keep them, any size; `squashed` brings them between -1 and 1.
-        choices: index of an option.
+        continuous: Unbounded as learners keep them; `squash` maps them to between -1 and 1.
+        discrete: Index of the selected value.
     """
 
-    numbers: Float[Array, "*batch number"]
-    choices: Int[Array, "*batch choice"]
+    continuous: Float[Array, "*batch continuous"]
+    discrete: Int[Array, "*batch discrete"]
 
 
-class Mask(NamedTuple):
-    """What makes sense; True may be used."""
+class ActionMask(NamedTuple):
+    """Valid actions; True where an action may be used."""
 
-    numbers: Bool[Array, "*batch number"]
-    choices: Bool[Array, "*batch choice option"]
-
-
-def space_of(env: CommunityEnv) -> Space:
-    """What one home of an environment decides."""
-    if env.config.control == "bid":
-        return Space(numbers=2, choices=2, options=env.num_homes + 2)
-    if env.config.levels is not None:
-        return Space(numbers=0, choices=len(env.config.slots), options=env.config.levels)
-    return Space(numbers=len(env.config.slots), choices=0, options=1)
+    continuous: Bool[Array, "*batch continuous"]
+    discrete: Bool[Array, "*batch discrete action"]
 
 
-PRICES = Space(numbers=2, choices=0, options=1)
-"""What a price agent decides: buying and selling price, -1 the lowest."""
+PRICE_ACTION_SPACE = ActionSpace(continuous=2, discrete=0, num_actions=1)
+"""Actions of a price agent: buying and selling price, -1 the lowest."""
 
 
-def widest_of(env: CommunityEnv) -> Space:
-    """A space with room for every agent of an environment."""
-    home = space_of(env)
-    return (
-        home._replace(numbers=max(home.numbers, PRICES.numbers))
-        if env.config.price_agents
-        else home
+def home_action_space(env: CommunityEnv) -> ActionSpace:
+    """Return the action space of a home of an environment."""
+    if env.config.action_mode == "bid":
+        return ActionSpace(continuous=2, discrete=2, num_actions=env.num_homes + 2)
+    if env.config.power_levels is not None:
+        return ActionSpace(
+            continuous=0, discrete=len(env.config.action_slots), num_actions=env.config.power_levels
+        )
+    return ActionSpace(continuous=len(env.config.action_slots), discrete=0, num_actions=1)
+
+
+def padded_action_space(env: CommunityEnv) -> ActionSpace:
+    """Return a space with room for the actions of every agent of an environment."""
+    space = home_action_space(env)
+    if not env.config.price_agents:
+        return space
+    return space._replace(continuous=max(space.continuous, PRICE_ACTION_SPACE.continuous))
+
+
+def pad_action(action: Action, space: ActionSpace) -> Action:
+    """Pad an action [.., agent, part] with zeros to the sizes of a wider space."""
+
+    def pad(part: Array, width: int) -> Array:
+        return jnp.pad(part, ((0, 0),) * (part.ndim - 1) + ((0, width - part.shape[-1]),))
+
+    return Action(pad(action.continuous, space.continuous), pad(action.discrete, space.discrete))
+
+
+def crop_mask(mask: ActionMask, space: ActionSpace) -> ActionMask:
+    """Return the part of a padded mask that concerns an agent's own space."""
+    return ActionMask(
+        mask.continuous[..., : space.continuous],
+        mask.discrete[..., : space.discrete, : space.num_actions],
     )
 
 
-def widened(action: Action, space: Space) -> Action:
-    """The same action [.., agent, part] with zeros for parts that its agents do not have."""
-    pad = lambda part, width: jnp.pad(
-        part, ((0, 0),) * (part.ndim - 1) + ((0, width - part.shape[-1]),)
-    )  # noqa: E731
-    return Action(pad(action.numbers, space.numbers), pad(action.choices, space.choices))
+def action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
+    """Return the valid actions of all agents in the padded space [agent, ..].
 
-
-def narrowed(mask: Mask, space: Space) -> Mask:
-    """The part of a wide mask that is about an agent's own space."""
-    own = mask.choices[..., : space.choices, : space.options]
-    return Mask(mask.numbers[..., : space.numbers], own)
-
-
-def mask_of(env: CommunityEnv, state: Any, params: Any) -> Mask:
-    """The environment's mask in the widest space [agent, ..]."""
-    homes = _mask_of_homes(env, state, params)
+    Args:
+        env: Environment.
+        state: State of the environment.
+        params: Parameters of the environment; its own when None.
+    """
+    homes = _home_action_mask(env, state, params)
     if not env.config.price_agents:
         return homes
-    space, agents = widest_of(env), len(env.config.price_agents)
+    space = padded_action_space(env)
+    num_price_agents = len(env.config.price_agents)
     pricing: Any = (env.params if params is None else params).community.pricing
-    both = jnp.stack([jnp.ones((), bool), ~pricing.one_price])
-    numbers = jnp.pad(homes.numbers, ((0, 0), (0, space.numbers - homes.numbers.shape[1])))
-    theirs = jnp.zeros((agents, space.numbers), bool).at[:, :2].set(both)
-    none = jnp.zeros((agents, space.choices, space.options), bool).at[..., 0].set(True)
-    return Mask(jnp.concatenate([numbers, theirs]), jnp.concatenate([homes.choices, none]))
+    valid_prices = jnp.stack([jnp.ones((), bool), ~pricing.one_price])
+    padding = ((0, 0), (0, space.continuous - homes.continuous.shape[1]))
+    prices = jnp.zeros((num_price_agents, space.continuous), bool).at[:, :2].set(valid_prices)
+    unused = jnp.zeros((num_price_agents, space.discrete, space.num_actions), bool)
+    return ActionMask(
+        jnp.concatenate([jnp.pad(homes.continuous, padding), prices]),
+        jnp.concatenate([homes.discrete, unused.at[..., 0].set(True)]),
+    )
 
 
-def _mask_of_homes(env: CommunityEnv, state: Any, params: Any) -> Mask:
-    space, homes = space_of(env), env.num_homes
-    found: Any = env.action_mask(state, params)
-    if env.config.control == "bid":
-        side = jnp.pad(found.side, ((0, 0), (0, space.options - 2)))
-        return Mask(jnp.ones((homes, 2), bool), jnp.stack([side, found.partner], axis=1))
-    if env.config.levels is not None:
-        return Mask(jnp.ones((homes, 0), bool), found.reshape(homes, space.choices, space.options))
-    return Mask(found, jnp.ones((homes, 0, 1), bool))
+def _home_action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
+    space = home_action_space(env)
+    num_homes = env.num_homes
+    mask: Any = env.action_mask(state, params)
+    if env.config.action_mode == "bid":
+        side = jnp.pad(mask.side, ((0, 0), (0, space.num_actions - 2)))
+        return ActionMask(jnp.ones((num_homes, 2), bool), jnp.stack([side, mask.partner], axis=1))
+    if env.config.power_levels is not None:
+        levels = mask.reshape(num_homes, space.discrete, space.num_actions)
+        return ActionMask(jnp.ones((num_homes, 0), bool), levels)
+    return ActionMask(mask, jnp.ones((num_homes, 0, 1), bool))
 
 
-def to_env(env: CommunityEnv, action: Action) -> Any:
-    """One community's action as its environment takes it.
+def to_env_action(env: CommunityEnv, action: Action) -> Any:
+    """Convert the actions of all agents of one community to the action of its environment.
 
-    Arguments:
-        env: the environment.
-        action: of every agent, numbers between -1 and 1 [agent, ..].
+    Args:
+        env: Environment.
+        action: Action of every agent [agent, ..], continuous parts between -1 and 1.
     """
     if not env.config.price_agents:
-        return _homes_to_env(env, action)
-    space, homes = space_of(env), env.num_homes
-    own = Action(action.numbers[:homes, : space.numbers], action.choices[:homes])
-    return WithPrices(_homes_to_env(env, own), (action.numbers[homes:, :2] + 1) / 2)
+        return _home_env_action(env, action)
+    space = home_action_space(env)
+    num_homes = env.num_homes
+    homes = Action(action.continuous[:num_homes, : space.continuous], action.discrete[:num_homes])
+    return JointAction(_home_env_action(env, homes), (action.continuous[num_homes:, :2] + 1) / 2)
 
 
-def _homes_to_env(env: CommunityEnv, action: Action) -> Any:
-    if env.config.control == "bid":
-        price, quantity = (action.numbers[:, 0] + 1) / 2, (action.numbers[:, 1] + 1) / 2
-        return RawBid(price, quantity, action.choices[:, 0], action.choices[:, 1])
-    if env.config.levels is None:
-        return action.numbers
-    return action.choices[:, 0] if len(env.config.slots) == 1 else action.choices
+def _home_env_action(env: CommunityEnv, action: Action) -> Any:
+    if env.config.action_mode == "bid":
+        price = (action.continuous[:, 0] + 1) / 2
+        quantity = (action.continuous[:, 1] + 1) / 2
+        return RawBid(price, quantity, action.discrete[:, 0], action.discrete[:, 1])
+    if env.config.power_levels is None:
+        return action.continuous
+    return action.discrete[:, 0] if len(env.config.action_slots) == 1 else action.discrete
 
 
-def squashed(action: Action) -> Action:
-    """The same action with numbers between -1 and 1."""
-    return action._replace(numbers=jnp.tanh(action.numbers))
+def squash(action: Action) -> Action:
+    """Return the action with its continuous parts mapped by tanh to between -1 and 1."""
+    return action._replace(continuous=jnp.tanh(action.continuous))
 
 
-def one_hot(action: Action, space: Space) -> Float[Array, "*batch code"]:
-    """A squashed action as numbers for a critic: numbers, then choices one-hot."""
-    hot = jax.nn.one_hot(action.choices, space.options)
-    return jnp.concatenate([action.numbers, hot.reshape(*hot.shape[:-2], -1)], axis=-1)
+def encode_action(action: Action, space: ActionSpace) -> Float[Array, "*batch code"]:
+    """Encode a squashed action for a critic: continuous parts, then discrete ones as one-hot."""
+    one_hot = jax.nn.one_hot(action.discrete, space.num_actions)
+    flat = one_hot.reshape(*one_hot.shape[:-2], -1)
+    return jnp.concatenate([action.continuous, flat], axis=-1)
 
 
-def learned(space: Space, bins: int | None, ordered: bool) -> Space:
-    """The space that a learner is shown instead.
+def learner_action_space(
+    space: ActionSpace, action_bins: int | None, ordinal_actions: bool
+) -> ActionSpace:
+    """Return the space in which a learner acts in place of the environment's.
 
-    Arguments:
-        space: of the environment.
-        bins: even values that every number is cut into, so that there are choices only; None leaves numbers.
-        ordered: whether options have an order, as levels of power do, so that a choice is learned as a number.
+    Args:
+        space: Action space of the environment.
+        action_bins: Number of equidistant values into which every continuous action is
+            discretized, so that all actions are discrete; None keeps continuous actions.
+        ordinal_actions: Whether discrete actions are ordered, as power levels are, and learned as
+            continuous ones.
     """
-    if ordered:
-        return Space(space.numbers + space.choices, 0, 1)
-    if bins is None:
+    if ordinal_actions:
+        return ActionSpace(space.continuous + space.discrete, 0, 1)
+    if action_bins is None:
         return space
-    return Space(0, space.choices + space.numbers, max(space.options if space.choices else 1, bins))
+    num_actions = max(space.num_actions if space.discrete else 1, action_bins)
+    return ActionSpace(0, space.discrete + space.continuous, num_actions)
 
 
-def learned_mask(mask: Mask, space: Space, bins: int | None, ordered: bool) -> Mask:
-    """The mask in that space; a masked number has its first bin only."""
-    if ordered:
-        several = mask.choices.sum(-1) > 1
-        return Mask(
-            jnp.concatenate([mask.numbers, several], axis=-1),
-            jnp.ones((*several.shape[:-1], 0, 1), bool),
-        )
-    if bins is None:
-        return mask
-    options = learned(space, bins, ordered).options
-    width = ((0, 0),) * (mask.choices.ndim - 1)
-    old = jnp.pad(mask.choices, (*width, (0, options - mask.choices.shape[-1])))
-    number = jnp.arange(options)
-    new = (number < bins) & mask.numbers[..., None] | (number == 0)
-    return Mask(mask.numbers[..., :0], jnp.concatenate([old, new], axis=-2))
+def learner_mask(
+    mask: ActionMask, space: ActionSpace, action_bins: int | None, ordinal_actions: bool
+) -> ActionMask:
+    """Convert a mask to the learner's space.
 
+    A masked continuous action that is discretized keeps its first bin only.
 
-def executed(action: Action, space: Space, bins: int | None, ordered: bool) -> Action:
-    """From a learner's action to a squashed one of the space that its environment has.
-
-    Arguments:
-        action: in the space `learned(space, bins, ordered)`, as learners keep it.
-        space: of the environment.
-        bins, ordered: as there.
+    Args:
+        mask: Mask in the space of the environment.
+        space: Action space of the environment.
+        action_bins: As in `learner_action_space`.
+        ordinal_actions: As in `learner_action_space`.
     """
-    if ordered:
-        numbers = jnp.tanh(action.numbers)
-        at = jnp.round((numbers[..., space.numbers :] + 1) / 2 * (space.options - 1)).astype(
-            jnp.int32
-        )
-        return Action(numbers[..., : space.numbers], at)
-    if bins is None:
-        return squashed(action)
-    at = action.choices[..., space.choices :]
-    return Action(2.0 * at / max(bins - 1, 1) - 1.0, action.choices[..., : space.choices])
+    if ordinal_actions:
+        free = mask.discrete.sum(-1) > 1
+        continuous = jnp.concatenate([mask.continuous, free], axis=-1)
+        return ActionMask(continuous, jnp.ones((*free.shape[:-1], 0, 1), bool))
+    if action_bins is None:
+        return mask
+    num_actions = learner_action_space(space, action_bins, ordinal_actions).num_actions
+    leading = ((0, 0),) * (mask.discrete.ndim - 1)
+    discrete = jnp.pad(mask.discrete, (*leading, (0, num_actions - mask.discrete.shape[-1])))
+    index = jnp.arange(num_actions)
+    binned = (index < action_bins) & mask.continuous[..., None] | (index == 0)
+    return ActionMask(mask.continuous[..., :0], jnp.concatenate([discrete, binned], axis=-2))
+
+
+def decode_action(
+    action: Action, space: ActionSpace, action_bins: int | None, ordinal_actions: bool
+) -> Action:
+    """Convert a learner's action to a squashed action in the environment's space.
+
+    Args:
+        action: Action in the space `learner_action_space(space, action_bins, ordinal_actions)`.
+        space: Action space of the environment.
+        action_bins: As in `learner_action_space`.
+        ordinal_actions: As in `learner_action_space`.
+    """
+    if ordinal_actions:
+        continuous = jnp.tanh(action.continuous)
+        share = (continuous[..., space.continuous :] + 1) / 2
+        discrete = jnp.round(share * (space.num_actions - 1)).astype(jnp.int32)
+        return Action(continuous[..., : space.continuous], discrete)
+    if action_bins is None:
+        return squash(action)
+    index = action.discrete[..., space.discrete :]
+    continuous = 2.0 * index / max(action_bins - 1, 1) - 1.0
+    return Action(continuous, action.discrete[..., : space.discrete])

@@ -1,7 +1,9 @@
-"""What passes between the trainer and the algorithms.
+"""Data exchanged between the trainer and the algorithms.
 
-An algorithm is written for one group: the agents that share its parameters, on the axis `member`. The trainer maps it
-over groups, so that groups do not couple, and over seeds. Axes are time, environment (`env`), member.
+An algorithm is written for one policy: the agents that share its parameters, on the axis `agent`.
+The trainer maps it over policies, which therefore cannot influence each other, and over seeds.
+Arrays have the axes time, environment (`env`) and agent. A segment is a run of steps that never
+crosses the end of an episode.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -10,148 +12,177 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from prosumax.rl.components.distributions import Dice
-from prosumax.rl.components.spaces import Action, Mask, Space
+from prosumax.rl.components.distributions import ActionNoise
+from prosumax.rl.components.spaces import Action, ActionMask, ActionSpace
 
-Memory = Float[Array, "*batch memory"]
-"""What an actor remembers; of width 0 where it does not."""
+HiddenState = Float[Array, "*batch hidden"]
+"""Hidden state of a recurrent network; of width 0 for a feedforward one."""
 
 
-class Spec(NamedTuple):
-    """Sizes, all static.
+class AgentSpec(NamedTuple):
+    """Sizes of one agent, all static.
 
     Attributes:
-        obs: width of what an agent sees.
-        everyone: width of what a central critic sees on top of that: all homes' observations; 0 for a local critic.
-        homes: homes in the community, whose number tells a central critic agents apart; 1 for a joint agent.
-        space: what an agent decides.
-        home_space: what each of its agents decides in the environment.
-        bins: values that a number was cut into for a learner of choices; None where it was not.
-        ordered: whether choices were made numbers, their options having an order.
-        joint_space: of `Batch.joint`, with room for every agent; `home_space` when absent.
+        obs_size: Width of an agent's observation.
+        global_obs_size: Width of the extra input of a centralized critic, the observations of all
+            agents side by side; 0 for a local critic.
+        num_agents: Number of agents of the community, which is the width of the agent id that a
+            centralized critic receives; 1 for a joint agent.
+        action_space: Actions of the learner.
+        env_action_space: Actions of each of its agents in the environment.
+        action_bins: Number of bins into which every continuous action is discretized; None where
+            continuous actions stay continuous.
+        ordinal_actions: Whether discrete actions are learned as continuous ones because their
+            values are ordered.
+        padded_action_space: Space of `Batch.joint_action`, which has room for every kind of agent;
+            `env_action_space` when absent.
     """
 
-    obs: int
-    everyone: int
-    homes: int
-    space: Space
-    home_space: Space
-    bins: int | None = None
-    ordered: bool = False
-    joint_space: Space | None = None
+    obs_size: int
+    global_obs_size: int
+    num_agents: int
+    action_space: ActionSpace
+    env_action_space: ActionSpace
+    action_bins: int | None = None
+    ordinal_actions: bool = False
+    padded_action_space: ActionSpace | None = None
 
 
-class Decision(NamedTuple):
-    """What an actor did.
+class ActorOutput(NamedTuple):
+    """Output of an actor for one step.
 
     Attributes:
-        action: numbers not yet squashed.
-        notes: what its update will want to know of this moment, such as `log_prob`; [env, member] each.
-        memory: after the step.
+        action: Sampled action, continuous parts not yet squashed.
+        extras: Values of this step that the update needs, such as `log_prob`; [env, agent] each.
+        hidden_state: Hidden state after the step.
     """
 
     action: Action
-    notes: dict[str, Array]
-    memory: Memory
+    extras: dict[str, Array]
+    hidden_state: HiddenState
 
 
 class Batch(NamedTuple):
-    """What happened to a group since the last update, in the order in which it happened.
+    """Experience of one policy since its last update, in order of time.
 
     Attributes:
-        obs, mask: before the step, and what made sense then.
-        last_obs, last_mask: after the last step of every stretch; all stretches have as many steps, and an episode ends
-            only with one.
-        action, notes: from `Decision`.
-        reward: of each agent; a joint agent's is the mean of its homes'.
-        terminated: whether the agent's life ended with the step.
-        weight: 0 for padding and where there was nothing to decide, else 1.
-        memory: of the actor before the first step.
-        home: number of the agent's home.
-        begins, done: whether an episode began before, or ended after the step.
-        everyone, last_everyone: what a central critic sees on top, side by side; width 0 for a local one.
-        joint: what every home of the community did, squashed, in the environment's space; no homes for a local critic.
+        obs: Observations before each step.
+        last_obs: Observations after the last step of every segment. All segments have the same
+            number of steps.
+        mask: Valid actions before each step.
+        last_mask: Valid actions after the last step of every segment.
+        action: Actions as in `ActorOutput`.
+        extras: Extras as in `ActorOutput`.
+        reward: Reward of each agent; for a joint agent the mean over its homes.
+        terminated: Whether the step ended in a terminal state, which has no value.
+        weight: 0 for padding and where an agent had only one valid action, else 1.
+        hidden_state: Hidden state of the actor before the first step.
+        agent_id: Index of each agent in the community.
+        is_first: Whether an episode started before the step.
+        done: Whether an episode ended with the step, by termination or truncation.
+        global_obs: Observations of all agents side by side, input of a centralized critic; of
+            width 0 for a local critic.
+        last_global_obs: The same after the last step of every segment.
+        joint_action: Squashed actions of all agents in `AgentSpec.padded_action_space`; of no
+            agents for a local critic.
     """
 
-    obs: Float[Array, "time env member feature"]
-    last_obs: Float[Array, "stretch env member feature"]
-    mask: Mask
-    last_mask: Mask
+    obs: Float[Array, "time env agent feature"]
+    last_obs: Float[Array, "segment env agent feature"]
+    mask: ActionMask
+    last_mask: ActionMask
     action: Action
-    notes: dict[str, Array]
-    reward: Float[Array, "time env member"]
-    terminated: Bool[Array, "time env member"]
-    weight: Float[Array, "time env member"]
-    memory: Memory
-    home: Int[Array, " member"]
-    begins: Bool[Array, "time env"]
+    extras: dict[str, Array]
+    reward: Float[Array, "time env agent"]
+    terminated: Bool[Array, "time env agent"]
+    weight: Float[Array, "time env agent"]
+    hidden_state: HiddenState
+    agent_id: Int[Array, " agent"]
+    is_first: Bool[Array, "time env"]
     done: Bool[Array, "time env"]
-    everyone: Float[Array, "time env wide"]
-    last_everyone: Float[Array, "stretch env wide"]
-    joint: Action
+    global_obs: Float[Array, "time env global"]
+    last_global_obs: Float[Array, "segment env global"]
+    joint_action: Action
 
     @property
-    def next_obs(self) -> Float[Array, "time env member feature"]:
-        """After the step; after the last one of an episode its final observation."""
-        return following(self.obs, self.last_obs)
+    def next_obs(self) -> Float[Array, "time env agent feature"]:
+        """Observations after each step; after the last step of an episode its final ones."""
+        return shift_next(self.obs, self.last_obs)
 
     @property
-    def next_mask(self) -> Mask:
-        """What made sense then."""
-        after: Mask = jax.tree.map(following, self.mask, self.last_mask)
-        return after
+    def next_mask(self) -> ActionMask:
+        """Valid actions after each step."""
+        mask: ActionMask = jax.tree.map(shift_next, self.mask, self.last_mask)
+        return mask
 
     @property
-    def next_everyone(self) -> Float[Array, "time env wide"]:
-        """What a central critic saw on top then."""
-        return following(self.everyone, self.last_everyone)
+    def next_global_obs(self) -> Float[Array, "time env global"]:
+        """Input of a centralized critic after each step."""
+        return shift_next(self.global_obs, self.last_global_obs)
 
 
-def following(
-    before: Float[Array, "time *batch"], last: Float[Array, "stretch *batch"]
+def shift_next(
+    values: Float[Array, "time *batch"], last: Float[Array, "segment *batch"]
 ) -> Float[Array, "time *batch"]:
-    """What comes after every step: what was before the next, and after the last of its stretch what is given."""
-    stretches = before.reshape(len(last), len(before) // len(last), *before.shape[1:])
-    return jnp.concatenate([stretches[:, 1:], last[:, None]], axis=1).reshape(before.shape)
+    """Return the value after each step: that of the next step, or `last` at the end of a segment.
+
+    Args:
+        values: Values before each step.
+        last: Values after the last step of every segment.
+    """
+    segments = values.reshape(len(last), len(values) // len(last), *values.shape[1:])
+    return jnp.concatenate([segments[:, 1:], last[:, None]], axis=1).reshape(values.shape)
 
 
-SHARED = Batch(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, None, None, None)  # type: ignore[arg-type]
-"""Which parts of a batch have an axis for groups, as `vmap` wants to know."""
+BATCH_AXES = Batch(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, None, None, None)  # type: ignore[arg-type]
+"""Fields of a batch that have a leading axis of policies, in the form that `jax.vmap` takes."""
 
 
 class Learner(Protocol):
-    """An algorithm with its sizes and static settings; all functions are pure."""
+    """An algorithm with its sizes and static options; all functions are pure."""
 
-    def init(self, key: PRNGKeyArray, hp: Any) -> Any:
-        """The state before the first update: parameters, optimiser, whatever else; a pytree of arrays."""
+    def init(self, key: PRNGKeyArray, config: Any) -> Any:
+        """Return the initial state: parameters, optimizer state and so on, a pytree of arrays."""
 
     @property
-    def memory_size(self) -> int:
-        """Width of the actor's memory; 0 without one."""
+    def hidden_state_size(self) -> int:
+        """Width of the actor's hidden state; 0 for a feedforward actor."""
 
     def act(
         self,
         state: Any,
-        obs: Float[Array, "env member feature"],
-        mask: Mask,
-        memory: Memory,
-        hp: Any,
-        dice: Dice | None,
-    ) -> Decision:
-        """What the agents of a group do.
+        obs: Float[Array, "env agent feature"],
+        mask: ActionMask,
+        hidden_state: HiddenState,
+        config: Any,
+        noise: ActionNoise | None,
+    ) -> ActorOutput:
+        """Select the actions of the agents that share this policy.
 
-        Arguments:
-            state: from `init` or `update`.
-            obs, mask: what each agent sees, and nothing else.
-            memory: from its last decision, zeros where an episode begins.
-            hp: hyper-parameters, a NamedTuple of numbers that may be traced.
-            dice: for its space [env, member, ..]; None for the best that it knows.
+        Args:
+            state: State from `init` or `update`.
+            obs: Each agent's own observation.
+            mask: Valid actions.
+            hidden_state: Hidden state after the previous step; zeros where an episode starts.
+            config: Hyperparameters, a NamedTuple of numbers that may be traced.
+            noise: Pre-sampled noise for exploration [env, agent, ..]; None selects the
+                deterministic action.
         """
 
-    def slim(self, state: Any) -> Any:
-        """The state with all that `act` does not need replaced by None: what an exported policy consists of."""
+    def inference_state(self, state: Any) -> Any:
+        """Return the state with everything that `act` does not read replaced by None."""
 
     def update(
-        self, state: Any, batch: Batch, hp: Any, key: PRNGKeyArray
+        self, state: Any, batch: Batch, config: Any, key: PRNGKeyArray
     ) -> tuple[Any, dict[str, Float[Array, ""]]]:
-        """Learn from a batch: the new state, and figures to show (`entropy` among them where there is one)."""
+        """Learn from a batch.
+
+        Args:
+            state: State from `init` or the previous update.
+            batch: Experience since then.
+            config: Hyperparameters.
+            key: Random key of the update.
+
+        Returns:
+            The new state, and metrics by name (`entropy` among them where the policy has one).
+        """

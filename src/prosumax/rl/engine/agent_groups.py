@@ -1,7 +1,11 @@
-"""Who learns with whom, and who sees what: a paradigm is three settings, not three trainers.
+"""Groups of agents that learn by one algorithm, and the paradigms in which they do.
 
-A team is the homes that one entry of a population names. It puts every home's observation where its learner wants it
-[group, env, member, ..], and every agent's action back to its home.
+A group contains one or more policies, each with its own parameters, and assigns every agent to one
+of them. It arranges observations as its learner expects them [policy, env, agent, ..], and returns
+every agent's action to its place in the community.
+
+References:
+    MARLEM, section 3.7.1, for the paradigms.
 """
 
 import math
@@ -14,201 +18,263 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from prosumax.rl.components.distributions import freedom
+from prosumax.rl.components.distributions import decision_weight
 from prosumax.rl.components.spaces import (
     Action,
-    Mask,
-    Space,
-    executed,
-    learned,
-    learned_mask,
-    narrowed,
+    ActionMask,
+    ActionSpace,
+    crop_mask,
+    decode_action,
+    learner_action_space,
+    learner_mask,
 )
-from prosumax.rl.components.types import Learner, Spec
+from prosumax.rl.components.types import AgentSpec, Learner
 
 
 class Paradigm(NamedTuple):
-    """How a team learns and acts.
+    """A combination of centralized or decentralized training and execution.
 
     Attributes:
-        summary: one line.
-        joint: one agent sees and decides everything (CTCE).
-        central: the critic sees all homes of the community; it is not needed to act (CTDE).
-        shared: all homes of the team share parameters; otherwise each has its own.
+        summary: Description in one line.
+        joint_agent: Whether one agent observes and controls all homes of the group (CTCE).
+        centralized_critic: Whether the critic observes all agents of the community (CTDE).
+        shared_parameters: Whether all agents of the group share one policy.
     """
 
     summary: str
-    joint: bool = False
-    central: bool = False
-    shared: bool = False
+    joint_agent: bool = False
+    centralized_critic: bool = False
+    shared_parameters: bool = False
 
 
 PARADIGMS: Mapping[str, Paradigm] = {
-    "dtde": Paradigm("Each home learns alone, with parameters of its own."),
+    "dtde": Paradigm("Decentralized training and execution: each agent has its own policy."),
     "dtde-shared": Paradigm(
-        "Each home acts alone; all share parameters, which is centralised training.", shared=True
+        "Decentralized execution with one policy shared by all agents.", shared_parameters=True
     ),
     "ctde": Paradigm(
-        "Each home acts alone; its critic sees all homes while it learns.", central=True
+        "Centralized training, decentralized execution: the critic observes all agents.",
+        centralized_critic=True,
     ),
-    "ctde-shared": Paradigm("The same with shared parameters.", central=True, shared=True),
-    "ctce": Paradigm("One agent sees all homes and decides for all.", joint=True),
+    "ctde-shared": Paradigm(
+        "Centralized critic with one policy shared by all agents.",
+        centralized_critic=True,
+        shared_parameters=True,
+    ),
+    "ctce": Paradigm(
+        "Centralized training and execution: one agent controls all homes.", joint_agent=True
+    ),
 }
-"""After MARLEM, section 3.7.1."""
 
 
 @dataclass(frozen=True, eq=False)
-class Team:
-    """Homes that learn by one algorithm in one paradigm.
+class AgentGroup:
+    """Agents that learn by one algorithm in one paradigm.
 
     Attributes:
-        name: for figures and files.
-        homes: their numbers in the community.
-        members: homes of each group, padded with the first of all [group, member].
-        valid: what is not padding [group, member].
-        paradigm: how they learn.
-        spec: sizes.
-        learner: the algorithm.
-        hp: its hyper-parameters.
-        features: width of what one of its agents sees; behind it observations are only filled up.
+        name: Name of the group, for metrics and files.
+        agent_indices: Indices of the agents in the community.
+        policy_agents: Indices of each policy's agents, padded with the first of all
+            [policy, agent].
+        valid: Whether an entry of `policy_agents` is no padding [policy, agent].
+        paradigm: Paradigm of the group.
+        spec: Sizes of an agent.
+        learner: Learner of the group.
+        config: Hyperparameters of the learner.
+        agent_obs_size: Width of one agent's own observation; behind it observations are padding.
     """
 
     name: str
-    homes: tuple[int, ...]
-    members: NDArray[np.int32]
+    agent_indices: tuple[int, ...]
+    policy_agents: NDArray[np.int32]
     valid: NDArray[np.bool_]
     paradigm: Paradigm
-    spec: Spec
+    spec: AgentSpec
     learner: Learner
-    hp: Any
-    features: int
+    config: Any
+    agent_obs_size: int
 
     @property
-    def groups(self) -> int:
-        """Sets of parameters."""
-        return len(self.members)
+    def num_policies(self) -> int:
+        """Number of policies with parameters of their own."""
+        return len(self.policy_agents)
 
-    def split(self, values: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
-        """From homes of the community on `axis` to groups in front and members on that axis."""
-        if self.paradigm.joint:
-            taken = _taken(values, np.array(self.homes), axis)
+    @property
+    def agent_ids(self) -> NDArray[np.int32]:
+        """Index of each learning agent in the community [policy, agent]; 0 for a joint agent."""
+        return np.zeros((1, 1), np.int32) if self.paradigm.joint_agent else self.policy_agents
+
+    def split_agents(self, values: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+        """Arrange values by policy.
+
+        Args:
+            values: Values of all agents of the community on `axis`.
+            axis: Axis of the agents.
+
+        Returns:
+            Values with policies in front and each policy's agents on `axis`. A joint agent's
+            values are those of its homes, merged into the following axis.
+        """
+        if self.paradigm.joint_agent:
+            taken = _take_agents(values, np.array(self.agent_indices), axis)
             shape = taken.shape
-            wide = math.prod(shape[axis : axis + 2])
-            return taken.reshape(1, *shape[:axis], 1, wide, *shape[axis + 2 :])
-        taken = _taken(values, self.members.reshape(-1), axis)
+            merged = math.prod(shape[axis : axis + 2])
+            return taken.reshape(1, *shape[:axis], 1, merged, *shape[axis + 2 :])
+        taken = _take_agents(values, self.policy_agents.reshape(-1), axis)
         shape = taken.shape
-        taken = taken.reshape(*shape[:axis], *self.members.shape, *shape[axis + 1 :])
-        return jnp.moveaxis(taken, axis, 0)
+        split = taken.reshape(*shape[:axis], *self.policy_agents.shape, *shape[axis + 1 :])
+        return jnp.moveaxis(split, axis, 0)
 
-    def see(
-        self, obs: Float[Array, "*time env home feature"]
-    ) -> Float[Array, "group *time env member feature"]:
-        """What every agent sees."""
-        return self.split(obs[..., : self.features], obs.ndim - 2)
+    def observations(
+        self, obs: Float[Array, "*time env agent feature"]
+    ) -> Float[Array, "policy *time env agent feature"]:
+        """Return the observations of each policy's agents."""
+        return self.split_agents(obs[..., : self.agent_obs_size], obs.ndim - 2)
 
-    def masks(self, mask: Mask) -> Mask:
-        """What makes sense for every agent, in the learner's space."""
-        axis, mask = mask.numbers.ndim - 2, narrowed(mask, self.spec.home_space)
-        own = Mask(self.split(mask.numbers, axis), self.split(mask.choices, axis))
-        whole = (
-            _joint(self.spec.home_space, len(self.homes))
-            if self.paradigm.joint
-            else self.spec.home_space
+    def masks(self, mask: ActionMask) -> ActionMask:
+        """Return the valid actions of each policy's agents in the learner's space."""
+        axis = mask.continuous.ndim - 2
+        mask = crop_mask(mask, self.spec.env_action_space)
+        split = ActionMask(
+            self.split_agents(mask.continuous, axis), self.split_agents(mask.discrete, axis)
         )
-        return learned_mask(own, whole, self.spec.bins, self.spec.ordered)
+        return learner_mask(
+            split, self._decision_space, self.spec.action_bins, self.spec.ordinal_actions
+        )
 
     def rewards(
-        self, reward: Float[Array, "*time env home"]
-    ) -> Float[Array, "group *time env member"]:
-        """What every agent is paid; a joint agent the mean of its homes."""
-        own = self.split(reward, reward.ndim - 1)
-        return own.mean(-1) if self.paradigm.joint else own
+        self, reward: Float[Array, "*time env agent"]
+    ) -> Float[Array, "policy *time env agent"]:
+        """Return the rewards of each policy's agents; of a joint agent the mean over its homes."""
+        split = self.split_agents(reward, reward.ndim - 1)
+        return split.mean(-1) if self.paradigm.joint_agent else split
 
-    def weights(self, mask: Mask) -> Float[Array, "group *time env member"]:
-        """1 where an agent had anything to decide; `mask` as from `masks`."""
-        free = freedom(mask)
-        valid = self.valid.reshape(len(self.valid), *([1] * (free.ndim - 2)), -1)
-        return free * (1.0 if self.paradigm.joint else jnp.asarray(valid, jnp.float32))
+    def weights(self, mask: ActionMask) -> Float[Array, "policy *time env agent"]:
+        """Return 1 where an agent had more than one valid action, else 0.
 
-    @property
-    def agents(self) -> NDArray[np.int32]:
-        """Number of each agent's home [group, member]."""
-        return np.zeros((1, 1), np.int32) if self.paradigm.joint else self.members
+        Args:
+            mask: Valid actions as from `masks`.
+        """
+        weight = decision_weight(mask)
+        if self.paradigm.joint_agent:
+            return weight
+        valid = self.valid.reshape(len(self.valid), *([1] * (weight.ndim - 2)), -1)
+        return weight * jnp.asarray(valid, jnp.float32)
 
-    def to_homes(self, action: Action) -> Action:
-        """From agents [group, env, member, ..] to the team's homes [env, home, ..], squashed, in the home's space."""
-        space, homes = self.spec.home_space, len(self.homes)
-        if self.paradigm.joint:
-            whole = executed(action, _joint(space, homes), self.spec.bins, self.spec.ordered)
+    def to_agent_actions(self, action: Action) -> Action:
+        """Convert actions of policies [policy, env, agent, ..] to the group's [env, agent, ..].
+
+        The result is squashed and in the agents' own action space.
+        """
+        spec = self.spec
+        decoded = decode_action(
+            action, self._decision_space, spec.action_bins, spec.ordinal_actions
+        )
+        if self.paradigm.joint_agent:
+            num_agents = len(self.agent_indices)
             return Action(
                 *(
-                    part[0, :, 0].reshape(part.shape[1], homes, part.shape[-1] // homes)
-                    for part in whole
+                    part[0, :, 0].reshape(part.shape[1], num_agents, part.shape[-1] // num_agents)
+                    for part in decoded
                 )
             )
-        own = executed(action, space, self.spec.bins, self.spec.ordered)
-        at = {int(home): slot for slot, home in reversed([*enumerate(self.members.reshape(-1))])}
-        slots = np.array([at[home] for home in self.homes])
-        flat = (
-            jnp.moveaxis(part, 0, 1).reshape(part.shape[1], self.members.size, part.shape[-1])
-            for part in own
+        # Of agents that occur again as padding the first entry counts.
+        entries = reversed([*enumerate(self.policy_agents.reshape(-1))])
+        slot_of = {int(agent): slot for slot, agent in entries}
+        slots = np.array([slot_of[agent] for agent in self.agent_indices])
+        return Action(
+            *(
+                jnp.moveaxis(part, 0, 1).reshape(
+                    part.shape[1], self.policy_agents.size, part.shape[-1]
+                )[:, slots]
+                for part in decoded
+            )
         )
-        return Action(*(part[:, slots] for part in flat))
+
+    @property
+    def _decision_space(self) -> ActionSpace:
+        """Action space in the environment of a learning agent."""
+        if self.paradigm.joint_agent:
+            return _joint_action_space(self.spec.env_action_space, len(self.agent_indices))
+        return self.spec.env_action_space
 
 
-def _taken(values: Array, homes: NDArray[np.int32], axis: int) -> Array:
-    """Homes of an axis; nothing is copied where these are all, in their order."""
-    if np.array_equal(homes, np.arange(values.shape[axis])):
-        return values
-    return jnp.take(values, homes, axis=axis, mode="clip")
-
-
-def groups_of(
-    homes: Sequence[int], paradigm: Paradigm
+def assign_policies(
+    agent_indices: Sequence[int], paradigm: Paradigm
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Members and validity for a paradigm: one group of all, or one for each home."""
-    one = paradigm.shared or paradigm.joint
-    members = np.array([homes] if one else [[home] for home in homes], np.int32)
-    return members, np.ones(members.shape, bool)
+    """Assign agents to policies: one policy for all of them, or one each.
 
+    Args:
+        agent_indices: Indices of the agents in the community.
+        paradigm: Paradigm of their group.
 
-def spec_of(
-    space: Space,
-    features: int,
-    community: int,
-    homes: Sequence[int],
-    paradigm: Paradigm,
-    bins: int | None,
-    ordered: bool,
-    widest: tuple[int, Space],
-) -> Spec:
-    """Sizes of a team's agents.
-
-    Arguments:
-        space: of one agent.
-        features: width of one agent's observation.
-        community: number of agents in the community.
-        homes: of the team.
-        paradigm: how they learn.
-        bins, ordered: as in `spaces.learned`.
-        widest: width of the widest observation, and a space with room for every agent.
+    Returns:
+        `policy_agents` and `valid` of an `AgentGroup`.
     """
-    if paradigm.joint:
-        whole = learned(_joint(space, len(homes)), bins, ordered)
-        return Spec(len(homes) * features, 0, 1, whole, space, bins, ordered, widest[1])
-    everyone = community * widest[0] if paradigm.central else 0
-    return Spec(
-        features,
-        everyone,
-        community,
-        learned(space, bins, ordered),
-        space,
-        bins,
-        ordered,
-        widest[1],
+    is_shared = paradigm.shared_parameters or paradigm.joint_agent
+    rows = [agent_indices] if is_shared else [[agent] for agent in agent_indices]
+    policy_agents = np.array(rows, np.int32)
+    return policy_agents, np.ones(policy_agents.shape, bool)
+
+
+def make_agent_spec(
+    env_action_space: ActionSpace,
+    agent_obs_size: int,
+    num_community_agents: int,
+    agent_indices: Sequence[int],
+    paradigm: Paradigm,
+    action_bins: int | None,
+    ordinal_actions: bool,
+    padded_obs_size: int,
+    padded_space: ActionSpace,
+) -> AgentSpec:
+    """Compute the sizes of a group's agents.
+
+    Args:
+        env_action_space: Action space of one agent in the environment.
+        agent_obs_size: Width of one agent's observation.
+        num_community_agents: Number of agents in the community.
+        agent_indices: Indices of the group's agents.
+        paradigm: Paradigm of the group.
+        action_bins: As in `learner_action_space`.
+        ordinal_actions: As in `learner_action_space`.
+        padded_obs_size: Width of the widest observation of the community.
+        padded_space: Action space with room for every agent of the community.
+    """
+    if paradigm.joint_agent:
+        num_agents = len(agent_indices)
+        joint = _joint_action_space(env_action_space, num_agents)
+        return AgentSpec(
+            obs_size=num_agents * agent_obs_size,
+            global_obs_size=0,
+            num_agents=1,
+            action_space=learner_action_space(joint, action_bins, ordinal_actions),
+            env_action_space=env_action_space,
+            action_bins=action_bins,
+            ordinal_actions=ordinal_actions,
+            padded_action_space=padded_space,
+        )
+    is_centralized = paradigm.centralized_critic
+    return AgentSpec(
+        obs_size=agent_obs_size,
+        global_obs_size=num_community_agents * padded_obs_size if is_centralized else 0,
+        num_agents=num_community_agents,
+        action_space=learner_action_space(env_action_space, action_bins, ordinal_actions),
+        env_action_space=env_action_space,
+        action_bins=action_bins,
+        ordinal_actions=ordinal_actions,
+        padded_action_space=padded_space,
     )
 
 
-def _joint(space: Space, homes: int) -> Space:
-    """What a joint agent decides."""
-    return Space(space.numbers * homes, space.choices * homes, space.options)
+def _joint_action_space(space: ActionSpace, num_agents: int) -> ActionSpace:
+    return ActionSpace(
+        space.continuous * num_agents, space.discrete * num_agents, space.num_actions
+    )
+
+
+def _take_agents(values: Array, agents: NDArray[np.int32], axis: int) -> Array:
+    """Select agents on an axis, without a copy where they are all agents in their order."""
+    if np.array_equal(agents, np.arange(values.shape[axis])):
+        return values
+    return jnp.take(values, agents, axis=axis, mode="clip")

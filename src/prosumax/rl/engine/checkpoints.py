@@ -1,4 +1,4 @@
-"""Pytrees of arrays on disk: one npz file that any NumPy can read, each array under its path in the tree."""
+"""Pytrees of arrays on disk: one npz file that any NumPy reads, each array named by its path."""
 
 from pathlib import Path
 from typing import Any
@@ -11,48 +11,47 @@ from jaxtyping import Array
 
 from prosumax.errors import InputError
 
-_CURE = "Name the run it belongs to."
+_FIX = "Name the run that the file belongs to."
 
 
 def save_tree(path: Path, tree: Any) -> None:
-    """Write a pytree; the file is whole or not there.
+    """Write a pytree; the file is complete or absent.
 
-    Arguments:
-        path: of the npz file.
-        tree: of arrays, random keys among them.
+    Args:
+        path: Path of the npz file.
+        tree: Pytree of arrays, which may include random keys.
     """
     leaves: dict[str, Any] = {
-        keystr(where): _plain(leaf) for where, leaf in tree_flatten_with_path(tree)[0]
+        keystr(place): _to_numpy(leaf) for place, leaf in tree_flatten_with_path(tree)[0]
     }
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, **leaves)
     partial.replace(path)
 
 
-def load_tree(path: Path, like: Any) -> Any:
-    """Read a pytree back.
+def load_tree(path: Path, template: Any) -> Any:
+    """Read a pytree.
 
-    Arguments:
-        path: of the npz file.
-        like: a pytree of the same structure, of arrays or their shapes.
+    Args:
+        path: Path of the npz file.
+        template: Pytree of the same structure, of arrays or their shapes.
 
     Raises:
-        InputError: the file is not there, or is of something else.
+        InputError: The file does not exist, or has another structure.
     """
     if not path.is_file():
-        raise InputError(str(path), "does not exist", "Name a folder that `prosumax train` wrote.")
-    places, structure = tree_flatten_with_path(like)
+        raise InputError(
+            str(path), "the file does not exist", "Name a folder that `prosumax train` wrote."
+        )
+    places, structure = tree_flatten_with_path(template)
+    names = [keystr(place) for place, _ in places]
     with np.load(path) as stored:
-        names = [keystr(where) for where, _ in places]
-        if set(names) != set(stored.files):
-            odd = sorted(set(names) ^ set(stored.files))[0]
-            raise InputError(
-                str(path),
-                f"is of another kind: {odd} is missing or unknown",
-                "Name the run it belongs to.",
-            )
+        different = sorted(set(names) ^ set(stored.files))
+        if different:
+            what = f"the array {different[0]} is missing or unknown"
+            raise InputError(str(path), what, _FIX)
         leaves = [
-            _restored(stored[name], leaf, f"{path}: {name}")
+            _from_numpy(stored[name], leaf, f"{path}: {name}")
             for name, (_, leaf) in zip(names, places, strict=True)
         ]
     return tree_unflatten(structure, leaves)
@@ -62,12 +61,15 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _plain(leaf: Array) -> np.ndarray:
+def _to_numpy(leaf: Array) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
-def _restored(values: np.ndarray, like: Any, where: str) -> Array:
-    array = jax.random.wrap_key_data(jnp.asarray(values)) if _is_key(like) else jnp.asarray(values)
-    if array.shape != like.shape:
-        raise InputError(where, f"has shape {array.shape}, and {like.shape} is needed", _CURE)
+def _from_numpy(values: np.ndarray, template: Any, where: str) -> Array:
+    array = jnp.asarray(values)
+    if _is_key(template):
+        array = jax.random.wrap_key_data(array)
+    if array.shape != template.shape:
+        what = f"the array must have shape {template.shape}, got {array.shape}"
+        raise InputError(where, what, _FIX)
     return array

@@ -1,4 +1,4 @@
-"""Judge what was learned: whole episodes on given days, no learning, and the figures that matter to people."""
+"""Evaluation of policies: whole episodes without learning, and their energy and money."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,153 +10,190 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from numpy.typing import NDArray
 
-from prosumax.rl.engine.rollout import Game, rollout, start
+from prosumax.rl.engine.rollout import MultiAgentSetup, collect_rollout, init_rollout
 from prosumax.rl.env import CommunityEnv
 from prosumax.rl.types import EnvParams, TimeStep
 
 
-class Account(NamedTuple):
-    """Of every home in a step; energy in kWh, money in the tariff's currency.
+class EpisodeMetrics(NamedTuple):
+    """Energy and money of every home, of a step or summed over an episode.
 
     Attributes:
-        reward: as the environment pays it, of price agents too.
-        bill: energy, fees and local trade.
-        bought, sold: local trade.
-        grid_in, grid_out: what is traded with the grid side.
-        carbon: emissions of what came from the grid, kg; NaN where the intensity is unknown.
-        solar: produced.
-        surplus: the community's gains from local trade, shared out evenly.
-        imbalance: of the community's orders, 0 to 1; the same for all.
+        reward: Reward of every home and price agent.
+        bill: Cost of energy, fees and local trade, in the tariff's currency.
+        local_bought_kwh: Energy bought from other homes.
+        local_sold_kwh: Energy sold to other homes.
+        grid_import_kwh: Energy bought from the grid.
+        grid_export_kwh: Energy sold to the grid.
+        emissions_kg: Emissions of the energy bought from the grid; NaN if unknown.
+        pv_kwh: PV generation.
+        welfare: The community's gains from local trade, divided equally, in currency.
+        imbalance: Imbalance of the community's orders in [0, 1], the same for all homes.
     """
 
     reward: Float[Array, "*batch agent"]
     bill: Float[Array, "*batch home"]
-    bought: Float[Array, "*batch home"]
-    sold: Float[Array, "*batch home"]
-    grid_in: Float[Array, "*batch home"]
-    grid_out: Float[Array, "*batch home"]
-    carbon: Float[Array, "*batch home"]
-    solar: Float[Array, "*batch home"]
-    surplus: Float[Array, "*batch home"]
+    local_bought_kwh: Float[Array, "*batch home"]
+    local_sold_kwh: Float[Array, "*batch home"]
+    grid_import_kwh: Float[Array, "*batch home"]
+    grid_export_kwh: Float[Array, "*batch home"]
+    emissions_kg: Float[Array, "*batch home"]
+    pv_kwh: Float[Array, "*batch home"]
+    welfare: Float[Array, "*batch home"]
     imbalance: Float[Array, "*batch home"]
 
 
-def account(step: TimeStep, carbon_kg: Array | float = float("nan")) -> Account:
-    """The account of a step.
+def step_metrics(
+    step: TimeStep, emission_factor_kg_per_kwh: Array | float = float("nan")
+) -> EpisodeMetrics:
+    """Compute the metrics of a step.
 
-    Arguments:
-        step: what the environment returned.
-        carbon_kg: intensity of the grid in it.
+    Args:
+        step: Result of the environment's step.
+        emission_factor_kg_per_kwh: Emission factor of the grid in the step.
     """
-    record, kpis = step.info["record"], step.info["kpis"]
-    local, flows = record.local, record.flows
-    rest = flows.net_kwh - local.bought_kwh + local.sold_kwh
-    bought = jnp.maximum(rest, 0.0)
-    homes = rest.shape[-1]
-    everybody = lambda value: jnp.broadcast_to(value[..., None], rest.shape)  # noqa: E731
-    return Account(
+    record = step.info["record"]
+    indicators = step.info["indicators"]
+    local = record.local
+    grid_kwh = record.flows.net_kwh - local.bought_kwh + local.sold_kwh
+    grid_import_kwh = jnp.maximum(grid_kwh, 0.0)
+    num_homes = grid_kwh.shape[-1]
+
+    def for_every_home(value: Array) -> Array:
+        return jnp.broadcast_to(value[..., None], grid_kwh.shape)
+
+    return EpisodeMetrics(
         reward=step.reward,
         bill=record.bill.total,
-        bought=local.bought_kwh,
-        sold=local.sold_kwh,
-        grid_in=bought,
-        grid_out=jnp.maximum(-rest, 0.0),
-        carbon=bought * carbon_kg,
-        solar=flows.solar_kwh,
-        surplus=everybody(kpis.surplus / homes),
-        imbalance=everybody(kpis.imbalance),
+        local_bought_kwh=local.bought_kwh,
+        local_sold_kwh=local.sold_kwh,
+        grid_import_kwh=grid_import_kwh,
+        grid_export_kwh=jnp.maximum(-grid_kwh, 0.0),
+        emissions_kg=grid_import_kwh * emission_factor_kg_per_kwh,
+        pv_kwh=record.flows.solar_kwh,
+        welfare=for_every_home(indicators.gains_from_trade / num_homes),
+        imbalance=for_every_home(indicators.imbalance),
     )
 
 
-def fixed(game: Game, steps: int) -> Game:
-    """The same game with episodes of `steps` that begin at the first step of whatever series they are given."""
-    env: CommunityEnv = game.env
-    return game._replace(
-        env=CommunityEnv(replace(env.config, steps=steps, start_every=0), env.params)
-    )
+def with_fixed_start(agents: MultiAgentSetup, episode_steps: int) -> MultiAgentSetup:
+    """Return the setup with episodes that start at the first step of any series they receive.
+
+    Args:
+        agents: Community and policies.
+        episode_steps: Number of steps of an episode.
+    """
+    env: CommunityEnv = agents.env
+    config = replace(env.config, episode_steps=episode_steps, start_interval=0)
+    return agents._replace(env=CommunityEnv(config, env.params))
 
 
-def play(
-    game: Game,
+def evaluate_episodes(
+    agents: MultiAgentSetup,
     states: Sequence[Any],
-    hps: Sequence[Any],
+    configs: Sequence[Any],
     params: EnvParams,
-    first: Int[Array, " day"],
+    first_steps: Int[Array, " episode"],
     key: PRNGKeyArray,
     *,
-    explore: bool = False,
-) -> Account:
-    """Play an episode from each of some steps of the period, all at once.
+    deterministic: bool = True,
+) -> EpisodeMetrics:
+    """Play one episode from each of several steps of the period, all in parallel.
 
-    Arguments:
-        game: who plays; from `fixed`.
-        states, hps: of the teams' learners.
-        params: of the environment, over the whole period.
-        first: where episodes begin.
-        key: of whatever is drawn; each episode has its own.
-        explore: whether learners try things.
+    Args:
+        agents: Community and policies, from `with_fixed_start`.
+        states: State of every group's learner.
+        configs: Hyperparameters of every group's learner.
+        params: Parameters of the environment over the whole period.
+        first_steps: Steps of the period at which the episodes start.
+        key: Random key, which is split over episodes.
+        deterministic: Whether learners select their best known actions instead of exploring.
 
     Returns:
-        Sums over the episode, of the imbalance the mean [day, home].
+        Sums over the episode, and the mean of the imbalance [episode, home].
     """
-    steps, ahead = game.env.config.steps, game.env.config.forecast_steps + 1
+    episode_steps = agents.env.config.episode_steps
+    num_rows = episode_steps + agents.env.config.forecast_steps + 1
 
-    def one(at: Array, key: PRNGKeyArray) -> Account:
+    def evaluate_episode(first_step: Array, key: PRNGKeyArray) -> EpisodeMetrics:
         community = params.community
-        rows = jnp.minimum(at + jnp.arange(steps + ahead), community.series.hour.shape[0] - 1)
+        period_steps = community.series.hour.shape[0]
+        rows = jnp.minimum(first_step + jnp.arange(num_rows), period_steps - 1)
         series = jax.tree.map(lambda leaf: leaf[rows], community.series)
-        own = params._replace(community=community._replace(series=series))
-        begin_key, key = jax.random.split(key)
-        carry = start(game, own, begin_key, 1)
-        _, found = rollout(
-            game, states, hps, carry, own, key, steps, explore=explore, watch=account
+        episode_params = params._replace(community=community._replace(series=series))
+        init_key, key = jax.random.split(key)
+        _, steps = collect_rollout(
+            agents,
+            states,
+            configs,
+            init_rollout(agents, episode_params, init_key, 1),
+            episode_params,
+            key,
+            episode_steps,
+            deterministic=deterministic,
+            metrics_fn=step_metrics,
         )
-        days: Account = jax.tree.map(lambda leaf: leaf[:, 0], found.watched)
-        carbon = days.grid_in * series.tariff.carbon_kg[:steps, None]
-        sums: Account = jax.tree.map(lambda leaf: leaf.sum(0), days._replace(carbon=carbon))
-        return sums._replace(imbalance=days.imbalance.mean(0))
+        metrics: EpisodeMetrics = jax.tree.map(lambda leaf: leaf[:, 0], steps.metrics)
+        emission_factor = series.tariff.emission_factor_kg_per_kwh[:episode_steps, None]
+        metrics = metrics._replace(emissions_kg=metrics.grid_import_kwh * emission_factor)
+        sums: EpisodeMetrics = jax.tree.map(lambda leaf: leaf.sum(0), metrics)
+        return sums._replace(imbalance=metrics.imbalance.mean(0))
 
-    return jax.vmap(one)(first, jax.random.split(key, first.shape[0]))
+    keys = jax.random.split(key, first_steps.shape[0])
+    return jax.vmap(evaluate_episode)(first_steps, keys)
 
 
-class Split(NamedTuple):
-    """Where episodes begin: days to train on, to choose by, and to report on; steps of the period.
+class EpisodeSplit(NamedTuple):
+    """Split of a period's episodes into training, validation and test.
 
     Attributes:
-        training: steps of the period that are trained on, from 0.
-        validation, test: first steps of whole episodes, behind those.
-        apart: whether the three are different days; a period of one episode has one day for all.
+        training_steps: Number of steps of the period that are trained on, from its first one.
+        validation: First steps of the validation episodes.
+        test: First steps of the test episodes.
+        disjoint: Whether the three are different days; a short period has one episode for all.
     """
 
-    training: int
+    training_steps: int
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
-    apart: bool
+    disjoint: bool
 
 
-def split(length: int, steps: int, every: int, most: int = 64) -> Split:
-    """70 % of a period's episodes to train on, 15 % to choose by, 15 % to report on, in this order in time.
+def split_episodes(
+    length: int, episode_steps: int, start_interval: int, max_episodes: int = 64
+) -> EpisodeSplit:
+    """Split a period in time: 70 % of its episodes for training, 15 % validation, 15 % test.
 
-    Arguments:
-        length: of the period in steps.
-        steps: of an episode.
-        every: steps between two beginnings; 0 where all begin at the first step.
-        most: episodes of each kind; evenly spread ones where there are more.
+    Args:
+        length: Number of steps of the period.
+        episode_steps: Number of steps of an episode.
+        start_interval: Number of steps between two possible starts; 0 where all episodes start at
+            the first step.
+        max_episodes: Maximum number of validation, and of test, episodes, which are spaced evenly
+            where there are more.
     """
-    if every == 0 or length < 10 * steps:
-        only = np.zeros(1, np.int64)
-        return Split(length, only, only, False)
-    stride = max(every, -(-steps // every) * every)
-    firsts = np.arange(0, length - steps + 1, stride)
-    a, b = int(0.7 * len(firsts)), int(0.85 * len(firsts))
-    return Split(int(firsts[a]), _spread(firsts[a:b], most), _spread(firsts[b:], most), True)
+    if start_interval == 0 or length < 10 * episode_steps:
+        first = np.zeros(1, np.int64)
+        return EpisodeSplit(length, first, first, False)
+    stride = max(start_interval, -(-episode_steps // start_interval) * start_interval)
+    first_steps = np.arange(0, length - episode_steps + 1, stride)
+    validation = int(0.7 * len(first_steps))
+    test = int(0.85 * len(first_steps))
+    return EpisodeSplit(
+        training_steps=int(first_steps[validation]),
+        validation=evenly_spaced(first_steps[validation:test], max_episodes),
+        test=evenly_spaced(first_steps[test:], max_episodes),
+        disjoint=True,
+    )
 
 
-def between(params: EnvParams, first: int, last: int) -> EnvParams:
-    """The same environment with a part of its period only."""
+def slice_period(params: EnvParams, first: int, last: int) -> EnvParams:
+    """Return the parameters with steps `first` to `last` (exclusive) of the period only."""
     series = jax.tree.map(lambda leaf: leaf[first:last], params.community.series)
     return params._replace(community=params.community._replace(series=series))
 
 
-def _spread(firsts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    return firsts[np.unique(np.linspace(0, len(firsts) - 1, most).round().astype(int))]
+def evenly_spaced(values: NDArray[np.int64], max_count: int) -> NDArray[np.int64]:
+    """Select at most `max_count` values at even distances, the first and the last among them."""
+    index = np.linspace(0, len(values) - 1, max_count).round().astype(int)
+    return values[np.unique(index)]

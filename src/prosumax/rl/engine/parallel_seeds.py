@@ -1,8 +1,9 @@
-"""Seeds side by side: chains of work that do not wait for each other.
+"""Parallel execution of independent seeds.
 
-XLA fills the cores of a CPU within large products only. So there every seed is a call of its own, one on each core: on
-two cores this takes two thirds of the time of one seed after another, while a program of all seeds at once takes longer
-than that, for what it touches no longer fits the caches. On other devices all seeds are one call.
+XLA spreads only large matrix products over the cores of a CPU. On CPUs every seed is therefore a
+call of its own, one per core: on two cores this takes two thirds of the time of one seed after
+another, while one program of all seeds takes longer than that, because its data exceed the caches.
+On other devices all seeds are one call.
 """
 
 import os
@@ -17,48 +18,62 @@ Item = TypeVar("Item")
 State = TypeVar("State")
 
 
-def lanes(items: Sequence[Item]) -> list[tuple[Item, ...]]:
-    """What goes into one call: on CPUs each item by itself, elsewhere all together."""
-    return [(item,) for item in items] if jax.default_backend() == "cpu" else [tuple(items)]
+def group_seeds(items: Sequence[Item]) -> list[tuple[Item, ...]]:
+    """Group seeds into calls: one per call on CPUs, all in one call on other devices."""
+    if jax.default_backend() == "cpu":
+        return [(item,) for item in items]
+    return [tuple(items)]
 
 
-def each(call: Callable[[Item], Any], lane: tuple[Item, ...]) -> tuple[Any, ...]:
-    """`call` for every item of a lane, within a compiled function; at once where there are several."""
-    if len(lane) == 1:
-        return (call(lane[0]),)
-    done = jax.vmap(call)(jax.tree.map(lambda *leaves: jnp.stack(leaves), *lane))
-    return tuple(jax.tree.map(lambda leaf, at=at: leaf[at], done) for at in range(len(lane)))
+def map_seeds(function: Callable[[Item], Any], items: tuple[Item, ...]) -> tuple[Any, ...]:
+    """Apply a function to every seed of a call, within a compiled function.
+
+    Args:
+        function: Function of one seed.
+        items: Seeds of one call; several are mapped by `jax.vmap`.
+    """
+    if len(items) == 1:
+        return (function(items[0]),)
+    results = jax.vmap(function)(jax.tree.map(lambda *leaves: jnp.stack(leaves), *items))
+    return tuple(
+        jax.tree.map(lambda leaf, index=index: leaf[index], results) for index in range(len(items))
+    )
 
 
-def rounds(
-    advance: Callable[[State], State], states: Sequence[State], count: int
+def iterate_parallel(
+    advance: Callable[[State], State], states: Sequence[State], num_rounds: int
 ) -> Generator[list[State], None, None]:
-    """Advance several states `count` times side by side; yields where all are after every round.
+    """Advance several states in parallel, and yield all of them after every round.
 
-    A state may be one round ahead of the others, so that no core waits for the slowest. Who stops asking (or is
-    interrupted) does not wait for what has begun.
+    A state may be one round ahead of the others, so that no core waits for the slowest. Closing
+    the generator does not wait for rounds that have started.
 
-    Arguments:
-        advance: from a state to the next; called in threads.
-        states: where they begin.
-        count: rounds.
+    Args:
+        advance: Function from a state to the next one, called in threads.
+        states: Initial states.
+        num_rounds: Number of rounds.
     """
     pool = ThreadPoolExecutor(os.cpu_count())
+
+    def advance_result(future: Future[State]) -> State:
+        # Work starts in the order of submission, so this future is already running or done.
+        return advance(future.result())
+
     try:
-        now: list[Future[State]] = (
-            [pool.submit(advance, state) for state in states] if count else []
-        )
-        for left in reversed(range(count)):
-            # Work begins in the order in which it was handed in: who waits for `before` knows that it is under way.
-            after = lambda before: advance(before.result())  # noqa: E731
-            later = [pool.submit(after, before) for before in now] if left else []
-            yield [before.result() for before in now]
-            now = later
+        current: list[Future[State]] = []
+        if num_rounds:
+            current = [pool.submit(advance, state) for state in states]
+        for remaining in reversed(range(num_rounds)):
+            following: list[Future[State]] = []
+            if remaining:
+                following = [pool.submit(advance_result, future) for future in current]
+            yield [future.result() for future in current]
+            current = following
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def side_by_side(call: Callable[[Item], State], items: Iterable[Item]) -> list[State]:
-    """`call` for every item, as many at a time as there are cores."""
+def map_parallel(function: Callable[[Item], State], items: Iterable[Item]) -> list[State]:
+    """Apply a function to every item, as many at a time as there are cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(call, items))
+        return list(pool.map(function, items))

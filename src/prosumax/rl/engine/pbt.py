@@ -1,9 +1,13 @@
-"""Population-based training: many learners at once on one device; the worst become changed copies of the best.
+"""Population-based training (PBT) of many learners at once on one device.
 
-A member is a whole community that learns. After every generation of some iterations each member is judged by what it
-does when it does its best; those at the bottom take over everything that one at the top has learnt, with its
-hyper-parameters changed a little (truncation selection and perturbation, Jaderberg et al. 2017, arXiv:1711.09846,
-section 3 and appendix A.1). So hyper-parameters follow a course that suits the moment, and no run of a grid is wasted.
+A member of the population is a whole community that learns. After every generation of some
+iterations each member is evaluated deterministically; the worst ones are replaced by copies of the
+best ones, learned parameters included, with perturbed hyperparameters (truncation selection). So
+hyperparameters follow a schedule that adapts to the progress of training.
+
+References:
+    Jaderberg et al. (2017), Population based training of neural networks, arXiv:1711.09846,
+    section 3 and appendix A.1.
 """
 
 import math
@@ -17,324 +21,368 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from prosumax.errors import InputError, did_you_mean
-from prosumax.rl.engine.compilation import compiled
-from prosumax.rl.engine.rollout import rollout, start
-from prosumax.rl.engine.trainer import Figures, Schedule, Trainer, TrainState
+from prosumax.rl.engine.compilation import jit_program
+from prosumax.rl.engine.rollout import collect_rollout, init_rollout
+from prosumax.rl.engine.trainer import LinearSchedule, Trainer, TrainMetrics, TrainState
 
-NEAR_ONE = frozenset({"discount", "lam"})
-"""Hyper-parameters that are changed by their distance from 1, which is what matters of them."""
+HORIZON_HYPERPARAMETERS = frozenset({"gamma", "gae_lambda", "td_lambda"})
+"""Hyperparameters whose distance from 1, the inverse of a horizon, is scaled."""
 
 
 class Population(NamedTuple):
-    """Members side by side, on a leading axis of every array.
+    """Members on a leading axis of every array.
 
     Attributes:
-        state: of each member's training.
-        schedule: of each member's hyper-parameters.
+        state: State of each member's training.
+        schedule: Schedule of each member's hyperparameters.
     """
 
     state: TrainState
-    schedule: Schedule
+    schedule: LinearSchedule
 
 
 class Generation(NamedTuple):
-    """What a generation did.
+    """Results of a generation.
 
     Attributes:
-        fitness: mean reward of a step over all homes, nobody trying things [member].
-        source: whom each member goes on from; its own number where it was not replaced [member].
-        hps: every team's hyper-parameters at its end, before anything was copied [member].
-        figures: of its iterations [member, iteration, ..].
+        fitness: Mean reward per step over all homes, evaluated deterministically [member].
+        parent: Member that each member continues from; its own index where it was not replaced.
+        configs: Hyperparameters of every group at its end, before replacement [member].
+        metrics: Metrics of its iterations [member, iteration, ..].
     """
 
     fitness: Float[Array, " member"]
-    source: Int[Array, " member"]
-    hps: tuple[Any, ...]
-    figures: Figures
+    parent: Int[Array, " member"]
+    configs: tuple[Any, ...]
+    metrics: TrainMetrics
 
 
-class Evolution(NamedTuple):
-    """How a population changes.
+class PBTConfig(NamedTuple):
+    """Settings of population-based training.
 
     Attributes:
-        names: hyper-parameters that evolve; those that no team has are left out, and one of 0 stays 0.
-        share: of the population that is replaced, and that is copied; at most half.
-        factors: a copy's hyper-parameters are each multiplied by one of these.
-        spread: the first ones are those given, times up to this or its inverse; the first member's are as given.
+        hyperparameters: Hyperparameters that evolve, in every group that has them. One of value 0
+            stays 0.
+        quantile_fraction: Fraction of the population that is replaced, and that is copied; at
+            most 0.5.
+        perturbation_factors: Factors of which one multiplies each hyperparameter of a copy.
+        initial_spread: Largest factor by which initial hyperparameters differ from the given ones,
+            up or down; those of the first member are as given.
     """
 
-    names: tuple[str, ...]
-    share: float = 0.25
-    factors: tuple[float, float] = (0.8, 1.25)
-    spread: float = 3.0
+    hyperparameters: tuple[str, ...]
+    quantile_fraction: float = 0.25
+    perturbation_factors: tuple[float, float] = (0.8, 1.25)
+    initial_spread: float = 3.0
 
 
-def evolution(
-    hps: Sequence[Any], names: Sequence[str] | None = None, where: str = "--evolve", **rest: Any
-) -> Evolution:
-    """What evolves; when no names are given the learning rates and the weight of entropy.
+def make_pbt_config(
+    configs: Sequence[Any],
+    hyperparameters: Sequence[str] | None = None,
+    where: str = "--evolve",
+    **options: Any,
+) -> PBTConfig:
+    """Build the settings, by default to evolve learning rates and the entropy coefficient.
 
-    Arguments:
-        hps: of every team.
-        names: hyper-parameters.
-        where: for messages.
-        rest: as in `Evolution`.
+    Args:
+        configs: Hyperparameters of every group's learner.
+        hyperparameters: Names of the hyperparameters that evolve.
+        where: Name of the setting's place, for messages.
+        options: Further fields of `PBTConfig`.
 
     Raises:
-        InputError: no team has such a hyper-parameter.
+        InputError: No group has such a hyperparameter.
     """
-    known = list(dict.fromkeys(name for hp in hps for name in hp._fields))
-    for name in names or ():
+    known = list(dict.fromkeys(name for config in configs for name in config._fields))
+    for name in hyperparameters or ():
         if name not in known:
-            raise InputError(
-                where, f"no learner has a hyper-parameter {name!r}", did_you_mean(name, known)
-            )
-    chosen = (
-        [name for name in known if name.endswith("learning_rate") or name == "entropy"]
-        if names is None
-        else names
-    )
-    return Evolution(tuple(chosen), **rest)
+            what = f"no learner has a hyperparameter {name!r}"
+            raise InputError(where, what, did_you_mean(name, known))
+    if hyperparameters is None:
+        hyperparameters = [
+            name for name in known if name.endswith("learning_rate") or name == "ent_coef"
+        ]
+    return PBTConfig(tuple(hyperparameters), **options)
 
 
-def begin(
+def init_population(
     trainer: Trainer,
     key: PRNGKeyArray,
-    schedule: Schedule,
+    schedule: LinearSchedule,
     params: Any,
     size: int,
-    evolving: Evolution,
+    config: PBTConfig,
 ) -> Population:
-    """The first generation: fresh learners, hyper-parameters spread around those given.
+    """Initialize learners, and spread their hyperparameters around the given ones.
 
-    Arguments:
-        trainer: of one member.
-        key: of all that is drawn.
-        schedule: hyper-parameters of one member.
-        params: of the environment.
-        size: members.
-        evolving: how it will change.
+    Args:
+        trainer: Trainer of one member.
+        key: Random key.
+        schedule: Hyperparameters of one member.
+        params: Parameters of the environment.
+        size: Number of members.
+        config: Settings of population-based training.
 
     Raises:
-        InputError: fewer than 2 members.
+        InputError: There are fewer than 2 members.
     """
-    if size < 2:
-        raise InputError(
-            "--population",
-            f"is {size}",
-            "It takes at least 2 members to copy one; 8 or more do well.",
-        )
+    check_population_size(size)
     spread_key, init_key = jax.random.split(key)
-    reach = math.log(evolving.spread)
+    log_spread = math.log(config.initial_spread)
 
-    def draw(key: PRNGKeyArray) -> Array:
-        return jnp.exp(jax.random.uniform(key, (size,), minval=-reach, maxval=reach)).at[0].set(1.0)
+    def sample_factor(key: PRNGKeyArray) -> Array:
+        log_factor = jax.random.uniform(key, (size,), minval=-log_spread, maxval=log_spread)
+        return jnp.exp(log_factor).at[0].set(1.0)
 
     @jax.jit
-    def members(schedule: Schedule, params: Any) -> Population:
-        many = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), schedule)
-        schedules = _changed(many, evolving.names, spread_key, draw)
-        states = jax.vmap(trainer.init, in_axes=(0, 0, None))(
-            jax.random.split(init_key, size), schedules, params
+    def init_members(schedule: LinearSchedule, params: Any) -> Population:
+        repeated = jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), schedule
         )
+        schedules = _scale_hyperparameters(
+            repeated, config.hyperparameters, spread_key, sample_factor
+        )
+        keys = jax.random.split(init_key, size)
+        states = jax.vmap(trainer.init, in_axes=(0, 0, None))(keys, schedules, params)
         return Population(states, schedules)
 
-    made: Population = members(schedule, params)
-    return made
+    population: Population = init_members(schedule, params)
+    return population
 
 
-def fitness(
-    trainer: Trainer, state: TrainState, schedule: Schedule, params: Any, key: PRNGKeyArray
+def check_population_size(size: int) -> None:
+    """Raise `InputError` where a population has fewer than 2 members."""
+    if size < 2:
+        what = f"a population must have at least 2 members, got {size}"
+        raise InputError("--population", what, "Give 2 or more; 8 or more are recommended.")
+
+
+def episode_fitness(
+    trainer: Trainer, state: TrainState, schedule: LinearSchedule, params: Any, key: PRNGKeyArray
 ) -> Float[Array, ""]:
-    """Mean reward of a step over all homes and one episode of every environment, with nobody trying things."""
-    game, length = trainer.game, trainer.game.env.config.steps
-    start_key, key = jax.random.split(key)
-    carry = start(game, params, start_key, trainer.environments)
-    hps = schedule.at(state.iteration)
-    _, steps = rollout(game, state.learners, hps, carry, params, key, length, explore=False)
+    """Compute the mean reward per step of one deterministic episode of every environment.
+
+    Args:
+        trainer: Trainer of the member.
+        state: State of its training.
+        schedule: Its hyperparameters.
+        params: Parameters of the environment.
+        key: Random key.
+    """
+    agents = trainer.agents
+    init_key, key = jax.random.split(key)
+    _, steps = collect_rollout(
+        agents,
+        state.learner_states,
+        schedule.at(state.iteration),
+        init_rollout(agents, params, init_key, trainer.num_envs),
+        params,
+        key,
+        agents.env.config.episode_steps,
+        deterministic=True,
+    )
     return steps.reward.mean()
 
 
 def evolve(
-    key: PRNGKeyArray, population: Population, worth: Float[Array, " member"], evolving: Evolution
+    key: PRNGKeyArray, population: Population, fitness: Float[Array, " member"], config: PBTConfig
 ) -> tuple[Population, Int[Array, " member"]]:
-    """Replace the worst by changed copies of the best.
+    """Replace the worst members by copies of the best with perturbed hyperparameters.
 
-    Arguments:
-        key: of the choice of the copied and of the changes.
-        population: before.
-        worth: each member's fitness; not a number counts as worst.
-        evolving: how many, and how.
+    Args:
+        key: Random key of selection and perturbation.
+        population: Population before.
+        fitness: Fitness of each member; NaN counts as worst.
+        config: Settings of population-based training.
 
     Returns:
-        The population after, and whom each member goes on from [member].
+        The population after, and the member that each member continues from.
     """
-    size = worth.shape[0]
-    count = min(max(1, round(evolving.share * size)), size // 2)
-    pick_key, change_key, next_key = jax.random.split(key, 3)
-    safe = jnp.where(jnp.isfinite(worth), worth, -jnp.inf)
-    order = jnp.argsort(safe)
-    worst, model = order[:count], jax.random.choice(pick_key, order[-count:], (count,))
-    replaced = safe[model] > safe[worst]
-    source = jnp.arange(size).at[worst].set(jnp.where(replaced, model, worst))
-    state, schedule = jax.tree.map(lambda leaf: leaf[source], population)
-    # A copy with the key of its model would see and try the same things.
+    size = fitness.shape[0]
+    count = min(max(1, round(config.quantile_fraction * size)), size // 2)
+    select_key, perturb_key, next_key = jax.random.split(key, 3)
+    fitness = jnp.where(jnp.isfinite(fitness), fitness, -jnp.inf)
+    order = jnp.argsort(fitness)
+    worst = order[:count]
+    candidate = jax.random.choice(select_key, order[-count:], (count,))
+    is_better = fitness[candidate] > fitness[worst]
+    parent = jnp.arange(size).at[worst].set(jnp.where(is_better, candidate, worst))
+    state, schedule = jax.tree.map(lambda leaf: leaf[parent], population)
+    # With the key of its parent a copy would see the same days and explore the same actions.
     state = state._replace(key=jax.random.split(next_key, size))
-    copied = source != jnp.arange(size)
+    is_copy = parent != jnp.arange(size)
 
-    def draw(key: PRNGKeyArray) -> Array:
-        factor = jax.random.choice(key, jnp.array(evolving.factors), (size,))
-        return jnp.where(copied, factor, 1.0)
+    def sample_factor(key: PRNGKeyArray) -> Array:
+        factor = jax.random.choice(key, jnp.array(config.perturbation_factors), (size,))
+        return jnp.where(is_copy, factor, 1.0)
 
-    return Population(state, _changed(schedule, evolving.names, change_key, draw)), source
-
-
-Judge = Callable[[Trainer, TrainState, Schedule, Any, PRNGKeyArray], Float[Array, ""]]
-"""What a member is worth; see `fitness`."""
+    schedule = _scale_hyperparameters(schedule, config.hyperparameters, perturb_key, sample_factor)
+    return Population(state, schedule), parent
 
 
-def generation(
+FitnessFn = Callable[[Trainer, TrainState, LinearSchedule, Any, PRNGKeyArray], Float[Array, ""]]
+"""Function that evaluates a member, with the arguments of `episode_fitness`."""
+
+
+def train_generation(
     trainer: Trainer,
     population: Population,
     params: Any,
-    held_out: Any,
+    validation_params: Any,
     key: PRNGKeyArray,
-    iterations: int,
-    evolving: Evolution,
-    judge: Judge = fitness,
+    num_iterations: int,
+    config: PBTConfig,
+    fitness_fn: FitnessFn = episode_fitness,
 ) -> tuple[Population, Generation]:
-    """Train every member, judge it, and let the population evolve; one program.
+    """Train and evaluate every member, and evolve the population, as one program.
 
-    Arguments:
-        trainer: of one member.
-        population: before.
-        params: of the environment that they learn in.
-        held_out: params of the environment that they are judged in.
-        key: of judgement and evolution.
-        iterations: static; of training.
-        evolving: static.
-        judge: static.
+    Args:
+        trainer: Trainer of one member.
+        population: Population before.
+        params: Parameters of the environment for training.
+        validation_params: Parameters of the environment for evaluation.
+        key: Random key of evaluation and evolution.
+        num_iterations: Number of training iterations; static.
+        config: Settings of population-based training; static.
+        fitness_fn: Function that evaluates a member; static.
     """
-    judge_key, evolve_key = jax.random.split(key)
-    chunk = jax.vmap(lambda state, schedule: trainer.chunk(state, schedule, params, iterations))
-    state, figures = chunk(*population)
+    fitness_key, evolve_key = jax.random.split(key)
+
+    def train(state: TrainState, schedule: LinearSchedule) -> tuple[TrainState, TrainMetrics]:
+        return trainer.train_iterations(state, schedule, params, num_iterations)
+
+    def evaluate(state: TrainState, schedule: LinearSchedule) -> Float[Array, ""]:
+        # All members are evaluated with the same random key.
+        return fitness_fn(trainer, state, schedule, validation_params, fitness_key)
+
+    state, metrics = jax.vmap(train)(*population)
     trained = population._replace(state=state)
-    # All are judged by the same dice.
-    worth = jax.vmap(lambda state, schedule: judge(trainer, state, schedule, held_out, judge_key))(
-        *trained
-    )
-    hps = jax.vmap(lambda state, schedule: schedule.at(state.iteration))(*trained)
-    after, source = evolve(evolve_key, trained, worth, evolving)
-    return after, Generation(worth, source, hps, figures)
+    fitness = jax.vmap(evaluate)(*trained)
+    configs = jax.vmap(lambda state, schedule: schedule.at(state.iteration))(*trained)
+    evolved, parent = evolve(evolve_key, trained, fitness, config)
+    return evolved, Generation(fitness, parent, configs, metrics)
 
 
-class Evolved(NamedTuple):
-    """What population-based training leaves behind.
+class PBTResult(NamedTuple):
+    """Result of population-based training.
 
     Attributes:
-        population: after the last generation.
-        history: every generation, as NumPy.
-        best: number of the member with the highest fitness at the end; `member` takes it out.
+        population: Population after the last generation.
+        history: Results of every generation, as NumPy arrays.
+        best_member: Index of the member of highest final fitness; see `select_member`.
     """
 
     population: Population
     history: list[Generation]
-    best: int
+    best_member: int
 
 
-def evolve_population(
+def run_pbt(
     trainer: Trainer,
-    schedule: Schedule,
+    schedule: LinearSchedule,
     params: Any,
     key: PRNGKeyArray,
     *,
     size: int = 8,
     generations: int = 10,
     iterations: int = 10,
-    evolving: Evolution | None = None,
-    held_out: Any = None,
-    judge: Judge = fitness,
-    on_generation: Callable[[int, Generation], None] = lambda number, done: None,
-) -> Evolved:
+    config: PBTConfig | None = None,
+    validation_params: Any = None,
+    fitness_fn: FitnessFn = episode_fitness,
+    on_generation: Callable[[int, Generation], None] = lambda number, generation: None,
+) -> PBTResult:
     """Train a population on one device.
 
-    Arguments:
-        trainer: of one member.
-        schedule: its hyper-parameters to begin with.
-        params: of the environment.
-        key: of all that is drawn.
-        size: members; memory and time grow with it.
-        generations: how many.
-        iterations: of training in each.
-        evolving: what changes and how; `evolution` of the schedule's hyper-parameters when absent.
-        held_out: params of the environment that members are judged in; those they learn in when absent.
-        judge: says what a member is worth.
-        on_generation: called with the number of each generation and what it did.
+    Args:
+        trainer: Trainer of one member.
+        schedule: Its initial hyperparameters.
+        params: Parameters of the environment.
+        key: Random key.
+        size: Number of members; memory and time grow with it.
+        generations: Number of generations.
+        iterations: Number of training iterations per generation.
+        config: Settings of population-based training; those of `make_pbt_config` when absent.
+        validation_params: Parameters of the environment for evaluation; `params` when absent.
+        fitness_fn: Function that evaluates a member.
+        on_generation: Function that is called with the number of each generation and its results.
 
     Raises:
-        InputError: fewer than 2 members.
+        InputError: There are fewer than 2 members.
     """
-    chosen = evolution(schedule.first) if evolving is None else evolving
-    begin_key, key = jax.random.split(key)
-    population = begin(trainer, begin_key, schedule, params, size, chosen)
-    advance = compiled(
-        partial(generation, trainer, iterations=iterations, evolving=chosen, judge=judge),
+    pbt_config = make_pbt_config(schedule.initial) if config is None else config
+    init_key, key = jax.random.split(key)
+    population = init_population(trainer, init_key, schedule, params, size, pbt_config)
+    advance = jit_program(
+        partial(
+            train_generation,
+            trainer,
+            num_iterations=iterations,
+            config=pbt_config,
+            fitness_fn=fitness_fn,
+        ),
         donate_argnames="population",
     )
     history: list[Generation] = []
     for number in range(generations):
-        population, done = advance(
+        population, generation = advance(
             population=population,
             params=params,
-            held_out=params if held_out is None else held_out,
+            validation_params=params if validation_params is None else validation_params,
             key=jax.random.fold_in(key, number),
         )
-        history.append(jax.tree.map(np.asarray, done))
+        history.append(jax.tree.map(np.asarray, generation))
         on_generation(number, history[-1])
-    # The best is never replaced, so it still is what was judged.
-    return Evolved(
-        population, history, int(np.argmax(np.nan_to_num(history[-1].fitness, nan=-np.inf)))
-    )
+    # The best member is never replaced, so it still is the one that was evaluated.
+    fitness = np.nan_to_num(history[-1].fitness, nan=-np.inf)
+    return PBTResult(population, history, int(np.argmax(fitness)))
 
 
-def member(population: Population, number: int) -> Population:
-    """One member by itself, without the axis of members: state and schedule as `Trainer` takes them."""
-    alone: Population = jax.tree.map(lambda leaf: leaf[number], population)
-    return alone
+def select_member(population: Population, index: int) -> Population:
+    """Return one member without the axis of members, as `Trainer` takes state and schedule."""
+    member: Population = jax.tree.map(lambda leaf: leaf[index], population)
+    return member
 
 
-def scaled(schedule: Schedule, name: str, factor: Array) -> Schedule:
-    """Both ends of a hyper-parameter times a factor, on every team that has it."""
+def scale_hyperparameter(schedule: LinearSchedule, name: str, factor: Array) -> LinearSchedule:
+    """Multiply both ends of a hyperparameter by a factor, in every group that has it.
 
-    def change(hps: tuple[Any, ...]) -> tuple[Any, ...]:
+    Args:
+        schedule: Hyperparameters.
+        name: Name of the hyperparameter.
+        factor: Factor; that of its distance from 1 for `HORIZON_HYPERPARAMETERS`.
+    """
+
+    def scale(configs: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(
-            hp._replace(**{name: _scaled(getattr(hp, name), factor, name in NEAR_ONE)})
-            if name in hp._fields
-            else hp
-            for hp in hps
+            config._replace(**{name: _scale(getattr(config, name), factor, name)})
+            if name in config._fields
+            else config
+            for config in configs
         )
 
-    return schedule._replace(first=change(schedule.first), last=change(schedule.last))
+    return schedule._replace(initial=scale(schedule.initial), final=scale(schedule.final))
 
 
-def _changed(
-    schedule: Schedule,
+def _scale_hyperparameters(
+    schedule: LinearSchedule,
     names: Sequence[str],
     key: PRNGKeyArray,
-    draw: Callable[[PRNGKeyArray], Array],
-) -> Schedule:
-    """Both ends of every evolving hyper-parameter times one factor that is drawn for it."""
-    first, last = [], []
-    for team, (begins, ends) in enumerate(zip(schedule.first, schedule.last, strict=True)):
-        for number, name in enumerate(sorted(set(names) & set(begins._fields))):
-            factor = draw(jax.random.fold_in(jax.random.fold_in(key, team), number))
-            change = partial(_scaled, factor=factor, near_one=name in NEAR_ONE)
-            begins = begins._replace(**{name: change(getattr(begins, name))})
-            ends = ends._replace(**{name: change(getattr(ends, name))})
-        first.append(begins)
-        last.append(ends)
-    return schedule._replace(first=tuple(first), last=tuple(last))
+    sample_factor: Callable[[PRNGKeyArray], Array],
+) -> LinearSchedule:
+    """Multiply both ends of every named hyperparameter by a factor that is sampled for it."""
+    initial: list[Any] = []
+    final: list[Any] = []
+    for group, (start, end) in enumerate(zip(schedule.initial, schedule.final, strict=True)):
+        for index, name in enumerate(sorted(set(names) & set(start._fields))):
+            factor = sample_factor(jax.random.fold_in(jax.random.fold_in(key, group), index))
+            start = start._replace(**{name: _scale(getattr(start, name), factor, name)})
+            end = end._replace(**{name: _scale(getattr(end, name), factor, name)})
+        initial.append(start)
+        final.append(end)
+    return schedule._replace(initial=tuple(initial), final=tuple(final))
 
 
-def _scaled(value: Array, factor: Array, near_one: bool) -> Array:
-    return 1.0 - jnp.minimum((1.0 - value) * factor, 1.0) if near_one else value * factor
+def _scale(value: Array, factor: Array, name: str) -> Array:
+    if name in HORIZON_HYPERPARAMETERS:
+        return 1.0 - jnp.minimum((1.0 - value) * factor, 1.0)
+    return value * factor

@@ -1,4 +1,4 @@
-"""Play: many copies of a community step by step, each team acting for its homes; what learners then learn from."""
+"""Rollouts of learning and scripted policies in many parallel copies of a community."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,295 +10,448 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from prosumax import batching
-from prosumax.rl.components.distributions import Dice, roll
-from prosumax.rl.components.spaces import Action, Mask, mask_of, to_env, widened, widest_of
-from prosumax.rl.components.types import Batch, Decision
-from prosumax.rl.engine.agent_groups import Team
+from prosumax.rl.components.distributions import ActionNoise, sample_noise
+from prosumax.rl.components.spaces import (
+    Action,
+    ActionMask,
+    action_mask,
+    pad_action,
+    padded_action_space,
+    to_env_action,
+)
+from prosumax.rl.components.types import ActorOutput, Batch
+from prosumax.rl.engine.agent_groups import AgentGroup
 
-World = Any
-"""An environment's state."""
 
-
-class Script(Protocol):
-    """Homes that follow a rule: they may look at the whole state, as rules do, and learn nothing."""
+class ScriptedPolicy(Protocol):
+    """Agents that follow a rule; they observe the whole state and do not learn."""
 
     @property
-    def homes(self) -> tuple[int, ...]:
-        """Their numbers in the community."""
+    def agent_indices(self) -> tuple[int, ...]:
+        """Indices of the agents in the community."""
 
-    def begin(self, params: Any, key: PRNGKeyArray) -> Any:
-        """Memory at the start of an episode of one community."""
+    def init(self, params: Any, key: PRNGKeyArray) -> Any:
+        """Return the policy's state at the start of an episode of one community."""
 
-    def act(self, params: Any, state: World, memory: Any, key: PRNGKeyArray) -> tuple[Action, Any]:
-        """What the rule's homes do in one community, squashed; and what `after` is to be told."""
+    def act(
+        self, params: Any, state: Any, policy_state: Any, key: PRNGKeyArray
+    ) -> tuple[Action, Any]:
+        """Return the squashed actions in one community, and what `update` receives as `sent`.
 
-    def after(self, params: Any, state: World, memory: Any, sent: Any, step: Any) -> Any:
-        """Memory after the step."""
+        Args:
+            params: Parameters of the environment.
+            state: State of the environment.
+            policy_state: State of the policy.
+            key: Random key.
+        """
+
+    def update(self, params: Any, state: Any, policy_state: Any, sent: Any, step: Any) -> Any:
+        """Return the policy's state after a step.
+
+        Args:
+            params: Parameters of the environment.
+            state: State of the environment before the step.
+            policy_state: State of the policy before the step.
+            sent: Second result of `act`.
+            step: Result of the environment's step.
+        """
 
 
-class Carry(NamedTuple):
-    """Between two steps, and between two rollouts.
+class RolloutState(NamedTuple):
+    """State between two steps, and between two rollouts.
 
     Attributes:
-        world: states of the environments [env].
-        obs, mask: what homes see [env, home, feature], and what makes sense for them.
-        memories: of every team [group, env, member, memory].
-        scripts: memory of every script [env].
-        over: whether the episode is over, so that a new one begins [env].
+        env_state: States of the environments [env].
+        obs: Observations of all agents.
+        mask: Valid actions of all agents.
+        hidden_states: Hidden states of every group's actors [policy, env, agent, hidden].
+        policy_states: States of every scripted policy [env].
+        done: Whether the episode is over, so that the next step starts a new one.
     """
 
-    world: World
-    obs: Float[Array, "env home feature"]
-    mask: Mask
-    memories: tuple[Array, ...]
-    scripts: tuple[Any, ...]
-    over: Bool[Array, " env"]
+    env_state: Any
+    obs: Float[Array, "env agent feature"]
+    mask: ActionMask
+    hidden_states: tuple[Array, ...]
+    policy_states: tuple[Any, ...]
+    done: Bool[Array, " env"]
 
 
-class Steps(NamedTuple):
-    """What happened, [time, env, ..] or for a team's parts [time, group, env, member, ..].
+class RolloutSteps(NamedTuple):
+    """Steps of a rollout, [time, env, ..], or [time, policy, env, agent, ..] for actors.
 
     Attributes:
-        obs, mask: what homes saw before, and what made sense.
-        last_obs, last_mask: after the last step of every stretch within which no episode ends [stretch, env, ..].
-        decisions: of every team.
-        joint: what homes did, squashed.
-        reward, terminated: of each home.
-        begins, done: whether an episode began before or ended after the step.
-        watched: what `watch` took from the environment's step.
+        obs: Observations of all agents before the step.
+        last_obs: Observations after the last step of every segment [segment, env, ..], within
+            which no episode ends.
+        mask: Valid actions before the step.
+        last_mask: Valid actions after the last step of every segment.
+        actor_outputs: Outputs of every group's actors.
+        joint_action: Squashed actions of all agents.
+        reward: Reward of each agent.
+        terminated: Whether the step ended in a terminal state, for each agent.
+        is_first: Whether an episode started before the step.
+        done: Whether an episode ended with the step.
+        metrics: Results of the rollout's `metrics_fn`.
     """
 
     obs: Array
     last_obs: Array
-    mask: Mask
-    last_mask: Mask
-    decisions: tuple[Decision, ...]
-    joint: Action
+    mask: ActionMask
+    last_mask: ActionMask
+    actor_outputs: tuple[ActorOutput, ...]
+    joint_action: Action
     reward: Array
     terminated: Array
-    begins: Array
+    is_first: Array
     done: Array
-    watched: Any
+    metrics: Any
 
 
-Watch = Callable[[Any], Any]
-"""From what an environment's step returned to figures worth keeping."""
+MetricsFn = Callable[[Any], Any]
+"""Function from the result of an environment's step to metrics."""
 
 
-class Game(NamedTuple):
-    """A community and who plays for which homes.
+class MultiAgentSetup(NamedTuple):
+    """A community and the policies of all its agents.
 
     Attributes:
-        env: the environment: `CommunityEnv` or anything with its `reset`, `step`, `action_mask` and `config`.
-        teams: who learns.
-        scripts: who follows rules.
-        order: where each home's action is among those of all teams and scripts.
+        env: Environment: `CommunityEnv` or anything with its `reset`, `step`, `action_mask` and
+            `config`.
+        groups: Groups of learning agents.
+        scripted: Scripted policies.
+        action_order: Position of each agent's action among those of all groups and scripted
+            policies.
     """
 
     env: Any
-    teams: tuple[Team, ...]
-    scripts: tuple[Script, ...]
-    order: np.ndarray
+    groups: tuple[AgentGroup, ...]
+    scripted: tuple[ScriptedPolicy, ...]
+    action_order: np.ndarray
 
 
-def game(env: Any, teams: Sequence[Team], scripts: Sequence[Script] = ()) -> Game:
-    """Put teams and scripts around an environment; every agent must be in exactly one of them."""
-    homes = [home for team in teams for home in team.homes] + [
-        home for script in scripts for home in script.homes
-    ]
-    if sorted(homes) != list(range(env.num_agents)):
-        raise ValueError(f"teams and scripts play for homes {sorted(homes)} of {env.num_agents}")
-    return Game(env, tuple(teams), tuple(scripts), np.argsort(np.array(homes)))
+def combine_policies(
+    env: Any, groups: Sequence[AgentGroup], scripted: Sequence[ScriptedPolicy] = ()
+) -> MultiAgentSetup:
+    """Combine groups and scripted policies that together control every agent exactly once.
 
+    Args:
+        env: Environment of the community.
+        groups: Groups of learning agents.
+        scripted: Scripted policies.
 
-def start(game: Game, params: Any, key: PRNGKeyArray, environments: int) -> Carry:
-    """Before the first step: all episodes are over, so that the first rollout begins new ones."""
-    # Never looked at, so not computed, which takes seconds to compile.
-    begun = jax.eval_shape(partial(_begin, game), jax.random.split(key, environments), params)
-    world, obs, mask = jax.tree.map(_blank, begun)
-    memories = tuple(
-        jnp.zeros(
-            (*team.agents.shape[:1], environments, team.agents.shape[1], team.learner.memory_size)
+    Raises:
+        ValueError: An agent has no policy, or more than one.
+    """
+    controlled = [agent for group in groups for agent in group.agent_indices]
+    controlled += [agent for policy in scripted for agent in policy.agent_indices]
+    if sorted(controlled) != list(range(env.num_agents)):
+        raise ValueError(
+            f"groups and scripted policies must control each of the {env.num_agents} agents once, "
+            f"got agents {sorted(controlled)}."
         )
-        for team in game.teams
-    )
-    scripts = tuple(
-        jax.vmap(script.begin, in_axes=(None, 0))(params, jax.random.split(key, environments))
-        for script in game.scripts
-    )
-    return Carry(world, obs, mask, memories, scripts, jnp.ones(environments, bool))
+    return MultiAgentSetup(env, tuple(groups), tuple(scripted), np.argsort(np.array(controlled)))
 
 
-def rollout(
-    game: Game,
+def init_rollout(
+    agents: MultiAgentSetup, params: Any, key: PRNGKeyArray, num_envs: int
+) -> RolloutState:
+    """Return a state in which all episodes are over, so that the first rollout starts new ones.
+
+    Args:
+        agents: Community and policies.
+        params: Parameters of the environment.
+        key: Random key.
+        num_envs: Number of parallel environments.
+    """
+    # These values are never read, so they are not computed, which would take seconds to compile.
+    shapes = jax.eval_shape(partial(_reset_envs, agents), jax.random.split(key, num_envs), params)
+    env_state, obs, mask = jax.tree.map(_zeros, shapes)
+    hidden_states = tuple(
+        jnp.zeros(
+            (
+                group.agent_ids.shape[0],
+                num_envs,
+                group.agent_ids.shape[1],
+                group.learner.hidden_state_size,
+            )
+        )
+        for group in agents.groups
+    )
+    policy_states = tuple(
+        jax.vmap(policy.init, in_axes=(None, 0))(params, jax.random.split(key, num_envs))
+        for policy in agents.scripted
+    )
+    done = jnp.ones(num_envs, bool)
+    return RolloutState(env_state, obs, mask, hidden_states, policy_states, done)
+
+
+def collect_rollout(
+    agents: MultiAgentSetup,
     states: Sequence[Any],
-    hps: Sequence[Any],
-    carry: Carry,
+    configs: Sequence[Any],
+    rollout_state: RolloutState,
     params: Any,
     key: PRNGKeyArray,
-    steps: int,
+    num_steps: int,
     *,
-    explore: bool = True,
-    watch: Watch = lambda step: (),
-) -> tuple[Carry, Steps]:
-    """Play on for some steps.
+    deterministic: bool = False,
+    metrics_fn: MetricsFn = lambda step: (),
+) -> tuple[RolloutState, RolloutSteps]:
+    """Play some steps.
 
-    All copies are at the same step of their episodes, which all have the same length, so episodes begin at known
-    places: no reset is computed in the steps between.
+    All environments are at the same step of their episodes, which all have the same length, so
+    episodes start at known steps and no reset is computed in the steps between.
 
-    Arguments:
-        game: who plays.
-        states, hps: of every team's learner, with a leading axis for groups in the states.
-        carry: from `start` or the rollout before.
-        params: of the environment, the same for all copies.
-        key: of everything that is drawn.
-        steps: whole episodes, or a part of one that divides it.
-        explore: whether learners try things.
-        watch: what else to keep of every step.
+    Args:
+        agents: Community and policies.
+        states: State of every group's learner, with a leading axis of policies.
+        configs: Hyperparameters of every group's learner.
+        rollout_state: State from `init_rollout` or the previous rollout.
+        params: Parameters of the environment, shared by all copies.
+        key: Random key of the rollout.
+        num_steps: Number of steps: whole episodes, or a part that divides an episode.
+        deterministic: Whether learners select their best known actions instead of exploring.
+        metrics_fn: Function of the environment's step whose results are kept for every step.
+
+    Raises:
+        ValueError: `num_steps` is neither whole episodes nor divides one.
     """
-    length = game.env.config.steps
-    piece = min(steps, length)
-    if steps % piece or length % piece:
+    episode_steps = agents.env.config.episode_steps
+    segment_steps = min(num_steps, episode_steps)
+    if num_steps % segment_steps or episode_steps % segment_steps:
         raise ValueError(
-            f"{steps} steps are neither whole episodes of {length} nor an even part of one"
+            f"num_steps must be a multiple or a divisor of the {episode_steps} steps of an "
+            f"episode, got {num_steps}."
         )
-    count = carry.over.shape[0]
+    num_envs = rollout_state.done.shape[0]
 
-    def stretch(carry: Carry, key: PRNGKeyArray) -> tuple[Carry, tuple[Steps, Array, Mask]]:
-        reset_key, script_key, key = jax.random.split(key, 3)
-        fresh = _begin(game, jax.random.split(reset_key, count), params)
-        scripts = tuple(
-            jax.vmap(script.begin, in_axes=(None, 0))(params, jax.random.split(script_key, count))
-            for script in game.scripts
+    def play_segment(
+        rollout_state: RolloutState, key: PRNGKeyArray
+    ) -> tuple[RolloutState, tuple[RolloutSteps, Array, ActionMask]]:
+        reset_key, policy_key, noise_key = jax.random.split(key, 3)
+        rollout_state = _reset_done(agents, rollout_state, params, reset_key, policy_key)
+        noise = jax.vmap(lambda key: _sample_step_noise(agents, key, num_envs, deterministic))(
+            jax.random.split(noise_key, segment_steps)
         )
-        old = (carry.world, carry.obs, carry.mask)
-        (world, obs, mask), scripts = _where(carry.over, (fresh, scripts), (old, carry.scripts))
-        memories = tuple(
-            jnp.where(carry.over[:, None, None], 0.0, memory) for memory in carry.memories
-        )
-        ready = carry._replace(world=world, obs=obs, mask=mask, scripts=scripts, memories=memories)
-        thrown = jax.vmap(lambda key: _throw(game, key, count, explore))(
-            jax.random.split(key, piece)
-        )
-        advance = lambda carry, luck: _advance(game, states, hps, carry, params, luck, watch)  # noqa: E731
-        carry, found = jax.lax.scan(advance, ready, thrown)
-        return carry, (found, carry.obs, carry.mask)
-
-    carry, (found, last_obs, last_mask) = jax.lax.scan(
-        stretch, carry, jax.random.split(key, steps // piece)
-    )
-    found = jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), found)
-    return carry, found._replace(last_obs=last_obs, last_mask=last_mask)
-
-
-def _begin(game: Game, keys: PRNGKeyArray, params: Any) -> tuple[World, Array, Mask]:
-    """New episodes [env]: their state, what homes see, and what makes sense."""
-
-    def one(key: PRNGKeyArray) -> tuple[World, Array, Mask]:
-        obs, world = game.env.reset(key, params)
-        return world, obs, mask_of(game.env, world, params)
-
-    return jax.vmap(one)(keys)
-
-
-class _Luck(NamedTuple):
-    """What is drawn for one step: keys of every environment and script, and the dice of every team [group, ..]."""
-
-    steps: PRNGKeyArray
-    scripts: tuple[PRNGKeyArray, ...]
-    teams: tuple[Dice | None, ...]
-
-
-def _throw(game: Game, key: PRNGKeyArray, count: int, explore: bool) -> _Luck:
-    step_key, script_key, key = jax.random.split(key, 3)
-    scripts = tuple(
-        jax.random.split(jax.random.fold_in(script_key, number), count)
-        for number in range(len(game.scripts))
-    )
-    teams = []
-    for team in game.teams:
-        key, own = jax.random.split(key)
-        batch = (count, team.agents.shape[1])
-        throw = jax.vmap(lambda key, team=team, batch=batch: roll(team.spec.space, key, batch))
-        teams.append(throw(jax.random.split(own, team.groups)) if explore else None)
-    return _Luck(jax.random.split(step_key, count), scripts, tuple(teams))
-
-
-def _advance(
-    game: Game,
-    states: Sequence[Any],
-    hps: Sequence[Any],
-    carry: Carry,
-    params: Any,
-    luck: _Luck,
-    watch: Watch,
-) -> tuple[Carry, Steps]:
-    env, space = game.env, widest_of(game.env)
-    decisions, actions = [], []
-    for team, state, hp, memory, dice in zip(
-        game.teams, states, hps, carry.memories, luck.teams, strict=True
-    ):
-        act = over_groups(
-            lambda state, obs, mask, memory, dice, team=team, hp=hp: team.learner.act(
-                state, obs, mask, memory, hp, dice
+        rollout_state, steps = jax.lax.scan(
+            lambda rollout_state, noise: _env_step(
+                agents, states, configs, rollout_state, params, noise, metrics_fn
             ),
-            (0, 0, 0, 0, 0),
-            team.groups,
+            rollout_state,
+            noise,
         )
-        done = act(state, team.see(carry.obs), team.masks(carry.mask), memory, dice)
-        decisions.append(done)
-        actions.append(widened(team.to_homes(done.action), space))
-    sents = []
-    for script, memory, keys in zip(game.scripts, carry.scripts, luck.scripts, strict=True):
-        action, sent = jax.vmap(script.act, in_axes=(None, 0, 0, 0))(
-            params, carry.world, memory, keys
-        )
-        actions.append(widened(action, space))
-        sents.append(sent)
-    joint: Action = jax.tree.map(
-        lambda *parts: jnp.concatenate(parts, axis=1)[:, game.order], *actions
+        return rollout_state, (steps, rollout_state.obs, rollout_state.mask)
+
+    keys = jax.random.split(key, num_steps // segment_steps)
+    rollout_state, (steps, last_obs, last_mask) = jax.lax.scan(play_segment, rollout_state, keys)
+    steps = jax.tree.map(lambda leaf: leaf.reshape(num_steps, *leaf.shape[2:]), steps)
+    return rollout_state, steps._replace(last_obs=last_obs, last_mask=last_mask)
+
+
+def _reset_envs(
+    agents: MultiAgentSetup, keys: PRNGKeyArray, params: Any
+) -> tuple[Any, Array, ActionMask]:
+    """Start new episodes [env]; returns their states, observations and masks."""
+
+    def reset(key: PRNGKeyArray) -> tuple[Any, Array, ActionMask]:
+        obs, env_state = agents.env.reset(key, params)
+        return env_state, obs, action_mask(agents.env, env_state, params)
+
+    return jax.vmap(reset)(keys)
+
+
+def _reset_done(
+    agents: MultiAgentSetup,
+    rollout_state: RolloutState,
+    params: Any,
+    reset_key: PRNGKeyArray,
+    policy_key: PRNGKeyArray,
+) -> RolloutState:
+    """Start new episodes in the environments whose episodes are over."""
+    done = rollout_state.done
+    num_envs = done.shape[0]
+    new = _reset_envs(agents, jax.random.split(reset_key, num_envs), params)
+    new_policy_states = tuple(
+        jax.vmap(policy.init, in_axes=(None, 0))(params, jax.random.split(policy_key, num_envs))
+        for policy in agents.scripted
+    )
+    old = (rollout_state.env_state, rollout_state.obs, rollout_state.mask)
+    (env_state, obs, mask), policy_states = _select_envs(
+        done, (new, new_policy_states), (old, rollout_state.policy_states)
+    )
+    return rollout_state._replace(
+        env_state=env_state,
+        obs=obs,
+        mask=mask,
+        hidden_states=tuple(
+            jnp.where(done[:, None, None], 0.0, hidden) for hidden in rollout_state.hidden_states
+        ),
+        policy_states=policy_states,
     )
 
-    def one(key: PRNGKeyArray, world: World, action: Action) -> Any:
-        done = env.step(key, world, to_env(env, action), params)
-        return done, mask_of(env, done.state, params)
 
-    ts, mask = batching.vmap(one)(luck.steps, carry.world, joint)
-    scripts = tuple(
-        jax.vmap(script.after, in_axes=(None, 0, 0, 0, 0))(params, carry.world, memory, sent, ts)
-        for script, memory, sent in zip(game.scripts, carry.scripts, sents, strict=True)
-    )
-    memories = tuple(decision.memory for decision in decisions)
-    kept = tuple(decision._replace(memory=()) for decision in decisions)
-    later: Any = ()  # what comes after the last step is known then
-    steps = Steps(
-        obs=carry.obs,
-        last_obs=later,
-        mask=carry.mask,
-        last_mask=later,
-        decisions=kept,
-        joint=joint,
-        reward=ts.reward,
-        terminated=ts.terminated,
-        begins=carry.over,
-        done=ts.truncated | ts.terminated.all(-1),
-        watched=watch(ts),
-    )
-    return Carry(ts.state, ts.final_obs, mask, memories, scripts, steps.done), steps
+class _StepNoise(NamedTuple):
+    """Random keys and noise of one step.
 
-
-def over_groups(
-    call: Callable[..., Any], in_axes: tuple[Any, ...], groups: int
-) -> Callable[..., Any]:
-    """`jax.vmap` over groups; where there is one only, without: XLA is slower at products with an axis of length 1.
-
-    Arguments:
-        call: for one group.
-        in_axes: as `jax.vmap` takes them; 0 and None, or trees of them.
-        groups: how many.
+    Attributes:
+        env_keys: Key of every environment.
+        policy_keys: Keys of every scripted policy and environment.
+        action_noise: Noise of every group's actions [policy, ..]; None if deterministic.
     """
-    if groups > 1:
-        return jax.vmap(call, in_axes=in_axes)
+
+    env_keys: PRNGKeyArray
+    policy_keys: tuple[PRNGKeyArray, ...]
+    action_noise: tuple[ActionNoise | None, ...]
+
+
+def _sample_step_noise(
+    agents: MultiAgentSetup, key: PRNGKeyArray, num_envs: int, deterministic: bool
+) -> _StepNoise:
+    env_key, policy_key, key = jax.random.split(key, 3)
+    policy_keys = tuple(
+        jax.random.split(jax.random.fold_in(policy_key, index), num_envs)
+        for index in range(len(agents.scripted))
+    )
+    action_noise: list[ActionNoise | None] = []
+    for group in agents.groups:
+        key, group_key = jax.random.split(key)
+        if deterministic:
+            action_noise.append(None)
+            continue
+        batch = (num_envs, group.agent_ids.shape[1])
+        sample = partial(sample_noise, group.spec.action_space, batch=batch)
+        action_noise.append(jax.vmap(sample)(jax.random.split(group_key, group.num_policies)))
+    return _StepNoise(jax.random.split(env_key, num_envs), policy_keys, tuple(action_noise))
+
+
+def _env_step(
+    agents: MultiAgentSetup,
+    states: Sequence[Any],
+    configs: Sequence[Any],
+    rollout_state: RolloutState,
+    params: Any,
+    noise: _StepNoise,
+    metrics_fn: MetricsFn,
+) -> tuple[RolloutState, RolloutSteps]:
+    """Select all actions, and advance all environments by one step."""
+    env = agents.env
+    space = padded_action_space(env)
+    actor_outputs: list[ActorOutput] = []
+    actions: list[Action] = []
+    for group, state, config, hidden_state, action_noise in zip(
+        agents.groups,
+        states,
+        configs,
+        rollout_state.hidden_states,
+        noise.action_noise,
+        strict=True,
+    ):
+        output = act_in_group(
+            group,
+            state,
+            group.observations(rollout_state.obs),
+            group.masks(rollout_state.mask),
+            hidden_state,
+            config,
+            action_noise,
+        )
+        actor_outputs.append(output)
+        actions.append(pad_action(group.to_agent_actions(output.action), space))
+    sent_actions: list[Any] = []
+    for policy, policy_state, keys in zip(
+        agents.scripted, rollout_state.policy_states, noise.policy_keys, strict=True
+    ):
+        action, sent = jax.vmap(policy.act, in_axes=(None, 0, 0, 0))(
+            params, rollout_state.env_state, policy_state, keys
+        )
+        actions.append(pad_action(action, space))
+        sent_actions.append(sent)
+    joint_action: Action = jax.tree.map(
+        lambda *parts: jnp.concatenate(parts, axis=1)[:, agents.action_order], *actions
+    )
+
+    def step_env(key: PRNGKeyArray, env_state: Any, action: Action) -> Any:
+        step = env.step(key, env_state, to_env_action(env, action), params)
+        return step, action_mask(env, step.state, params)
+
+    step, mask = batching.vmap(step_env)(noise.env_keys, rollout_state.env_state, joint_action)
+    policy_states = tuple(
+        jax.vmap(policy.update, in_axes=(None, 0, 0, 0, 0))(
+            params, rollout_state.env_state, policy_state, sent, step
+        )
+        for policy, policy_state, sent in zip(
+            agents.scripted, rollout_state.policy_states, sent_actions, strict=True
+        )
+    )
+    # Hidden states inside a rollout are not kept, and the caller fills in the ends of segments.
+    omitted: Any = ()
+    steps = RolloutSteps(
+        obs=rollout_state.obs,
+        last_obs=omitted,
+        mask=rollout_state.mask,
+        last_mask=omitted,
+        actor_outputs=tuple(output._replace(hidden_state=omitted) for output in actor_outputs),
+        joint_action=joint_action,
+        reward=step.reward,
+        terminated=step.terminated,
+        is_first=rollout_state.done,
+        done=step.truncated | step.terminated.all(-1),
+        metrics=metrics_fn(step),
+    )
+    hidden_states = tuple(output.hidden_state for output in actor_outputs)
+    next_state = RolloutState(
+        step.state, step.final_obs, mask, hidden_states, policy_states, steps.done
+    )
+    return next_state, steps
+
+
+def act_in_group(
+    group: AgentGroup,
+    state: Any,
+    obs: Float[Array, "policy env agent feature"],
+    mask: ActionMask,
+    hidden_state: Float[Array, "policy env agent hidden"],
+    config: Any,
+    noise: ActionNoise | None,
+) -> ActorOutput:
+    """Select the actions of all policies of a group.
+
+    Args:
+        group: Group of agents.
+        state: State of its learner with a leading axis of policies.
+        obs: Observations.
+        mask: Valid actions.
+        hidden_state: Hidden states of the actors.
+        config: Hyperparameters of its learner.
+        noise: Noise of the actions; None selects deterministic actions.
+    """
+
+    def act(
+        state: Any, obs: Array, mask: ActionMask, hidden_state: Array, noise: ActionNoise | None
+    ) -> ActorOutput:
+        return group.learner.act(state, obs, mask, hidden_state, config, noise)
+
+    output: ActorOutput = vmap_policies(act, (0, 0, 0, 0, 0), group.num_policies)(
+        state, obs, mask, hidden_state, noise
+    )
+    return output
+
+
+def vmap_policies(
+    function: Callable[..., Any], in_axes: tuple[Any, ...], num_policies: int
+) -> Callable[..., Any]:
+    """Map a function over policies as `jax.vmap` does, but without a batch axis for a single one.
+
+    XLA is slower at products with a batch axis of length 1.
+
+    Args:
+        function: Function of one policy.
+        in_axes: Axes as `jax.vmap` takes them: 0 and None, or trees of them.
+        num_policies: Number of policies.
+    """
+    if num_policies > 1:
+        return jax.vmap(function, in_axes=in_axes)
 
     def first(argument: Any, axes: Any) -> Any:
         if axes is None:
@@ -309,56 +462,67 @@ def over_groups(
             *(first(part, axis) for part, axis in zip(argument, axes, strict=True))
         )
 
-    def one(*arguments: Any) -> Any:
-        found = call(
-            *(first(argument, axes) for argument, axes in zip(arguments, in_axes, strict=True))
-        )
-        return jax.tree.map(lambda leaf: leaf[None], found)
+    def call_first(*arguments: Any) -> Any:
+        single = (first(argument, axes) for argument, axes in zip(arguments, in_axes, strict=True))
+        return jax.tree.map(lambda leaf: leaf[None], function(*single))
 
-    return one
+    return call_first
 
 
-def batch_of(team: Team, steps: Steps, decision: Decision, memory: Array) -> Batch:
-    """What one team learns from, as [group, time, env, member, ..]; `SHARED` says which parts have no group.
+def make_batch(
+    group: AgentGroup, steps: RolloutSteps, output: ActorOutput, hidden_state: Array
+) -> Batch:
+    """Arrange a rollout as the experience of a group's policies [policy, time, env, agent, ..].
 
-    Arguments:
-        team: whose.
-        steps: from `rollout`.
-        decision: the team's part of `steps.decisions`.
-        memory: of its actors before the first step.
+    `BATCH_AXES` lists the fields that have an axis of policies.
+
+    Args:
+        group: Group of agents.
+        steps: Steps of the rollout.
+        output: The group's part of `steps.actor_outputs`.
+        hidden_state: Hidden states of its actors before the first step.
     """
-    central = team.paradigm.central
-    side_by_side = lambda obs: obs.reshape(*obs.shape[:2], -1)[..., : None if central else 0]  # noqa: E731
-    first = lambda tree: jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), tree)  # noqa: E731
-    dead = team.rewards(steps.terminated.astype(jnp.float32)) >= 1.0
+    is_centralized = group.paradigm.centralized_critic
+
+    def side_by_side(obs: Array) -> Array:
+        flat = obs.reshape(*obs.shape[:2], -1)
+        return flat if is_centralized else flat[..., :0]
+
+    def policies_first(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), tree)
+
+    joint_action = steps.joint_action
+    if not is_centralized:
+        joint_action = Action(*(part[:, :, :0] for part in joint_action))
+    mask = group.masks(steps.mask)
     return Batch(
-        obs=team.see(steps.obs),
-        last_obs=team.see(steps.last_obs),
-        mask=team.masks(steps.mask),
-        last_mask=team.masks(steps.last_mask),
-        action=first(decision.action),
-        notes=first(decision.notes),
-        reward=team.rewards(steps.reward),
-        terminated=dead,
-        weight=team.weights(team.masks(steps.mask)),
-        memory=memory,
-        home=jnp.asarray(team.agents),
-        begins=steps.begins,
+        obs=group.observations(steps.obs),
+        last_obs=group.observations(steps.last_obs),
+        mask=mask,
+        last_mask=group.masks(steps.last_mask),
+        action=policies_first(output.action),
+        extras=policies_first(output.extras),
+        reward=group.rewards(steps.reward),
+        terminated=group.rewards(steps.terminated.astype(jnp.float32)) >= 1.0,
+        weight=group.weights(mask),
+        hidden_state=hidden_state,
+        agent_id=jnp.asarray(group.agent_ids),
+        is_first=steps.is_first,
         done=steps.done,
-        everyone=side_by_side(steps.obs),
-        last_everyone=side_by_side(steps.last_obs),
-        joint=steps.joint if central else Action(*(part[:, :, :0] for part in steps.joint)),
+        global_obs=side_by_side(steps.obs),
+        last_global_obs=side_by_side(steps.last_obs),
+        joint_action=joint_action,
     )
 
 
-def _blank(of: jax.ShapeDtypeStruct) -> Array:
-    """Zeros, or keys of zeros."""
-    if jnp.issubdtype(of.dtype, jax.dtypes.prng_key):
-        return jnp.broadcast_to(jax.random.key(0), of.shape)
-    return jnp.zeros(of.shape, of.dtype)
+def _zeros(shape: jax.ShapeDtypeStruct) -> Array:
+    """Return zeros, or random keys made of a zero seed."""
+    if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
+        return jnp.broadcast_to(jax.random.key(0), shape.shape)
+    return jnp.zeros(shape.shape, shape.dtype)
 
 
-def _where(pick: Bool[Array, " env"], new: Any, old: Any) -> Any:
+def _select_envs(condition: Bool[Array, " env"], new: Any, old: Any) -> Any:
     return jax.tree.map(
-        lambda a, b: jnp.where(pick.reshape(-1, *([1] * (a.ndim - 1))), a, b), new, old
+        lambda a, b: jnp.where(condition.reshape(-1, *([1] * (a.ndim - 1))), a, b), new, old
     )

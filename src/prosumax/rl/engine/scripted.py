@@ -1,157 +1,177 @@
-"""Homes that follow a rule beside homes that learn: the baselines of `agents` as players of a game."""
+"""Scripted policies of agents that do not learn: rules, bidders and price rules."""
 
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from prosumax.control.planners import planners
+from prosumax.control.planning import planners
 from prosumax.control.rules import assemble_policy
-from prosumax.devices.flexible import shares_of
+from prosumax.devices.flexible import shares_from_requests
 from prosumax.errors import InputError
-from prosumax.market.pricing.posted import RULE
+from prosumax.market.pricing.posted import USE_RULE
 from prosumax.rl.actions import RawBid
-from prosumax.rl.bidders import Bidder, bidders
+from prosumax.rl.bidding import Bidder, bidders
 from prosumax.rl.components.spaces import Action
 from prosumax.rl.env import CommunityEnv
-from prosumax.rl.observations.home_terms import row
 from prosumax.rl.types import EnvParams, EnvState, TimeStep
-from prosumax.simulation.policy import Policy, View
-from prosumax.simulation.step import offers
+from prosumax.simulation.community import inputs_at
+from prosumax.simulation.dynamics import available_prices
+from prosumax.simulation.policy import ControlContext, RuleBasedPolicy
 from prosumax.types import Dispatch
 
-_UNDER_BIDS = {"none": "truthful"}
-"""Rules that steer a battery, and the bidder that does the same."""
+_BIDDER_OF_RULE = {"none": "truthful"}
+"""Rules for batteries, and the bidder that takes their place under bids."""
 
 
-class RuleScript(NamedTuple):
-    """Homes whose devices follow a rule, in style dispatch; those that it does not steer keep their habits.
+class RulePolicy(NamedTuple):
+    """Homes whose devices follow a rule; devices that it does not control keep their default.
 
     Attributes:
-        homes: their numbers.
-        policy: all homes at once; the others' part is not used.
-        levels: powers to choose from, the nearest is taken; None for any.
-        reach: of the outermost level.
+        agent_indices: Indices of the homes.
+        policy: Policy of all homes, of which only that of these homes is used.
+        power_levels: Number of discrete power levels, to the nearest of which power is rounded;
+            None for continuous power.
+        max_power_fraction: Power of the outermost level as a fraction of the battery's power.
     """
 
-    homes: tuple[int, ...]
-    policy: Policy
-    levels: int | None
-    reach: float = 1.0
+    agent_indices: tuple[int, ...]
+    policy: RuleBasedPolicy
+    power_levels: int | None
+    max_power_fraction: float = 1.0
 
-    def begin(self, params: EnvParams, key: PRNGKeyArray) -> Any:
-        """Rules remember nothing."""
+    def init(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+        """Return an empty state, since rules are stateless."""
         return ()
 
     def act(
-        self, params: EnvParams, state: EnvState, memory: Any, key: PRNGKeyArray
+        self, params: EnvParams, state: EnvState, policy_state: Any, key: PRNGKeyArray
     ) -> tuple[Action, Any]:
-        """The rule's powers as the environment's action."""
+        """Return the powers that the rule requests as an action."""
+        dispatch = self._dispatch(params, state, key)
+        homes = params.community.homes
+        battery = homes.battery
+        limit = jnp.where(dispatch.battery_kw >= 0, battery.charge_kw, battery.discharge_kw)
+        share = dispatch.battery_kw / jnp.where(limit > 0, limit, 1.0)
+        shares = jnp.clip(share, -1.0, 1.0)[:, None]
+        if homes.devices is not None and dispatch.devices is not None:
+            devices = shares_from_requests(homes.devices, dispatch.devices)
+            shares = jnp.concatenate([shares, devices], axis=1)
+        shares = shares[jnp.array(self.agent_indices)]
+        num_agents = len(self.agent_indices)
+        if self.power_levels is None:
+            return Action(shares, jnp.zeros((num_agents, 0), jnp.int32)), ()
+        position = (shares / self.max_power_fraction + 1.0) / 2.0 * (self.power_levels - 1)
+        return Action(jnp.zeros((num_agents, 0)), jnp.round(position).astype(jnp.int32)), ()
+
+    def update(
+        self, params: EnvParams, state: EnvState, policy_state: Any, sent: Any, step: TimeStep
+    ) -> Any:
+        """Return the empty state."""
+        return policy_state
+
+    def _dispatch(self, params: EnvParams, state: EnvState, key: PRNGKeyArray) -> Dispatch:
         community = params.community
-        now = row(community.series, state.start + state.time)
-        now = now._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
-        prices = offers(community, state.community, now)
-        meter = (state.load_kwh, state.solar_kwh, now.hour, community.step_hours, prices)
-        seen = View(*meter, community.homes, state.community.homes, devices=now.devices)
-        asked: Dispatch = self.policy(seen, key)
-        battery, devices = community.homes.battery, community.homes.devices
-        most = jnp.where(asked.battery_kw >= 0, battery.charge_kw, battery.discharge_kw)
-        share = jnp.clip(asked.battery_kw / jnp.where(most > 0, most, 1.0), -1.0, 1.0)[:, None]
-        if devices is not None and asked.devices is not None:
-            share = jnp.concatenate([share, shares_of(devices, asked.devices)], axis=1)
-        share = share[jnp.array(self.homes)]
-        if self.levels is None:
-            return Action(share, jnp.zeros((len(self.homes), 0), jnp.int32)), ()
-        level = jnp.round((share / self.reach + 1.0) / 2.0 * (self.levels - 1)).astype(jnp.int32)
-        return Action(jnp.zeros((len(self.homes), 0)), level), ()
-
-    def after(
-        self, params: EnvParams, state: EnvState, memory: Any, sent: Any, step: TimeStep
-    ) -> Any:
-        """Nothing to remember."""
-        return memory
+        inputs = inputs_at(community.series, state.start_step + state.time)
+        inputs = inputs._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
+        context = ControlContext(
+            load_kwh=state.load_kwh,
+            solar_kwh=state.solar_kwh,
+            hour=inputs.hour,
+            step_hours=community.step_hours,
+            prices=available_prices(community, state.community, inputs),
+            params=community.homes,
+            state=state.community.homes,
+            device_inputs=inputs.devices,
+        )
+        return self.policy(context, key)
 
 
-class PriceScript(NamedTuple):
-    """Price agents that do not learn: they leave prices to the rule.
+class PriceRulePolicy(NamedTuple):
+    """Price agents that leave prices to the scenario's price rule.
 
     Attributes:
-        homes: their numbers, behind those of homes.
+        agent_indices: Indices of the price agents, which follow those of homes.
     """
 
-    homes: tuple[int, ...]
+    agent_indices: tuple[int, ...]
 
-    def begin(self, params: EnvParams, key: PRNGKeyArray) -> Any:
-        """The rule remembers what it needs in the community's state."""
+    def init(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+        """Return an empty state, since the rule's state is in the community."""
         return ()
 
     def act(
-        self, params: EnvParams, state: EnvState, memory: Any, key: PRNGKeyArray
+        self, params: EnvParams, state: EnvState, policy_state: Any, key: PRNGKeyArray
     ) -> tuple[Action, Any]:
-        """No price."""
-        none = jnp.full((len(self.homes), 2), 2.0 * RULE - 1.0)
-        return Action(none, jnp.zeros((len(self.homes), 0), jnp.int32)), ()
+        """Return the action that selects the price rule."""
+        num_agents = len(self.agent_indices)
+        prices = jnp.full((num_agents, 2), 2.0 * USE_RULE - 1.0)
+        return Action(prices, jnp.zeros((num_agents, 0), jnp.int32)), ()
 
-    def after(
-        self, params: EnvParams, state: EnvState, memory: Any, sent: Any, step: TimeStep
+    def update(
+        self, params: EnvParams, state: EnvState, policy_state: Any, sent: Any, step: TimeStep
     ) -> Any:
-        """Nothing to remember."""
-        return memory
+        """Return the empty state."""
+        return policy_state
 
 
-class BidScript(NamedTuple):
-    """Homes whose bids follow a rule.
+class BidderPolicy(NamedTuple):
+    """Homes that bid by a rule.
 
     Attributes:
-        homes: their numbers.
-        bidder: all homes at once; the others' part is not used.
+        agent_indices: Indices of the homes.
+        bidder: Bidder of all homes, of which only the bids of these homes are used.
     """
 
-    homes: tuple[int, ...]
+    agent_indices: tuple[int, ...]
     bidder: Bidder
 
-    def begin(self, params: EnvParams, key: PRNGKeyArray) -> Any:
-        """The bidder's memory."""
+    def init(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+        """Return the bidder's initial state."""
         return self.bidder.init(params, key)
 
     def act(
-        self, params: EnvParams, state: EnvState, memory: Any, key: PRNGKeyArray
+        self, params: EnvParams, state: EnvState, policy_state: Any, key: PRNGKeyArray
     ) -> tuple[Action, RawBid]:
-        """The rule's bids as the environment's action."""
-        sent = self.bidder.act(params, state, memory, key)
-        numbers = 2.0 * jnp.stack([sent.price, sent.quantity], axis=1) - 1.0
-        choices = jnp.stack([sent.side, sent.partner], axis=1)
-        own = jnp.array(self.homes)
-        return Action(numbers[own], choices[own]), sent
+        """Return the rule's bids as an action."""
+        bid = self.bidder.act(params, state, policy_state, key)
+        continuous = 2.0 * jnp.stack([bid.price, bid.quantity], axis=1) - 1.0
+        discrete = jnp.stack([bid.side, bid.partner], axis=1)
+        index = jnp.array(self.agent_indices)
+        return Action(continuous[index], discrete[index]), bid
 
-    def after(
-        self, params: EnvParams, state: EnvState, memory: Any, sent: RawBid, step: TimeStep
+    def update(
+        self, params: EnvParams, state: EnvState, policy_state: Any, sent: RawBid, step: TimeStep
     ) -> Any:
-        """What the bidder learned of the step."""
-        return self.bidder.update(params, state, memory, sent, step)
+        """Return the bidder's state after a step."""
+        return self.bidder.update(params, state, policy_state, sent, step)
 
 
-def script(
-    env: CommunityEnv, homes: tuple[int, ...], policy: str, where: str
-) -> RuleScript | BidScript:
-    """The rule of some homes, in the environment's style of control.
+def make_scripted_policy(
+    env: CommunityEnv, agent_indices: tuple[int, ...], policy: str, where: str
+) -> RulePolicy | BidderPolicy:
+    """Build the scripted policy of some homes, in the environment's action mode.
 
-    Arguments:
-        env: the environment.
-        homes: their numbers.
-        policy: name of a policy, or under bids of a bidder.
-        where: for messages.
+    Args:
+        env: Environment.
+        agent_indices: Indices of the homes.
+        policy: Registered name of a rule, or under bids of a bidder.
+        where: Name of the setting's place, for messages.
 
     Raises:
-        InputError: no such rule, or one that plans before the run.
+        InputError: There is no such rule, or it plans before the run.
     """
-    if env.config.control == "bid":
-        return BidScript(homes, bidders.get(_UNDER_BIDS.get(policy, policy), where))
+    if env.config.action_mode == "bid":
+        return BidderPolicy(agent_indices, bidders.get(_BIDDER_OF_RULE.get(policy, policy), where))
     if policy in planners:
         raise InputError(
             where,
-            f"{policy!r} plans before the run",
-            "Name a rule, as `prosumax policies` lists them.",
+            f"{policy!r} plans before the run, and homes beside learners need a rule",
+            "Name a rule that `prosumax policies` lists.",
         )
-    steered = assemble_policy([policy] * env.num_homes, where)
-    return RuleScript(homes, steered, env.config.levels, env.config.reach)
+    return RulePolicy(
+        agent_indices=agent_indices,
+        policy=assemble_policy([policy] * env.num_homes, where),
+        power_levels=env.config.power_levels,
+        max_power_fraction=env.config.max_power_fraction,
+    )

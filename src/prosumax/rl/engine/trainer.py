@@ -1,6 +1,7 @@
-"""One trainer for all: play, let every team learn from what happened, again and again; pure, so `vmap` adds seeds.
+"""Training loop of rollouts and updates as pure functions, so that `vmap` adds seeds.
 
-The host calls `chunk` and looks at what comes back; nothing inside calls the host.
+The host calls `Trainer.train_iterations` and reads what it returns; compiled code never calls the
+host.
 """
 
 from collections.abc import Sequence
@@ -11,162 +12,184 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from prosumax.rl.components.types import SHARED
+from prosumax.rl.components.types import BATCH_AXES
 from prosumax.rl.engine.rollout import (
-    Carry,
-    Game,
-    Steps,
-    Watch,
-    batch_of,
-    over_groups,
-    rollout,
-    start,
+    MetricsFn,
+    MultiAgentSetup,
+    RolloutState,
+    collect_rollout,
+    init_rollout,
+    make_batch,
+    vmap_policies,
 )
 
 
 class TrainState(NamedTuple):
-    """All that training remembers; arrays only, so that it can be stored, stacked and copied.
+    """State of a training run; arrays only, so that it can be stored, stacked and copied.
 
     Attributes:
-        learners: state of every team's learner, with a leading axis for groups.
-        carry: of the rollouts.
-        key: of everything that is drawn from here on.
-        iteration: how many are done.
+        learner_states: State of every group's learner, with a leading axis of policies.
+        rollout_state: State of the rollouts.
+        key: Random key of all later iterations.
+        iteration: Number of finished iterations.
     """
 
-    learners: tuple[Any, ...]
-    carry: Carry
+    learner_states: tuple[Any, ...]
+    rollout_state: RolloutState
     key: PRNGKeyArray
     iteration: Int[Array, ""]
 
 
-class Schedule(NamedTuple):
-    """Hyper-parameters that move in a straight line.
+class LinearSchedule(NamedTuple):
+    """Hyperparameters that are annealed linearly.
 
     Attributes:
-        first, last: those of every team at both ends; the same for what stays.
-        over: iterations between them; the last ones hold from then on.
+        initial: Hyperparameters of every group at the start.
+        final: Those at the end; equal to `initial` where they are constant.
+        transition_iterations: Iterations from start to end; `final` applies from then on.
     """
 
-    first: tuple[Any, ...]
-    last: tuple[Any, ...]
-    over: Float[Array, ""]
+    initial: tuple[Any, ...]
+    final: tuple[Any, ...]
+    transition_iterations: Float[Array, ""]
 
     def at(self, iteration: Int[Array, ""]) -> tuple[Any, ...]:
-        """Those of an iteration."""
-        share = jnp.clip(iteration / jnp.maximum(self.over, 1.0), 0.0, 1.0)
-        moved: tuple[Any, ...] = jax.tree.map(
-            lambda a, b: a + share * (b - a), self.first, self.last
+        """Return the hyperparameters of an iteration."""
+        share = jnp.clip(iteration / jnp.maximum(self.transition_iterations, 1.0), 0.0, 1.0)
+        configs: tuple[Any, ...] = jax.tree.map(
+            lambda initial, final: initial + share * (final - initial), self.initial, self.final
         )
-        return moved
+        return configs
 
 
-class Figures(NamedTuple):
-    """What is shown of an iteration.
+class TrainMetrics(NamedTuple):
+    """Metrics of an iteration.
 
     Attributes:
-        reward: mean of every home's reward per step [home].
-        teams: figures of every team's update, means over its groups.
-        watched: mean over steps and environments of what was watched.
+        reward: Mean reward per step of each agent.
+        groups: Metrics of every group's update, means over its policies.
+        steps: Means over steps and environments of the trainer's `metrics_fn`.
     """
 
-    reward: Float[Array, " home"]
-    teams: tuple[dict[str, Array], ...]
-    watched: Any
+    reward: Float[Array, " agent"]
+    groups: tuple[dict[str, Array], ...]
+    steps: Any
 
 
-def constant(hps: Sequence[Any]) -> Schedule:
-    """Hyper-parameters that stay."""
-    fixed: tuple[Any, ...] = jax.tree.map(jnp.float32, tuple(hps))
-    return Schedule(fixed, fixed, jnp.float32(1.0))
+def constant_schedule(configs: Sequence[Any]) -> LinearSchedule:
+    """Return a schedule of constant hyperparameters."""
+    constant: tuple[Any, ...] = jax.tree.map(jnp.float32, tuple(configs))
+    return LinearSchedule(constant, constant, jnp.float32(1.0))
 
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """How a game is trained.
+    """Training of a multi-agent setup.
 
     Attributes:
-        game: who plays.
-        environments: copies of the community that are played at once.
-        steps: of each between two updates; whole episodes or an even part of one.
-        finite: whether nothing counts after an episode. Otherwise its end is a time limit, and learners go on counting
-            with what its last state is worth.
-        watch: what else to show of every step, from the environment's `TimeStep`.
+        agents: Community and policies.
+        num_envs: Number of parallel environments.
+        num_steps: Number of steps of each between two updates: whole episodes, or a part that
+            divides an episode.
+        bootstrap_on_truncation: Whether the end of an episode is a time limit, at which learners
+            bootstrap from the value of the last state. Otherwise it is a terminal state.
+        metrics_fn: Function of the environment's `TimeStep` whose results are averaged.
     """
 
-    game: Game
-    environments: int
-    steps: int
-    finite: bool = False
-    watch: Watch = lambda step: ()
+    agents: MultiAgentSetup
+    num_envs: int
+    num_steps: int
+    bootstrap_on_truncation: bool = True
+    metrics_fn: MetricsFn = lambda step: ()
 
-    def init(self, key: PRNGKeyArray, schedule: Schedule, params: Any) -> TrainState:
-        """Before the first iteration."""
-        play_key, key = jax.random.split(key)
-        learners = []
-        for number, (team, hp) in enumerate(zip(self.game.teams, schedule.first, strict=True)):
-            keys = jax.random.split(jax.random.fold_in(key, number), team.groups)
-            learners.append(jax.vmap(team.learner.init, in_axes=(0, None))(keys, hp))
-        carry = start(self.game, params, play_key, self.environments)
-        return TrainState(tuple(learners), carry, key, jnp.int32(0))
+    def init(self, key: PRNGKeyArray, schedule: LinearSchedule, params: Any) -> TrainState:
+        """Return the state before the first iteration.
 
-    def iterate(
-        self, state: TrainState, schedule: Schedule, params: Any
-    ) -> tuple[TrainState, Figures]:
-        """One rollout and one update of every team."""
-        play_key, key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
-        hps = schedule.at(state.iteration)
-        carry, steps = rollout(
-            self.game,
-            state.learners,
-            hps,
-            state.carry,
+        Args:
+            key: Random key.
+            schedule: Hyperparameters.
+            params: Parameters of the environment.
+        """
+        rollout_key, key = jax.random.split(key)
+        learner_states = []
+        for index, (group, config) in enumerate(
+            zip(self.agents.groups, schedule.initial, strict=True)
+        ):
+            keys = jax.random.split(jax.random.fold_in(key, index), group.num_policies)
+            learner_states.append(jax.vmap(group.learner.init, in_axes=(0, None))(keys, config))
+        rollout_state = init_rollout(self.agents, params, rollout_key, self.num_envs)
+        return TrainState(tuple(learner_states), rollout_state, key, jnp.int32(0))
+
+    def train_iteration(
+        self, state: TrainState, schedule: LinearSchedule, params: Any
+    ) -> tuple[TrainState, TrainMetrics]:
+        """Collect one rollout, and update every group once.
+
+        Args:
+            state: State from `init` or the previous iteration.
+            schedule: Hyperparameters.
+            params: Parameters of the environment.
+        """
+        rollout_key, update_key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
+        configs = schedule.at(state.iteration)
+        rollout_state, steps = collect_rollout(
+            self.agents,
+            state.learner_states,
+            configs,
+            state.rollout_state,
             params,
-            play_key,
-            self.steps,
-            watch=self.watch,
+            rollout_key,
+            self.num_steps,
+            metrics_fn=self.metrics_fn,
         )
-        learners, figures = [], []
-        for number, (team, learner, hp, memory, decision) in enumerate(
+        learner_states: list[Any] = []
+        group_metrics: list[dict[str, Array]] = []
+        for index, (group, learner_state, config, hidden_state, output) in enumerate(
             zip(
-                self.game.teams,
-                state.learners,
-                hps,
-                state.carry.memories,
-                steps.decisions,
+                self.agents.groups,
+                state.learner_states,
+                configs,
+                state.rollout_state.hidden_states,
+                steps.actor_outputs,
                 strict=True,
             )
         ):
-            # What actors remembered before the first step counts only where the episode goes on.
-            before = jnp.where(state.carry.over[:, None, None], 0.0, memory)
-            batch = batch_of(team, steps, decision, before)
-            if self.finite:
+            # Hidden states before the rollout count only where the episode continues.
+            is_first = state.rollout_state.done[:, None, None]
+            batch = make_batch(group, steps, output, jnp.where(is_first, 0.0, hidden_state))
+            if not self.bootstrap_on_truncation:
                 batch = batch._replace(terminated=batch.terminated | batch.done[..., None])
-            keys = jax.random.split(jax.random.fold_in(key, number), team.groups)
-            update = over_groups(team.learner.update, (0, SHARED, None, 0), team.groups)
-            new, shown = update(learner, batch, hp, keys)
-            learners.append(new)
-            figures.append(jax.tree.map(jnp.mean, shown))
-        after = TrainState(tuple(learners), carry, state.key, state.iteration + 1)
-        return after, Figures(steps.reward.mean((0, 1)), tuple(figures), _means(steps))
+            keys = jax.random.split(jax.random.fold_in(update_key, index), group.num_policies)
+            update = vmap_policies(
+                group.learner.update, (0, BATCH_AXES, None, 0), group.num_policies
+            )
+            learner_state, metrics = update(learner_state, batch, config, keys)
+            learner_states.append(learner_state)
+            group_metrics.append(jax.tree.map(jnp.mean, metrics))
+        next_state = TrainState(
+            tuple(learner_states), rollout_state, state.key, state.iteration + 1
+        )
+        step_metrics = jax.tree.map(lambda leaf: leaf.mean((0, 1)), steps.metrics)
+        return next_state, TrainMetrics(
+            steps.reward.mean((0, 1)), tuple(group_metrics), step_metrics
+        )
 
-    def chunk(
-        self, state: TrainState, schedule: Schedule, params: Any, iterations: int
-    ) -> tuple[TrainState, Figures]:
-        """Several iterations as one program.
+    def train_iterations(
+        self, state: TrainState, schedule: LinearSchedule, params: Any, num_iterations: int
+    ) -> tuple[TrainState, TrainMetrics]:
+        """Run several iterations as one program.
 
-        Arguments:
-            state: from `init` or the chunk before.
-            schedule: hyper-parameters.
-            params: of the environment.
-            iterations: static; how many.
+        Args:
+            state: State from `init` or the previous call.
+            schedule: Hyperparameters.
+            params: Parameters of the environment.
+            num_iterations: Number of iterations; static.
 
         Returns:
-            The state, and the figures of every iteration [iteration, ..].
+            The state, and the metrics of every iteration [iteration, ..].
         """
-        advance = lambda state, _: self.iterate(state, schedule, params)  # noqa: E731
-        return jax.lax.scan(advance, state, None, length=iterations)
-
-
-def _means(steps: Steps) -> Any:
-    return jax.tree.map(lambda leaf: leaf.mean((0, 1)), steps.watched)
+        return jax.lax.scan(
+            lambda state, _: self.train_iteration(state, schedule, params),
+            state,
+            length=num_iterations,
+        )

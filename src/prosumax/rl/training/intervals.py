@@ -1,4 +1,4 @@
-"""Train seeds from one look to the next: judged on validation days, the best learners kept."""
+"""Training of seeds between evaluations on validation episodes, keeping the best learners."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,148 +10,185 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from prosumax.rl.engine.compilation import compiled
-from prosumax.rl.engine.parallel_seeds import each, lanes
-from prosumax.rl.engine.trainer import Figures, Schedule, TrainState
-from prosumax.rl.training.comparison import Judge
-from prosumax.rl.training.setup import Plan, Stage
+from prosumax.rl.engine.compilation import jit_program
+from prosumax.rl.engine.parallel_seeds import group_seeds, map_seeds
+from prosumax.rl.engine.trainer import LinearSchedule, TrainMetrics, TrainState
+from prosumax.rl.training.comparison import Evaluator
+from prosumax.rl.training.setup import TrainingConfig, TrainingSetup
 from prosumax.rl.types import EnvParams
 
-_LOOKS = 50  # of a whole training run, about
+_MAX_EVALUATIONS = 50
+"""Maximum number of evaluations of a training run."""
 
-CURVES = ("reward", "validation", "cost", "entropy", "p2p_share")
-"""Figures of a look."""
+CURVE_METRICS = ("reward", "validation", "cost", "entropy", "p2p_share")
+"""Metrics of the learning curves."""
 
 
-class Seed(NamedTuple):
-    """One seed of a training run: all that is needed to go on.
+class SeedState(NamedTuple):
+    """State of one seed of a training run.
 
     Attributes:
-        train: where it is.
-        best: state of every team's learners when they were best on validation days.
-        score: their reward there.
-        curves: of `CURVES`, NaN where it has not been.
+        train_state: State of its training.
+        best_learners: State of every group's learner that was best on the validation episodes.
+        best_score: Mean reward of those learners there.
+        curves: Values of `CURVE_METRICS`; NaN for later evaluations.
     """
 
-    train: TrainState
-    best: tuple[Any, ...]
-    score: Float[NDArray[np.float32], ""]
-    curves: dict[str, Float[NDArray[np.float32], " look"]]
+    train_state: TrainState
+    best_learners: tuple[Any, ...]
+    best_score: Float[NDArray[np.float32], ""]
+    curves: dict[str, Float[NDArray[np.float32], " evaluation"]]
 
 
-Lane = tuple[Seed, ...]
-"""Seeds of one call; see `lanes`."""
+SeedGroup = tuple[SeedState, ...]
+"""Seeds of one call; see `group_seeds`."""
 
 
-def every(plan: Plan) -> int:
-    """Iterations between two looks."""
-    return -(-plan.iterations // _LOOKS)
+def eval_interval(config: TrainingConfig) -> int:
+    """Return the number of iterations between two evaluations."""
+    return -(-config.iterations // _MAX_EVALUATIONS)
 
 
-def like(stage: Stage) -> list[Seed]:
-    """Shapes of the seeds of a training run."""
-    train = jax.eval_shape(
-        lambda *given: _begin(stage, 0, *given), stage.schedule, stage.training_params
+def seed_templates(setup: TrainingSetup) -> list[SeedState]:
+    """Return the shapes of the seeds of a training run."""
+    train_state = jax.eval_shape(
+        lambda schedule, params: _init_train_state(setup, 0, schedule, params),
+        setup.schedule,
+        setup.training_params,
     )
-    return [_fresh(stage, train)] * stage.plan.seeds
+    return [_init_seed(setup, train_state)] * setup.config.seeds
 
 
-def prepare(
-    stage: Stage, judge: Judge, seeds: list[Seed] | None
-) -> tuple[list[Seed], Callable[[Lane], Lane]]:
-    """Seeds at their beginning, and what advances a lane of them by one look.
+def prepare_seeds(
+    setup: TrainingSetup, evaluator: Evaluator, seeds: list[SeedState] | None
+) -> tuple[list[SeedState], Callable[[SeedGroup], SeedGroup]]:
+    """Initialize the seeds, and compile the function that advances them by one evaluation.
 
-    Its programs are compiled side by side, in the background while the first one runs.
+    Training and evaluation are compiled in parallel, in the background.
 
-    Arguments:
-        stage: what is trained.
-        judge: of the stage's game.
-        seeds: where to go on from instead.
+    Args:
+        setup: Setup of the run.
+        evaluator: Evaluator of the setup's agents.
+        seeds: Seeds of an interrupted run to continue from.
+
+    Returns:
+        The seeds, and the function that trains and evaluates those of one call.
     """
-    plan, given, whole = stage.plan, (stage.schedule, stage.training_params), stage.env.params
-    days, same = (
-        jnp.asarray(stage.days.validation),
-        jax.random.key(0),
-    )  # the same days and draws at every look
+    config = setup.config
+    schedule = setup.schedule
+    training_params = setup.training_params
+    params = setup.env.params
+    interval = eval_interval(config)
+    # Every evaluation has the same episodes and the same random key.
+    first_steps = jnp.asarray(setup.episodes.validation)
+    eval_key = jax.random.key(0)
 
-    def learn(
-        train: TrainState, schedule: Schedule, params: EnvParams
+    def train_seed(
+        state: TrainState, schedule: LinearSchedule, params: EnvParams
     ) -> tuple[TrainState, Any, dict[str, Array]]:
-        train, shown = stage.trainer.chunk(train, schedule, params, every(plan))
-        return _typed(train), schedule.at(train.iteration), _shown(shown)
+        state, metrics = setup.trainer.train_iterations(state, schedule, params, interval)
+        return _strongly_typed(state), schedule.at(state.iteration), _curve_metrics(metrics)
 
-    learn_all = compiled(lambda lane, *given: each(lambda train: learn(train, *given), lane))
-    lane = lanes([seed.train for seed in like(stage)])[0]
-    learned = jax.eval_shape(learn_all, lane, *given)
+    def train_seeds(
+        states: tuple[TrainState, ...], schedule: LinearSchedule, params: EnvParams
+    ) -> tuple[Any, ...]:
+        return map_seeds(lambda state: train_seed(state, schedule, params), states)
+
+    def evaluator_inputs(trained: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple((state.learner_states, configs, eval_key) for state, configs, _ in trained)
+
+    train = jit_program(train_seeds)
+    states = group_seeds([seed.train_state for seed in seed_templates(setup)])[0]
+    trained_shapes = jax.eval_shape(train, states, schedule, training_params)
     pool = ThreadPoolExecutor()
-    learning = pool.submit(lambda: learn_all.lower(lane, *given).compile())
-    players = tuple((train.learners, hps, same) for train, hps, _ in learned)
-    judging = pool.submit(lambda: judge.lower(players, days, whole).compile())
+    compiled_train = pool.submit(lambda: train.lower(states, schedule, training_params).compile())
+    compiled_evaluator = pool.submit(
+        lambda: evaluator.lower(evaluator_inputs(trained_shapes), first_steps, params).compile()
+    )
     pool.shutdown(wait=False)
     if seeds is None:
-        begin = compiled(lambda *given: _begin(stage, *given))
-        seeds = [_fresh(stage, begin(np.int32(number), *given)) for number in range(plan.seeds)]
-
-    def advance(lane: Lane) -> Lane:
-        done = learning.result()(tuple(seed.train for seed in lane), *given)
-        found = judging.result()(
-            tuple((train.learners, hps, same) for train, hps, _ in done), days, whole
+        init = jit_program(
+            lambda number, schedule, params: _init_train_state(setup, number, schedule, params)
         )
+        seeds = [
+            _init_seed(setup, init(np.int32(number), schedule, training_params))
+            for number in range(config.seeds)
+        ]
+
+    def advance(seeds: SeedGroup) -> SeedGroup:
+        trained = compiled_train.result()(
+            tuple(seed.train_state for seed in seeds), schedule, training_params
+        )
+        evaluated = compiled_evaluator.result()(evaluator_inputs(trained), first_steps, params)
         return tuple(
-            _looked(
-                seed, train, jax.device_get(figures | shown), every(plan), stage.env.config.steps
+            _update_seed(
+                seed,
+                state,
+                jax.device_get(metrics | train_metrics),
+                interval,
+                setup.env.config.episode_steps,
             )
-            for seed, (train, _, shown), figures in zip(lane, done, found, strict=True)
+            for seed, (state, _, train_metrics), metrics in zip(
+                seeds, trained, evaluated, strict=True
+            )
         )
 
     return seeds, advance
 
 
-def _begin(stage: Stage, number: Array | int, schedule: Schedule, params: EnvParams) -> TrainState:
-    return _typed(
-        stage.trainer.init(jax.random.key(stage.plan.first_seed + number), schedule, params)
-    )
+def _init_train_state(
+    setup: TrainingSetup, number: Array | int, schedule: LinearSchedule, params: EnvParams
+) -> TrainState:
+    key = jax.random.key(setup.config.first_seed + number)
+    return _strongly_typed(setup.trainer.init(key, schedule, params))
 
 
-def _fresh(stage: Stage, train: TrainState) -> Seed:
-    looks = -(-stage.plan.iterations // every(stage.plan))
-    curves = {name: np.full(looks, np.nan, np.float32) for name in CURVES}
-    return Seed(train, train.learners, np.array(-np.inf, np.float32), curves)
+def _init_seed(setup: TrainingSetup, train_state: TrainState) -> SeedState:
+    num_evaluations = -(-setup.config.iterations // eval_interval(setup.config))
+    curves = {name: np.full(num_evaluations, np.nan, np.float32) for name in CURVE_METRICS}
+    best_score = np.array(-np.inf, np.float32)
+    return SeedState(train_state, train_state.learner_states, best_score, curves)
 
 
-def _shown(figures: Figures) -> dict[str, Array]:
-    entropy = [team["entropy"].mean() for team in figures.teams if "entropy" in team]
-    mean = jnp.stack(entropy).mean() if entropy else jnp.float32(jnp.nan)
-    return {"paid": figures.reward.mean(), "entropy": mean}
+def _curve_metrics(metrics: TrainMetrics) -> dict[str, Array]:
+    """Return the training reward and the mean entropy of all groups; NaN where none has one."""
+    entropy = [group["entropy"].mean() for group in metrics.groups if "entropy" in group]
+    mean_entropy = jnp.stack(entropy).mean() if entropy else jnp.float32(jnp.nan)
+    return {"train_reward": metrics.reward.mean(), "entropy": mean_entropy}
 
 
-def _looked(
-    seed: Seed, train: TrainState, figures: dict[str, Any], iterations: int, steps: int
-) -> Seed:
-    """The seed after a look."""
-    at = int(train.iteration) // iterations - 1
-    new = {
-        "reward": figures["paid"] * steps,
-        "validation": figures["score"],
-        "cost": figures["cost"],
-        "entropy": figures["entropy"],
-        "p2p_share": figures["p2p_share"],
+def _update_seed(
+    seed: SeedState,
+    train_state: TrainState,
+    metrics: dict[str, Any],
+    interval: int,
+    episode_steps: int,
+) -> SeedState:
+    """Add an evaluation to the curves of a seed, and keep its learners if they are the best."""
+    index = int(train_state.iteration) // interval - 1
+    values = {
+        "reward": metrics["train_reward"] * episode_steps,
+        "validation": metrics["score"],
+        "cost": metrics["cost"],
+        "entropy": metrics["entropy"],
+        "p2p_share": metrics["p2p_share"],
     }
     curves = {
-        name: np.where(np.arange(len(values)) == at, new[name], values)
-        for name, values in seed.curves.items()
+        name: np.where(np.arange(len(curve)) == index, values[name], curve)
+        for name, curve in seed.curves.items()
     }
-    best, score = seed.best, seed.score
-    if figures["score"] > score:
-        best, score = train.learners, figures["score"]
-    return Seed(train, best, score, curves)
+    if metrics["score"] > seed.best_score:
+        return SeedState(train_state, train_state.learner_states, metrics["score"], curves)
+    return seed._replace(train_state=train_state, curves=curves)
 
 
-def _typed(train: TrainState) -> TrainState:
-    """With explicit types: JAX would compile once more for what comes back with stronger ones."""
-    key = jax.dtypes.prng_key
-    strong: TrainState = jax.tree.map(
-        lambda leaf: leaf if jnp.issubdtype(leaf.dtype, key) else jnp.asarray(leaf, leaf.dtype),
-        train,
-    )
-    return strong
+def _strongly_typed(state: TrainState) -> TrainState:
+    """Return the state without weak types, for which JAX would compile a second time."""
+
+    def strong(leaf: Any) -> Any:
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return leaf
+        return jnp.asarray(leaf, leaf.dtype)
+
+    typed: TrainState = jax.tree.map(strong, state)
+    return typed

@@ -1,4 +1,4 @@
-"""What a training run left behind, put to use: on other homes, days or rules, or one home's policy by itself."""
+"""Use of trained policies: evaluation on other scenarios, and export of one home's policy."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,31 +13,39 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
-from prosumax.rl.algorithms.registry import algorithms, choose
-from prosumax.rl.components.distributions import roll
-from prosumax.rl.components.spaces import Action, Mask, Space, executed
-from prosumax.rl.components.types import Spec
-from prosumax.rl.engine.agent_groups import Team
+from prosumax.rl.algorithms.registry import algorithms, configure_algorithm
+from prosumax.rl.components.distributions import sample_noise
+from prosumax.rl.components.spaces import Action, ActionMask, ActionSpace, decode_action
+from prosumax.rl.components.types import AgentSpec, Learner
+from prosumax.rl.engine.agent_groups import AgentGroup
 from prosumax.rl.engine.checkpoints import load_tree, save_tree
-from prosumax.rl.env import CommunityEnv
-from prosumax.rl.training.comparison import judge
-from prosumax.rl.training.setup import Stage, read_learners, read_plan, stage_of
+from prosumax.rl.engine.evaluation import evenly_spaced
+from prosumax.rl.env import CommunityEnv, EnvConfig
+from prosumax.rl.training.comparison import evaluate_all
+from prosumax.rl.training.setup import (
+    TrainingSetup,
+    load_learners,
+    load_training_config,
+    make_training_setup,
+)
 from prosumax.scenario.loading import ScenarioLike, load_scenario
 from prosumax.scenario.schema.community import Scenario
 
+_MAX_EPISODES = 64
 
-class Evaluation(NamedTuple):
-    """What trained learners did elsewhere.
+
+class EvaluationResult(NamedTuple):
+    """Metrics of trained policies on a scenario.
 
     Attributes:
-        scenario: its name.
-        episodes: how many were played.
-        players: player -> figure -> values [seed]; `learned` and the rules beside it, and the optimum.
+        scenario: Name of the scenario.
+        episodes: Number of episodes.
+        metrics: Values of each metric [seed] by policy: `learned`, rules, and the optimum.
     """
 
     scenario: str
     episodes: int
-    players: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    metrics: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
 
 def evaluate(
@@ -46,247 +54,287 @@ def evaluate(
     overrides: Iterable[str] | Mapping[str, Any] = (),
     *,
     data_dir: str | Path | None = None,
-) -> Evaluation:
-    """Let the learners of a run play on other homes, days or mechanisms; nothing is learned.
+) -> EvaluationResult:
+    """Evaluate the policies of a run on other homes, days or mechanisms, without learning.
 
-    The environment (what agents see and do, and the scales of it) is the run's own. Learners with shared parameters
-    play for any homes; others for homes of the same name.
+    The environment (observations, actions and their scales) is that of the run. Policies with
+    shared parameters control any homes; others control homes of the same name.
 
-    Arguments:
-        folder: of the run.
-        scenario: whose homes, period and rules; the run's own, on its test days, when absent.
-        overrides: changes to it, as in `prosumax.run`.
-        data_dir: folder with data sets.
+    Args:
+        folder: Folder of the run.
+        scenario: Scenario; that of the run, on its test episodes, when absent.
+        overrides: Changes to it, as in `prosumax.run`.
+        data_dir: Folder of data sets.
 
     Raises:
-        InputError: there is no finished run, or what was learned does not fit these homes.
+        InputError: There is no finished run, or its policies do not suit these homes.
     """
     folder = Path(folder)
-    trained = stage_of(read_plan(folder), data_dir)
-    own = dict(overrides) if isinstance(overrides, Mapping) else list(overrides)
-    if scenario is None and not own:
-        return Evaluation(
-            trained.scenario.name,
-            len(trained.days.test),
-            judge(trained, read_learners(folder, trained)),
-        )
-    other = load_scenario(trained.scenario if scenario is None else scenario, own)
-    there, moved = elsewhere(trained, read_learners(folder, trained), other, data_dir)
-    return Evaluation(there.scenario.name, len(there.days.test), judge(there, moved))
+    trained = make_training_setup(load_training_config(folder), data_dir)
+    learners = load_learners(folder, trained)
+    changes = dict(overrides) if isinstance(overrides, Mapping) else list(overrides)
+    setup = trained
+    if scenario is not None or changes:
+        other = load_scenario(trained.scenario if scenario is None else scenario, changes)
+        setup, learners = transfer_learners(trained, learners, other, data_dir)
+    metrics = evaluate_all(setup, learners)
+    return EvaluationResult(setup.scenario.name, len(setup.episodes.test), metrics)
 
 
-def elsewhere(
-    trained: Stage,
+def transfer_learners(
+    trained: TrainingSetup,
     learners: tuple[Any, ...],
     other: Scenario,
     data_dir: str | Path | None = None,
     *,
     episode_steps: int | None = None,
-) -> tuple[Stage, tuple[Any, ...]]:
-    """Another scenario with the environment that learners know, and the learners in the order of its homes.
+) -> tuple[TrainingSetup, tuple[Any, ...]]:
+    """Set up another scenario with the environment of a run, and reorder the learners for it.
 
-    Its test days are episodes spread over its period; `judge_learned` plays them.
+    Its test episodes are spread over its period; `evaluate_learned` plays them.
 
-    Arguments:
-        trained: where they learned.
-        learners: of every team [seed, group, ..].
-        other: the scenario.
-        data_dir: folder with data sets.
-        episode_steps: length of the episodes; as in training when absent.
+    Args:
+        trained: Setup of the run.
+        learners: State of every group's learner [seed, policy, ..].
+        other: Scenario.
+        data_dir: Folder of data sets.
+        episode_steps: Number of steps of an episode; as in training when absent.
+
+    Returns:
+        The setup, and the learners in the order of its homes.
 
     Raises:
-        InputError: they do not fit its homes.
+        InputError: The learners do not suit its homes.
     """
     content = trained.scenario.model_dump(mode="json")
-    kept = {"environment": content["environment"], "population": content["population"]}
-    kept["environment"] |= {} if episode_steps is None else {"episode_steps": episode_steps}
-    plan = replace(trained.plan, scenario=other.model_dump(mode="json") | kept)
-    stage = stage_of(plan, data_dir)
-    steps, length = stage.env.config.steps, int(stage.env.params.community.series.hour.shape[0])
-    every = max(stage.env.config.start_every, steps)
-    firsts = np.arange(0, length - steps + 1, every)
-    spread = firsts[np.unique(np.linspace(0, len(firsts) - 1, 64).round().astype(int))]
-    # Numbers must mean what they meant in training, whatever the greatest order of these homes is.
-    scales = trained.env.params.scales._replace(capacity_kwh=stage.env.params.scales.capacity_kwh)
-    env = CommunityEnv(stage.env.config, stage.env.params._replace(scales=scales))
-    stage = replace(
-        stage, env=env, game=stage.game._replace(env=env), days=stage.days._replace(test=spread)
+    environment = content["environment"]
+    if episode_steps is not None:
+        environment["episode_steps"] = episode_steps
+    scenario = other.model_dump(mode="json") | {
+        "environment": environment,
+        "population": content["population"],
+    }
+    setup = make_training_setup(replace(trained.config, scenario=scenario), data_dir)
+    episode_steps = setup.env.config.episode_steps
+    length = int(setup.env.params.community.series.hour.shape[0])
+    stride = max(setup.env.config.start_interval, episode_steps)
+    first_steps = np.arange(0, length - episode_steps + 1, stride)
+    # Observations and actions keep the scales of training, whatever orders these homes may make.
+    scales = trained.env.params.scales._replace(
+        network_capacity_kwh=setup.env.params.scales.network_capacity_kwh
     )
-    return stage, _moved(trained, stage, learners)
+    env = CommunityEnv(setup.env.config, setup.env.params._replace(scales=scales))
+    setup = replace(
+        setup,
+        env=env,
+        agents=setup.agents._replace(env=env),
+        episodes=setup.episodes._replace(test=evenly_spaced(first_steps, _MAX_EPISODES)),
+    )
+    return setup, _reorder_learners(trained, setup, learners)
 
 
-def _moved(trained: Stage, stage: Stage, learners: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Every team's learners in the order of the other scenario's groups."""
-    moved = []
-    for old, new, states in zip(trained.game.teams, stage.game.teams, learners, strict=True):
-        _check_fits(old, new)
-        if old.paradigm.shared or old.paradigm.joint:
-            moved.append(states)
+def _reorder_learners(
+    trained: TrainingSetup, setup: TrainingSetup, learners: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Return every group's learners in the order of the other setup's policies."""
+    reordered = []
+    for old, new, states in zip(trained.agents.groups, setup.agents.groups, learners, strict=True):
+        _check_sizes(old, new)
+        if old.paradigm.shared_parameters or old.paradigm.joint_agent:
+            reordered.append(states)
             continue
-        names = [trained.env.agents[home] for home in old.homes]
-        wanted = [stage.env.agents[home] for home in new.homes]
-        for name in wanted:
-            if name not in names:
-                cure = "Train with a paradigm that shares parameters, such as dtde-shared."
+        known = [trained.env.agents[agent] for agent in old.agent_indices]
+        names = [setup.env.agents[agent] for agent in new.agent_indices]
+        for name in names:
+            if name not in known:
                 raise InputError(
-                    f"{old.name}: home {name!r}", "has no policy of its own in this run", cure
+                    f"{old.name}: home {name!r}",
+                    "the run has no policy for a home of this name",
+                    "Train with a paradigm that shares parameters, such as dtde-shared.",
                 )
-        at = jnp.array([names.index(name) for name in wanted])
-        moved.append(jax.tree.map(lambda leaf, at=at: leaf[:, at], states))
-    return tuple(moved)
+        index = jnp.array([known.index(name) for name in names])
+        reordered.append(jax.tree.map(lambda leaf, index=index: leaf[:, index], states))
+    return tuple(reordered)
 
 
-def _check_fits(old: Team, new: Team) -> None:
-    if old.spec.obs != new.spec.obs:
-        what = f"see {new.spec.obs} numbers, and the learners were trained on {old.spec.obs}"
+def _check_sizes(old: AgentGroup, new: AgentGroup) -> None:
+    if old.spec.obs_size != new.spec.obs_size:
         raise InputError(
             f"{old.name}: agents",
-            what,
-            "A joint agent plays only for as many homes as it was trained on.",
+            f"observations have {new.spec.obs_size} features, and the policies were trained on "
+            f"{old.spec.obs_size}",
+            "Evaluate a joint agent with as many homes as in training.",
         )
-    if old.spec.space != new.spec.space:
-        what = "have other choices than in training: a bid names its partner among all homes"
+    if old.spec.action_space != new.spec.action_space:
         raise InputError(
-            f"{old.name}: agents", what, "Evaluate with as many homes as were trained."
+            f"{old.name}: agents",
+            "the action space differs from training, because bids select a partner among all homes",
+            "Evaluate with as many homes as in training.",
         )
 
 
 @dataclass(frozen=True)
 class HomePolicy:
-    """One home's trained policy by itself: no scenario, no other home, no critic.
+    """Trained policy of one home, without scenario, critic and other homes.
 
     Attributes:
-        algorithm: its name.
-        spec: sizes.
-        observation_names: of what it sees, in order.
-        control: `bid`, `levels` or `power`: what its action means.
-        hp: hyper-parameters.
-        state: what it acts with, of one group.
-        settings: of the algorithm.
+        algorithm: Registered name of the algorithm.
+        spec: Sizes of the agent.
+        observation_names: Names of the features of its observation, in order.
+        action_type: Meaning of its action: `bid`, `power_level` or `power`.
+        config: Hyperparameters.
+        state: State with which the policy acts.
+        settings: Settings of the algorithm.
     """
 
     algorithm: str
-    spec: Spec
+    spec: AgentSpec
     observation_names: tuple[str, ...]
-    control: str
-    hp: Mapping[str, float]
+    action_type: str
+    config: Mapping[str, float]
     state: Any
     settings: Mapping[str, Any]
 
-    def start(self) -> Float[Array, "1 1 memory"]:
-        """The memory at the beginning of an episode."""
-        return jnp.zeros((1, 1, self._learner.memory_size))
+    def initial_state(self) -> Float[Array, "1 1 hidden"]:
+        """Return the hidden state at the start of an episode."""
+        return jnp.zeros((1, 1, self._learner.hidden_state_size))
 
     def act(
         self,
         obs: Float[Array, " feature"],
-        memory: Array,
-        mask: Mask | None = None,
+        hidden_state: Float[Array, "1 1 hidden"],
+        mask: ActionMask | None = None,
         key: PRNGKeyArray | None = None,
-    ) -> tuple[Action, Array]:
-        """What the home does.
+    ) -> tuple[Action, Float[Array, "1 1 hidden"]]:
+        """Select the home's action.
 
-        Arguments:
-            obs: what it sees, as `observation_names` says.
-            memory: from `start` or the step before.
-            mask: what makes sense; everything when absent.
-            key: draws from the policy; the likeliest action when absent.
+        Args:
+            obs: Observation, with the features of `observation_names`.
+            hidden_state: Hidden state from `initial_state` or the previous step.
+            mask: Valid actions; all actions when absent.
+            key: Random key to sample from the policy; the deterministic action when absent.
 
         Returns:
-            The action: numbers between -1 and 1 (power; or price and quantity of a bid, -1 the lowest), and choices
-            (level; or side and partner). And the memory after it.
+            The action, and the hidden state after it. Continuous actions are between -1 and 1:
+            power, or price and quantity of a bid with -1 the lowest. Discrete actions are the
+            power level, or side and partner of a bid.
         """
-        space = self.spec.space
-        free = Mask(jnp.ones(space.numbers, bool), jnp.ones((space.choices, space.options), bool))
-        asked = jax.tree.map(lambda leaf: leaf[None, None], free if mask is None else mask)
-        dice = None if key is None else roll(self.spec.space, key, (1, 1))
-        hp = choose(self.algorithm, {}).hp._replace(**self.hp)
-        done = self._learner.act(self.state, obs[None, None], asked, memory, hp, dice)
-        action = executed(done.action, self.spec.home_space, self.spec.bins, self.spec.ordered)
-        return jax.tree.map(lambda leaf: leaf[0, 0], action), done.memory
+        spec = self.spec
+        space = spec.action_space
+        if mask is None:
+            mask = ActionMask(
+                jnp.ones(space.continuous, bool),
+                jnp.ones((space.discrete, space.num_actions), bool),
+            )
+        output = self._learner.act(
+            self.state,
+            obs[None, None],
+            jax.tree.map(lambda leaf: leaf[None, None], mask),
+            hidden_state,
+            configure_algorithm(self.algorithm, {}).config._replace(**self.config),
+            None if key is None else sample_noise(space, key, (1, 1)),
+        )
+        action = decode_action(
+            output.action, spec.env_action_space, spec.action_bins, spec.ordinal_actions
+        )
+        return jax.tree.map(lambda leaf: leaf[0, 0], action), output.hidden_state
 
     @property
-    def _learner(self) -> Any:
-        return choose(self.algorithm, self.settings).build(self.spec)
+    def _learner(self) -> Learner:
+        return configure_algorithm(self.algorithm, self.settings).build(self.spec)
 
 
 def export_policy(folder: Path | str, home: str, out: Path | str, *, seed: int = 0) -> Path:
-    """Write one home's best policy as `out` (JSON) and an npz file beside it.
+    """Write one home's best policy as a JSON file and an npz file beside it.
 
-    Arguments:
-        folder: of the run.
-        home: its name.
-        out: the JSON file.
-        seed: which of the run's seeds, from 0.
+    Args:
+        folder: Folder of the run.
+        home: Name of the home.
+        out: Path of the JSON file.
+        seed: Index of the seed in the run.
+
+    Returns:
+        Path of the JSON file.
 
     Raises:
-        InputError: there is no such home, it did not learn, or its agent decides for others too.
+        InputError: There is no such home or seed, or the home has no learned policy of its own.
     """
-    folder, out = Path(folder), Path(out)
-    stage = stage_of(read_plan(folder))
-    if home not in stage.env.agents:
-        raise InputError(
-            "home", f"there is no {home!r}", f"Name one of: {', '.join(stage.env.agents)}."
-        )
-    if not 0 <= seed < stage.plan.seeds:
-        raise InputError("--seed", f"is {seed}", f"The run has seeds 0 to {stage.plan.seeds - 1}.")
-    number = stage.env.agents.index(home)
-    learners = read_learners(folder, stage)
-    entries = [entry for entry in stage.scenario.population if entry.policy in algorithms]
-    for team, states, entry in zip(stage.game.teams, learners, entries, strict=True):
-        if number not in team.homes:
+    folder = Path(folder)
+    out = Path(out)
+    setup = make_training_setup(load_training_config(folder))
+    if home not in setup.env.agents:
+        fix = f"Name one of: {', '.join(setup.env.agents)}."
+        raise InputError("home", f"there is no home {home!r}", fix)
+    if not 0 <= seed < setup.config.seeds:
+        fix = f"Give 0 to {setup.config.seeds - 1}."
+        raise InputError("--seed", f"the run has no seed {seed}", fix)
+    agent = setup.env.agents.index(home)
+    learners = load_learners(folder, setup)
+    entries = [entry for entry in setup.scenario.population if entry.policy in algorithms]
+    for group, states, entry in zip(setup.agents.groups, learners, entries, strict=True):
+        if agent not in group.agent_indices:
             continue
-        if team.paradigm.joint:
+        if group.paradigm.joint_agent:
             raise InputError(
                 f"home {home!r}",
-                "is one of several that a joint agent decides for",
-                "It has no policy.",
+                "the home has no policy of its own, because a joint agent controls all homes",
+                "Train with another paradigm, such as dtde-shared.",
             )
-        group = 0 if team.paradigm.shared else team.homes.index(number)
-        state = team.learner.slim(jax.tree.map(lambda leaf, group=group: leaf[seed, group], states))
-        config = stage.env.config
-        said = {
+        is_shared = group.paradigm.shared_parameters
+        policy = 0 if is_shared else group.agent_indices.index(agent)
+        state = jax.tree.map(lambda leaf, policy=policy: leaf[seed, policy], states)
+        content = {
             "algorithm": entry.policy,
             "settings": dict(entry.settings),
-            "spec": list(team.spec._replace(space=None, home_space=None)),  # type: ignore[arg-type]
-            "space": list(team.spec.space),
-            "home_space": list(team.spec.home_space),
-            "observation_names": stage.env.observation_names,
-            "control": "bid"
-            if config.control == "bid"
-            else "power"
-            if config.levels is None
-            else "levels",
-            "hp": {name: float(value) for name, value in team.hp._asdict().items()},
+            "spec": group.spec._asdict(),
+            "observation_names": setup.env.observation_names,
+            "action_type": _action_type(setup.env.config),
+            "config": {name: float(value) for name, value in group.config._asdict().items()},
             "home": home,
-            "version": stage.plan.version,
+            "version": setup.config.version,
         }
-        save_tree(out.with_suffix(".npz"), state)
-        out.write_text(json.dumps(said, indent=1), encoding="utf-8")
+        save_tree(out.with_suffix(".npz"), group.learner.inference_state(state))
+        out.write_text(json.dumps(content, indent=1), encoding="utf-8")
         return out
-    raise InputError(f"home {home!r}", "follows a rule in this run", "Name a home that learns.")
+    raise InputError(
+        f"home {home!r}", "the home follows a rule in this run", "Name a learning home."
+    )
+
+
+def _action_type(config: EnvConfig) -> str:
+    if config.action_mode == "bid":
+        return "bid"
+    return "power" if config.power_levels is None else "power_level"
 
 
 def load_policy(path: Path | str) -> HomePolicy:
-    """Read what `export_policy` wrote.
+    """Read a policy that `export_policy` wrote.
 
     Raises:
-        InputError: it is not there, or not whole.
+        InputError: The file does not exist or is incomplete.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(
-            str(path), "does not exist", "Name a policy that `prosumax export-policy` wrote."
-        )
-    said = json.loads(path.read_text(encoding="utf-8"))
-    spec = Spec(*said["spec"])._replace(
-        space=Space(*said["space"]), home_space=Space(*said["home_space"])
+        fix = "Name a policy that `prosumax export-policy` wrote."
+        raise InputError(str(path), "the file does not exist", fix)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    spaces = {
+        name: None if value is None else ActionSpace(*value)
+        for name, value in content["spec"].items()
+        if name.endswith("action_space")
+    }
+    spec = AgentSpec(**content["spec"] | spaces)
+    algorithm = configure_algorithm(content["algorithm"], content["settings"])
+    learner = algorithm.build(spec)
+    template = jax.eval_shape(
+        lambda: learner.inference_state(learner.init(jax.random.key(0), algorithm.config))
     )
-    chosen = choose(said["algorithm"], said["settings"])
-    learner = chosen.build(spec)
-    like = jax.eval_shape(lambda: learner.slim(learner.init(jax.random.key(0), chosen.hp)))
-    state = load_tree(path.with_suffix(".npz"), like)
-    names = tuple(said["observation_names"])
     return HomePolicy(
-        said["algorithm"], spec, names, said["control"], said["hp"], state, said["settings"]
+        algorithm=content["algorithm"],
+        spec=spec,
+        observation_names=tuple(content["observation_names"]),
+        action_type=content["action_type"],
+        config=content["config"],
+        state=load_tree(path.with_suffix(".npz"), template),
+        settings=content["settings"],
     )

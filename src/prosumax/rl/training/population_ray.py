@@ -1,8 +1,9 @@
-"""Population-based training over machines: a process per member, Ray Tune's scheduler between generations.
+"""Population-based training over machines: one process per member, scheduled by Ray Tune.
 
-A member trains for a generation, is judged on validation days and waits; the worst then go on from what the best have
-learned, with hyper-parameters changed a little, as in `prosumax.rl.engine.pbt`. A member whose process dies goes on from
-its last generation, and so does everything after an interruption.
+A member trains for a generation, is evaluated on the validation episodes and waits; the worst
+members then continue from what the best have learned, with perturbed hyperparameters, as in
+`prosumax.rl.engine.pbt`. A member whose process dies continues from its last generation, and so do
+all members after an interruption.
 """
 
 import json
@@ -22,216 +23,239 @@ from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.files import write_text
-from prosumax.ray_cluster import ATTEMPTS, connect
+from prosumax.ray_cluster import MAX_ATTEMPTS, connect_ray
 from prosumax.rl.engine.checkpoints import load_tree, save_tree
-from prosumax.rl.engine.compilation import compiled
-from prosumax.rl.engine.evaluation import fixed, play
-from prosumax.rl.engine.pbt import Evolution, scaled
-from prosumax.rl.engine.trainer import Schedule, TrainState
-from prosumax.rl.training.setup import Plan, Stage, stage_of
-from prosumax.rl.training.training import MEMBERS
-from prosumax.simulation.rollout import use_compilation_cache
+from prosumax.rl.engine.compilation import jit_program
+from prosumax.rl.engine.evaluation import evaluate_episodes, with_fixed_start
+from prosumax.rl.engine.pbt import PBTConfig, scale_hyperparameter
+from prosumax.rl.engine.trainer import LinearSchedule, TrainState
+from prosumax.rl.training.setup import TrainingConfig, TrainingSetup, make_training_setup
+from prosumax.rl.training.training import RAY_FOLDER
+from prosumax.simulation.rollout import enable_compilation_cache
 
-_NAME, _HISTORY = "members", "history.jsonl"
+_EXPERIMENT = "members"
+_HISTORY = "history.jsonl"
 
 
-class Asked(NamedTuple):
-    """What a member must know.
+class PopulationConfig(NamedTuple):
+    """Configuration of a population, which every member receives.
 
     Attributes:
-        plan: of the training; its iterations are those of all generations.
-        evolving: which hyper-parameters change, and how.
-        size: members.
-        generations: how many.
-        data_dir: folder with data sets, on the machines that do the work.
+        training: Configuration of the training; its iterations are those of all generations.
+        pbt: Settings of population-based training.
+        size: Number of members.
+        generations: Number of generations.
+        data_dir: Folder of data sets on the machines of the members.
     """
 
-    plan: Plan
-    evolving: Evolution
+    training: TrainingConfig
+    pbt: PBTConfig
     size: int
     generations: int
     data_dir: str | None
 
 
-class Found(NamedTuple):
-    """What a population came to.
+class PopulationOutcome(NamedTuple):
+    """Outcome of population-based training.
 
     Attributes:
-        state: of the best member's training.
-        fitness: of every generation, mean reward of a home and step on validation days [generation, member].
-        reward: of every generation while learning, per home and episode [generation, member].
-        factors: what every evolving hyper-parameter was multiplied by, by name [generation, member].
-        best: number of that member.
+        state: State of the best member's training.
+        fitness: Mean reward per home and step on the validation episodes [generation, member].
+        reward: Mean training reward per home and episode [generation, member].
+        factors: Factor of every evolving hyperparameter by name [generation, member].
+        best_member: Index of the best member.
     """
 
     state: TrainState
     fitness: NDArray[np.float64]
     reward: NDArray[np.float64]
     factors: dict[str, NDArray[np.float64]]
-    best: int
+    best_member: int
 
 
-def worth_of(stage: Stage) -> Callable[[TrainState, Schedule, Any, PRNGKeyArray], Float[Array, ""]]:
-    """What says how well a member does on validation days, nobody trying things."""
-    days, steps = jnp.asarray(stage.days.validation), stage.env.config.steps
+def make_fitness_fn(
+    setup: TrainingSetup,
+) -> Callable[[TrainState, LinearSchedule, Any, PRNGKeyArray], Float[Array, ""]]:
+    """Return a function that computes a member's mean reward on the validation episodes."""
+    first_steps = jnp.asarray(setup.episodes.validation)
+    agents = with_fixed_start(setup.agents, setup.env.config.episode_steps)
 
-    def worth(
-        state: TrainState, schedule: Schedule, params: Any, key: PRNGKeyArray
+    def fitness(
+        state: TrainState, schedule: LinearSchedule, params: Any, key: PRNGKeyArray
     ) -> Float[Array, ""]:
-        game = fixed(stage.game, steps)
-        return play(
-            game, state.learners, schedule.at(state.iteration), params, days, key
-        ).reward.mean()
+        configs = schedule.at(state.iteration)
+        episodes = evaluate_episodes(
+            agents, state.learner_states, configs, params, first_steps, key
+        )
+        return episodes.reward.mean()
 
-    return worth
+    return fitness
 
 
-class Member:
-    """One member at work; Ray's trainable is a shell around it.
+class PopulationMember:
+    """A member of a population in a process of its own; Ray's trainable wraps it.
 
-    Arguments:
-        asked: what the population is about.
-        number: which member.
+    Args:
+        config: Configuration of the population.
+        number: Number of the member, which seeds it.
     """
 
-    def __init__(self, asked: Asked, number: int) -> None:
-        use_compilation_cache()
-        self.stage, self._asked = stage_of(asked.plan, asked.data_dir), asked
-        self._init, self._advance = compiled(self.stage.trainer.init), compiled(self._generation)
-        self.begin(number)
+    def __init__(self, config: PopulationConfig, number: int) -> None:
+        enable_compilation_cache()
+        self.setup = make_training_setup(config.training, config.data_dir)
+        self._config = config
+        self._init = jit_program(self.setup.trainer.init)
+        self._advance = jit_program(self._train_generation)
+        self.reset(number)
 
-    def begin(self, number: int) -> None:
-        """Be this member, which has learned nothing."""
-        self.number, stage = number, self.stage
-        key = jax.random.fold_in(jax.random.key(self._asked.plan.first_seed), number)
-        self.state = self._init(key, stage.schedule, stage.training_params)
+    def reset(self, number: int) -> None:
+        """Become the member of this number, untrained."""
+        self.number = number
+        key = jax.random.fold_in(jax.random.key(self._config.training.first_seed), number)
+        self.state = self._init(key, self.setup.schedule, self.setup.training_params)
 
-    def advance(self, factors: dict[str, float]) -> dict[str, float]:
-        """Train for a generation and judge.
+    def train(self, factors: dict[str, float]) -> dict[str, float]:
+        """Train for a generation, and evaluate the result.
 
-        Arguments:
-            factors: what each evolving hyper-parameter is multiplied by, on all teams that have it.
+        Args:
+            factors: Factor of each evolving hyperparameter, in all groups that have it.
+
+        Returns:
+            `fitness` and training `reward` of the generation.
         """
-        schedule, stage = self.stage.schedule, self.stage
+        schedule = self.setup.schedule
         for name, factor in factors.items():
-            schedule = scaled(schedule, name, jnp.float32(factor))
-        self.state, worth, reward = self._advance(
-            self.state, schedule, stage.env.params, stage.training_params
+            schedule = scale_hyperparameter(schedule, name, jnp.float32(factor))
+        self.state, fitness, reward = self._advance(
+            self.state, schedule, self.setup.env.params, self.setup.training_params
         )
-        return {"worth": float(worth), "reward": float(reward)}
+        return {"fitness": float(fitness), "reward": float(reward)}
 
-    def _generation(
-        self, state: TrainState, schedule: Schedule, whole: Any, params: Any
-    ) -> tuple[Any, Array, Array]:
-        every = self._asked.plan.iterations // self._asked.generations
-        state, figures = self.stage.trainer.chunk(state, schedule, params, every)
-        # All are judged by the same dice.
-        worth = worth_of(self.stage)(state, schedule, whole, jax.random.key(0))
-        return state, worth, figures.reward.mean() * self.stage.env.config.steps
+    def _train_generation(
+        self, state: TrainState, schedule: LinearSchedule, params: Any, training_params: Any
+    ) -> tuple[TrainState, Array, Array]:
+        num_iterations = self._config.training.iterations // self._config.generations
+        state, metrics = self.setup.trainer.train_iterations(
+            state, schedule, training_params, num_iterations
+        )
+        # All members are evaluated with the same random key.
+        fitness = make_fitness_fn(self.setup)(state, schedule, params, jax.random.key(0))
+        return state, fitness, metrics.reward.mean() * self.setup.env.config.episode_steps
 
     def save(self, folder: Path) -> None:
-        """Keep what was learned."""
+        """Write the state of the training."""
         save_tree(folder / "state.npz", self.state)
         (folder / "member.json").write_text(json.dumps(self.number), encoding="utf-8")
 
     def load(self, folder: Path) -> None:
-        """Go on from what was kept, by this member or by another; a copy sees and tries things of its own."""
+        """Read the state of this member or of another one, which then gets a new random key."""
         self.state = load_tree(folder / "state.npz", jax.eval_shape(lambda: self.state))
         if json.loads((folder / "member.json").read_text(encoding="utf-8")) != self.number:
-            self.state = self.state._replace(key=jax.random.fold_in(self.state.key, self.number))
+            key = jax.random.fold_in(self.state.key, self.number)
+            self.state = self.state._replace(key=key)
 
 
-def evolve_on_ray(
-    asked: Asked,
+def run_pbt_on_ray(
+    config: PopulationConfig,
     folder: Path,
     address: str,
     on_generation: Callable[[int, NDArray[np.float64]], None],
-) -> Found:
-    """Train a population, or go on with one that was interrupted in the same folder.
+) -> PopulationOutcome:
+    """Train a population, or resume one that was interrupted in the same folder.
 
-    Arguments:
-        asked: what it is about.
-        folder: of the run; members exchange what they learned in `ray/` below it.
-        address: of a cluster, or `local`.
-        on_generation: called with the number of each generation and its fitness.
+    Args:
+        config: Configuration of the population.
+        folder: Folder of the run; members exchange their learners in `ray/` below it.
+        address: Address of a cluster, or `local`.
+        on_generation: Function that is called with the number of each generation and its fitness.
 
     Raises:
-        InputError: Ray is not installed, no cluster is there, or the folder holds another population's members.
-        KeyboardInterrupt: the user stopped it; its state is stored.
+        InputError: Ray is not installed, there is no cluster, or the folder contains the members
+            of another population.
+        KeyboardInterrupt: The training was interrupted; its state is stored.
     """
-    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # paths in scenarios are the caller's
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # or it would write tables of its own
-    ray = connect(None, None if address == "local" else address)
+    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # Paths in scenarios are relative to the caller.
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Ray would otherwise print tables of its own.
+    ray = connect_ray(None, None if address == "local" else address)
     try:
-        trials = _tuned(asked, folder, on_generation)
-        if any(trial.status != "ERROR" and _age(trial) < asked.generations for trial in trials):
+        trials = _tune(config, folder, on_generation)
+        finished = [trial for trial in trials if trial.status != "ERROR"]
+        if any(_num_generations(trial) < config.generations for trial in finished):
             raise KeyboardInterrupt
-        fine = [trial for trial in trials if trial.status != "ERROR"]
-        if not fine:
+        if not finished:
             raise InputError(
                 "--population",
-                f"every member broke; see {folder / MEMBERS}",
-                "The first error is there.",
+                "every member failed",
+                f"See the first error in {folder / RAY_FOLDER}.",
             )
-        best = max(range(len(fine)), key=lambda at: fine[at].last_result["worth"])
-        stage = stage_of(asked.plan, asked.data_dir)
-        key = jax.random.key(0)
-        like = jax.eval_shape(stage.trainer.init, key, stage.schedule, stage.training_params)
-        with fine[best].checkpoint.as_directory() as kept:
-            state = load_tree(Path(kept) / "state.npz", like)
-        told = _history(fine, folder / MEMBERS, asked)
-        factors = {name: told[name] for name in asked.evolving.names}
-        return Found(state, told["worth"], told["reward"], factors, best)
+        best = max(range(len(finished)), key=lambda index: finished[index].last_result["fitness"])
+        setup = make_training_setup(config.training, config.data_dir)
+        template = jax.eval_shape(
+            setup.trainer.init, jax.random.key(0), setup.schedule, setup.training_params
+        )
+        with finished[best].checkpoint.as_directory() as checkpoint:
+            state = load_tree(Path(checkpoint) / "state.npz", template)
+        history = _read_history(finished, folder / RAY_FOLDER, config)
+        return PopulationOutcome(
+            state=state,
+            fitness=history["fitness"],
+            reward=history["reward"],
+            factors={name: history[name] for name in config.pbt.hyperparameters},
+            best_member=best,
+        )
     finally:
         ray.shutdown()
 
 
-def _history(trials: list[Any], place: Path, asked: Asked) -> dict[str, NDArray[np.float64]]:
-    """Figures and factors of every generation [generation, member]."""
-    found = {
-        name: np.full((asked.generations, len(trials)), np.nan)
-        for name in ("worth", "reward", *asked.evolving.names)
-    }
+def delete_members(folder: Path) -> None:
+    """Delete the files that members exchanged."""
+    shutil.rmtree(folder / RAY_FOLDER, ignore_errors=True)
+
+
+def _read_history(
+    trials: list[Any], folder: Path, config: PopulationConfig
+) -> dict[str, NDArray[np.float64]]:
+    """Read metrics and factors of every generation [generation, member]."""
+    names = ("fitness", "reward", *config.pbt.hyperparameters)
+    history = {name: np.full((config.generations, len(trials)), np.nan) for name in names}
     members = {trial.trial_id: number for number, trial in enumerate(trials)}
-    for line in (place / _HISTORY).read_text(encoding="utf-8").splitlines():
-        told = json.loads(line)
-        if told["member"] in members:
-            for name, values in found.items():
-                values[told["generation"], members[told["member"]]] = told[name]
-    return found
+    for line in (folder / _HISTORY).read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if record["member"] in members:
+            for name, values in history.items():
+                values[record["generation"], members[record["member"]]] = record[name]
+    return history
 
 
-def forget(folder: Path) -> None:
-    """Delete what members exchanged, once the best is kept."""
-    shutil.rmtree(folder / MEMBERS, ignore_errors=True)
-
-
-def _age(trial: Any) -> int:
+def _num_generations(trial: Any) -> int:
     return int((trial.last_result or {}).get("training_iteration", 0))
 
 
-def _tuned(
-    asked: Asked, folder: Path, on_generation: Callable[[int, NDArray[np.float64]], None]
+def _tune(
+    config: PopulationConfig,
+    folder: Path,
+    on_generation: Callable[[int, NDArray[np.float64]], None],
 ) -> list[Any]:
-    """Every member's trial, as Ray Tune left it."""
+    """Run Ray Tune; returns every member's trial."""
     from ray import tune
     from ray.tune.schedulers import PopulationBasedTraining
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
-    class Shell(tune.Trainable):
-        """A member as Ray Tune wants it. Its process serves the next member that waits."""
+    class MemberTrainable(tune.Trainable):
+        """Ray's interface of a member, whose process is reused for the next member that waits."""
 
-        def setup(self, config: dict[str, Any], given: Asked) -> None:
-            self._given, self._factors, self._member = given, config, Member(given, self._number())
+        def setup(self, config: dict[str, Any], population: PopulationConfig) -> None:
+            self._population = population
+            self._factors = config
+            self._member = PopulationMember(population, self._number())
 
         def _number(self) -> int:
             return zlib.crc32(str(self.trial_id).rsplit("_", 1)[-1].encode())
 
         def step(self) -> dict[str, Any]:
-            found = self._member.advance(
-                {name: self._factors[name] for name in self._given.evolving.names}
-            )
-            return found | {"done": self.training_iteration + 1 >= self._given.generations}
+            names = self._population.pbt.hyperparameters
+            result = self._member.train({name: self._factors[name] for name in names})
+            return result | {"done": self.training_iteration + 1 >= self._population.generations}
 
         def save_checkpoint(self, checkpoint_dir: str) -> None:
             self._member.save(Path(checkpoint_dir))
@@ -241,77 +265,107 @@ def _tuned(
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
             self._factors = new_config
-            self._member.begin(self._number())
+            self._member.reset(self._number())
             return True
 
-    class Watch(tune.Callback):
-        """Tells of a generation once all members are through it."""
+    names = config.pbt.hyperparameters
+    ray_folder = _member_folder(config, folder)
+
+    class HistoryCallback(tune.Callback):
+        """Callback that records results, and reports a generation that all members finished."""
 
         def __init__(self) -> None:
-            self.seen: dict[int, dict[str, float]] = {}
+            self.fitness: dict[int, dict[str, float]] = {}
 
         def on_trial_result(
             self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any
         ) -> None:
-            number = result["training_iteration"] - 1
-            told = {"generation": number, "member": trial.trial_id} | {
-                n: result[n] for n in ("worth", "reward")
+            generation = result["training_iteration"] - 1
+            record = {
+                "generation": generation,
+                "member": trial.trial_id,
+                "fitness": result["fitness"],
+                "reward": result["reward"],
+                **{name: result["config"][name] for name in names},
             }
-            # Not the lines that Ray writes: those of a member that is replaced are gone.
-            with (place / _HISTORY).open("a", encoding="utf-8") as file:
-                file.write(
-                    json.dumps(told | {name: result["config"][name] for name in evolving.names})
-                    + "\n"
-                )
-            found = self.seen.setdefault(number, {})
-            found[trial.trial_id] = result["worth"]
-            if len(found) == asked.size:
-                on_generation(number, np.array(list(found.values())))
+            # Ray's own files lose the results of members that are replaced.
+            with (ray_folder / _HISTORY).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            fitness = self.fitness.setdefault(generation, {})
+            fitness[trial.trial_id] = result["fitness"]
+            if len(fitness) == config.size:
+                on_generation(generation, np.array(list(fitness.values())))
 
-    evolving, place = asked.evolving, _place(asked, folder)
-    drawn = np.random.default_rng(asked.plan.first_seed)
-    reach = np.log(evolving.spread)
-    begin = [dict.fromkeys(evolving.names, 1.0)]
-    begin += [{name: float(np.exp(drawn.uniform(-reach, reach))) for name in evolving.names}
-              for _ in range(asked.size - 1)]  # fmt: skip
-    anything = tune.loguniform(1e-6, 1e6)
-    # A new scheduler waits for members to come together at its first generation; when they go on, at the one after
-    # the last. Asked to meet earlier than they are, they would all wait without end.
-    meeting = 1 + _oldest(place)
+    any_factor = tune.loguniform(1e-6, 1e6)
+    # A new scheduler waits for all members at its first generation, which after an interruption is
+    # the one after the last. An earlier one would make all members wait without end.
+    next_generation = 1 + _finished_generations(ray_folder)
     scheduler = PopulationBasedTraining(
-        time_attr="training_iteration", metric="worth", mode="max", perturbation_interval=1,
-        burn_in_period=meeting, synch=True,
-        hyperparam_mutations=dict.fromkeys(evolving.names, anything), quantile_fraction=evolving.share,
-        resample_probability=0.0, perturbation_factors=tuple(reversed(evolving.factors)), log_config=False,
-    )  # fmt: skip
-    begun = any((place / _NAME).glob("experiment_state-*.json"))
-    done = tune.run(
-        tune.with_parameters(Shell, given=asked), name=_NAME, storage_path=str(place),
-        resume="AUTO+ERRORED" if begun else None,
-        config=dict.fromkeys(evolving.names, anything), num_samples=asked.size, scheduler=scheduler,
-        search_alg=BasicVariantGenerator(points_to_evaluate=begin), resources_per_trial={"cpu": 1},
-        checkpoint_config=tune.CheckpointConfig(num_to_keep=4, checkpoint_frequency=1, checkpoint_at_end=True),
-        max_failures=ATTEMPTS - 1, raise_on_failed_trial=False, reuse_actors=True, callbacks=[Watch()], verbose=0,
-    )  # fmt: skip
-    return sorted(done.trials, key=lambda trial: str(trial.trial_id))
+        time_attr="training_iteration",
+        metric="fitness",
+        mode="max",
+        perturbation_interval=1,
+        burn_in_period=next_generation,
+        synch=True,
+        hyperparam_mutations=dict.fromkeys(names, any_factor),
+        quantile_fraction=config.pbt.quantile_fraction,
+        resample_probability=0.0,
+        perturbation_factors=tuple(reversed(config.pbt.perturbation_factors)),
+        log_config=False,
+    )
+    is_resumed = any((ray_folder / _EXPERIMENT).glob("experiment_state-*.json"))
+    analysis = tune.run(
+        tune.with_parameters(MemberTrainable, population=config),
+        name=_EXPERIMENT,
+        storage_path=str(ray_folder),
+        resume="AUTO+ERRORED" if is_resumed else None,
+        config=dict.fromkeys(names, any_factor),
+        num_samples=config.size,
+        scheduler=scheduler,
+        search_alg=BasicVariantGenerator(points_to_evaluate=_initial_factors(config)),
+        resources_per_trial={"cpu": 1},
+        checkpoint_config=tune.CheckpointConfig(
+            num_to_keep=4, checkpoint_frequency=1, checkpoint_at_end=True
+        ),
+        max_failures=MAX_ATTEMPTS - 1,
+        raise_on_failed_trial=False,
+        reuse_actors=True,
+        callbacks=[HistoryCallback()],
+        verbose=0,
+    )
+    return sorted(analysis.trials, key=lambda trial: str(trial.trial_id))
 
 
-def _oldest(place: Path) -> int:
-    """How many generations the member that is furthest has behind it."""
-    if not (place / _HISTORY).is_file():
+def _initial_factors(config: PopulationConfig) -> list[dict[str, float]]:
+    """Sample the factors of every member's initial hyperparameters; the first member's are 1."""
+    names = config.pbt.hyperparameters
+    rng = np.random.default_rng(config.training.first_seed)
+    log_spread = np.log(config.pbt.initial_spread)
+    factors = [dict.fromkeys(names, 1.0)]
+    for _ in range(config.size - 1):
+        factors.append(
+            {name: float(np.exp(rng.uniform(-log_spread, log_spread))) for name in names}
+        )
+    return factors
+
+
+def _finished_generations(ray_folder: Path) -> int:
+    """Return the number of generations that the most advanced member has finished."""
+    path = ray_folder / _HISTORY
+    if not path.is_file():
         return 0
-    lines = (place / _HISTORY).read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     return max((json.loads(line)["generation"] + 1 for line in lines), default=0)
 
 
-def _place(asked: Asked, folder: Path) -> Path:
-    """Where members exchange what they learned; checks that it is this population's."""
-    place = (folder / MEMBERS).resolve()
-    mark = json.dumps([asdict(asked.plan), asked.evolving, asked.size, asked.generations])
-    note = place / "asked.json"
-    if note.is_file() and note.read_text(encoding="utf-8") != mark:
+def _member_folder(config: PopulationConfig, folder: Path) -> Path:
+    """Return the folder in which members exchange learners, after a check that it is theirs."""
+    ray_folder = (folder / RAY_FOLDER).resolve()
+    content = json.dumps([asdict(config.training), config.pbt, config.size, config.generations])
+    path = ray_folder / "population.json"
+    if path.is_file() and path.read_text(encoding="utf-8") != content:
         raise InputError(
-            f"--out {folder}", "holds members of another population", "Name a new folder."
+            f"--out {folder}", "the folder contains another population", "Name a new folder."
         )
-    write_text(note, mark)
-    return place
+    write_text(path, content)
+    return ray_folder

@@ -1,7 +1,7 @@
-"""What a training run needs, from what was asked for: the community, the players, the days."""
+"""Setup of a training run from its configuration: community, policies and episodes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,287 +14,317 @@ from prosumax.errors import InputError, did_you_mean
 from prosumax.market.mechanism import mechanisms
 from prosumax.rl.algorithms.registry import algorithms
 from prosumax.rl.engine.checkpoints import load_tree
-from prosumax.rl.engine.evaluation import Split, between, split
-from prosumax.rl.engine.multi_agent import Part, make_game
-from prosumax.rl.engine.rollout import Game
-from prosumax.rl.engine.scripted import PriceScript, script
-from prosumax.rl.engine.trainer import Schedule, Trainer
+from prosumax.rl.engine.evaluation import EpisodeSplit, slice_period, split_episodes
+from prosumax.rl.engine.multi_agent import GroupSpec, make_setup
+from prosumax.rl.engine.rollout import MultiAgentSetup, ScriptedPolicy
+from prosumax.rl.engine.scripted import PriceRulePolicy, make_scripted_policy
+from prosumax.rl.engine.trainer import LinearSchedule, Trainer
 from prosumax.rl.env import CommunityEnv
-from prosumax.rl.make import env_config, env_params
-from prosumax.rl.types import EnvParams, TimeStep
+from prosumax.rl.factory import env_config, env_params
+from prosumax.rl.types import EnvParams
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
-from prosumax.scenario.schema.population import Members
-from prosumax.simulation.build import assemble
+from prosumax.scenario.schema.population import AgentGroupConfig
+from prosumax.simulation.community import assemble
 from prosumax.simulation.inputs import Profiles, read_profiles
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be trained, in words and numbers: the content of `training.json`.
+class TrainingConfig:
+    """Configuration of a training run: the content of `training.json`.
 
     Attributes:
-        scenario: as `dump_scenario` would write it, its population filled in.
-        iterations: rollouts and updates.
-        seeds: trained at once, from `first_seed`.
-        environments: copies of the community played at once, per seed.
-        steps: of each copy per iteration.
-        finite: whether nothing counts after an episode.
-        anneal: hyper-parameters at the end, in a straight line from where they begin; of all learners that have them.
-        version: of prosumax.
+        scenario: Scenario as `dump_scenario` writes it, population included.
+        iterations: Number of iterations, each of one rollout and one update.
+        seeds: Number of seeds, from `first_seed`.
+        first_seed: First seed.
+        num_envs: Number of parallel environments per seed.
+        num_steps: Number of steps of each per iteration; an episode when None.
+        bootstrap_on_truncation: Whether learners bootstrap at the end of an episode.
+        anneal: Final values of hyperparameters that are annealed linearly, by name.
+        version: Version of prosumax.
     """
 
     scenario: dict[str, Any]
     iterations: int
     seeds: int = 1
     first_seed: int = 0
-    environments: int = 32
-    steps: int | None = None
-    finite: bool = False
+    num_envs: int = 32
+    num_steps: int | None = None
+    bootstrap_on_truncation: bool = True
     anneal: Mapping[str, float] | None = None
     version: str = ""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """All that a plan needs to run.
+class TrainingSetup:
+    """All that a training run needs.
 
     Attributes:
-        plan: what is asked for.
-        scenario, profiles: as read.
-        env: the environment over the whole period.
-        game: who plays.
-        days: where episodes begin.
+        config: Configuration of the run.
+        scenario: Scenario.
+        profiles: Profiles of the scenario.
+        env: Environment over the whole period.
+        agents: Community and policies.
+        episodes: Training, validation and test episodes.
     """
 
-    plan: Plan
+    config: TrainingConfig
     scenario: Scenario
     profiles: Profiles
     env: CommunityEnv
-    game: Game
-    days: Split
+    agents: MultiAgentSetup
+    episodes: EpisodeSplit
 
     @cached_property
     def trainer(self) -> Trainer:
-        """Plays and learns."""
-        steps = self.plan.steps or self.env.config.steps
-        return Trainer(self.game, self.plan.environments, steps, self.plan.finite, _watch)
+        """Trainer of one seed."""
+        return Trainer(
+            agents=self.agents,
+            num_envs=self.config.num_envs,
+            num_steps=self.config.num_steps or self.env.config.episode_steps,
+            bootstrap_on_truncation=self.config.bootstrap_on_truncation,
+        )
 
     @cached_property
-    def schedule(self) -> Schedule:
-        """Hyper-parameters from first to last iteration."""
-        first = tuple(team.hp for team in self.game.teams)
-        ends = self.plan.anneal or {}
-        for name in ends:
-            if not any(name in hp._fields for hp in first):
-                raise InputError(
-                    f"anneal: {name}",
-                    "is no hyper-parameter of any learner here",
-                    "See docs/learning.md.",
-                )
-        last = tuple(
-            hp._replace(**{name: value for name, value in ends.items() if name in hp._fields})
-            for hp in first
+    def schedule(self) -> LinearSchedule:
+        """Hyperparameters from the first to the last iteration."""
+        initial = tuple(group.config for group in self.agents.groups)
+        anneal = self.config.anneal or {}
+        known = dict.fromkeys(name for config in initial for name in config._fields)
+        for name in anneal:
+            if name not in known:
+                what = f"no learner has a hyperparameter {name!r}"
+                raise InputError(f"anneal: {name}", what, did_you_mean(name, known))
+        final = tuple(
+            config._replace(
+                **{name: value for name, value in anneal.items() if name in config._fields}
+            )
+            for config in initial
         )
         with jax.ensure_compile_time_eval():
-            schedule: Schedule = jax.tree.map(
+            schedule: LinearSchedule = jax.tree.map(
                 jnp.float32,
-                Schedule(first, last, float(self.plan.iterations)),  # type: ignore[arg-type]
+                LinearSchedule(initial, final, float(self.config.iterations)),  # type: ignore[arg-type]
             )
         return schedule
 
     @cached_property
     def training_params(self) -> EnvParams:
-        """The environment's parameters, with the training days only."""
+        """Parameters of the environment over the training episodes only."""
         with jax.ensure_compile_time_eval():
-            return between(self.env.params, 0, self.days.training)
+            return slice_period(self.env.params, 0, self.episodes.training_steps)
 
 
-def read_plan(folder: Path) -> Plan:
-    """What a stored run was asked for.
+def load_training_config(folder: Path) -> TrainingConfig:
+    """Read the configuration of a stored run.
 
     Raises:
-        InputError: there is none.
+        InputError: The folder contains no training run.
     """
     path = folder / "training.json"
     if not path.is_file():
         raise InputError(
-            str(folder), "holds no training run", "Name a folder that `prosumax train` wrote."
+            str(folder),
+            "the folder contains no training run",
+            "Name a folder that `prosumax train` wrote.",
         )
-    return Plan(**json.loads(path.read_text(encoding="utf-8")))
+    return TrainingConfig(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def stage_of(plan: Plan, data_dir: str | Path | None = None) -> Stage:
-    """Read what a plan needs."""
-    scenario = load_scenario(plan.scenario)
+def make_training_setup(
+    config: TrainingConfig, data_dir: str | Path | None = None
+) -> TrainingSetup:
+    """Read the data of a training run, and build its environment and policies.
+
+    Args:
+        config: Configuration of the run.
+        data_dir: Folder of data sets.
+    """
+    scenario = load_scenario(config.scenario)
     profiles = read_profiles(scenario, data_dir)
     env = CommunityEnv(env_config(scenario), env_params(scenario, assemble(scenario, profiles)))
-    config = env.config
     length = int(env.params.community.series.hour.shape[0])
-    return Stage(
-        plan,
-        scenario,
-        profiles,
-        env,
-        _game(env, scenario),
-        split(length, config.steps, config.start_every),
+    return TrainingSetup(
+        config=config,
+        scenario=scenario,
+        profiles=profiles,
+        env=env,
+        agents=_make_agents(env, scenario),
+        episodes=split_episodes(length, env.config.episode_steps, env.config.start_interval),
     )
 
 
-def read_learners(folder: Path, stage: Stage) -> tuple[Any, ...]:
-    """The best learners of a stored run [seed, group, ..].
+def load_learners(folder: Path, setup: TrainingSetup) -> tuple[Any, ...]:
+    """Read the best learners of a stored run.
+
+    Args:
+        folder: Folder of the run.
+        setup: Setup of the run.
+
+    Returns:
+        State of every group's learner [seed, policy, ..].
 
     Raises:
-        InputError: the run has stored none, or others than its plan says.
+        InputError: The run has no stored learners, or others than its configuration describes.
     """
 
-    def like() -> tuple[Any, ...]:
-        keys = jax.vmap(jax.random.key)(jnp.arange(stage.plan.seeds))
-        return jax.vmap(stage.trainer.init, in_axes=(0, None, None))(
-            keys, stage.schedule, stage.training_params
-        ).learners
+    def init() -> tuple[Any, ...]:
+        keys = jax.vmap(jax.random.key)(jnp.arange(setup.config.seeds))
+        init_seeds = jax.vmap(setup.trainer.init, in_axes=(0, None, None))
+        return init_seeds(keys, setup.schedule, setup.training_params).learner_states
 
-    learners: tuple[Any, ...] = load_tree(folder / "policies.npz", jax.eval_shape(like))
+    learners: tuple[Any, ...] = load_tree(folder / "policies.npz", jax.eval_shape(init))
     return learners
 
 
-def read_stage(scenario: Scenario, seeds: int, plan: Plan | None = None) -> Stage:
-    """A scenario's days and homes with `seeds` draws of each player, to judge players that may not learn at all.
+def make_evaluation_setup(
+    scenario: Scenario, seeds: int, config: TrainingConfig | None = None
+) -> TrainingSetup:
+    """Build a setup to evaluate policies on a scenario, learned or not.
 
-    Arguments:
-        scenario: whose homes.
-        seeds: draws.
-        plan: of the learners that are to be judged; PPO's when absent, which nobody trains.
+    Args:
+        scenario: Scenario.
+        seeds: Number of seeds of every policy.
+        config: Configuration of the learners to be evaluated; when None, PPO that is not trained.
     """
-    if plan is None:
-        plan = Plan(populated(scenario, "ppo", "dtde", {}).model_dump(mode="json"), 1, seeds)
-    return stage_of(plan)
+    if config is None:
+        populated = fill_population(scenario, "ppo", "dtde", {})
+        config = TrainingConfig(populated.model_dump(mode="json"), iterations=1, seeds=seeds)
+    return make_training_setup(config)
 
 
-def _game(env: CommunityEnv, scenario: Scenario) -> Game:
-    """Learners and rule-following homes as the scenario's population says."""
+def _make_agents(env: CommunityEnv, scenario: Scenario) -> MultiAgentSetup:
+    """Build the learning groups and scripted policies of a scenario's population."""
     names = [home.name for home in scenario.homes]
-    named = {
-        name for part in scenario.population if isinstance(part.homes, list) for name in part.homes
-    }
-    parts, rules, seen = [], {}, set()
+    named = _named_homes(entry.homes for entry in scenario.population)
+    groups: list[GroupSpec] = []
+    rules: list[tuple[str, tuple[int, ...]]] = []
+    controlled: set[int] = set()
     for number, entry in enumerate(scenario.population):
-        where = f"population[{number}].policy"
+        where = f"population.{number}"
+        label = _label(entry.policy, number, scenario)
         if entry.homes is None:
-            setters = _price_agents(env, entry, f"population[{number}].prices")
-            algorithms.check(entry.policy, where)
-            label = f"{_label(entry.policy, number, scenario)}-prices"
-            parts.append(Part(label, setters, entry.policy, entry.paradigm, entry.settings))
-            seen |= set(setters)
-            continue
-        own = (
-            [name for name in names if name not in named]
-            if entry.homes == "others"
-            else entry.homes
-        )
-        homes = tuple(sorted(names.index(name) for name in own))
-        seen |= set(homes)
+            agents = _price_agents(env, entry, f"{where}.prices")
+            algorithms.check(entry.policy, f"{where}.policy")
+            label = f"{label}-prices"
+        else:
+            homes = entry.homes
+            if homes == "others":
+                homes = [name for name in names if name not in named]
+            agents = tuple(sorted(names.index(name) for name in homes))
+        controlled |= set(agents)
         if entry.policy in algorithms:
-            parts.append(
-                Part(
-                    _label(entry.policy, number, scenario),
-                    homes,
-                    entry.policy,
-                    entry.paradigm,
-                    entry.settings,
-                )
-            )
-        elif homes:
-            rules[where] = (homes, entry.policy)
+            groups.append(GroupSpec(label, agents, entry.policy, entry.paradigm, entry.settings))
+        elif agents:
+            rules.append((entry.policy, agents))
     for number, home in enumerate(scenario.homes):
-        if number not in seen:
-            rules[f"homes[{number}].policy"] = ((number,), home.policy or scenario.policy)
-    if not parts:
+        if number not in controlled:
+            rules.append((home.policy or scenario.policy, (number,)))
+    if not groups:
         raise InputError(
-            "population", "has no learner", f"Name an algorithm: {', '.join(algorithms)}."
+            "population",
+            "no entry of the population learns",
+            f"Set the policy of one to an algorithm: {', '.join(algorithms)}.",
         )
-    together: dict[str, tuple[int, ...]] = {}
-    for homes, policy in rules.values():
-        together[policy] = tuple(sorted((*together.get(policy, ()), *homes)))
-    scripts: list[Any] = [
-        script(env, homes, policy, "population") for policy, homes in together.items()
+    scripted: list[ScriptedPolicy] = [
+        make_scripted_policy(env, agents, policy, "population")
+        for policy, agents in _merge_rules(rules).items()
     ]
-    if silent := tuple(at for at in range(env.num_homes, env.num_agents) if at not in seen):
-        scripts.append(PriceScript(silent))
-    return make_game(env, parts, scripts)
+    price_rule_agents = tuple(
+        agent for agent in range(env.num_homes, env.num_agents) if agent not in controlled
+    )
+    if price_rule_agents:
+        scripted.append(PriceRulePolicy(price_rule_agents))
+    return make_setup(env, groups, scripted)
 
 
-def _price_agents(env: CommunityEnv, entry: Members, where: str) -> tuple[int, ...]:
-    """Numbers of the price agents that an entry names."""
+def _named_homes(homes: Iterable[Any]) -> set[str]:
+    """Return the homes that the entries of a population name."""
+    return {name for names in homes if isinstance(names, list) for name in names}
+
+
+def _merge_rules(rules: list[tuple[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
+    """Merge the homes that follow the same rule."""
+    merged: dict[str, tuple[int, ...]] = {}
+    for policy, agents in rules:
+        merged[policy] = tuple(sorted((*merged.get(policy, ()), *agents)))
+    return merged
+
+
+def _price_agents(env: CommunityEnv, entry: AgentGroupConfig, where: str) -> tuple[int, ...]:
+    """Return the indices of the price agents that an entry names."""
     known = env.config.price_agents
     if not known:
-        cure = "Set market.mechanism to learned_price, microgrids or hierarchy."
-        raise InputError(where, "names price agents, and the mechanism has none", cure)
-    wanted = known if entry.prices == "all" else tuple(entry.prices or ())
-    for name in wanted:
+        raise InputError(
+            where,
+            "the market mechanism has no price agents",
+            "Set market.mechanism to learned_price, microgrids or hierarchy.",
+        )
+    names = known if entry.prices == "all" else tuple(entry.prices or ())
+    for name in names:
         if name not in known:
             raise InputError(where, f"there is no price agent {name!r}", did_you_mean(name, known))
-    return tuple(sorted(env.num_homes + known.index(name) for name in wanted))
+    return tuple(sorted(env.num_homes + known.index(name) for name in names))
 
 
 def _label(policy: str, number: int, scenario: Scenario) -> str:
-    alike = sum(entry.policy == policy for entry in scenario.population) > 1
-    return f"{policy}-{number + 1}" if alike else policy
+    count = sum(entry.policy == policy for entry in scenario.population)
+    return f"{policy}-{number + 1}" if count > 1 else policy
 
 
-def populated(
+def fill_population(
     scenario: Scenario, algorithm: str | None, paradigm: str, settings: Mapping[str, Any]
 ) -> Scenario:
-    """The scenario with its population filled in, and goals as rewards of homes and price agents.
+    """Return the scenario with its population filled in, and its rewards applied to the agents.
 
-    Without any population all homes learn. Where there are price agents they learn too, and homes only if an algorithm
-    is named.
+    Without a population all homes learn. Where the mechanism has price agents, these learn, and
+    homes only if an algorithm is named.
+
+    Args:
+        scenario: Scenario.
+        algorithm: Algorithm of all agents, in place of the scenario's population.
+        paradigm: Paradigm of the algorithm.
+        settings: Settings of the algorithm.
+
+    Raises:
+        InputError: There is no such algorithm.
     """
-    population: list[dict[str, Any]] = [
-        part.model_dump(mode="json") for part in scenario.population
-    ]
+    population = [entry.model_dump(mode="json") for entry in scenario.population]
     if algorithm is not None or not population:
         mechanism = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
-        how: dict[str, Any] = {
+        learner = {
             "policy": algorithm or "ppo",
             "paradigm": paradigm,
             "settings": dict(settings),
         }
-        algorithms.check(how["policy"], "algorithm")
-        population = [{"prices": "all"} | how] if mechanism.has_agents else []
-        population += (
-            [] if mechanism.has_agents and algorithm is None else [{"homes": "others"} | how]
-        )
-    named = {
-        name for part in population if isinstance(part.get("homes"), list) for name in part["homes"]
-    }
-    rewards: dict[str, dict[str, float]] = {}
+        algorithms.check(algorithm or "ppo", "algorithm")
+        population = []
+        if mechanism.has_price_agents:
+            population.append({"prices": "all"} | learner)
+        if algorithm is not None or not mechanism.has_price_agents:
+            population.append({"homes": "others"} | learner)
+    named = _named_homes(entry.get("homes") for entry in population)
+    home_rewards: dict[str, dict[str, float]] = {}
     changes: dict[str, Any] = {"population": population}
-    for part in population:
-        goal = part.get("goal")
-        if goal is None:
+    for entry in population:
+        rewards = entry.get("rewards")
+        if rewards is None:
             continue
-        weights = {goal: 1.0} if isinstance(goal, str) else goal
-        if part.get("prices") == "all":
-            changes["environment.price_goal"] = weights
-            continue
-        if part.get("prices") is not None:
-            goals = changes.setdefault(
-                "environment.price_goals", dict(scenario.environment.price_goals)
+        weights = {rewards: 1.0} if isinstance(rewards, str) else rewards
+        if entry.get("prices") == "all":
+            changes["environment.price_rewards"] = weights
+        elif entry.get("prices") is not None:
+            agent_rewards = changes.setdefault(
+                "environment.price_agent_rewards", dict(scenario.environment.price_agent_rewards)
             )
-            goals |= dict.fromkeys(part["prices"], weights)
-            continue
-        own = (
-            part["homes"]
-            if part["homes"] != "others"
-            else [h.name for h in scenario.homes if h.name not in named]
-        )
-        rewards |= dict.fromkeys(own, weights)
+            agent_rewards |= dict.fromkeys(entry["prices"], weights)
+        else:
+            homes = entry["homes"]
+            if homes == "others":
+                homes = [home.name for home in scenario.homes if home.name not in named]
+            home_rewards |= dict.fromkeys(homes, weights)
     for number, home in enumerate(scenario.homes):
-        if home.name in rewards:
-            changes[f"homes.{number}.rewards"] = rewards[home.name]
+        if home.name in home_rewards:
+            changes[f"homes.{number}.rewards"] = home_rewards[home.name]
     return load_scenario(scenario, changes)
-
-
-def _watch(step: TimeStep) -> Any:
-    return ()

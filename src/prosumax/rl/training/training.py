@@ -1,7 +1,8 @@
-"""Train a community: learners of any kind over several seeds at once, judged on days they never saw, and stored.
+"""Training of a scenario's agents over several seeds, with evaluation and storage.
 
-A run is a folder. `training.json` says what was asked for, `state.npz` has everything to go on from, `policies.npz`
-what was best on validation days, `curves.csv` how it went, `result.json` how the best did on test days.
+A run is a folder: `training.json` has its configuration, `state.npz` all that is needed to resume
+it, `policies.npz` the learners that were best on the validation episodes, `curves.csv` the learning
+curves, and `result.json` the metrics of the best learners on the test episodes.
 """
 
 import json
@@ -17,63 +18,77 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
-from prosumax.files import write_rows, write_text
+from prosumax.files import write_csv, write_text
 from prosumax.rl.engine.checkpoints import load_tree, save_tree
-from prosumax.rl.engine.parallel_seeds import lanes, rounds
-from prosumax.rl.training.comparison import judge_learned, judge_of, judge_others
-from prosumax.rl.training.intervals import CURVES, Seed, every, like, prepare
-from prosumax.rl.training.setup import Plan, Stage, populated, read_plan, stage_of
+from prosumax.rl.engine.parallel_seeds import group_seeds, iterate_parallel
+from prosumax.rl.training.comparison import evaluate_baselines, evaluate_learned, make_evaluator
+from prosumax.rl.training.intervals import (
+    CURVE_METRICS,
+    SeedState,
+    eval_interval,
+    prepare_seeds,
+    seed_templates,
+)
+from prosumax.rl.training.setup import (
+    TrainingConfig,
+    TrainingSetup,
+    fill_population,
+    load_training_config,
+    make_training_setup,
+)
 from prosumax.scenario.loading import ScenarioLike, load_scenario
-from prosumax.simulation.rollout import use_compilation_cache
+from prosumax.simulation.rollout import enable_compilation_cache
 
-_STORE_EVERY_S = 30.0
+_SAVE_INTERVAL_S = 30.0
 
 
-class Now(NamedTuple):
-    """How far a training run is.
+class TrainingProgress(NamedTuple):
+    """Progress of a training run after an evaluation.
 
     Attributes:
-        iteration, iterations: done and planned.
-        figures: means over seeds, by name.
-        by_seed: the same by seed.
-        per_second: agent-steps.
-        seconds_left: about.
+        iteration: Number of finished iterations.
+        iterations: Number of all iterations.
+        metrics: Means over seeds of the curves' metrics.
+        metrics_by_seed: The same metrics [seed].
+        steps_per_second: Agent-steps per second.
+        seconds_left: Estimated time to the end.
     """
 
     iteration: int
     iterations: int
-    figures: Mapping[str, float]
-    by_seed: Mapping[str, NDArray[np.float64]]
-    per_second: float
+    metrics: Mapping[str, float]
+    metrics_by_seed: Mapping[str, NDArray[np.float64]]
+    steps_per_second: float
     seconds_left: float
 
 
-OnProgress = Callable[[Now], None]
+ProgressCallback = Callable[[TrainingProgress], None]
 
-MEMBERS = "ray"
-"""Folder of a run in which the members of a population meet while it is not finished."""
+RAY_FOLDER = "ray"
+"""Folder of a run in which the members of an unfinished population exchange their learners."""
 
-Judged = Literal["compared", "alone", "no"]
+TestEvaluation = Literal["baselines", "learned", "none"]
 
 
-class Training(NamedTuple):
-    """A finished or interrupted run.
+class TrainingResult(NamedTuple):
+    """Result of a finished or interrupted training run.
 
     Attributes:
-        plan: what was asked for.
-        folder: where it is stored; None if it is not.
-        iteration: how many are done.
-        curves: figure -> values [look, seed]; `iteration` is one of them [look].
-        test: figure -> values on the test days by player [seed]; `learned` is one of the players. Empty until finished.
-        learners: state of every team's best learners [seed, group, ..].
-        seconds: spent training, compilation included.
+        config: Configuration of the run.
+        folder: Folder of the run; None if it is not stored.
+        iteration: Number of finished iterations.
+        curves: Values of each curve [evaluation, seed], and `iteration` [evaluation].
+        test_metrics: Metrics on the test episodes by policy [seed], `learned` among them; empty
+            until the run is finished.
+        learners: State of every group's best learner [seed, policy, ..].
+        seconds: Duration of the training, compilation included.
     """
 
-    plan: Plan
+    config: TrainingConfig
     folder: Path | None
     iteration: int
     curves: Mapping[str, NDArray[np.float64]]
-    test: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    test_metrics: Mapping[str, Mapping[str, NDArray[np.float64]]]
     learners: tuple[Any, ...]
     seconds: float
 
@@ -89,174 +104,247 @@ def train(
     iterations: int = 500,
     seeds: int = 1,
     seed: int = 0,
-    environments: int = 32,
-    steps: int | None = None,
-    finite: bool = False,
+    num_envs: int = 32,
+    num_steps: int | None = None,
+    bootstrap_on_truncation: bool = True,
     out: Path | str | None = None,
     tensorboard: bool = False,
-    judged: Judged = "compared",
+    evaluation: TestEvaluation = "baselines",
     data_dir: str | Path | None = None,
-    on_progress: OnProgress = lambda now: None,
-) -> Training:
-    """Train the homes of a scenario.
+    on_progress: ProgressCallback = lambda progress: None,
+) -> TrainingResult:
+    """Train the agents of a scenario.
 
-    Arguments:
-        scenario, overrides, data_dir: as in `prosumax.run`; the scenario's `environment` says what agents do, see and
-            are paid, its `population` who learns.
-        algorithm, paradigm, settings: of all homes, instead of the scenario's population; PPO, each home alone, where
-            neither says anything.
-        anneal: hyper-parameters that move in a straight line to these values.
-        iterations: rollouts and updates; rounded up so that they fall into even parts.
-        seeds, seed: how many are trained at once, and the first.
-        environments, steps: copies of the community per seed, and steps of each per iteration (an episode when absent).
-        finite: whether nothing counts after an episode; otherwise its end is a time limit.
-        out: folder to keep the run in; nothing is written when absent.
-        tensorboard: whether to write its logs there too (needs `prosumax[tensorboard]`).
-        judged: whether what was learned plays the test days in the end: `compared` with rules and the optimum, `alone`,
-            or `no`.
-        on_progress: called after every part of the work.
+    Args:
+        scenario: Scenario as in `prosumax.run`; its `environment` defines actions, observations
+            and rewards, its `population` the learners.
+        overrides: Changes to the scenario, as in `prosumax.run`.
+        algorithm: Algorithm of all homes in place of the scenario's population; PPO where neither
+            is given.
+        paradigm: Paradigm of the algorithm.
+        settings: Settings of the algorithm.
+        anneal: Final values of hyperparameters that are annealed linearly.
+        iterations: Number of rollouts and updates, rounded up to equal evaluation intervals.
+        seeds: Number of seeds.
+        seed: First seed.
+        num_envs: Number of parallel environments per seed.
+        num_steps: Number of steps of each per iteration; an episode when absent.
+        bootstrap_on_truncation: Whether the end of an episode is a time limit, at which learners
+            bootstrap from the value of the last state. Otherwise it is a terminal state.
+        out: Folder of the run; nothing is written when absent.
+        tensorboard: Whether to write TensorBoard logs (needs `prosumax[tensorboard]`).
+        evaluation: Evaluation on the test episodes at the end: of the `learned` policies, also of
+            `baselines` (rules and the optimum), or `none`.
+        data_dir: Folder of data sets.
+        on_progress: Function that is called after every evaluation.
 
     Raises:
-        InputError: something in the scenario, its population or the settings is not right.
+        InputError: The scenario, its population or a setting is invalid.
     """
-    checked = populated(load_scenario(scenario, overrides), algorithm, paradigm, settings or {})
-    for name, value, least in (
-        ("iterations", iterations, 1),
-        ("seeds", seeds, 1),
-        ("environments", environments, 1),
-    ):
-        if value < least:
-            raise InputError(name, f"is {value}", f"It must be at least {least}.")
-    plan = Plan(
-        scenario=checked.model_dump(mode="json"),
+    populated = fill_population(
+        load_scenario(scenario, overrides), algorithm, paradigm, settings or {}
+    )
+    for name, value in (("iterations", iterations), ("seeds", seeds), ("num_envs", num_envs)):
+        if value < 1:
+            raise InputError(name, f"{name} must be at least 1, got {value}", "Give 1 or more.")
+    config = TrainingConfig(
+        scenario=populated.model_dump(mode="json"),
         iterations=iterations,
         seeds=seeds,
         first_seed=seed,
-        environments=environments,
-        steps=steps,
-        finite=finite,
+        num_envs=num_envs,
+        num_steps=num_steps,
+        bootstrap_on_truncation=bootstrap_on_truncation,
         anneal=dict(anneal or {}),
         version=metadata.version("prosumax"),
     )
-    plan = replace(plan, iterations=-(-iterations // every(plan)) * every(plan))
+    interval = eval_interval(config)
+    config = replace(config, iterations=-(-iterations // interval) * interval)
     folder = None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "training.json", json.dumps(asdict(plan), indent=1))
-    return _run(stage_of(plan, data_dir), folder, None, tensorboard, judged, on_progress)
+        write_text(folder / "training.json", json.dumps(asdict(config), indent=1))
+    setup = make_training_setup(config, data_dir)
+    return _train(setup, folder, None, tensorboard, evaluation, on_progress)
 
 
 def resume(
     folder: Path | str,
     *,
     tensorboard: bool = False,
-    judged: Judged = "compared",
+    evaluation: TestEvaluation = "baselines",
     data_dir: str | Path | None = None,
-    on_progress: OnProgress = lambda now: None,
-) -> Training:
-    """Go on with a run that was interrupted, exactly as if it had not been; arguments as in `train`.
+    on_progress: ProgressCallback = lambda progress: None,
+) -> TrainingResult:
+    """Resume an interrupted run, with the same results as without the interruption.
+
+    Args:
+        folder: Folder of the run.
+        tensorboard: As in `train`.
+        evaluation: As in `train`.
+        data_dir: As in `train`.
+        on_progress: As in `train`.
 
     Raises:
-        InputError: there is no such run, or it is a population.
+        InputError: There is no such run, or it is a population.
     """
     folder = Path(folder)
-    if (folder / MEMBERS).is_dir():
-        cure = f"Give the same command again, with --out {folder}."
-        raise InputError(f"--resume {folder}", "is a population that is not finished", cure)
-    stage = stage_of(read_plan(folder), data_dir)
-    seeds = (
-        load_tree(folder / "state.npz", like(stage)) if (folder / "state.npz").is_file() else None
-    )
-    return _run(stage, folder, seeds, tensorboard, judged, on_progress)
+    if (folder / RAY_FOLDER).is_dir():
+        raise InputError(
+            f"--resume {folder}",
+            "the run is an unfinished population",
+            f"Give the same command again, with --out {folder}.",
+        )
+    setup = make_training_setup(load_training_config(folder), data_dir)
+    seeds = None
+    if (folder / "state.npz").is_file():
+        seeds = load_tree(folder / "state.npz", seed_templates(setup))
+    return _train(setup, folder, seeds, tensorboard, evaluation, on_progress)
 
 
-def _run(
-    stage: Stage,
+def _train(
+    setup: TrainingSetup,
     folder: Path | None,
-    seeds: list[Seed] | None,
+    seeds: list[SeedState] | None,
     tensorboard: bool,
-    judged: Judged,
-    on_progress: OnProgress,
-) -> Training:
-    use_compilation_cache()
-    plan, each, began = stage.plan, every(stage.plan), time.perf_counter()
-    logs = _tensorboard(folder) if tensorboard else None
-    judge = judge_of(stage, stage.game)
-    seeds, advance = prepare(stage, judge, seeds)
-    first = int(seeds[0].train.iteration)
-    agents = stage.env.num_agents * plan.seeds * plan.environments * stage.trainer.steps
-    looks = rounds(advance, lanes(seeds), (plan.iterations - first) // each)
-    pace, done, before = 0.0, first, time.perf_counter()
-    stored = before
+    evaluation: TestEvaluation,
+    on_progress: ProgressCallback,
+) -> TrainingResult:
+    """Train all seeds to the end or to an interruption, and evaluate and store the result."""
+    enable_compilation_cache()
+    config = setup.config
+    interval = eval_interval(config)
+    start_time = time.perf_counter()
+    logs = _tensorboard_writer(folder) if tensorboard else None
+    evaluator = make_evaluator(setup, setup.agents)
+    seeds, advance = prepare_seeds(setup, evaluator, seeds)
+    first = int(seeds[0].train_state.iteration)
+    iteration = first
+    steps_per_iteration = (
+        setup.env.num_agents * config.seeds * config.num_envs * setup.trainer.num_steps
+    )
+    rounds = iterate_parallel(advance, group_seeds(seeds), (config.iterations - first) // interval)
+    pace_s = 0.0
+    last_time = time.perf_counter()
+    saved_time = last_time
     try:
-        for parts in looks:
-            # Nothing is donated: whatever interrupts the next part, this one is there to be stored.
-            seeds = [seed for lane in parts for seed in lane]
-            took, before = time.perf_counter() - before, time.perf_counter()
-            # The first part includes compiling; after it the pace is a moving mean.
-            pace = took if done <= first + each else 0.7 * pace + 0.3 * took
-            done += each
-            by_seed = {
-                name: np.array([seed.curves[name][done // each - 1] for seed in seeds])
-                for name in CURVES
-            }
-            figures = {name: float(np.mean(values)) for name, values in by_seed.items()}
-            left = pace * (plan.iterations - done) / each
-            on_progress(Now(done, plan.iterations, figures, by_seed, agents * each / took, left))
+        for groups in rounds:
+            # No buffer is donated, so this round can be stored if the next one is interrupted.
+            seeds = [seed for group in groups for seed in group]
+            round_s = time.perf_counter() - last_time
+            last_time = time.perf_counter()
+            # The first round includes compilation; the pace is a moving mean of later ones.
+            is_early = iteration <= first + interval
+            pace_s = round_s if is_early else 0.7 * pace_s + 0.3 * round_s
+            iteration += interval
+            progress = _progress(
+                config,
+                seeds,
+                iteration,
+                steps_per_second=steps_per_iteration * interval / round_s,
+                seconds_left=pace_s * (config.iterations - iteration) / interval,
+            )
+            on_progress(progress)
             if logs is not None:
-                for name, value in figures.items():
-                    logs.add_scalar(name, value, done)
-            if folder is not None and time.perf_counter() - stored > _STORE_EVERY_S:
+                for name, value in progress.metrics.items():
+                    logs.add_scalar(name, value, iteration)
+            if folder is not None and time.perf_counter() - saved_time > _SAVE_INTERVAL_S:
                 save_tree(folder / "state.npz", seeds)
-                stored = time.perf_counter()
+                saved_time = time.perf_counter()
     except KeyboardInterrupt:
-        pass  # what is done is stored below, and the caller sees that it is not all
+        pass  # Finished iterations are stored below, and the result shows how many there are.
     finally:
-        looks.close()
+        rounds.close()
     if folder is not None:
         save_tree(folder / "state.npz", seeds)
     if logs is not None:
         logs.close()
-    curves: dict[str, Any] = {
-        name: np.stack([seed.curves[name][: done // each] for seed in seeds], axis=1)
-        for name in CURVES
-    }
-    curves["iteration"] = each * (1.0 + np.arange(done // each))
-    best: Any = jax.tree.map(lambda *leaves: np.stack(leaves), *(seed.best for seed in seeds))
-    whole = done == plan.iterations
-    test = {"learned": judge_learned(stage, best, judge)} if whole and judged != "no" else {}
-    test |= judge_others(stage) if whole and judged == "compared" else {}
-    training = Training(plan, folder, done, curves, test, best, time.perf_counter() - began)
+    best: Any = jax.tree.map(
+        lambda *leaves: np.stack(leaves), *(seed.best_learners for seed in seeds)
+    )
+    test_metrics: dict[str, Any] = {}
+    if iteration == config.iterations and evaluation != "none":
+        test_metrics["learned"] = evaluate_learned(setup, best, evaluator)
+        if evaluation == "baselines":
+            test_metrics |= evaluate_baselines(setup)
+    result = TrainingResult(
+        config=config,
+        folder=folder,
+        iteration=iteration,
+        curves=_stack_curves(seeds, iteration, interval),
+        test_metrics=test_metrics,
+        learners=best,
+        seconds=time.perf_counter() - start_time,
+    )
     if folder is not None:
-        store_training(training, folder)
-    return training
+        save_training(result, folder)
+    return result
 
 
-def store_training(training: Training, folder: Path) -> None:
-    """Write the best policies, the curves and the figures of the test days."""
-    save_tree(folder / "policies.npz", training.learners)
-    rows = [
-        [int(iteration), training.plan.first_seed + seed]
-        + [f"{training.curves[name][look, seed]:.6g}" for name in CURVES]
-        for look, iteration in enumerate(training.curves["iteration"])
-        for seed in range(training.plan.seeds)
-    ]
-    write_rows(folder / "curves.csv", ["iteration", "seed", *CURVES], rows)
-    test = {
-        who: {name: values.tolist() for name, values in figures.items()}
-        for who, figures in training.test.items()
+def _progress(
+    config: TrainingConfig,
+    seeds: list[SeedState],
+    iteration: int,
+    steps_per_second: float,
+    seconds_left: float,
+) -> TrainingProgress:
+    index = iteration // eval_interval(config) - 1
+    by_seed = {
+        name: np.array([seed.curves[name][index] for seed in seeds]) for name in CURVE_METRICS
     }
-    told = {"iteration": training.iteration, "seconds": training.seconds, "test": test}
-    write_text(folder / "result.json", json.dumps(told, indent=1))
+    return TrainingProgress(
+        iteration=iteration,
+        iterations=config.iterations,
+        metrics={name: float(np.mean(values)) for name, values in by_seed.items()},
+        metrics_by_seed=by_seed,
+        steps_per_second=steps_per_second,
+        seconds_left=seconds_left,
+    )
 
 
-def _tensorboard(folder: Path | None) -> Any:
+def _stack_curves(
+    seeds: list[SeedState], iteration: int, interval: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return the curves [evaluation, seed] up to an iteration."""
+    count = iteration // interval
+    curves: dict[str, Any] = {
+        name: np.stack([seed.curves[name][:count] for seed in seeds], axis=1)
+        for name in CURVE_METRICS
+    }
+    curves["iteration"] = interval * (1.0 + np.arange(count))
+    return curves
+
+
+def save_training(result: TrainingResult, folder: Path) -> None:
+    """Write the best learners, the learning curves and the metrics on the test episodes."""
+    save_tree(folder / "policies.npz", result.learners)
+    rows = [
+        [
+            int(iteration),
+            result.config.first_seed + seed,
+            *(f"{result.curves[name][evaluation, seed]:.6g}" for name in CURVE_METRICS),
+        ]
+        for evaluation, iteration in enumerate(result.curves["iteration"])
+        for seed in range(result.config.seeds)
+    ]
+    write_csv(folder / "curves.csv", ["iteration", "seed", *CURVE_METRICS], rows)
+    test = {
+        policy: {name: values.tolist() for name, values in metrics.items()}
+        for policy, metrics in result.test_metrics.items()
+    }
+    content = {"iteration": result.iteration, "seconds": result.seconds, "test": test}
+    write_text(folder / "result.json", json.dumps(content, indent=1))
+
+
+def _tensorboard_writer(folder: Path | None) -> Any:
     if folder is None:
-        raise InputError("--tensorboard", "has no folder to write to", "Give one with --out.")
+        raise InputError("--tensorboard", "logs need a folder", "Give one with --out.")
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
         raise InputError(
-            "--tensorboard", "needs tensorboardX", "pip install 'prosumax[tensorboard]'"
+            "--tensorboard",
+            "the package tensorboardX is not installed",
+            "Run: pip install 'prosumax[tensorboard]'.",
         ) from error
     return SummaryWriter(str(folder / "tensorboard"))
