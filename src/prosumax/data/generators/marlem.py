@@ -1,25 +1,29 @@
-"""Days as MARLEM draws them: generation, demand and the two prices of the grid side, hour by hour.
+"""Synthetic days of MARLEM: PV generation, demand, feed-in price and retail price, hourly.
 
-The paper (section 3.4.4) gives equation 13 and describes the rest in words; the numbers behind the words are those its
-authors use. Three things follow the paper rather than its released code: the noise of equation 13 multiplies the sun,
-clouds last for hours, and every home has draws of its own. The moving average keeps its height at both ends of the day.
+The paper (section 3.4.4) states equation 13 and describes the rest in words; the values are those
+of its authors. Three details follow the paper instead of its released code: the noise of equation
+13 multiplies the PV generation, clouds last for several hours, and each home has its own random
+draws. The moving average preserves the level at both ends of the day.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 HOURS = 24
 
-_DAYLIGHT = (6, 18)  # first and last hour with sun; a Gaussian alone would shine at midnight
-_SUN_HOURS = (
-    6.0  # half-width of the day at which the sun is down to 1/e: sigma is 6 / sqrt(2) hours
+_DAYLIGHT = (6, 18)  # First and last hour with PV generation; a Gaussian is positive at midnight.
+_GENERATION_WIDTH_H = (
+    6.0  # Distance from noon at which the Gaussian is 1/e: sigma is 6 / sqrt(2) h.
 )
-_SHADE = 0.5  # of the sun under a full cloud
+_OVERCAST_REDUCTION = 0.5  # Reduction of PV generation under full cloud cover.
 _NOISE = 0.1
 _CLOUD_NOISE = 0.2
-_CLOUD_HOURS = 3  # how long a cloud lasts; the paper says "larger, more correlated variations"
+_CLOUD_HOURS = 3  # Duration of a cloud; the paper states "larger, more correlated variations".
 
 _DEMAND = (
     (0, 1, 0.4, 0.7),
@@ -30,109 +34,138 @@ _DEMAND = (
     (19, 21, 0.7, 1.0),
     (21, 24, 0.4, 0.7),
 )
-"""From hour, to hour, least and most demand as a share of the home's generation capacity."""
+"""First hour, end hour, minimum and maximum demand as a share of the home's generation capacity."""
 
 _FEED_IN = ((6, 0.9), (10, 0.7), (16, 0.6), (18, 0.8), (22, 1.0), (24, 0.9))
-_RETAIL = ((1, 0.8), (6, 0.6), (9, 1.3), (12, 1.0), (16, 1.1), (18, 1.2), (22, 1.4), (24, 1.0))
-"""Up to which hour, factor on the day's base price."""
+_RETAIL = (
+    *((1, 0.8), (6, 0.6), (9, 1.3), (12, 1.0)),
+    *((16, 1.1), (18, 1.2), (22, 1.4), (24, 1.0)),
+)
+"""End hour, and factor on the base price of the day."""
 
-_WINDOW = 3  # hours of the moving average
-_LEAST_MARGIN = 0.05  # of the price range, between feed-in and retail price
+_WINDOW_HOURS = 3  # Width of the moving average.
+_MIN_SPREAD = 0.05  # Share of the price range between the feed-in and the retail price.
+
+# Streams of random numbers; a change of one leaves the other ones unchanged.
+_GENERATION_STREAM = 1
+_DEMAND_STREAM = 2
+_PRICE_STREAM = 3
 
 
 class GridPrices(NamedTuple):
-    """What the grid side pays and asks per kWh in every hour [hour]; retail is above feed-in throughout."""
+    """Prices of the grid per kWh in every hour; the retail price exceeds the feed-in price.
 
-    feed_in: NDArray[np.float64]
-    retail: NDArray[np.float64]
-
-
-def generation_kwh(capacity_kw: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Solar energy of every home in each hour of a day, kWh [hour, home].
-
-    G_t = C lambda_t (1 + noise + cloud): lambda a Gaussian around noon, lower the cloudier the home's day is; noise
-    drawn for every hour within +-10 %; cloud for every three hours within +-20 % of a home under full cloud.
-
-    Arguments:
-        capacity_kw: installed power of each home [home]. The paper calls C "photovoltaic system plus battery", which
-            adds kW to kWh; here it is the panels alone.
-        seed: of the day; homes draw apart from each other.
-
-    Source: the MARLEM paper, equation 13.
+    Attributes:
+        feed_in: Price that the grid pays.
+        retail: Price that the grid charges.
     """
-    random, homes = _random(seed, 1), len(capacity_kw)
+
+    feed_in: Float[Array, " hour"]
+    retail: Float[Array, " hour"]
+
+
+def generation_kwh(capacity_kw: Float[Array, " home"], seed: int) -> Float[Array, "hour home"]:
+    """Generate the PV generation of every home in each hour of a day.
+
+    G_t = C lambda_t (1 + noise + cloud), where lambda is a Gaussian around noon, reduced by the
+    cloudiness of the home's day. The noise is drawn per hour within +-10 %; the cloud term is drawn
+    every three hours within +-20 % under full cloud cover.
+
+    Args:
+        capacity_kw: PV capacity of each home, kW. The paper defines C as "photovoltaic system plus
+            battery", which adds kW to kWh; here it is the PV system alone.
+        seed: Seed of the day; the homes have independent draws.
+
+    Returns:
+        PV generation in kWh per hour.
+
+    References:
+        MARLEM, equation 13.
+    """
+    rng = _stream(seed, _GENERATION_STREAM)
+    homes = len(capacity_kw)
     hour = np.arange(HOURS)[:, None]
-    cloudiness = random.random(homes)
-    sun = (1 - _SHADE * cloudiness) * np.exp(-(((hour - 12) / _SUN_HOURS) ** 2))
-    sun = np.where((hour >= _DAYLIGHT[0]) & (hour <= _DAYLIGHT[1]), sun, 0.0)
-    noise = random.uniform(-_NOISE, _NOISE, (HOURS, homes))
-    drift = random.uniform(-_CLOUD_NOISE, _CLOUD_NOISE, (HOURS // _CLOUD_HOURS, homes)) * cloudiness
-    factor = np.maximum(1 + noise + np.repeat(drift, _CLOUD_HOURS, axis=0), 0.0)
-    return capacity_kw * np.where(sun > 0, _smooth(sun * factor), 0.0)
+    cloudiness = rng.random(homes)
+    gaussian = np.exp(-(((hour - 12) / _GENERATION_WIDTH_H) ** 2))
+    level = (1 - _OVERCAST_REDUCTION * cloudiness) * gaussian
+    level = np.where((hour >= _DAYLIGHT[0]) & (hour <= _DAYLIGHT[1]), level, 0.0)
+    noise = rng.uniform(-_NOISE, _NOISE, (HOURS, homes))
+    cloud = rng.uniform(-_CLOUD_NOISE, _CLOUD_NOISE, (HOURS // _CLOUD_HOURS, homes)) * cloudiness
+    factor = np.maximum(1 + noise + np.repeat(cloud, _CLOUD_HOURS, axis=0), 0.0)
+    return capacity_kw * np.where(level > 0, _moving_average(level * factor), 0.0)
 
 
 def demand_kwh(
-    capacity_kw: NDArray[np.float64], demand_factor: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
-    """What every home uses in each hour of a day, kWh [hour, home]: low at night, peaks at 7 to 9 and 19 to 21 h.
+    capacity_kw: Float[Array, " home"], demand_factor: Float[Array, " home"], seed: int
+) -> Float[Array, "hour home"]:
+    """Generate the demand of every home in each hour of a day, with peaks at 7-9 h and 19-21 h.
 
-    Arguments:
-        capacity_kw: generation capacity of each home, which also sets the size of its demand [home].
-        factor: multiplies a home's demand [home].
-        seed: of the day; homes draw apart from each other.
+    Args:
+        capacity_kw: PV capacity of each home, kW, which also scales its demand.
+        demand_factor: Factor on the demand of each home.
+        seed: Seed of the day; the homes have independent draws.
 
-    Source: the MARLEM paper, section 3.4.4, "demand profiles".
+    Returns:
+        Demand in kWh per hour.
+
+    References:
+        MARLEM, section 3.4.4, "demand profiles".
     """
-    random, homes = _random(seed, 2), len(capacity_kw)
-    low, high = np.empty((HOURS, 1)), np.empty((HOURS, 1))
-    for first, end, least, most in _DEMAND:
-        low[first:end], high[first:end] = least, most
-    level = random.uniform(low, high, (HOURS, homes)) + random.uniform(
-        -_NOISE, _NOISE, (HOURS, homes)
-    )
-    return capacity_kw * demand_factor * _smooth(np.maximum(level, 0.0))
+    rng = _stream(seed, _DEMAND_STREAM)
+    homes = len(capacity_kw)
+    low = np.empty((HOURS, 1))
+    high = np.empty((HOURS, 1))
+    for first, end, minimum, maximum in _DEMAND:
+        low[first:end] = minimum
+        high[first:end] = maximum
+    level = rng.uniform(low, high, (HOURS, homes)) + rng.uniform(-_NOISE, _NOISE, (HOURS, homes))
+    return capacity_kw * demand_factor * _moving_average(np.maximum(level, 0.0))
 
 
 def grid_prices(min_price: float, max_price: float, seed: int) -> GridPrices:
-    """Feed-in and retail price of a day per kWh: steps over the day, highest in the evening.
+    """Generate the feed-in and retail prices of a day: steps over the day, highest in the evening.
 
-    The hours at which a price changes move by up to 1.5 h, the steps by up to 30 % (feed-in) and 25 % (retail), single
-    hours by up to 25 % and 20 %.
+    The hours at which a price changes vary by up to 1.5 h, the levels of the steps by up to 30 %
+    (feed-in) and 25 % (retail), single hours by up to 25 % and 20 %.
 
-    Arguments:
-        lowest, highest: bounds of the market's prices, per kWh.
-        seed: of the day.
+    Args:
+        min_price: Lower bound of the prices, per kWh.
+        max_price: Upper bound of the prices, per kWh.
+        seed: Seed of the day.
 
-    Source: the MARLEM paper, section 3.4.4, last paragraph.
+    References:
+        MARLEM, section 3.4.4, last paragraph.
     """
-    random, width = _random(seed, 3), max_price - min_price
-    base = min_price + width * random.uniform(0.2, 0.4)
-    feed_in = base * _steps(_FEED_IN, 0.3, random) * random.uniform(0.75, 1.25, HOURS)
-    base = 2 * min_price + (max_price - 2 * min_price) * random.uniform(0.6, 0.8)
-    retail = base * _steps(_RETAIL, 0.25, random) * random.uniform(0.8, 1.2, HOURS)
-    feed_in = np.clip(_smooth(feed_in), min_price, 0.9 * max_price)
-    retail = np.clip(_smooth(retail), 1.1 * min_price, max_price)
-    return GridPrices(feed_in, np.maximum(retail, feed_in + _LEAST_MARGIN * width))
+    rng = _stream(seed, _PRICE_STREAM)
+    width = max_price - min_price
+    feed_in_base = min_price + width * rng.uniform(0.2, 0.4)
+    feed_in = feed_in_base * _step_factors(_FEED_IN, 0.3, rng) * rng.uniform(0.75, 1.25, HOURS)
+    retail_base = 2 * min_price + (max_price - 2 * min_price) * rng.uniform(0.6, 0.8)
+    retail = retail_base * _step_factors(_RETAIL, 0.25, rng) * rng.uniform(0.8, 1.2, HOURS)
+    feed_in = np.clip(_moving_average(feed_in), min_price, 0.9 * max_price)
+    retail = np.clip(_moving_average(retail), 1.1 * min_price, max_price)
+    return GridPrices(feed_in, np.maximum(retail, feed_in + _MIN_SPREAD * width))
 
 
-def _random(seed: int, purpose: int) -> np.random.Generator:
-    """Draws of one kind, which do not shift when another kind draws more."""
-    return np.random.default_rng((seed, purpose))
+def _stream(seed: int, number: int) -> np.random.Generator:
+    return np.random.default_rng((seed, number))
 
 
-def _steps(
-    periods: tuple[tuple[int, float], ...], spread: float, random: np.random.Generator
-) -> NDArray[np.float64]:
-    """Factor of each hour, with the bounds between periods and the heights drawn around their means."""
-    ends = np.array([end for end, _ in periods[:-1]]) + random.uniform(-1.5, 1.5, len(periods) - 1)
-    heights = np.array([factor for _, factor in periods]) * random.uniform(
-        1 - spread, 1 + spread, len(periods)
-    )
-    return heights[np.searchsorted(np.sort(ends), np.arange(HOURS), side="right")]
+def _step_factors(
+    periods: tuple[tuple[int, float], ...], spread: float, rng: np.random.Generator
+) -> Float[Array, " hour"]:
+    """Sample the factor of each hour, with random period bounds and levels around their means."""
+    bounds = np.array([end for end, _ in periods[:-1]])
+    bounds = bounds + rng.uniform(-1.5, 1.5, len(periods) - 1)
+    levels = np.array([factor for _, factor in periods])
+    levels = levels * rng.uniform(1 - spread, 1 + spread, len(periods))
+    return levels[np.searchsorted(np.sort(bounds), np.arange(HOURS), side="right")]
 
 
-def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moving average over the hours around each one; the first and the last hour count twice at the edges."""
-    half = _WINDOW // 2
-    padded = np.pad(values, [(half, half)] + [(0, 0)] * (values.ndim - 1), mode="edge")
-    return np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=0).mean(-1)
+def _moving_average(values: Float[Array, "hour ..."]) -> Float[Array, "hour ..."]:
+    """Average each hour with its neighbors; the first and the last hour repeat at the edges."""
+    half = _WINDOW_HOURS // 2
+    padding = [(half, half)] + [(0, 0)] * (values.ndim - 1)
+    padded = np.pad(values, padding, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW_HOURS, axis=0)
+    return windows.mean(-1)

@@ -1,4 +1,4 @@
-"""What runs the grid: power plants by merit order, and the price and carbon intensity that follow."""
+"""Merit-order dispatch of power plants, and the resulting price and emission factor."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -22,8 +22,11 @@ EMISSION_FACTORS_KG_PER_KWH = {
     "wind_offshore": 0.012,
     "wind": 0.011,
 }
-"""Median life-cycle emissions by technology, kg CO2-equivalent per kWh; gas is combined cycle, solar is utility scale,
-wind is onshore. Source: IPCC AR5 working group III (2014), annex III, table A.III.2."""
+"""Median life-cycle emissions by technology, kg CO2-equivalent per kWh.
+
+Gas is combined cycle, solar is utility scale, wind is onshore. Source: IPCC AR5 working group III
+(2014), annex III, table A.III.2.
+"""
 
 Pricing = Literal["marginal", "average", "sum"]
 
@@ -33,18 +36,21 @@ def merit_order_dispatch(
     cost: Float[Array, " plant"],
     demand: Float[Array, " step"],
 ) -> Float[Array, "plant step"]:
-    """Output of each plant when the cheapest run first; the last ones stand still, or demand is not met in full.
+    """Dispatch plants in the order of their cost.
 
-    Arguments:
-        available: what each plant can give in each step, any unit of power.
-        cost: per kWh. Of two that cost the same the one listed first runs first.
-        demand: in the same unit.
+    Args:
+        available: Available power of each plant in each step, in any unit.
+        cost: Cost per kWh; of two plants with the same cost, the one listed first runs first.
+        demand: Demand in the same unit; demand above the total is not met.
+
+    Returns:
+        The output of each plant.
     """
     order = np.argsort(cost, kind="stable")
-    stacked = np.cumsum(available[order], axis=0)
-    below = np.vstack([np.zeros_like(demand), stacked[:-1]])
+    cumulative = np.cumsum(available[order], axis=0)
+    cheaper = np.vstack([np.zeros_like(demand), cumulative[:-1]])
     output = np.empty_like(available)
-    output[order] = np.clip(demand - below, 0.0, available[order])
+    output[order] = np.clip(demand - cheaper, 0.0, available[order])
     return output
 
 
@@ -54,22 +60,28 @@ def price_and_emission_factor(
     emission_factor_kg_per_kwh: Float[Array, " plant"],
     pricing: Pricing,
 ) -> tuple[Float[Array, " step"], Float[Array, " step"]]:
-    """Price and carbon intensity of a kWh in each step.
+    """Compute the price and the emission factor of the grid in each step.
 
-    Arguments:
-        output: of each plant, from `merit_order`.
-        cost, carbon_kg: per kWh of each plant.
-        pricing: `marginal` charges the cost of the dearest plant that runs and the average carbon of all; `average`
-            charges the average of both; `sum` multiplies output and cost without dividing by the total, as MAHTM does
-            (its price is the bill of a grid whose size is 1).
+    Args:
+        output: Output of each plant, from `merit_order_dispatch`.
+        cost: Cost of each plant per kWh.
+        emission_factor_kg_per_kwh: Emission factor of each plant, kg CO2 per kWh.
+        pricing: `marginal` uses the cost of the most expensive running plant and the average
+            emission factor; `average` uses the average of both; `sum` multiplies output and cost
+            without dividing by the total output, as MAHTM does (its price is the bill of a grid of
+            size 1).
+
+    Returns:
+        The price per kWh, and the emission factor in kg CO2 per kWh.
     """
     total = output.sum(0)
     share = output if pricing == "sum" else output / np.where(total > 0, total, 1.0)
-    price, carbon = cost @ share, emission_factor_kg_per_kwh @ share
+    price = cost @ share
+    emission_factor = emission_factor_kg_per_kwh @ share
     if pricing == "marginal":
         price = np.where(output > 0, cost[:, None], -np.inf).max(0)
         price = np.where(np.isfinite(price), price, cost.min())
-    return price, carbon
+    return price, emission_factor
 
 
 def merit_order_prices(
@@ -79,35 +91,43 @@ def merit_order_prices(
     steps: int,
     where: str,
 ) -> tuple[Float[Array, " step"], Float[Array, " step"]]:
-    """Price and carbon intensity of a grid over a period.
+    """Compute the price and the emission factor of the grid over a period.
 
-    Arguments:
-        plants: each with `technology`, `capacity`, `cost_per_kwh`, `availability` (a number, or some per step that are
-            repeated) and `emission_factor_kg_per_kwh` (the technology's median when None).
-        demand: a number, or some per step, repeated.
-        pricing: see `price_and_carbon`.
-        steps: of the period.
-        where: the field of the demand, for messages.
+    Args:
+        plants: Plants with `technology`, `capacity`, `cost_per_kwh`, `availability` (a number, or
+            values per step that are repeated) and `emission_factor_kg_per_kwh` (None for that of
+            the technology).
+        demand: Demand: a number, or values per step that are repeated.
+        pricing: Price formation, see `price_and_emission_factor`.
+        steps: Number of steps of the period.
+        where: Scenario field of the demand, for messages.
+
+    Returns:
+        The price per kWh, and the emission factor in kg CO2 per kWh.
 
     Raises:
-        InputError: demand exceeds what the plants can give.
+        InputError: The demand exceeds the available power.
     """
-    needed = np.resize(np.asarray(demand, np.float64), steps)
+    demand_by_step = np.resize(np.asarray(demand, np.float64), steps)
     available = np.stack(
         [plant["capacity"] * np.resize(plant["availability"], steps) for plant in plants]
     )
-    short = needed > available.sum(0) * (1 + 1e-9)
-    if short.any():
-        step = int(np.argmax(short))
-        what = f"is {needed[step]:g} in step {step}, when the plants can give {available[:, step].sum():g}"
-        raise InputError(where, what, "Add capacity or lower the demand.")
+    is_short = demand_by_step > available.sum(0) * (1 + 1e-9)
+    if is_short.any():
+        step = int(np.argmax(is_short))
+        raise InputError(
+            where,
+            f"the demand in step {step} is {demand_by_step[step]:g}, above the available "
+            f"{available[:, step].sum():g}",
+            "Add capacity or lower the demand.",
+        )
     cost = np.array([plant["cost_per_kwh"] for plant in plants], np.float64)
-    factors = [
-        EMISSION_FACTORS_KG_PER_KWH[plant["technology"]]
-        if plant["emission_factor_kg_per_kwh"] is None
-        else plant["emission_factor_kg_per_kwh"]
-        for plant in plants
-    ]
-    return price_and_emission_factor(
-        merit_order_dispatch(available, cost, needed), cost, np.array(factors, np.float64), pricing
-    )
+    emission_factor = np.array([_emission_factor(plant) for plant in plants], np.float64)
+    output = merit_order_dispatch(available, cost, demand_by_step)
+    return price_and_emission_factor(output, cost, emission_factor, pricing)
+
+
+def _emission_factor(plant: Mapping[str, Any]) -> float:
+    if plant["emission_factor_kg_per_kwh"] is None:
+        return EMISSION_FACTORS_KG_PER_KWH[plant["technology"]]
+    return float(plant["emission_factor_kg_per_kwh"])

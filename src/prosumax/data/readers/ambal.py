@@ -146,8 +146,8 @@ def read_ambal_signature(path: str | Path) -> ApplianceSignature:
 def read_ambal_appliances(folder: str | Path) -> dict[str, ApplianceModel]:
     """Read the appliance models with the cycles of an AMBAL folder in place of the default ones.
 
-    Of several modes of an appliance, the one with the median energy is used. The number of cycles and
-    the usage hours do not change.
+    Of several modes of an appliance, the one with the median energy is used. The number of cycles
+    and the usage hours do not change.
 
     Args:
         folder: Folder with files TYPE/device/mode.
@@ -217,5 +217,5 @@ def _segment_power_w(
             return np.clip(noise, lower, upper)
         case _:
             raise ValueError(
-                f"A segment {segment.segment_type} cannot have {len(segment.parameters)} parameters."
+                f"A segment {segment.segment_type} has {len(segment.parameters)} parameters."
             )

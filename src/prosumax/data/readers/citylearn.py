@@ -75,9 +75,7 @@ def read_citylearn_load(
     notes = []
     if thermal:
         listing = ", ".join(thermal)
-        notes.append(
-            f"{where}: thermal demand of {building} ({listing}) is not part of the load"
-        )
+        notes.append(f"{where}: thermal demand of {building} ({listing}) is not part of the load")
     return load, notes
 
 
@@ -255,7 +253,6 @@ def _check_clock(
     if int(hour - 1) % 24 != index[0].hour:
         raise InputError(
             f"{where}: {file.name} line {skip_rows + 2}",
-            f"the row is the hour that ends at {hour:g}, but the period starts at "
-            f"{index[0]:%H:%M}",
+            f"the row is the hour that ends at {hour:g}, but the period starts at {index[0]:%H:%M}",
             f"Start the period at {int(hour - 1) % 24:02d}:00, or change skip_rows.",
         )

@@ -273,10 +273,8 @@ def _holds_registers(cells: pd.Series, name: str) -> bool:
     return all(known) or (any(known) and bool(_REGISTER_COLUMN.search(normalize_name(name))))
 
 
-def _id_columns(
-    table: TableFile, kinds: dict[str, str], names: list[str], rows: Ints
-) -> list[str]:
-    """List the columns that identify homes or meters; those with several distinct ids come first."""
+def _id_columns(table: TableFile, kinds: dict[str, str], names: list[str], rows: Ints) -> list[str]:
+    """List the columns that identify homes or meters, those with several ids first."""
     columns = [
         (name, cells_as_text(table.frame[name].iloc[rows]).nunique())
         for name in names

@@ -154,9 +154,7 @@ def _check_alignment(register: Register, step_s: int, options: MeterReadOptions)
         )
 
 
-def _check_files(
-    register: Register, at: Ints, steps_by_file: dict[str, Bools], steps: int
-) -> None:
+def _check_files(register: Register, at: Ints, steps_by_file: dict[str, Bools], steps: int) -> None:
     """Raise an error if two files hold the same time of one home, which would count twice."""
     name = register.table.name
     own = np.zeros(steps, bool)

@@ -1,4 +1,4 @@
-"""Vocabulary of meter exports: names of columns and registers in Dutch, French, German and English."""
+"""Column and register names of meter exports in Dutch, French, German and English."""
 
 import re
 import unicodedata
@@ -45,7 +45,8 @@ class ParsedName(NamedTuple):
     """Interpretation of the name of a column or a register.
 
     Attributes:
-        direction: `offtake`, `injection`, `production` or `net`; None if the name does not state it.
+        direction: `offtake`, `injection`, `production` or `net`; None if the name does not state
+            it.
         is_total: Whether the name denotes the sum of other registers.
         unit: `mwh`, `kwh`, `wh`, `mw`, `kw`, `w`, `kvarh`, `kvar` or `m3`; None if not stated.
         label: Rest of the name as written, usually the home; may be empty.
@@ -121,7 +122,7 @@ def is_interval_end(name: str) -> bool:
 
 
 def _label(text: str) -> str:
-    """Remove the words that state the direction, register or unit, and keep the others as written."""
+    """Remove the words that state the direction, register or unit; keep the others as written."""
     text = re.sub(r"\d-\d:", "", text)  # Medium and channel of an OBIS code.
     parts = re.split(r"([\s_:;,/|()\[\]]+)", text.strip())
     kept = [

@@ -310,9 +310,7 @@ def _home(
     )
     notes += _check_plausibility(home, directions, begin_s, step_s, options)
     if home.estimated_count:
-        notes.append(
-            f"{name}: {home.estimated_count:,} values are estimates of the grid operator"
-        )
+        notes.append(f"{name}: {home.estimated_count:,} values are estimates of the grid operator")
     return home, notes, _gap_error(home, directions, begin_s, step_s, options)
 
 
@@ -371,7 +369,7 @@ def _check_plausibility(
     step_s: int,
     options: MeterReadOptions,
 ) -> list[str]:
-    """Note unlikely values, and raise an error for impossible ones unless the user gave the unit."""
+    """Note unlikely values; raise an error for impossible ones unless the user gave the unit."""
     notes = []
     years = len(home.load_kwh) * step_s / 3600 / 8760
     for direction, series in directions.items():
@@ -393,7 +391,9 @@ def _check_plausibility(
             )
             if options.unit is None:
                 likely = _likely_unit(unit, is_small)
-                fix = f"Add --unit {likely} if the values are {likely}, or --unit {unit} to confirm."
+                fix = (
+                    f"Add --unit {likely} if the values are {likely}, or --unit {unit} to confirm."
+                )
                 raise InputError(place, problem, fix)
             notes.append(f"{place}: {problem}")
         elif peak_kw > _HIGH_KW:
@@ -421,8 +421,7 @@ def _gap_error(
     if not home.gaps:
         return None
     listed = [
-        _gap_text(directions, gap, begin_s, step_s, options)
-        for gap in home.gaps[:_MAX_LISTED_GAPS]
+        _gap_text(directions, gap, begin_s, step_s, options) for gap in home.gaps[:_MAX_LISTED_GAPS]
     ]
     if len(home.gaps) > _MAX_LISTED_GAPS:
         listed.append("...")

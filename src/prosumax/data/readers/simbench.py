@@ -4,9 +4,9 @@ The data remain in the package `simbench` under the Open Database License 1.0, a
 them states the attribution. Each profile is a quarter-hourly fraction of its rated power, which is
 scaled here to an annual energy.
 
-The time stamps of the files include daylight saving time, but the values do not follow it. Counted by
-row, PV generation peaks at 11 o'clock all year, so the rows of PV profiles are UTC. Load profiles
-have the same daily pattern by row in summer and winter, so their rows are local time.
+The time stamps of the files include daylight saving time, but the values do not follow it. Counted
+by row, PV generation peaks at 11 o'clock all year, so the rows of PV profiles are UTC. Load
+profiles have the same daily pattern by row in summer and winter, so their rows are local time.
 
 References:
     Meinecke et al., "SimBench - A benchmark dataset of electric power systems to compare innovative
@@ -75,8 +75,8 @@ def simbench_solar(
 
     Args:
         profile: `PV1` to `PV8`.
-        annual_kwh: Energy of SimBench's whole year, kWh. The original level of 620 to 676 kWh/kWp is
-            that of curtailed PV systems.
+        annual_kwh: Energy of SimBench's whole year, kWh. The original level of 620 to 676 kWh/kWp
+            is that of curtailed PV systems.
         index: Step starts, UTC.
         where: Scenario field that refers to the profile, for messages.
 

@@ -35,7 +35,11 @@ _OFFSET = r"(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)"
 TIMESTAMP_PATTERN = rf"{_DATE}(?:(?:T|\s+){_TIME_OF_DAY}\s*{_OFFSET}?)?"
 _NUMBER = r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?"
 # Half of the cells suffice for a number column, so that a stray text in it is reported by line.
-_KINDS = {"time": (TIMESTAMP_PATTERN, 0.95), "clock": (_TIME_OF_DAY, 0.95), "number": (_NUMBER, 0.5)}
+_KINDS = {
+    "time": (TIMESTAMP_PATTERN, 0.95),
+    "clock": (_TIME_OF_DAY, 0.95),
+    "number": (_NUMBER, 0.5),
+}
 # Numeric columns of a long table that hold identifiers instead of values: EAN codes, home numbers.
 _ID_NAME = re.compile(
     r"(home|house|household|meter|building|ean|woning|huis)?[-_ ]?(id|code|nr|number)?",
@@ -121,7 +125,12 @@ def parse_table(version: FileVersion) -> TableFile:
         return _non_empty(TableFile(path.name, *_parse_text(path.name, raw)))
     except InputError:
         raise
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # pyarrow's errors are among these.
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as error:  # pyarrow's errors are among these.
         raise InputError(
             path.name, f"the file cannot be read ({error})", "Export the file again."
         ) from None
@@ -283,8 +292,8 @@ def select_series(
 ) -> tuple[Ints, str, str]:
     """Select the cells of one series of a wide or a long table.
 
-    A table counts as long if an id column is given, if `column` is an id and not a column, or if its
-    times repeat and a column of ids distinguishes the repeats.
+    A table counts as long if an id column is given, if `column` is an id and not a column, or if
+    its times repeat and a column of ids distinguishes the repeats.
 
     Args:
         version: File, from `file_version`.

@@ -179,8 +179,8 @@ def to_utc(
                 f"{table.name} {table.row_label(rows[at])}",
                 f"{times[at]:%Y-%m-%d %H:%M} does not exist in {time_zone}: daylight saving time "
                 "skips this hour",
-                "Remove these rows, or set `time_zone` to the clock of the file (Etc/GMT-1 is UTC+1 "
-                "all year).",
+                "Remove these rows, or set `time_zone` to the clock of the file (Etc/GMT-1 is "
+                "UTC+1 all year).",
             )
         rows = rows[~skipped]
         times = utc[~skipped]

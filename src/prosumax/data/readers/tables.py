@@ -67,8 +67,8 @@ def read_table(
 ) -> tuple[Float[Array, " step"], list[str]]:
     """Read one series of a wide table (one column per home) or a long table (time, id, value).
 
-    Time stamps mark the start of an interval. A finer table is summed (energy) or averaged (rate); a
-    coarser one is distributed evenly over the simulated steps.
+    Time stamps mark the start of an interval. A finer table is summed (energy) or averaged (rate);
+    a coarser one is distributed evenly over the simulated steps.
 
     Args:
         path: CSV, TSV or TXT file (also .gz; separator and decimal sign are detected), or Parquet.
@@ -78,13 +78,13 @@ def read_table(
         value_column: Column with the values of a long table; detected if None.
         time_column: Column with the times; detected if None. A separate column with the time of day
             is joined to it.
-        unit: `kWh`, `Wh`, `kW` or `W`, in any case (a power is the mean over the step of the table).
-            If None, it is taken from the column name (`home_1_kwh`, `Load [kW]`) or a unit column.
-            Not used for a rate.
-        time_zone: IANA name of the time zone of times without offset, daylight saving time included;
-            None for UTC.
-        fill: `none` (a gap is an error), `interpolate` (linear, up to 24 h; at the edge of the table
-            the nearest value repeats) or `zero`.
+        unit: `kWh`, `Wh`, `kW` or `W`, in any case (a power is the mean over the step of the
+            table). If None, it is taken from the column name (`home_1_kwh`, `Load [kW]`) or a unit
+            column. Not used for a rate.
+        time_zone: IANA name of the time zone of times without offset, daylight saving time
+            included; None for UTC.
+        fill: `none` (a gap is an error), `interpolate` (linear, up to 24 h; at the edge of the
+            table the nearest value repeats) or `zero`.
         quantity: `energy` (never negative) or `rate` (a price, an emission factor).
         where: Scenario field that refers to the table, for messages.
 
@@ -140,7 +140,7 @@ def _to_grid(
     index: pd.DatetimeIndex,
     zone: str,
 ) -> _Grid:
-    """Place the values on evenly spaced steps that must match the simulation and cover its period."""
+    """Place the values on evenly spaced steps that match the simulation and cover its period."""
     if len(start_s) < 2 or np.isnan(value).all():
         raise InputError(
             table.name, "there are fewer than two values", "Provide one row per time step."

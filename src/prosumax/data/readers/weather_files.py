@@ -1,8 +1,8 @@
 """Weather files (EPW, PVGIS, TMY3) as weather on the simulated steps.
 
 A file holds the hours of one typical or real year. The period takes from it the hour of the same
-month, day and time in UTC; 29 February takes 28 February. Within an hour, steps follow the clear-sky
-irradiance such that the hourly mean is preserved.
+month, day and time in UTC; 29 February takes 28 February. Within an hour, steps follow the
+clear-sky irradiance such that the hourly mean is preserved.
 """
 
 import re
@@ -31,8 +31,8 @@ _MAX_IRRADIANCE_W_M2 = 1500
 _MAX_TEMPERATURE_C = 70
 _COLUMNS = ("ghi", "dni", "dhi", "temp_air", "wind_speed")
 _FORMATS_FIX = (
-    "Provide an EPW file, a PVGIS file (TMY, or hourly on a horizontal plane; CSV or JSON), or a TMY3 "
-    "CSV."
+    "Provide an EPW file, a PVGIS file (TMY, or hourly on a horizontal plane; CSV or JSON), or a "
+    "TMY3 CSV file."
 )
 
 
@@ -76,7 +76,8 @@ def read_weather_file(path: str | Path, year: int | None = None) -> WeatherYear:
         year: Year to select from a file with several years, if it is available.
 
     Raises:
-        InputError: The file does not exist, its format is unknown, or an hour is missing or invalid.
+        InputError: The file does not exist, its format is unknown, or an hour is missing or
+            invalid.
     """
     path = Path(path)
     if not path.is_file():
@@ -229,8 +230,8 @@ def _typical_year(hours: pd.DataFrame, path: Path, year: int | None) -> WeatherS
         time = pd.DatetimeIndex(full.index)[row]
         raise InputError(
             str(path),
-            f"{invalid.any(axis=1).sum()} hours are missing or invalid, the first {time:%d %B %H:00} "
-            f"UTC ({_COLUMNS[column]}: {values[row, column]:g})",
+            f"{invalid.any(axis=1).sum()} hours are missing or invalid, the first "
+            f"{time:%d %B %H:00} UTC ({_COLUMNS[column]}: {values[row, column]:g})",
             "Provide a file with every hour of a year.",
         )
     return WeatherSeries(*(full[name].to_numpy(np.float64) for name in _COLUMNS))

@@ -1,1 +1,31 @@
-"""Bottom-up household load model: residents, appliances, hot water and trips."""
+"""Bottom-up household models: occupancy, appliance load, hot water demand and car trips."""
+
+from prosumax.data.generators.household.hot_water import OCCUPANTS_BY_LIFESTYLE, hot_water_kwh
+from prosumax.data.generators.household.lifestyles import LIFESTYLES
+from prosumax.data.generators.household.load import END_USES, HouseholdLoad, synthetic_load
+from prosumax.data.generators.household.schedule import OpeningPeriod, schedule_kwh
+from prosumax.data.generators.household.trips import (
+    DRIVING_PROFILES,
+    Trips,
+    ev_availability,
+    sample_plug_ins,
+    sample_trips,
+    scheduled_trips,
+)
+
+__all__ = [
+    "DRIVING_PROFILES",
+    "END_USES",
+    "LIFESTYLES",
+    "OCCUPANTS_BY_LIFESTYLE",
+    "HouseholdLoad",
+    "OpeningPeriod",
+    "Trips",
+    "ev_availability",
+    "hot_water_kwh",
+    "sample_plug_ins",
+    "sample_trips",
+    "schedule_kwh",
+    "scheduled_trips",
+    "synthetic_load",
+]

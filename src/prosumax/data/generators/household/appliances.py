@@ -1,13 +1,14 @@
-"""What stands in a home: appliances with their cycles, and what is always on.
+"""Appliances of a home: cycles started by occupants, cold appliances and base loads.
 
-Cycle lengths and powers start from the CREST model's table, brought to appliances of today (LED lamps, flat screens,
-heat-pump dryers). Ownership and cycles a year are this project's assumptions, calibrated so that the mean homes of the
-lifestyles use what Belgian homes use.
+Cycle lengths and powers start from the table of the CREST model, updated to current appliances (LED
+lamps, flat screens, heat-pump dryers). Ownership and cycles per year are assumptions, calibrated
+such that the mean homes of the lifestyles have the load of Belgian homes.
 
 References:
-    Richardson, Thomson, Infield & Clifford, "Domestic electricity use: a high-resolution energy demand model",
-    Energy and Buildings 42 (2010) 1878-1887: cycle lengths and powers.
-    Richardson et al., "Domestic lighting: a high-resolution energy demand model", Energy and Buildings 41 (2009) 781.
+    Richardson, Thomson, Infield & Clifford, "Domestic electricity use: a high-resolution energy
+    demand model", Energy and Buildings 42 (2010) 1878-1887: cycle lengths and powers.
+    Richardson et al., "Domestic lighting: a high-resolution energy demand model", Energy and
+    Buildings 41 (2009) 781.
 """
 
 from collections.abc import Mapping
@@ -17,24 +18,28 @@ from typing import NamedTuple
 from prosumax.data.generators.household.lifestyles import DayPattern, TimeSpan
 
 Phases = tuple[tuple[float, float], ...]
-"""(minutes, W), one after the other."""
+"""Consecutive phases of a cycle: (duration in min, power in W)."""
 
 
 @dataclass(frozen=True)
 class ApplianceModel:
-    """One kind of appliance that people switch on.
+    """An appliance that occupants switch on.
 
-    cycles_per_year: starts in a home of two that owns it.
-    phases: of a cycle; its length varies by `length_spread`, its power by 10 % (CREST: N(P, P/10)).
-    hours: when it is used if somebody is at home and awake; empty = any time.
-    owned_by: share of the homes that own it.
-    per_person: how its cycles grow with the people: 1 in proportion, 0 not at all.
-    length_spread: standard deviation of the logarithm of a cycle's length.
-    several: a home has more than one, so that cycles may overlap.
-    attended: stops when the last person goes out or to bed.
-    dark: used when daylight does not do.
-    winter: how much more in January than on average.
-    standby_w: when plugged in and off.
+    Attributes:
+        cycles_per_year: Number of cycles in a two-person home that owns the appliance.
+        phases: Phases of a cycle; the duration varies by `duration_log_sd`, the power by 10 %
+            (CREST: N(P, P/10)).
+        usage_hours: Relative start rate over the day while an occupant is active; any time if
+            empty.
+        ownership: Share of the homes that own it.
+        occupant_exponent: Exponent of the number of occupants in the number of cycles: 1 is
+            proportional, 0 constant.
+        duration_log_sd: Standard deviation of the logarithm of the cycle duration.
+        overlapping: Whether a home has several, so that cycles may overlap.
+        attended: Whether it stops when the last occupant leaves or goes to bed.
+        daylight_dependent: Whether it is used in the absence of daylight only.
+        winter_amplitude: Relative increase of the start rate in January over the annual mean.
+        standby_w: Standby power, W.
     """
 
     cycles_per_year: float
@@ -51,16 +56,18 @@ class ApplianceModel:
 
     @property
     def cycle_minutes(self) -> float:
-        """Length of a typical cycle."""
+        """Duration of a typical cycle, min."""
         return sum(minutes for minutes, _ in self.phases)
 
     @property
     def cycle_kwh(self) -> float:
-        """Energy of a typical cycle."""
+        """Energy of a typical cycle, kWh."""
         return sum(minutes * watts for minutes, watts in self.phases) / 60_000
 
 
-_BREAKFAST, _LUNCH, _DINNER = TimeSpan(6.5, 9.0, 1.0), TimeSpan(11.5, 13.6, 0.8), TimeSpan(16.8, 20.2, 1.0)
+_BREAKFAST = TimeSpan(6.5, 9.0, 1.0)
+_LUNCH = TimeSpan(11.5, 13.6, 0.8)
+_DINNER = TimeSpan(16.8, 20.2, 1.0)
 _MEALS = (TimeSpan(6.5, 9.0, 0.1), _LUNCH, _DINNER)
 
 APPLIANCES: Mapping[str, ApplianceModel] = {
@@ -68,14 +75,27 @@ APPLIANCES: Mapping[str, ApplianceModel] = {
         570, ((7, 2900), (18, 700)), _MEALS, ownership=0.85, attended=True, duration_log_sd=0.3
     ),
     "oven": ApplianceModel(
-        165, ((13, 2500), (30, 850)), (TimeSpan(11.0, 13.0, 0.4), TimeSpan(16.3, 19.8, 1.0)), occupant_exponent=0.4
+        165,
+        ((13, 2500), (30, 850)),
+        (TimeSpan(11.0, 13.0, 0.4), TimeSpan(16.3, 19.8, 1.0)),
+        occupant_exponent=0.4,
     ),
-    "microwave": ApplianceModel(450, ((4, 1250),), (*_MEALS, TimeSpan(19.8, 22.0, 0.1)), ownership=0.9),
-    "kettle": ApplianceModel(1100, ((3, 2000),), (_BREAKFAST, TimeSpan(9.0, 22.5, 0.45)), standby_w=0.3),
+    "microwave": ApplianceModel(
+        450, ((4, 1250),), (*_MEALS, TimeSpan(19.8, 22.0, 0.1)), ownership=0.9
+    ),
+    "kettle": ApplianceModel(
+        1100, ((3, 2000),), (_BREAKFAST, TimeSpan(9.0, 22.5, 0.45)), standby_w=0.3
+    ),
     "coffee machine": ApplianceModel(
-        800, ((3, 1200), (15, 60)), (_BREAKFAST, TimeSpan(9.0, 17.0, 0.35)), ownership=0.8, standby_w=0.5
+        800,
+        ((3, 1200), (15, 60)),
+        (_BREAKFAST, TimeSpan(9.0, 17.0, 0.35)),
+        ownership=0.8,
+        standby_w=0.5,
     ),
-    "toaster": ApplianceModel(180, ((4, 900),), (_BREAKFAST, TimeSpan(12.0, 13.0, 0.4)), ownership=0.8),
+    "toaster": ApplianceModel(
+        180, ((4, 900),), (_BREAKFAST, TimeSpan(12.0, 13.0, 0.4)), ownership=0.8
+    ),
     "cooker hood": ApplianceModel(450, ((25, 120),), _MEALS, ownership=0.8, attended=True),
     "dishwasher": ApplianceModel(
         220,
@@ -92,7 +112,7 @@ APPLIANCES: Mapping[str, ApplianceModel] = {
         occupant_exponent=0.75,
         standby_w=0.5,
     ),
-    # The mean of heat-pump dryers (600 W) and vented ones (2500 W).
+    # Mean of heat-pump dryers (600 W) and vented dryers (2500 W).
     "tumble dryer": ApplianceModel(
         140,
         ((85, 1150),),
@@ -110,7 +130,9 @@ APPLIANCES: Mapping[str, ApplianceModel] = {
         duration_log_sd=0.4,
         attended=True,
     ),
-    "iron": ApplianceModel(50, ((30, 900),), (TimeSpan(9.0, 21.0, 1.0),), duration_log_sd=0.4, attended=True),
+    "iron": ApplianceModel(
+        50, ((30, 900),), (TimeSpan(9.0, 21.0, 1.0),), duration_log_sd=0.4, attended=True
+    ),
     "hair dryer": ApplianceModel(
         230,
         ((6, 1500),),
@@ -148,7 +170,8 @@ APPLIANCES: Mapping[str, ApplianceModel] = {
         attended=True,
         standby_w=4.0,
     ),
-    # A lamp is a room: two or three LED bulbs. CREST's bulbs burn for 1 to 259 minutes, hence the wide spread.
+    # A lamp is a room with two or three LED bulbs. Bulbs in CREST are on for 1 to 259 minutes,
+    # hence the large standard deviation.
     "lamps": ApplianceModel(
         6200,
         ((60, 28),),
@@ -159,7 +182,7 @@ APPLIANCES: Mapping[str, ApplianceModel] = {
         attended=True,
         daylight_dependent=True,
     ),
-    # Chargers, food processors, tools, printers, fans: everything small.
+    # Chargers, food processors, tools, printers, fans.
     "small appliances": ApplianceModel(
         1300, ((35, 120),), duration_log_sd=0.7, overlapping=True, standby_w=10.0
     ),
@@ -167,12 +190,24 @@ APPLIANCES: Mapping[str, ApplianceModel] = {
 
 
 class ColdAppliance(NamedTuple):
-    """A fridge or freezer: runs `on` minutes of every `on + off`, day and night."""
+    """A refrigerator or freezer with a thermostat cycle.
+
+    Attributes:
+        power_w: Power of the compressor, W.
+        on_minutes: Mean duration of the on state, min.
+        off_minutes: Mean duration of the off state, min.
+        ownership: Share of the homes that own it.
+    """
 
     power_w: float
     on_minutes: float
     off_minutes: float
     ownership: float
+
+    @property
+    def mean_w(self) -> float:
+        """Mean power over a cycle, W."""
+        return self.power_w * self.on_minutes / (self.on_minutes + self.off_minutes)
 
 
 COLD_APPLIANCES: Mapping[str, ColdAppliance] = {
@@ -182,11 +217,12 @@ COLD_APPLIANCES: Mapping[str, ColdAppliance] = {
 
 
 class BaseLoad(NamedTuple):
-    """A load without cycles.
+    """A constant load.
 
-    watts: while it is on.
-    owned_by: share of the homes that have it.
-    heating_season: on with the heating only, from autumn to spring.
+    Attributes:
+        power_w: Power while it is on, W.
+        ownership: Share of the homes that have it.
+        heating_season: Whether it is on in the heating season only.
     """
 
     power_w: float

@@ -1,13 +1,15 @@
-"""Who lives in a home and when they are at home and awake: what occupancy is made from.
+"""Household members by lifestyle, with the hours at which they are at home and awake.
 
-The hours and probabilities are this project's assumptions about Belgian households, not survey data. Time-use surveys
-(the sources of Richardson et al. 2008 and, for Belgium, Aerts et al. 2014) give the same shapes.
+The hours and probabilities are assumptions about Belgian households, not survey data. Time-use
+surveys, the sources of Richardson et al. 2008 and, for Belgium, Aerts et al. 2014, give the same
+shapes.
 
 References:
-    Richardson, Thomson & Infield, "A high-resolution domestic building occupancy model for energy demand simulations",
-    Energy and Buildings 40 (2008) 1560-1566.
-    Aerts, Minnen, Glorieux, Wouters & Descamps, "A method for the identification and modelling of realistic domestic
-    occupancy sequences for building energy demand simulations", Building and Environment 75 (2014) 67-78.
+    Richardson, Thomson & Infield, "A high-resolution domestic building occupancy model for energy
+    demand simulations", Energy and Buildings 40 (2008) 1560-1566.
+    Aerts, Minnen, Glorieux, Wouters & Descamps, "A method for the identification and modelling of
+    realistic domestic occupancy sequences for building energy demand simulations", Building and
+    Environment 75 (2014) 67-78.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,13 @@ from typing import NamedTuple
 
 
 class TimeSpan(NamedTuple):
-    """Part of a local day, hours of the clock (24 may be passed: 25 is 1 am), and how strongly it counts."""
+    """Part of a local day, with a weight.
+
+    Attributes:
+        start: Start, h of the local day.
+        stop: End, h of the local day; may exceed 24 (25 is 1 o'clock in the morning).
+        weight: Weight of the span, such as a probability.
+    """
 
     start: float
     stop: float
@@ -24,16 +32,18 @@ class TimeSpan(NamedTuple):
 
 
 DayPattern = tuple[TimeSpan, ...]
-"""When somebody is at home and awake; the weight of a span is the probability."""
+"""Spans of a day; for occupancy, the weight is the probability of being at home and awake."""
 
 
 class Occupant(NamedTuple):
-    """One member of a household.
+    """Occupancy of one member of a household.
 
-    weekdays: a workday; of several each holds for a week, one after the other (shift work).
-    weekend: a Saturday, a Sunday or a public holiday.
-    days_off: share of the workdays that pass like a weekend: leave, illness, a day of part-time, work or school from
-        home.
+    Attributes:
+        weekdays: Patterns of a working day; if there are several, they alternate by week (shift
+            work).
+        weekend: Pattern of a Saturday, Sunday or public holiday.
+        days_off_share: Share of the working days with the weekend pattern: leave, illness,
+            part-time work, and work or school from home.
     """
 
     weekdays: tuple[DayPattern, ...]
@@ -43,14 +53,21 @@ class Occupant(NamedTuple):
 
 _FREE_DAY: DayPattern = (TimeSpan(8.5, 23.3, 0.68),)
 
-# Days off: 20 days of leave and 5 of illness are a tenth of the workdays; as much again is worked from home, and a
-# quarter of employees works part-time. Schools close for 14 weeks of the year.
+# Days off: 20 days of leave and 5 of illness are a tenth of the working days; as many again are
+# worked from home, and a quarter of the employees work part-time. Schools close for 14 weeks of the
+# year.
 WORKER = Occupant(((TimeSpan(6.5, 8.1, 0.9), TimeSpan(17.4, 22.8, 0.85)),), _FREE_DAY, 0.28)
 PART_TIME = Occupant(((TimeSpan(6.6, 8.4, 0.9), TimeSpan(12.6, 22.6, 0.72)),), _FREE_DAY, 0.25)
 AT_HOME_WORKER = Occupant(((TimeSpan(6.8, 22.8, 0.8),),), _FREE_DAY, 0.12)
-CHILD = Occupant(((TimeSpan(7.0, 8.3, 0.9), TimeSpan(15.7, 20.3, 0.85)),), (TimeSpan(7.3, 20.5, 0.7),), 0.3)
-TEENAGER = Occupant(((TimeSpan(6.8, 8.0, 0.85), TimeSpan(16.3, 23.2, 0.85)),), (TimeSpan(9.5, 24.5, 0.62),), 0.3)
-STUDENT = Occupant(((TimeSpan(8.3, 17.0, 0.35), TimeSpan(17.0, 25.5, 0.75)),), (TimeSpan(10.5, 26.0, 0.55),), 0.2)
+CHILD = Occupant(
+    ((TimeSpan(7.0, 8.3, 0.9), TimeSpan(15.7, 20.3, 0.85)),), (TimeSpan(7.3, 20.5, 0.7),), 0.3
+)
+TEENAGER = Occupant(
+    ((TimeSpan(6.8, 8.0, 0.85), TimeSpan(16.3, 23.2, 0.85)),), (TimeSpan(9.5, 24.5, 0.62),), 0.3
+)
+STUDENT = Occupant(
+    ((TimeSpan(8.3, 17.0, 0.35), TimeSpan(17.0, 25.5, 0.75)),), (TimeSpan(10.5, 26.0, 0.55),), 0.2
+)
 RETIRED = Occupant(((TimeSpan(7.2, 22.5, 0.75),),), (TimeSpan(7.5, 22.5, 0.72),))
 SHIFT_WORKER = Occupant(
     (
@@ -67,12 +84,13 @@ SHIFT_WORKER = Occupant(
 class Lifestyle:
     """A kind of household.
 
-    summary: one line for a person who chooses.
-    annual_kwh: what such a home uses in a year without car, heat pump and electric water heating: the target that the
-        appliances are calibrated to (see docs/profiles.md).
-    people: its members; a home with more repeats the last one.
-    later_by_h: hours by which meals and other fixed hours come later.
-    habits: factor on the use of an appliance; 1 where absent.
+    Attributes:
+        summary: Description in one line.
+        annual_kwh: Annual load without EV, heat pump and electric water heating, kWh; the target of
+            the appliance calibration (see docs/profiles.md).
+        occupants: Members of the household; a larger household repeats the last one.
+        schedule_shift_h: Delay of meals and other fixed hours, h.
+        usage_factors: Factor on the cycles of an appliance; 1 if absent.
     """
 
     summary: str
@@ -100,7 +118,7 @@ LIFESTYLES: Mapping[str, Lifestyle] = {
         "two people who work away from home", 2970.0, (WORKER, WORKER), schedule_shift_h=0.3
     ),
     "family": Lifestyle(
-        "two parents, one of them part-time at work, and two young children",
+        "two parents, one of them working part-time, and two young children",
         3530.0,
         (WORKER, PART_TIME, CHILD, CHILD),
         usage_factors={
@@ -175,5 +193,8 @@ LIFESTYLE_SHARES: Mapping[str, float] = {
     "retired": 0.25,
     "night_shifts": 0.03,
 }
-"""Shares of the lifestyles in a Belgian street, an assumption near the census: a third of the households are single
-persons, a quarter has children at home, and a good quarter is headed by somebody over 65."""
+"""Share of each lifestyle among Belgian households.
+
+An assumption close to the census: a third are single persons, a quarter have children at home, and
+a good quarter are headed by a person over 65.
+"""

@@ -23,7 +23,7 @@ DIFFUSE_IAM = 0.95
 """Share of diffuse irradiance that the glass transmits, averaged over its angles of incidence."""
 
 HEAT_LOSS_W_M2_K = {"roof": 20.0, "rack": 29.0}
-"""Heat loss factor U0 of Faiman's model by mounting: close to a roof, or on an open rack (PVsyst)."""
+"""Heat loss factor U0 of Faiman's model by mounting (PVsyst): close to a roof, or an open rack."""
 
 
 class PVSystem(NamedTuple):
@@ -33,8 +33,8 @@ class PVSystem(NamedTuple):
         tilt_deg: Tilt from the horizontal, degrees.
         azimuth_deg: Orientation, clockwise from north (90 = east, 180 = south, 270 = west).
         mounting: Key of `HEAT_LOSS_W_M2_K`.
-        losses: Soiling, shading, mismatch, wiring and aging, as a share of the DC power. The default
-            of PVWatts is 0.14, which includes snow and 3 % shading.
+        losses: Soiling, shading, mismatch, wiring and aging, as a share of the DC power. The
+            default of PVWatts is 0.14, which includes snow and 3 % shading.
         temperature_coefficient_per_k: Change of DC power per kelvin above 25 C; -0.0035 for current
             crystalline silicon, -0.0047 for the standard module of PVWatts.
         inverter_efficiency: Nominal efficiency of the inverter.
@@ -61,9 +61,9 @@ def pv_yield_kwh_per_kwp(
     """Compute the specific AC yield of a PV system.
 
     The model chain is: transposition by Hay-Davies with a ground albedo of 0.25, reflection losses
-    (physical incidence angle modifier on the beam), cell temperature (PVsyst), DC power (PVWatts) and
-    inverter (PVWatts). Horizon shading and snow are not modeled. docs/profiles.md compares the result
-    with NREL's PVWatts. The solar position is cached per period and site.
+    (physical incidence angle modifier on the beam), cell temperature (PVsyst), DC power (PVWatts)
+    and inverter (PVWatts). Horizon shading and snow are not modeled. docs/profiles.md compares the
+    result with NREL's PVWatts. The solar position is cached per period and site.
 
     Args:
         index: Step starts, UTC; see `time_steps.infer_step`.

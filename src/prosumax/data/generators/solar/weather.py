@@ -1,8 +1,8 @@
 """Synthetic weather: a clear sky with random clouds, calibrated to monthly irradiation.
 
-The weather is computed once on the host in float64, before a simulation. An index holds the start of
-each step in UTC; irradiance is the mean power over the step, computed with the solar position at the
-midpoint of the step or of its quarter-hours.
+The weather is computed once on the host in float64, before a simulation. An index holds the start
+of each step in UTC; irradiance is the mean power over the step, computed with the solar position at
+the midpoint of the step or of its quarter-hours.
 
 References:
     Ineichen & Perez, "A new airmass independent formulation for the Linke turbidity coefficient",
@@ -64,8 +64,8 @@ UCCLE_LATITUDE_DEG = 50.80
 UCCLE_LONGITUDE_DEG = 4.36
 UCCLE_ALTITUDE_M = 100.0
 
-# The cloud states are clear, broken and overcast. Within a state, the clear-sky index (GHI divided by
-# clear-sky GHI) is an AR(1) process around a mean, with an hourly autocorrelation and a standard
+# The cloud states are clear, broken and overcast. Within a state, the clear-sky index (GHI divided
+# by clear-sky GHI) is an AR(1) process around a mean, with an hourly autocorrelation and a standard
 # deviation; the state is a Markov chain with hourly transition probabilities.
 CLOUD_MEAN = (1.0, 0.65, 0.28)
 CLOUD_SD = (0.04, 0.22, 0.12)
@@ -110,10 +110,10 @@ def synthetic_weather(
 ) -> WeatherSeries:
     """Generate random but reproducible weather with a given monthly irradiation.
 
-    GHI is the clear-sky irradiance (Ineichen) times a clear-sky index: a Markov chain of three cloud
-    states with an AR(1) process in each, sampled every 15 min. Per month, a power transform of the
-    index calibrates the irradiation, so years differ in their days but not in their monthly sums. The
-    Erbs model splits GHI into direct and diffuse irradiance.
+    GHI is the clear-sky irradiance (Ineichen) times a clear-sky index: a Markov chain of three
+    cloud states with an AR(1) process in each, sampled every 15 min. Per month, a power transform
+    of the index calibrates the irradiation, so years differ in their days but not in their monthly
+    sums. The Erbs model splits GHI into direct and diffuse irradiance.
 
     A month is sampled whole from (seed, year, month), so a time stamp has the same weather whatever
     the period around it. Steps longer than 15 min are means of quarter-hours; within a quarter-hour
@@ -130,8 +130,9 @@ def synthetic_weather(
             Belgium only, and not in the southern hemisphere.
         monthly_kwh_m2: Irradiation of the twelve months at the site, in place of `climate`.
         variability: Site-specific component: broken clouds reach neighboring sites at different
-            times. Changes between quarter-hours at two sites correlate by 1 / (1 + distance / (15 min
-            x cloud speed)), after Hoff & Perez; clear and overcast skies have no such component.
+            times. Changes between quarter-hours at two sites correlate by 1 / (1 + distance / (15
+            min x cloud speed)), after Hoff & Perez; clear and overcast skies have no such
+            component.
 
     Returns:
         The weather per step. The air temperature is `brussels_air_temperature_c`, the wind speed
@@ -193,9 +194,10 @@ def brussels_air_temperature_c(
     """Compute the air temperature of a normal year in Brussels as a yearly and a daily sine.
 
     The mean is 11.0 C; daily means range from 3.5 C on 21 January to 18.5 C on 22 July. The daily
-    amplitude is 2.5 C (winter) to 4.5 C (summer), with the maximum at 15 h solar time. Cold spells and
-    heat waves are not modeled, so peaks of heating demand are underestimated. Yearly and monthly means
-    follow the KMI/IRM normals of Uccle 1991-2020 (January 3.7 C); the daily amplitude is an assumption.
+    amplitude is 2.5 C (winter) to 4.5 C (summer), with the maximum at 15 h solar time. Cold spells
+    and heat waves are not modeled, so peaks of heating demand are underestimated. Yearly and
+    monthly means follow the KMI/IRM normals of Uccle 1991-2020 (January 3.7 C); the daily amplitude
+    is an assumption.
 
     Args:
         index: Step starts, UTC; see `time_steps.infer_step`.
@@ -393,8 +395,8 @@ def _calibrate_mean(
     """Apply a power transform such that the mean weighted by clear-sky GHI equals a target.
 
     The transform acts on the index divided by its upper bound: no power of the index itself reduces
-    values above 1, so a month that is nearly always clear would have no solution. The logarithm of the
-    power is found by bisection.
+    values above 1, so a month that is nearly always clear would have no solution. The logarithm of
+    the power is found by bisection.
     """
     if clear_ghi.sum() <= 0.0:  # Polar night: the irradiation is zero under any sky.
         return index
