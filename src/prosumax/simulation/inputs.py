@@ -1,4 +1,7 @@
-"""What a scenario names, read: time series of every home, prices, and the network; all on the host."""
+"""Input data of a simulation: the time series of every home, prices and the network of a scenario.
+
+All data is read on the host in double precision.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,94 +11,116 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from prosumax import grid
 from prosumax.data.generators import marlem
-from prosumax.data.generators.day_ahead import typical_day_ahead_eur_per_mwh
-from prosumax.data.generators.household.load import Load
-from prosumax.data.generators.household.schedule import Hours as OpenHours
-from prosumax.data.generators.household.schedule import schedule_kwh
+from prosumax.data.generators.day_ahead import synthetic_day_ahead_eur_per_mwh
+from prosumax.data.generators.household.load import HouseholdLoad
+from prosumax.data.generators.household.schedule import OpeningPeriod, schedule_kwh
 from prosumax.data.generators.mahtm import mahtm_load, mahtm_solar
-from prosumax.data.generators.merit_order import generated_prices
-from prosumax.data.generators.solar.sky import Sky
+from prosumax.data.generators.merit_order import merit_order_prices
+from prosumax.data.generators.solar.weather import WeatherSeries
 from prosumax.data.readers import simbench
 from prosumax.data.readers.antgen import read_antgen
-from prosumax.data.readers.citylearn import read_load, read_series, read_solar
+from prosumax.data.readers.citylearn import (
+    read_citylearn_load,
+    read_citylearn_series,
+    read_citylearn_solar,
+)
 from prosumax.data.readers.tables import read_table
+from prosumax.data.seeds import derive_seed
 from prosumax.devices import from_scenario
 from prosumax.devices.flexible import DeviceSeries
 from prosumax.errors import InputError
 from prosumax.grid import catalog
-from prosumax.scenario.schema.community import CityLearnSolar, Home, Period, Scenario
-from prosumax.scenario.schema.generation import FromGeneration, MahtmLoad, MahtmSolar
+from prosumax.scenario.schema.community import CityLearnSolar, HomeConfig, Period, Scenario
+from prosumax.scenario.schema.generation import GenerationSource, MahtmLoad, MahtmSolar
 from prosumax.scenario.schema.generators import (
-    Antgen,
-    Schedule,
-    SimBench,
+    AntgenLoad,
+    ScheduleLoad,
+    SimBenchLoad,
     SimBenchSolar,
     SyntheticLoad,
     SyntheticSolar,
 )
-from prosumax.scenario.schema.marlem import Hours, MarlemLoad, MarlemPrice, MarlemSolar
-from prosumax.scenario.schema.sources import CityLearn, Table, Values
-from prosumax.scenario.schema.tariff import DayAhead, Price, TimeOfUse, parts
-from prosumax.simulation.generated_profiles import Generated
+from prosumax.scenario.schema.marlem import HourlyFactor, MarlemLoad, MarlemPrice, MarlemSolar
+from prosumax.scenario.schema.sources import CityLearnSource, TableSource, ValuesSource
+from prosumax.scenario.schema.tariff import DayAheadPrice, Price, TimeOfUsePrice, charge_components
+from prosumax.simulation.generated_profiles import ProfileGenerator
 
-_AS_A_USE = {
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_EMISSION_FACTOR = "emission_factor_kg_per_kwh"
+_CHARGES = ("energy", "network", "levies", "vat_exempt_levies", "feed_in")
+_END_USE_BY_APPLIANCE = {
     "washing_machine": "washing machine",
     "dishwasher": "dishwasher",
     "dryer": "tumble dryer",
 }
-_DRAWN_DAYS = 64  # days of a home drawn at a time
+"""End use of the household load that a flexible appliance replaces, by kind of appliance."""
+
+_SEED_PURPOSES = {"load": 1, "weather": 2, "days": 3, "prices": 4, "pv": 5, "market": 6}
+_SAMPLED_DAYS = 64  # Days of a home that MARLEM's generators sample at a time.
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """What a scenario's files hold: time series and the network, on the host, double precision.
+    """Time series and network of a scenario.
 
     Attributes:
-        index: step starts, UTC.
-        local: the same on the scenario's clock.
-        load_kwh, solar_kwh: [step, home].
-        prices: the tariff's five series, each [step]; levies free of VAT are in the levies, as the amount before VAT
-            that costs as much.
-        uses_kwh: of each home over the period, by use (appliance), where the source of its load knows.
-        notes: what a user should know about the data (gaps filled, values spread).
-        feeder: the network; None for a copper plate.
-        home_bus: position in it of each home.
-        devices: what cars, heat pumps and appliances meet [step, ..]; None where there are none.
-        charges: the tariff's prices as they stand on a bill: field -> name -> [step].
+        index: Step starts, UTC.
+        local_index: Step starts in the time zone of the scenario.
+        load_kwh: Load, kWh per step.
+        solar_kwh: PV generation, kWh per step.
+        prices: Price series of the tariff by name, and its emission factor. VAT-exempt levies are
+            part of the levies, as the amount before VAT with the same cost.
+        end_use_kwh: Energy of each home over the period by end use, kWh; empty if the source of its
+            load does not state it.
+        notes: Remarks on the data for the user, such as filled gaps.
+        feeder: Network; None for a copper plate.
+        home_bus: Bus of each home in the network.
+        devices: Exogenous series of EVs, heat pumps and appliances; None without such devices.
+        charges: Charges of the tariff as listed on a bill: series by tariff field and item.
     """
 
     index: pd.DatetimeIndex
-    local: pd.DatetimeIndex
-    load_kwh: NDArray[np.float64]
-    solar_kwh: NDArray[np.float64]
-    prices: dict[str, NDArray[np.float64]]
-    uses_kwh: list[dict[str, float]] = field(default_factory=list)
+    local_index: pd.DatetimeIndex
+    load_kwh: Float[Array, "step home"]
+    solar_kwh: Float[Array, "step home"]
+    prices: dict[str, Float[Array, " step"]]
+    end_use_kwh: list[dict[str, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     feeder: grid.Feeder | None = None
-    home_bus: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    home_bus: Int[Ints, " home"] = field(default_factory=lambda: np.zeros(0, np.int64))
     devices: DeviceSeries | None = None
-    charges: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
+    charges: dict[str, dict[str, Float[Array, " step"]]] = field(default_factory=dict)
 
 
 def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Profiles:
-    """The time series of a scenario; arguments and errors as in `build`."""
-    reader = _Reader(scenario, Path(data_dir).expanduser() if data_dir is not None else None)
-    load = np.stack(
-        [reader.load(number, home) for number, home in enumerate(scenario.homes)], axis=1
-    )
-    solar = np.stack(
-        [reader.solar(number, home) for number, home in enumerate(scenario.homes)], axis=1
-    )
+    """Read or generate the input data of a scenario.
+
+    Args:
+        scenario: Validated scenario.
+        data_dir: Folder to search for CityLearn data sets before the cache.
+
+    Raises:
+        InputError: A source of the scenario cannot be read or does not match its period.
+    """
+    reader = _SourceReader(scenario, None if data_dir is None else Path(data_dir).expanduser())
+    homes = list(enumerate(scenario.homes))
+    load_kwh = np.stack([reader.load(number, home) for number, home in homes], axis=1)
+    solar_kwh = np.stack([reader.solar(number, home) for number, home in homes], axis=1)
     charges = reader.charges()
-    prices = {name: sum(charges[name].values(), np.zeros(len(reader.index))) for name in charges}
-    prices["levies"] += prices.pop("levies_free_of_vat") / (1 + scenario.tariff.vat)
-    prices["carbon_kg"] = reader.price(
-        scenario.tariff.carbon_kg_per_kwh, "tariff.carbon_kg_per_kwh"
+    zeros = np.zeros(len(reader.index))
+    prices = {name: sum(items.values(), zeros) for name, items in charges.items()}
+    prices["levies"] = prices["levies"] + prices.pop("vat_exempt_levies") / (
+        1 + scenario.tariff.vat
     )
+    emission_factor = scenario.tariff.emission_factor_kg_per_kwh
+    prices[_EMISSION_FACTOR] = reader.price(emission_factor, f"tariff.{_EMISSION_FACTOR}")
     idle = [
         home.name
         for home in scenario.homes
@@ -103,38 +128,40 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
     ]
     if idle:
         reader.notes.append(
-            f"batteries of {', '.join(idle)} stay idle under policy none; `prosumax policies` lists others"
+            f"the batteries of {', '.join(idle)} are idle under the policy none; "
+            "`prosumax policies` lists other ones"
         )
-    feeder, home_bus = _feeder(scenario)
+    feeder, home_bus = _read_network(scenario)
     notes = [*reader.notes, *(() if feeder is None else feeder.notes)]
-    devices = from_scenario.device_series(scenario, reader.index, reader.local, reader.sky)
-    told = list(dict.fromkeys(notes))
-    uses = [reader.uses_kwh.get(number, {}) for number in range(len(scenario.homes))]
     return Profiles(
-        reader.index,
-        reader.local,
-        load,
-        solar,
-        prices,
-        uses,
-        told,
-        feeder,
-        home_bus,
-        devices,
-        charges,
+        index=reader.index,
+        local_index=reader.local_index,
+        load_kwh=load_kwh,
+        solar_kwh=solar_kwh,
+        prices=prices,
+        end_use_kwh=[reader.end_use_kwh.get(number, {}) for number, _ in homes],
+        notes=list(dict.fromkeys(notes)),
+        feeder=feeder,
+        home_bus=home_bus,
+        devices=from_scenario.device_series(
+            scenario, reader.index, reader.local_index, reader.weather
+        ),
+        charges=charges,
     )
 
 
-def _feeder(scenario: Scenario) -> tuple[grid.Feeder | None, NDArray[np.int64]]:
-    """The network of a scenario and where its homes are."""
-    spec, names = scenario.network, [home.name for home in scenario.homes]
-    if spec.kind is None or spec.flow == "copper_plate":
+def _read_network(scenario: Scenario) -> tuple[grid.Feeder | None, Int[Ints, " home"]]:
+    """Return the network of a scenario and the bus of each home."""
+    config = scenario.network
+    if config.kind is None or config.flow == "copper_plate":
         return None, np.zeros(0, np.int64)
+    names = [home.name for home in scenario.homes]
     where = f"{scenario.name}: network"
-    feeder = catalog.load_feeder(spec, len(names), scenario.seed, where)
-    return feeder, catalog.place_homes(
-        feeder, names, spec.placement, scenario.seed, f"{where}.placement"
+    feeder = catalog.load_feeder(config, len(names), scenario.seed, where)
+    home_bus = catalog.place_homes(
+        feeder, names, config.placement, scenario.seed, f"{where}.placement"
     )
+    return feeder, home_bus
 
 
 def _month_day(text: str) -> tuple[int, int]:
@@ -143,17 +170,22 @@ def _month_day(text: str) -> tuple[int, int]:
 
 
 def time_index(period: Period) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
-    """Step starts in UTC, and on the period's own clock (equal to UTC when it has no zone)."""
+    """Return the step starts of a period in UTC and in its time zone.
+
+    Args:
+        period: Period of a scenario; without time zone, both indices are UTC.
+
+    Raises:
+        InputError: The start is skipped by daylight saving time.
+    """
     zone = period.time_zone or "UTC"
     try:
         start = pd.Timestamp(period.start).tz_localize(zone, ambiguous=True)
-    except (
-        Exception
-    ) as error:  # pandas passes on pytz or zoneinfo errors, depending on what is installed
+    except Exception as error:  # pandas raises errors of pytz or zoneinfo.
         raise InputError(
             "period.start",
-            f"{period.start} does not exist in {zone} (clock change)",
-            "Start later.",
+            f"{period.start} does not exist in {zone}: daylight saving time skips this hour",
+            "Set a later start.",
         ) from error
     index = pd.date_range(
         start.tz_convert("UTC"), periods=period.steps, freq=f"{period.step_minutes}min"
@@ -161,59 +193,78 @@ def time_index(period: Period) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
     return index, index.tz_convert(zone)
 
 
-class _Reader:
-    """Resolves each source of a scenario to an array over its period."""
+class _SourceReader:
+    """Reader that resolves each source of a scenario to an array over its period.
+
+    Attributes:
+        scenario: Validated scenario.
+        data_dir: Folder to search for CityLearn data sets before the cache.
+        index: Step starts, UTC.
+        local_index: Step starts in the time zone of the scenario.
+        notes: Remarks on the data for the user.
+        end_use_kwh: Energy by end use of each home whose source states it, by its number.
+        generator: Generator of synthetic profiles.
+    """
 
     def __init__(self, scenario: Scenario, data_dir: Path | None) -> None:
-        self.scenario, self.data_dir = scenario, data_dir
-        self.index, self.local = time_index(scenario.period)
+        self.scenario = scenario
+        self.data_dir = data_dir
+        self.index, self.local_index = time_index(scenario.period)
         self.notes: list[str] = []
-        self.uses_kwh: dict[int, dict[str, float]] = {}
-        self.generated = Generated(scenario, self.index)
+        self.end_use_kwh: dict[int, dict[str, float]] = {}
+        self.generator = ProfileGenerator(scenario, self.index)
 
-    def load(self, number: int, home: Home) -> NDArray[np.float64]:
+    def load(self, number: int, home: HomeConfig) -> Float[Array, " step"]:
+        """Return the load of a home, kWh per step."""
         where = f"{self.scenario.name}: homes[{number}].load"
         match home.load:
             case SyntheticLoad() as source:
-                # A machine that is a device of its own is not in the load a second time.
-                apart = [_AS_A_USE[one.kind] for one in home.appliances]
-                source = source.model_copy(update={"without": sorted({*source.without, *apart})})
-                return self._uses(
-                    number, self.generated.load(source, self._seed(number, "load"), where), []
-                )
-            case Antgen() as source:
-                return self._uses(
-                    number, *read_antgen(source.file, self.index, self.generated.time_zone, where)
-                )
-            case Schedule() as source:
+                # A flexible appliance is a device and must not be part of the load as well.
+                as_devices = [_END_USE_BY_APPLIANCE[one.kind] for one in home.appliances]
+                excluded = sorted({*source.excluded_uses, *as_devices})
+                source = source.model_copy(update={"excluded_uses": excluded})
+                load = self.generator.load(source, self._seed(number, "load"), where)
+                return self._household_load(number, load)
+            case AntgenLoad() as source:
+                load, notes = read_antgen(source.file, self.index, self.generator.time_zone, where)
+                self.notes += notes
+                return self._household_load(number, load)
+            case ScheduleLoad() as source:
                 return schedule_kwh(
                     self.index,
-                    self.generated.time_zone,
+                    self.generator.time_zone,
                     source.base_kw,
                     [
-                        OpenHours(one.kw, one.from_hour, one.to_hour, one.days)
-                        for one in source.hours
+                        OpeningPeriod(hours.power_kw, hours.from_hour, hours.to_hour, hours.days)
+                        for hours in source.opening_hours
                     ],
-                    [(_month_day(one.first), _month_day(one.last)) for one in source.closed],
-                    source.spread,
+                    [
+                        (_month_day(days.first), _month_day(days.last))
+                        for days in source.closed_days
+                    ],
+                    source.relative_std,
                     self._seed(number, "load"),
                 )
-            case SimBench() as source:
+            case SimBenchLoad() as source:
                 self.notes.append(simbench.ATTRIBUTION)
-                zone = self.generated.time_zone
                 return simbench.simbench_load(
-                    source.profile, source.annual_kwh, self.index, zone, where
+                    source.profile,
+                    source.annual_kwh,
+                    self.index,
+                    self.generator.time_zone,
+                    where,
                 )
             case MarlemLoad() as source:
-                share = np.full(_DRAWN_DAYS, source.factor)
-                return source.capacity_kw * self._drawn_days(
+                capacity = np.ones(_SAMPLED_DAYS)
+                factor = np.full(_SAMPLED_DAYS, source.factor)
+                return source.capacity_kw * self._sampled_days(
                     number,
-                    source.hours,
+                    source.hourly_factors,
                     where,
-                    lambda seed: marlem.demand_kwh(np.ones(_DRAWN_DAYS), share, seed),
+                    lambda seed: marlem.demand_kwh(capacity, factor, seed),
                 )
-            case CityLearn() as source:
-                load, notes = read_load(
+            case CityLearnSource() as source:
+                kwh, notes = read_citylearn_load(
                     source.dataset,
                     source.building,
                     source.skip_rows,
@@ -222,31 +273,32 @@ class _Reader:
                     self.data_dir,
                 )
                 self.notes += notes
-                return load
+                return kwh
             case MahtmLoad() as source:
-                world = self.scenario.mahtm
+                config = self.scenario.mahtm
                 return mahtm_load(
-                    np.asarray(self.local.hour),
+                    np.asarray(self.local_index.hour),
                     source.profile,
                     source.peak_kw,
-                    temperature_c=world.temperature_c,
-                    noise=world.noise,
-                    business=world.business,
+                    temperature_c=config.temperature_c,
+                    noise=config.noise,
+                    business_profile=config.business_profile,
                     seed=self._seed(number, "load"),
                 )
-            case Table() as source:
+            case TableSource() as source:
                 return self._table(source, where)
-            case Values() as source:
+            case ValuesSource() as source:
                 return self._values(source, where)
 
-    def solar(self, number: int, home: Home) -> NDArray[np.float64]:
+    def solar(self, number: int, home: HomeConfig) -> Float[Array, " step"]:
+        """Return the PV generation of a home, kWh per step."""
         where = f"{self.scenario.name}: homes[{number}].solar"
         match home.solar:
             case None:
                 return np.zeros(len(self.index))
             case SyntheticSolar() as source:
-                kwh, notes = self.generated.solar(
-                    source, self._seed(0, "sky"), self._seed(number, "roof")
+                kwh, notes = self.generator.solar(
+                    source, self._seed(0, "weather"), self._seed(number, "pv")
                 )
                 self.notes += notes
                 return kwh
@@ -255,12 +307,15 @@ class _Reader:
                 annual_kwh = source.kwh_per_kwp * source.peak_kw
                 return simbench.simbench_solar(source.profile, annual_kwh, self.index, where)
             case MarlemSolar() as source:
-                share = np.full(_DRAWN_DAYS, source.factor)
-                return source.peak_kw * self._drawn_days(
-                    number, source.hours, where, lambda seed: marlem.generation_kwh(share, seed)
+                capacity = np.full(_SAMPLED_DAYS, source.factor)
+                return source.peak_kw * self._sampled_days(
+                    number,
+                    source.hourly_factors,
+                    where,
+                    lambda seed: marlem.generation_kwh(capacity, seed),
                 )
             case CityLearnSolar() as source:
-                return read_solar(
+                return read_citylearn_solar(
                     source.dataset,
                     source.building,
                     source.peak_kw,
@@ -270,106 +325,128 @@ class _Reader:
                     self.data_dir,
                 )
             case MahtmSolar() as source:
-                noise, seed = self.scenario.mahtm.noise, self._seed(number, "roof")
                 return mahtm_solar(
-                    np.asarray(self.local.hour), source.peak_kw, noise=noise, seed=seed
+                    np.asarray(self.local_index.hour),
+                    source.peak_kw,
+                    noise=self.scenario.mahtm.noise,
+                    seed=self._seed(number, "pv"),
                 )
-            case Table() as source:
+            case TableSource() as source:
                 return self._table(source, where)
-            case Values() as source:
+            case ValuesSource() as source:
                 return self._values(source, where)
 
-    def charges(self) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """Every price of the tariff by field and by its name on the bill."""
-        tariff = self.scenario.tariff
+    def charges(self) -> dict[str, dict[str, Float[Array, " step"]]]:
+        """Return every charge of the tariff by field and by its item on the bill."""
         return {
-            field: {
-                name: self.price(price, f"tariff.{field}")
-                for name, price in parts(field, charge).items()
+            name: {
+                item: self.price(price, f"tariff.{name}")
+                for item, price in charge_components(
+                    name, getattr(self.scenario.tariff, name)
+                ).items()
             }
-            for field in ("energy", "network", "levies", "levies_free_of_vat", "feed_in")
-            for charge in [getattr(tariff, field)]
+            for name in _CHARGES
         }
 
-    def price(self, price: Price | None, field_name: str) -> NDArray[np.float64]:
+    def price(self, price: Price | None, field_name: str) -> Float[Array, " step"]:
+        """Return a price or an emission factor per kWh; NaN if it is None."""
         where = f"{self.scenario.name}: {field_name}"
+        is_emission_factor = field_name.endswith(_EMISSION_FACTOR)
         match price:
-            case TimeOfUse() as source:
+            case TimeOfUsePrice() as source:
                 return self._time_of_use(source)
             case MarlemPrice() as source:
-                self._needs_hours(where)
-                day, clock = self._days
-                seeds = [self._seed(number, "prices") for number in range(day[-1] + 1)]
-                drawn = [marlem.grid_prices(source.lowest, source.highest, seed) for seed in seeds]
-                return np.stack([getattr(prices, source.series) for prices in drawn])[day, clock]
-            case CityLearn() as source:
-                series = "carbon_kg_per_kwh" if "carbon" in field_name else "price"
-                return read_series(
-                    source.dataset, series, source.skip_rows, self.index, where, self.data_dir
+                self._check_hourly(where)
+                day, hour = self._day_and_hour
+                days = [
+                    marlem.grid_prices(
+                        source.min_price, source.max_price, self._seed(number, "prices")
+                    )
+                    for number in range(day[-1] + 1)
+                ]
+                return np.stack([getattr(prices, source.series) for prices in days])[day, hour]
+            case CityLearnSource() as source:
+                return read_citylearn_series(
+                    source.dataset,
+                    "emission_factor" if is_emission_factor else "price",
+                    source.skip_rows,
+                    self.index,
+                    where,
+                    self.data_dir,
                 )
-            case Table() as source:
+            case TableSource() as source:
                 return self._table(source, where, quantity="rate")
-            case Values() as source:
+            case ValuesSource() as source:
                 return self._values(source, where, signed=True)
-            case DayAhead() as source:
-                return source.factor * self._market_price(source, where) + source.plus
-            case FromGeneration() as source:
-                return source.share * self._generated[int("carbon" in field_name)]
+            case DayAheadPrice() as source:
+                return source.factor * self._day_ahead_price(source, where) + source.offset
+            case GenerationSource() as source:
+                merit_order_price, emission_factor = self._merit_order
+                return source.share * (emission_factor if is_emission_factor else merit_order_price)
             case None:
                 return np.full(len(self.index), np.nan)
             case number:
                 return np.full(len(self.index), float(number))
 
-    def _seed(self, number: int, what: str) -> int:
-        """A seed of its own for every home and purpose, stable when homes are added behind it."""
-        purpose = {"load": 1, "sky": 2, "days": 3, "prices": 4, "roof": 5, "market": 6}[what]
-        return int(
-            np.random.SeedSequence((self.scenario.seed, number, purpose)).generate_state(1)[0]
-        )
+    def weather(self) -> WeatherSeries:
+        """Return the weather of heated buildings, without the cloud variability of single homes."""
+        return self.generator.weather(self._seed(0, "weather"))
+
+    def _seed(self, number: int, purpose: str) -> int:
+        """Return the seed of a home (or day) and purpose."""
+        return derive_seed(self.scenario.seed, number, _SEED_PURPOSES[purpose])
 
     @cached_property
-    def _days(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Number of the day and hour of the day of every step."""
-        return pd.factorize(self.local.date)[0], self.local.hour.to_numpy(np.int64)
+    def _day_and_hour(self) -> tuple[Int[Ints, " step"], Int[Ints, " step"]]:
+        """Number of the local day, and hour of the day, of every step."""
+        day = pd.factorize(self.local_index.date)[0]
+        return day, self.local_index.hour.to_numpy(np.int64)
 
-    def _needs_hours(self, where: str) -> None:
+    def _check_hourly(self, where: str) -> None:
         minutes = self.scenario.period.step_minutes
         if minutes != 60:
             raise InputError(
                 where,
-                f"draws hours, but a step has {minutes} minutes",
+                f"the source generates hourly values, but a step has {minutes} minutes",
                 "Set period.step_minutes to 60.",
             )
 
-    def _drawn_days(
+    def _sampled_days(
         self,
         number: int,
-        hours: list[Hours],
+        hourly_factors: list[HourlyFactor],
         where: str,
-        draw: Callable[[int], NDArray[np.float64]],
-    ) -> NDArray[np.float64]:
-        """A new day of a home for every day of the period; `draw` gives many at once from a seed [hour, day]."""
-        self._needs_hours(where)
-        day, clock = self._days
-        seed, count = self._seed(number, "days"), day[-1] // _DRAWN_DAYS + 1
-        seeds = np.random.SeedSequence(seed).generate_state(
-            count
-        )  # the first days stay when the period gets longer
-        kwh = np.concatenate([draw(int(one)) for one in seeds], axis=1)
-        for window in hours:
+        sample: Callable[[int], Float[Array, "hour day"]],
+    ) -> Float[Array, " step"]:
+        """Sample a new day of a home for every day of the period.
+
+        Args:
+            number: Number of the home.
+            hourly_factors: Factors on the energy in windows of the day.
+            where: Scenario field of the source, for messages.
+            sample: Samples `_SAMPLED_DAYS` days from a seed.
+
+        Returns:
+            Energy in kWh per step.
+        """
+        self._check_hourly(where)
+        day, hour = self._day_and_hour
+        batches = day[-1] // _SAMPLED_DAYS + 1
+        # One seed per batch of days, so that the first days do not change with the period's length.
+        seeds = np.random.SeedSequence(self._seed(number, "days")).generate_state(batches)
+        kwh = np.concatenate([sample(int(seed)) for seed in seeds], axis=1)
+        for window in hourly_factors:
             kwh[window.from_hour : window.to_hour] *= window.factor
-        return kwh[clock, day]
+        return kwh[hour, day]
 
-    def sky(self) -> Sky:
-        """The weather around heated buildings: that of the roofs, without the clouds over a single home."""
-        return self.generated.sky(self._seed(0, "sky"))
-
-    def _uses(self, number: int, load: Load, notes: list[str]) -> NDArray[np.float64]:
-        self.uses_kwh[number] = load.uses_kwh
-        self.notes += notes
+    def _household_load(self, number: int, load: HouseholdLoad) -> Float[Array, " step"]:
+        """Record the end uses of a home and return its load."""
+        self.end_use_kwh[number] = load.end_use_kwh
         return load.kwh
 
-    def _table(self, source: Table, where: str, quantity: str = "energy") -> NDArray[np.float64]:
+    def _table(
+        self, source: TableSource, where: str, quantity: str = "energy"
+    ) -> Float[Array, " step"]:
         values, notes = read_table(
             source.file,
             self.index,
@@ -386,56 +463,65 @@ class _Reader:
         self.notes += notes
         return values
 
-    def _values(self, source: Values, where: str, signed: bool = False) -> NDArray[np.float64]:
+    def _values(
+        self, source: ValuesSource, where: str, signed: bool = False
+    ) -> Float[Array, " step"]:
+        """Repeat the listed values over the period."""
         values = np.asarray(source.values, dtype=np.float64)
         steps = len(self.index)
         if len(values) > steps:
             raise InputError(
                 f"{where}.values",
-                f"has {len(values)} values for {steps} steps",
-                "Give at most one per step.",
+                f"there are {len(values)} values for {steps} steps",
+                "Provide at most one value per step.",
             )
         if not signed and (values < 0).any():
             first = int(np.argmax(values < 0))
             raise InputError(
-                f"{where}.values[{first}]", f"is {values[first]:g}", "Energy must not be negative."
+                f"{where}.values[{first}]",
+                f"the energy must be >= 0, got {values[first]:g}",
+                "Correct the value.",
             )
         return np.resize(values, steps)
 
     @cached_property
-    def _generated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Price and carbon intensity of the scenario's power plants."""
-        mix = self.scenario.generation
-        assert mix is not None  # checked by the scenario
+    def _merit_order(self) -> tuple[Float[Array, " step"], Float[Array, " step"]]:
+        """Price per kWh, and emission factor, of the scenario's power plants."""
+        generation = self.scenario.generation
+        assert generation is not None, "the scenario validates that generation prices have plants"
         where = f"{self.scenario.name}: generation.demand"
-        return generated_prices(**mix.model_dump(), steps=len(self.index), where=where)
+        return merit_order_prices(**generation.model_dump(), steps=len(self.index), where=where)
 
-    def _market_price(self, source: DayAhead, where: str) -> NDArray[np.float64]:
-        """Day-ahead price per kWh."""
+    def _day_ahead_price(self, source: DayAheadPrice, where: str) -> Float[Array, " step"]:
+        """Return the day-ahead price per kWh."""
         if source.file is None:
             self.notes.append(
-                "day-ahead prices are those of typical Belgian days, not of real ones; name a `file` in the tariff"
+                "day-ahead prices are synthetic Belgian prices; set `file` in the tariff to use "
+                "actual prices"
             )
-            return typical_day_ahead_eur_per_mwh(self.local, self._seed(0, "market")) / 1000
-        table = Table(
-            source="table",
-            **source.model_dump(include={"file", "column", "time_column", "time_zone"}),
-        )
-        return self._table(table, where, quantity="rate") / (1000 if source.per == "MWh" else 1)
+            seed = self._seed(0, "market")
+            return synthetic_day_ahead_eur_per_mwh(self.local_index, seed) / 1000
+        columns = source.model_dump(include={"file", "column", "time_column", "time_zone"})
+        table = TableSource(source="table", **columns)
+        price = self._table(table, where, quantity="rate")
+        return price / (1000 if source.price_per == "MWh" else 1)
 
-    def _time_of_use(self, source: TimeOfUse) -> NDArray[np.float64]:
-        prices = np.full(len(self.local), source.default)
-        weekend = self.local.dayofweek >= 5
-        days: dict[str, Any] = {
-            "all": np.ones(len(self.local), bool),
+    def _time_of_use(self, source: TimeOfUsePrice) -> Float[Array, " step"]:
+        """Return the price of each step from the windows of a time-of-use tariff."""
+        hour = self.local_index.hour
+        weekend = self.local_index.dayofweek >= 5
+        by_day_type: dict[str, Any] = {
+            "all": np.ones(len(self.local_index), bool),
             "weekdays": ~weekend,
             "weekend": weekend,
         }
+        prices = np.full(len(self.local_index), source.default)
         for window in source.windows:
-            hour = self.local.hour
+            after_start = hour >= window.from_hour
+            before_end = hour < window.to_hour
             if window.from_hour < window.to_hour:
-                inside = (hour >= window.from_hour) & (hour < window.to_hour)
-            else:  # over midnight
-                inside = (hour >= window.from_hour) | (hour < window.to_hour)
-            prices[inside & days[window.days]] = window.price
+                is_inside = after_start & before_end
+            else:  # The window extends over midnight.
+                is_inside = after_start | before_end
+            prices[is_inside & by_day_type[window.days]] = window.price
         return prices

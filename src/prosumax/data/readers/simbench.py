@@ -89,8 +89,9 @@ def simbench_solar(
     days = _profile("RESProfile.csv", profile, "", where, prefix="PV")
 
     def same_date(dates: pd.DatetimeIndex) -> NDArray[np.int64]:
-        parts = {"year": 2016, "month": dates.month, "day": dates.day}
-        in_leap_year = pd.DatetimeIndex(pd.to_datetime(parts))
+        in_leap_year = pd.DatetimeIndex(
+            pd.to_datetime({"year": 2016, "month": dates.month, "day": dates.day})
+        )
         return np.asarray((in_leap_year - _FIRST_DAY).days, np.int64)
 
     return map_days_to_period(days / days.sum() * annual_kwh, same_date, index, "UTC")

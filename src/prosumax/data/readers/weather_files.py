@@ -211,13 +211,15 @@ def _typical_year(hours: pd.DataFrame, path: Path, year: int | None) -> WeatherS
     leap_day = (stamps.month == 2) & (stamps.day == 29)
     table = table[~leap_day]
     stamps = stamps[~leap_day]
-    parts = {
-        "year": _REFERENCE_YEAR,
-        "month": stamps.month,
-        "day": stamps.day,
-        "hour": stamps.hour,
-    }
-    table = table.set_axis(pd.DatetimeIndex(pd.to_datetime(parts)))
+    reference = pd.to_datetime(
+        {
+            "year": _REFERENCE_YEAR,
+            "month": stamps.month,
+            "day": stamps.day,
+            "hour": stamps.hour,
+        }
+    )
+    table = table.set_axis(pd.DatetimeIndex(reference))
     table = table[~table.index.duplicated()]
     full = table.reindex(pd.date_range(f"{_REFERENCE_YEAR}-01-01", periods=8760, freq="h"))
     values = full.to_numpy(np.float64)
