@@ -1,19 +1,19 @@
-"""Household physics: what happens behind one meter in one step. One file per device.
+"""Devices: the physics behind one meter in one step, one file per device.
 
-The four kinds of MAHTM (passive or active, consumer or prosumer) are not modelled apart: they are which devices exist.
-Passive homes have no storage, consumers have no solar.
+The household types of MAHTM (passive or active, consumer or prosumer) follow from the devices of
+a home: passive homes have no storage, consumers have no PV.
 """
 
-from prosumax.devices import appliance, battery, ev, flexible, heat_pump
+from prosumax.devices import appliance, battery, battery_aging, ev, flexible, heat_pump
 from prosumax.devices.home import (
     HomeParams,
     HomeState,
-    tradable_kwh,
-    initial_state,
-    household_type,
-    step_devices,
-    step,
     default_devices_kwh,
+    household_type,
+    initial_state,
+    step,
+    step_devices,
+    tradable_kwh,
 )
 
 __all__ = [
@@ -21,13 +21,14 @@ __all__ = [
     "HomeState",
     "appliance",
     "battery",
+    "battery_aging",
+    "default_devices_kwh",
     "ev",
     "flexible",
-    "tradable_kwh",
     "heat_pump",
-    "initial_state",
     "household_type",
-    "step_devices",
+    "initial_state",
     "step",
-    "default_devices_kwh",
+    "step_devices",
+    "tradable_kwh",
 ]

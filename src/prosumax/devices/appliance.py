@@ -1,6 +1,7 @@
-"""Deferrable appliances (washing machine, dishwasher, dryer): a filled machine waits, then runs without a break.
+"""Deferrable appliances: washing machine, dishwasher and dryer.
 
-Its own timer starts it at the last moment that keeps the deadline, whatever is asked.
+An appliance that becomes ready waits until it is started and then runs without interruption. With
+a safeguard, a timer starts it at the last step that keeps its deadline.
 """
 
 from typing import NamedTuple
@@ -12,13 +13,13 @@ from prosumax.types import ApplianceFlow
 
 
 class ApplianceParams(NamedTuple):
-    """Slots for appliances, as many as the home with the most has; an empty slot has power zero.
+    """Parameters of the appliances; unused slots of a home have zero power.
 
     Attributes:
-        power_kw: mean power of a run.
-        run_steps: how long a run takes.
-        wait_steps: how long it can wait at most, so that it ends by its deadline.
-        safeguard: 1 where the timer starts it in time, 0 where a run is given up that nobody started.
+        power_kw: Mean power of a run.
+        run_steps: Duration of a run in steps.
+        max_wait_steps: Longest wait in steps that keeps the deadline.
+        safeguard: 1 where a timer starts due runs, 0 where runs not started in time are dropped.
     """
 
     power_kw: Float[Array, "home appliance"]
@@ -28,20 +29,30 @@ class ApplianceParams(NamedTuple):
 
 
 class ApplianceSeries(NamedTuple):
-    """`filled`: whether a machine is filled at the start of the step; never before its last run had to be done."""
+    """Exogenous inputs of the appliances.
+
+    Attributes:
+        ready: Whether an appliance becomes ready at the start of the step; never before the
+            deadline of its previous run.
+    """
 
     ready: Bool[Array, "*step home appliance"]
 
 
 class ApplianceState(NamedTuple):
-    """Steps that a filled machine can still wait, -1 for none; steps that a running one still runs."""
+    """State of the appliances.
+
+    Attributes:
+        wait_steps_left: Steps that a ready appliance can still wait; -1 for none.
+        run_steps_left: Steps that a running appliance still runs.
+    """
 
     wait_steps_left: Int[Array, "home appliance"]
     run_steps_left: Int[Array, "home appliance"]
 
 
 def initial_state(params: ApplianceParams) -> ApplianceState:
-    """Nothing is filled."""
+    """Return the state without ready or running appliances."""
     return ApplianceState(jnp.full_like(params.run_steps, -1), jnp.zeros_like(params.run_steps))
 
 
@@ -52,31 +63,35 @@ def step(
     start_request: Float[Array, "home appliance"],
     step_hours: Float[Array, ""],
 ) -> tuple[ApplianceState, ApplianceFlow]:
-    """Fill, start what is asked for or due, run.
+    """Start requested and due appliances, and run them for one step.
 
-    Arguments:
-        params, state: the appliances.
-        now: this step's row.
-        start: more than 0 starts a machine that is filled; others are left alone.
-        step_hours: length of the step.
+    Args:
+        params: Parameters.
+        state: State before the step.
+        inputs: Exogenous inputs of the step.
+        start_request: Positive values start a ready appliance.
+        step_hours: Length of the step.
+
+    Returns:
+        The state after the step and the energy flows.
     """
-    can_wait = jnp.where(inputs.ready, params.max_wait_steps, state.wait_steps_left)
-    due = can_wait == 0
-    starts = (can_wait >= 0) & ((start_request > 0) | (due & (params.safeguard > 0)))
-    given_up = due & ~starts
-    runs_for = jnp.where(starts, params.run_steps, state.run_steps_left)
-    run_kwh = params.power_kw * step_hours
-    can_wait = jnp.where(starts | given_up, -1, jnp.maximum(can_wait - 1, -1))
+    wait_steps_left = jnp.where(inputs.ready, params.max_wait_steps, state.wait_steps_left)
+    is_due = wait_steps_left == 0
+    starts = (wait_steps_left >= 0) & ((start_request > 0) | (is_due & (params.safeguard > 0)))
+    is_dropped = is_due & ~starts
+    run_steps_left = jnp.where(starts, params.run_steps, state.run_steps_left)
+    step_kwh = params.power_kw * step_hours
+    wait_steps_left = jnp.where(starts | is_dropped, -1, jnp.maximum(wait_steps_left - 1, -1))
     flow = ApplianceFlow(
-        consumption_kwh=jnp.where(runs_for > 0, run_kwh, 0.0),
-        unserved_kwh=jnp.where(given_up, run_kwh * params.run_steps, 0.0),
-        waiting=(can_wait >= 0).astype(run_kwh.dtype),
+        consumption_kwh=jnp.where(run_steps_left > 0, step_kwh, 0.0),
+        unserved_kwh=jnp.where(is_dropped, step_kwh * params.run_steps, 0.0),
+        waiting=(wait_steps_left >= 0).astype(step_kwh.dtype),
     )
-    return ApplianceState(can_wait, jnp.maximum(runs_for - 1, 0)), flow
+    return ApplianceState(wait_steps_left, jnp.maximum(run_steps_left - 1, 0)), flow
 
 
 def default_request(params: ApplianceParams) -> Float[Array, "home appliance"]:
-    """The habit: a machine starts when it is filled."""
+    """Return the request of the default control, which starts appliances immediately."""
     return jnp.ones_like(params.power_kw)
 
 
@@ -86,18 +101,23 @@ def surplus_request(
     inputs: ApplianceSeries,
     surplus_kw: Float[Array, " home"],
 ) -> tuple[Float[Array, "home appliance"], Float[Array, " home"]]:
-    """Start what is due, and what the home's surplus covers, in the order of the slots; and what all runs then draw.
+    """Compute the request that starts due appliances and those that PV surplus covers.
 
-    Arguments:
-        params, state, now: the appliances.
-        spare_kw: surplus without them; negative for a need.
+    Args:
+        params: Parameters.
+        state: State before the step.
+        inputs: Exogenous inputs of the step.
+        surplus_kw: PV surplus without the appliances; negative for a deficit. Appliances are
+            covered in the order of their slots.
 
     Returns:
-        What to start, 0 or 1, and the power of all that runs, kW.
+        The start request, 0 or 1, and the power in kW of all appliances that then run.
     """
-    can_wait = jnp.where(inputs.ready, params.max_wait_steps, state.wait_steps_left)
-    running = jnp.where(state.run_steps_left > 0, params.power_kw, 0.0)
-    waiting = jnp.where(can_wait >= 0, params.power_kw, 0.0)
-    covered = jnp.cumsum(waiting, axis=-1) + running.sum(-1, keepdims=True) <= surplus_kw[..., None]
-    start = ((can_wait >= 0) & (covered | (can_wait == 0))).astype(waiting.dtype)
-    return start, (running + start * params.power_kw).sum(-1)
+    wait_steps_left = jnp.where(inputs.ready, params.max_wait_steps, state.wait_steps_left)
+    running_kw = jnp.where(state.run_steps_left > 0, params.power_kw, 0.0)
+    waiting_kw = jnp.where(wait_steps_left >= 0, params.power_kw, 0.0)
+    cumulative_kw = jnp.cumsum(waiting_kw, axis=-1) + running_kw.sum(-1, keepdims=True)
+    is_covered = cumulative_kw <= surplus_kw[..., None]
+    start = (wait_steps_left >= 0) & (is_covered | (wait_steps_left == 0))
+    start_request = start.astype(waiting_kw.dtype)
+    return start_request, (running_kw + start_request * params.power_kw).sum(-1)

@@ -1,7 +1,10 @@
-"""Home battery: limits, efficiency that may depend on power, standing loss, capacity fade.
+"""Home battery with limits, power-dependent efficiency, self-discharge and capacity loss.
 
-The model is CityLearn's `Battery` (Nweye et al. 2024, arXiv:2405.03848), which has the simple battery as a special
-case: flat curves, no fade. Power is seen at the home's AC side.
+A simple battery is the special case of constant curves and no capacity loss. Powers are on the AC
+side of the home.
+
+References:
+    The `Battery` of CityLearn 3.0.2; Nweye et al. 2024, arXiv:2405.03848.
 """
 
 from typing import NamedTuple
@@ -9,25 +12,29 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-_EFFICIENCY_PASSES = (
-    2  # CityLearn solves "power sets efficiency sets power" by two fixed-point passes.
-)
+# CityLearn finds the efficiency at the power reached by two fixed-point iterations.
+_EFFICIENCY_ITERATIONS = 2
 
 
 class BatteryParams(NamedTuple):
-    """One battery per home; a home without one has capacity and power zero.
+    """Parameters of one battery per home; homes without a battery have zero capacity and power.
 
     Attributes:
-        capacity_kwh: nominal capacity; the state of charge is a fraction of it.
-        charge_kw, discharge_kw: AC power limits.
-        soc_min, soc_max: limits of the state of charge, fractions.
-        initial_soc: state of charge before the first step.
-        standing_loss: fraction of the stored energy lost in one step.
-        fade: capacity lost per full equivalent of throughput, fraction (CityLearn's `capacity_loss_coefficient`).
-        efficiency_power: power as a fraction of the limit, at which the two efficiency curves have their points.
-        charge_curve, discharge_curve: one-way efficiency **squared** (for a symmetric battery: the round-trip
-            efficiency) at those points, linear in between; CityLearn interpolates the round trip, then takes the root.
-        power_soc, power_curve: share of the power limit available at a state of charge, linear between the points.
+        capacity_kwh: Nominal capacity, the basis of the state of charge.
+        charge_kw: AC power limit of charging.
+        discharge_kw: AC power limit of discharging.
+        soc_min: Lower limit of the state of charge.
+        soc_max: Upper limit of the state of charge.
+        initial_soc: State of charge before the first step.
+        self_discharge_per_step: Fraction of the stored energy lost in one step.
+        capacity_loss_coefficient: Fraction of the capacity lost per full equivalent cycle, as in
+            CityLearn.
+        efficiency_power_points: Points of the efficiency curves, as fractions of the power limit.
+        charge_efficiency_curve: One-way efficiency squared at these points, linear in between. For
+            a symmetric battery this is the round-trip efficiency, which CityLearn interpolates.
+        discharge_efficiency_curve: Like `charge_efficiency_curve`, for discharging.
+        power_soc_points: Points of `power_curve`, as states of charge.
+        power_curve: Available fraction of the power limit at these points, linear in between.
     """
 
     capacity_kwh: Float[Array, " home"]
@@ -46,14 +53,25 @@ class BatteryParams(NamedTuple):
 
 
 class BatteryState(NamedTuple):
-    """Energy inside, and the capacity that is left after fade; both kWh."""
+    """State of the batteries.
+
+    Attributes:
+        stored_kwh: Stored energy.
+        capacity_kwh: Remaining capacity.
+    """
 
     stored_kwh: Float[Array, " home"]
     capacity_kwh: Float[Array, " home"]
 
 
 class BatteryFlow(NamedTuple):
-    """What happened in one step, kWh, all >= 0: AC charge and discharge, and all that was lost inside."""
+    """Energy flows of the batteries in one step, all >= 0.
+
+    Attributes:
+        charge_kwh: Charged energy on the AC side.
+        discharge_kwh: Discharged energy on the AC side.
+        loss_kwh: Losses.
+    """
 
     charge_kwh: Float[Array, " home"]
     discharge_kwh: Float[Array, " home"]
@@ -61,7 +79,7 @@ class BatteryFlow(NamedTuple):
 
 
 def initial_state(params: BatteryParams) -> BatteryState:
-    """The battery before the first step."""
+    """Return the state before the first step."""
     return BatteryState(params.initial_soc * params.capacity_kwh, params.capacity_kwh)
 
 
@@ -71,78 +89,99 @@ def step(
     request_kw: Float[Array, " home"],
     step_hours: Float[Array, ""],
 ) -> tuple[BatteryState, BatteryFlow]:
-    """Charge (positive) or discharge (negative) as near to the request as the battery can.
+    """Charge or discharge at the requested power within the limits of the battery.
 
-    Arguments:
-        params: the batteries.
-        state: before the step.
-        request_kw: mean AC power asked for over the step; any real number, out-of-range is limited.
-        step_hours: length of the step.
+    The state of charge stays within its limits; a battery that starts below `soc_min` is not
+    forced to charge.
+
+    Args:
+        params: Parameters.
+        state: State before the step.
+        request_kw: Requested mean AC power, positive for charging; limited to the feasible range.
+        step_hours: Length of the step.
 
     Returns:
-        The state after the step and the energy that flowed. The state of charge never leaves its limits, except that a
-        battery that starts below `soc_min` is not forced to charge.
-
-    Source: CityLearn 3.0.2's battery, equations restated in `docs/battery.md`.
+        The state after the step and the energy flows.
     """
     capacity = params.capacity_kwh
     exists = capacity > 0
     safe_capacity = jnp.where(exists, capacity, 1.0)
-    charging = request_kw >= 0
+    is_charging = request_kw >= 0
 
-    after_standing = state.stored_kwh * (1.0 - params.self_discharge_per_step)
-    # Fade may leave the store over-full by a trace; what no longer fits is a loss like any other.
-    ceiling = jnp.minimum(state.capacity_kwh, params.soc_max * capacity)
-    start = jnp.minimum(after_standing, ceiling)
-    room = ceiling - start
+    after_self_discharge = state.stored_kwh * (1.0 - params.self_discharge_per_step)
+    # Capacity loss may leave slightly more energy than fits; the excess counts as a loss.
+    max_stored = jnp.minimum(state.capacity_kwh, params.soc_max * capacity)
+    start = jnp.minimum(after_self_discharge, max_stored)
+    headroom = max_stored - start
     available = jnp.maximum(start - params.soc_min * capacity, 0.0)
 
-    limit_kw = jnp.where(charging, params.charge_kw, params.discharge_kw)
+    limit_kw = jnp.where(is_charging, params.charge_kw, params.discharge_kw)
     soc = state.stored_kwh / safe_capacity
-    limit_kwh = limit_kw * _interpolate(soc, params.power_soc_points, params.power_curve) * step_hours
-    wanted_kwh = jnp.minimum(jnp.abs(request_kw), limit_kw) * step_hours
+    power_fraction = _interpolate(soc, params.power_soc_points, params.power_curve)
+    limit_kwh = limit_kw * power_fraction * step_hours
+    requested_kwh = jnp.minimum(jnp.abs(request_kw), limit_kw) * step_hours
 
-    curve = jnp.where(charging[..., None], params.charge_efficiency_curve, params.discharge_efficiency_curve)
-    full_kwh = jnp.where(limit_kw > 0, limit_kw * step_hours, 1.0)
-    moved = wanted_kwh
-    efficiency = jnp.ones_like(moved)
-    for _ in range(_EFFICIENCY_PASSES):
-        efficiency = jnp.sqrt(_interpolate(moved / full_kwh, params.efficiency_power_points, curve))
-        reachable = jnp.where(charging, room / efficiency, available * efficiency)
-        moved = jnp.minimum(jnp.minimum(wanted_kwh, limit_kwh), reachable)
-    moved = jnp.where(exists, moved, 0.0)
+    curve = jnp.where(
+        is_charging[..., None],
+        params.charge_efficiency_curve,
+        params.discharge_efficiency_curve,
+    )
+    full_power_kwh = jnp.where(limit_kw > 0, limit_kw * step_hours, 1.0)
+    exchanged = requested_kwh
+    efficiency = jnp.ones_like(exchanged)
+    for _ in range(_EFFICIENCY_ITERATIONS):
+        squared = _interpolate(exchanged / full_power_kwh, params.efficiency_power_points, curve)
+        efficiency = jnp.sqrt(squared)
+        reachable = jnp.where(is_charging, headroom / efficiency, available * efficiency)
+        exchanged = jnp.minimum(jnp.minimum(requested_kwh, limit_kwh), reachable)
+    exchanged = jnp.where(exists, exchanged, 0.0)
 
-    charge = jnp.where(charging, moved, 0.0)
-    discharge = jnp.where(charging, 0.0, moved)
-    stored = jnp.where(charging, start + charge * efficiency, start - discharge / efficiency)
-    # Rounding must not push the store past a limit that it just reached.
-    stored = jnp.clip(stored, jnp.minimum(start, params.soc_min * capacity), ceiling)
-    worn = params.capacity_loss_coefficient * capacity * moved / (2.0 * jnp.where(exists, state.capacity_kwh, 1.0))
+    charge = jnp.where(is_charging, exchanged, 0.0)
+    discharge = jnp.where(is_charging, 0.0, exchanged)
+    stored = jnp.where(is_charging, start + charge * efficiency, start - discharge / efficiency)
+    # Rounding must not move the stored energy past a limit that it just reached.
+    stored = jnp.clip(stored, jnp.minimum(start, params.soc_min * capacity), max_stored)
+    capacity_loss = (
+        params.capacity_loss_coefficient
+        * capacity
+        * exchanged
+        / (2.0 * jnp.where(exists, state.capacity_kwh, 1.0))
+    )
     loss = state.stored_kwh + charge - discharge - stored
-    new_state = BatteryState(stored, jnp.maximum(state.capacity_kwh - worn, 0.0))
+    new_state = BatteryState(stored, jnp.maximum(state.capacity_kwh - capacity_loss, 0.0))
     return new_state, BatteryFlow(charge, discharge, jnp.maximum(loss, 0.0))
 
 
 def energy_limits_kwh(
     params: BatteryParams, state: BatteryState, step_hours: Float[Array, ""]
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    """The most that can be charged and discharged in one step, kWh at the AC side (MARLEM equations 11c, 11d).
+    """Compute the largest charge and discharge in one step on the AC side.
 
-    Unlike in those equations, power limits and efficiency count.
+    Unlike the equations of the reference, these limits include power limits and efficiency.
+
+    Args:
+        params: Parameters.
+        state: State before the step.
+        step_hours: Length of the step.
+
+    Returns:
+        Largest charge and largest discharge, kWh.
+
+    References:
+        Equations 11c and 11d of the MARLEM paper.
     """
-    most = [
-        step(params, state, request, step_hours)[1]
-        for request in (params.charge_kw, -params.discharge_kw)
-    ]
-    return most[0].charge_kwh, most[1].discharge_kwh
+    _, charging = step(params, state, params.charge_kw, step_hours)
+    _, discharging = step(params, state, -params.discharge_kw, step_hours)
+    return charging.charge_kwh, discharging.discharge_kwh
 
 
 def _interpolate(
     x: Float[Array, " home"], points: Float[Array, "home point"], values: Float[Array, "home point"]
 ) -> Float[Array, " home"]:
-    """Piecewise-linear curve per home, held constant outside its points.
+    """Evaluate one piecewise-linear curve per home, constant outside its points.
 
-    A sum of clipped ramps instead of a search: few points, no gather, and it differentiates.
+    A sum of clipped ramps needs no gather, is differentiable, and is fast for few points.
     """
-    share = (x[..., None] - points[..., :-1]) / jnp.diff(points, axis=-1)
-    return values[..., 0] + jnp.sum(jnp.diff(values, axis=-1) * jnp.clip(share, 0.0, 1.0), axis=-1)
+    fraction = (x[..., None] - points[..., :-1]) / jnp.diff(points, axis=-1)
+    increments = jnp.diff(values, axis=-1) * jnp.clip(fraction, 0.0, 1.0)
+    return values[..., 0] + jnp.sum(increments, axis=-1)

@@ -1,10 +1,13 @@
-"""What a battery loses by being used and by growing old; half cycles are counted in the state as they happen.
+"""Battery aging by cycles and time, with half cycles counted online.
 
-Every turn of the state of charge ends a half cycle. The one that is under way already counts with the depth it has, so
-that wear is known in every step and nothing is added at the end. Small turns cut a large swing in two, so that a
-battery that dithers wears some percent more or (mostly) less than under rainflow counting, which knows the future.
+Every reversal of the state of charge closes a half cycle. The open half cycle counts with its
+current depth, so that wear is known in every step and nothing is added at the end of the period.
+Small reversals split a large swing in two; for a battery with frequent small reversals the result
+deviates by a few percent from rainflow counting, which needs the whole series.
 
-Source: Xu, Oudalov, Ulbig, Andersson and Kirschen 2018, IEEE Transactions on Smart Grid 9(2):1131, fitted to LMO cells.
+References:
+    Xu, Oudalov, Ulbig, Andersson and Kirschen 2018, IEEE Transactions on Smart Grid 9(2):1131;
+    parameters fitted to LMO cells.
 """
 
 import math
@@ -13,28 +16,35 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-SEI_FRACTION, SEI_RATE = 0.0575, 121.0
-"""Equation of the film that grows in a new battery: its share of the life lost, and its rate."""
-_DEPTH = (1.40e5, -0.501, -1.23e5)
-_SOC_SLOPE, _REFERENCE_SOC = 1.04, 0.5
-_HEAT_SLOPE, _REFERENCE_K = 0.0693, 298.15
-_TIME_PER_HOUR = 4.14e-10 * 3600
+SEI_FRACTION = 0.0575
+"""Fraction of the life lost to the SEI film, alpha_sei."""
+SEI_RATE = 121.0
+"""Rate of the SEI film growth, beta_sei."""
 END_OF_LIFE_LOSS = 0.2
-"""Share of the capacity that is lost when a battery is replaced."""
+"""Fraction of the capacity lost when a battery is replaced."""
 END_OF_LIFE_STRESS = math.log((1 - SEI_FRACTION) / (1 - END_OF_LIFE_LOSS))
-"""Stress at which so much is gone; the film has long stopped growing then."""
-_SWING = 1e-6  # rounding is no turn
+"""Stress at the end of life, when the SEI film no longer grows."""
+
+_DEPTH_COEFFICIENTS = (1.40e5, -0.501, -1.23e5)
+_SOC_COEFFICIENT = 1.04
+_REFERENCE_SOC = 0.5
+_TEMPERATURE_COEFFICIENT = 0.0693
+_REFERENCE_K = 298.15
+_CALENDAR_STRESS_PER_HOUR = 4.14e-10 * 3600
+_MIN_SWING = 1e-6  # smaller changes of the state of charge are rounding errors
+_MIN_DEPTH = 1e-4  # smaller half cycles cause no stress
 
 
 class BatteryAgingParams(NamedTuple):
-    """How one battery per home ages.
+    """Parameters of battery aging.
 
     Attributes:
-        nonlinear: 1 for Xu's model, 0 for the linear one.
-        heat: stress of the cell temperature, 1 at 25 C.
-        loss_per_cycle: capacity lost per full equivalent cycle, fraction; linear model.
-        loss_per_hour: capacity lost by time, fraction; linear model.
-        price: of a new battery, which is due when `END_OF_LIFE` of the capacity is gone.
+        nonlinear: 1 for the model of Xu et al., 0 for the linear model.
+        temperature_stress: Stress factor of the cell temperature, 1 at 25 C.
+        loss_per_cycle: Fraction of the capacity lost per full equivalent cycle; linear model.
+        loss_per_hour: Fraction of the capacity lost per hour; linear model.
+        replacement_cost: Price of a new battery, due when `END_OF_LIFE_LOSS` of the capacity is
+            lost.
     """
 
     nonlinear: Float[Array, " home"]
@@ -45,14 +55,14 @@ class BatteryAgingParams(NamedTuple):
 
 
 class BatteryAgingState(NamedTuple):
-    """What is remembered.
+    """State of battery aging.
 
     Attributes:
-        turn: state of charge at the last turn.
-        last: state of charge now.
-        done: stress of all half cycles that are over, and of time.
-        stress: the same with the half cycle under way; never falls.
-        lost: share of the nominal capacity that is lost.
+        turning_soc: State of charge at the last reversal.
+        last_soc: State of charge at the end of the last step.
+        past_stress: Stress of all closed half cycles and of time.
+        stress: Stress including the open half cycle; never decreases.
+        capacity_loss: Fraction of the nominal capacity that is lost.
     """
 
     turning_soc: Float[Array, " home"]
@@ -63,15 +73,15 @@ class BatteryAgingState(NamedTuple):
 
 
 def temperature_stress(temperature_c: float) -> float:
-    """Xu's factor of the cell temperature; 1 at 25 C, for `AgeingParams.heat`."""
+    """Return the stress factor of a constant cell temperature, 1 at 25 C."""
     kelvin = temperature_c + 273.15
-    return math.exp(_HEAT_SLOPE * (kelvin - _REFERENCE_K) * _REFERENCE_K / kelvin)
+    return math.exp(_TEMPERATURE_COEFFICIENT * (kelvin - _REFERENCE_K) * _REFERENCE_K / kelvin)
 
 
 def initial_state(initial_soc: Float[Array, " home"]) -> BatteryAgingState:
-    """A new battery."""
-    nothing = jnp.zeros_like(initial_soc)
-    return BatteryAgingState(initial_soc, initial_soc, nothing, nothing, nothing)
+    """Return the state of new batteries with the given state of charge."""
+    zeros = jnp.zeros_like(initial_soc)
+    return BatteryAgingState(initial_soc, initial_soc, zeros, zeros, zeros)
 
 
 def step(
@@ -80,45 +90,62 @@ def step(
     soc: Float[Array, " home"],
     step_hours: Float[Array, ""],
 ) -> tuple[BatteryAgingState, Float[Array, " home"], Float[Array, " home"]]:
-    """Age by one step, under Xu's model fast at first, while the film grows.
+    """Advance battery aging by one step.
 
-    Arguments:
-        params, state: the batteries.
-        soc: state of charge after the step, as a fraction of the nominal capacity.
-        step_hours: length of the step.
+    Args:
+        params: Parameters.
+        state: State before the step.
+        soc: State of charge after the step as a fraction of the nominal capacity.
+        step_hours: Length of the step.
 
     Returns:
-        The state, the share of the nominal capacity lost in the step, and the share of the battery's life used up, both
-        >= 0. Life goes by stress, not by capacity: a cycle costs the same whether the battery is new or old.
+        The state after the step, the fraction of the nominal capacity lost in the step, and the
+        fraction of the battery's life consumed, both >= 0. Life is proportional to stress and not
+        to capacity, so that a cycle costs the same in a new battery as in an old one.
     """
-    moved = soc - state.last_soc
-    turned = (moved * (state.last_soc - state.turning_soc) < 0) & (jnp.abs(moved) > _SWING)
-    over = jnp.where(turned, _half_cycle(params, state.turning_soc, state.last_soc), 0.0)
-    turn = jnp.where(turned, state.last_soc, state.turning_soc)
-    mean = (soc + state.last_soc) / 2
-    time = _TIME_PER_HOUR * step_hours * _soc_stress(mean) * params.temperature_stress
-    done = state.past_stress + over + time
-    stress = jnp.maximum(done + _half_cycle(params, turn, soc), state.stress)
-    film = -SEI_FRACTION * jnp.expm1(-SEI_RATE * stress) - (1 - SEI_FRACTION) * jnp.expm1(-stress)
-    linear = (
-        state.capacity_loss + params.loss_per_cycle * jnp.abs(moved) / 2 + params.loss_per_hour * step_hours
+    delta = soc - state.last_soc
+    is_reversal = (delta * (state.last_soc - state.turning_soc) < 0) & (jnp.abs(delta) > _MIN_SWING)
+    closed_cycle = _half_cycle_stress(params, state.turning_soc, state.last_soc)
+    closed_stress = jnp.where(is_reversal, closed_cycle, 0.0)
+    turning_soc = jnp.where(is_reversal, state.last_soc, state.turning_soc)
+    mean_soc = (soc + state.last_soc) / 2
+    calendar_stress = (
+        _CALENDAR_STRESS_PER_HOUR * step_hours * _soc_stress(mean_soc) * params.temperature_stress
     )
-    lost = jnp.where(params.nonlinear > 0, film, linear)
-    loss = jnp.maximum(lost - state.capacity_loss, 0.0)
-    life = jnp.where(
-        params.nonlinear > 0, (stress - state.stress) / END_OF_LIFE_STRESS, loss / END_OF_LIFE_LOSS
+    past_stress = state.past_stress + closed_stress + calendar_stress
+    stress = jnp.maximum(past_stress + _half_cycle_stress(params, turning_soc, soc), state.stress)
+    xu_loss = -SEI_FRACTION * jnp.expm1(-SEI_RATE * stress) - (1 - SEI_FRACTION) * jnp.expm1(
+        -stress
     )
-    return BatteryAgingState(turn, soc, done, stress, lost), loss, life
+    linear_loss = (
+        state.capacity_loss
+        + params.loss_per_cycle * jnp.abs(delta) / 2
+        + params.loss_per_hour * step_hours
+    )
+    capacity_loss = jnp.where(params.nonlinear > 0, xu_loss, linear_loss)
+    step_loss = jnp.maximum(capacity_loss - state.capacity_loss, 0.0)
+    life_used = jnp.where(
+        params.nonlinear > 0,
+        (stress - state.stress) / END_OF_LIFE_STRESS,
+        step_loss / END_OF_LIFE_LOSS,
+    )
+    new_state = BatteryAgingState(turning_soc, soc, past_stress, stress, capacity_loss)
+    return new_state, step_loss, life_used
 
 
-def _half_cycle(
-    params: BatteryAgingParams, turn: Float[Array, " home"], soc: Float[Array, " home"]
+def _half_cycle_stress(
+    params: BatteryAgingParams, turning_soc: Float[Array, " home"], soc: Float[Array, " home"]
 ) -> Float[Array, " home"]:
-    depth = jnp.abs(soc - turn)
-    safe = jnp.maximum(depth, 1e-4)
-    full = 1.0 / (_DEPTH[0] * safe ** _DEPTH[1] + _DEPTH[2])
-    return jnp.where(depth > 1e-4, 0.5 * full * _soc_stress((soc + turn) / 2) * params.temperature_stress, 0.0)
+    """Return the stress of half a cycle between two states of charge."""
+    depth = jnp.abs(soc - turning_soc)
+    safe_depth = jnp.maximum(depth, _MIN_DEPTH)
+    k1, k2, k3 = _DEPTH_COEFFICIENTS
+    full_cycle = 1.0 / (k1 * safe_depth**k2 + k3)
+    mean_soc = (soc + turning_soc) / 2
+    half_cycle = 0.5 * full_cycle * _soc_stress(mean_soc) * params.temperature_stress
+    return jnp.where(depth > _MIN_DEPTH, half_cycle, 0.0)
 
 
 def _soc_stress(soc: Float[Array, " home"]) -> Float[Array, " home"]:
-    return jnp.exp(_SOC_SLOPE * (soc - _REFERENCE_SOC))
+    """Return the stress factor of a mean state of charge, 1 at one half."""
+    return jnp.exp(_SOC_COEFFICIENT * (soc - _REFERENCE_SOC))

@@ -1,6 +1,6 @@
-"""The devices of a scenario as arrays: their parameters, and what they meet step by step; all on the host.
+"""Device parameters and exogenous inputs of a scenario as arrays, computed on the host.
 
-One slot per home and kind of device; a kind that no home has is None.
+Arrays have one entry per home and kind of device; a kind that no home has is None.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from prosumax.data.generators.appliance_runs import sample_appliance_runs
 from prosumax.data.generators.household.hot_water import OCCUPANTS_BY_LIFESTYLE, hot_water_kwh
 from prosumax.data.generators.household.trips import (
+    ev_availability,
+    sample_plug_ins,
     sample_trips,
     scheduled_trips,
-    sample_plug_ins,
-    ev_availability,
 )
 from prosumax.data.generators.solar.weather import WeatherSeries
 from prosumax.devices import battery_aging, flexible
@@ -27,118 +28,153 @@ from prosumax.devices.ev import EVParams, EVSeries
 from prosumax.devices.flexible import DeviceParams, DeviceSeries
 from prosumax.devices.heat_pump import (
     TANK_AMBIENT_C,
-    WATER_KWH_PER_LITRE_K,
+    WATER_KWH_PER_LITER_K,
     HeatPumpParams,
     HeatPumpSeries,
 )
-from prosumax.scenario.schema.community import HomeConfig, Scenario
+from prosumax.scenario.schema.community import BatteryConfig, HomeConfig, Scenario
 from prosumax.scenario.schema.devices import ApplianceConfig, EVConfig, HeatPumpConfig
 
+Array = NDArray[np.float64]
+
 _HOURS_PER_YEAR = 8760.0
+_DEFAULT_OCCUPANTS = 3.0
+_DEFAULT_LIFESTYLE = "family"
+
+# Each random series has its own seed, derived from the seed of the scenario, the position of the
+# home and one of these constants, so that adding homes or devices leaves other series unchanged.
+_EV_STREAM = 1001
+_HOT_WATER_STREAM = 1002
+_APPLIANCE_STREAM = 1100
 
 
 def battery_aging_params(scenario: Scenario) -> BatteryAgingParams | None:
-    """How the batteries age; None where none does."""
-    specs = [
-        (home.battery.aging if home.battery else None, home.battery) for home in scenario.homes
-    ]
-    if not any(spec for spec, _ in specs):
+    """Return the parameters of battery aging; None where no battery ages."""
+    batteries = [home.battery for home in scenario.homes]
+    if not any(battery is not None and battery.aging is not None for battery in batteries):
         return None
-    rows = [
-        {
-            "nonlinear": spec is not None and spec.model == "xu",
-            "temperature_stress": 0.0 if spec is None else battery_aging.temperature_stress(spec.cell_temperature_c),
-            "loss_per_cycle": 0.0 if spec is None else battery_aging.END_OF_LIFE_LOSS / spec.cycle_life,
-            "loss_per_hour": 0.0 if spec is None else spec.calendar_loss_per_year / _HOURS_PER_YEAR,
-            "replacement_cost": 0.0
-            if spec is None or battery is None
-            else spec.replacement_cost_per_kwh * battery.capacity_kwh,
-        }
-        for spec, battery in specs
-    ]
-    return BatteryAgingParams(**_columns(rows))
+    return BatteryAgingParams(**_stack_fields([_battery_aging_fields(b) for b in batteries]))
 
 
 def device_params(scenario: Scenario) -> DeviceParams | None:
-    """Parameters of cars, heat pumps and appliances; None where there are none."""
+    """Return the parameters of the flexible devices; None where no home has any."""
     homes = scenario.homes
-    cars, pumps = [home.ev for home in homes], [home.heat_pump for home in homes]
-    slots = max(len(home.appliances) for home in homes)
-    if not any(cars) and not any(pumps) and not slots:
+    evs = [home.ev for home in homes]
+    pumps = [home.heat_pump for home in homes]
+    slots = _num_appliance_slots(scenario)
+    if not any(evs) and not any(pumps) and not slots:
         return None
-    return DeviceParams(
-        EVParams(**_columns([_car(car) for car in cars])) if any(cars) else None,
-        HeatPumpParams(**_columns([_heat_pump(pump) for pump in pumps])) if any(pumps) else None,
-        _appliances([home.appliances for home in homes], slots, scenario.period.step_hours)
-        if slots
-        else None,
-    )
+    params = DeviceParams()
+    if any(evs):
+        params = params._replace(ev=EVParams(**_stack_fields([_ev_fields(ev) for ev in evs])))
+    if any(pumps):
+        fields = _stack_fields([_heat_pump_fields(pump) for pump in pumps])
+        params = params._replace(heat_pump=HeatPumpParams(**fields))
+    if slots:
+        appliances = [home.appliances for home in homes]
+        params = params._replace(
+            appliances=_appliance_params(appliances, slots, scenario.period.step_hours)
+        )
+    return params
 
 
 def action_slot_names(scenario: Scenario) -> list[str]:
-    """Names of what agents steer beside the battery, in the order of an action's slots."""
-    homes = scenario.homes
-    slots = max(len(home.appliances) for home in homes)
+    """Return the names of an action's slots for the flexible devices."""
     return flexible.action_slot_names(
-        any(home.ev for home in homes), any(home.heat_pump for home in homes), slots
+        evs=any(home.ev for home in scenario.homes),
+        heat_pumps=any(home.heat_pump for home in scenario.homes),
+        appliances=_num_appliance_slots(scenario),
     )
 
 
 def device_series(
-    scenario: Scenario, index: pd.DatetimeIndex, local: pd.DatetimeIndex, sky: Callable[[], WeatherSeries]
+    scenario: Scenario,
+    index: pd.DatetimeIndex,
+    local_index: pd.DatetimeIndex,
+    weather: Callable[[], WeatherSeries],
 ) -> DeviceSeries | None:
-    """Drives, weather, hot water and fills of every step, NumPy [step, ..]; None where there are no devices.
+    """Compute the exogenous inputs of the flexible devices for all steps.
 
-    Arguments:
-        scenario: with its homes.
-        index, local: step starts in UTC and on the scenario's clock.
-        sky: makes the weather, if anybody needs it.
+    Args:
+        scenario: Scenario with its homes.
+        index: Step starts in UTC.
+        local_index: Step starts in local time.
+        weather: Function that returns the weather; called only where a home has a heat pump.
+
+    Returns:
+        NumPy arrays with axes [step, home, ..]; None where no home has a flexible device.
     """
-    homes, steps = scenario.homes, len(index)
-    slots = max(len(home.appliances) for home in homes)
-    car = heat = runs = None
+    homes = scenario.homes
+    series = DeviceSeries()
     if any(home.ev for home in homes):
-        use = [
-            _whereabouts(scenario, number, home, index, local) for number, home in enumerate(homes)
+        availability = [
+            _ev_availability(scenario, number, index, local_index) for number in range(len(homes))
         ]
-        car = EVSeries(*(_single(np.stack(part, axis=1)) for part in zip(*use, strict=True)))
-    if any(home.heat_pump for home in homes):
-        weather, hours = sky(), scenario.period.step_hours
-        gains = [_gains_kwh(home.heat_pump, weather, hours) for home in homes]
-        water = [_hot_water(scenario, number, home, index) for number, home in enumerate(homes)]
-        heat = HeatPumpSeries(
-            _single(weather.air_temperature_c),
-            _single(np.stack(gains, axis=1)),
-            _single(np.stack(water, axis=1)),
+        hours_to_departure, trip_kwh = (
+            np.stack(columns, axis=1) for columns in zip(*availability, strict=True)
         )
+        series = series._replace(ev=EVSeries(_single(hours_to_departure), _single(trip_kwh)))
+    if any(home.heat_pump for home in homes):
+        sky = weather()
+        hours = scenario.period.step_hours
+        gains = [_heat_gain_kwh(home.heat_pump, sky, hours) for home in homes]
+        water = [_hot_water_kwh(scenario, number, index) for number in range(len(homes))]
+        series = series._replace(
+            heat_pump=HeatPumpSeries(
+                outdoor_c=_single(sky.air_temperature_c),
+                heat_gain_kwh=_single(np.stack(gains, axis=1)),
+                hot_water_kwh=_single(np.stack(water, axis=1)),
+            )
+        )
+    slots = _num_appliance_slots(scenario)
     if slots:
-        filled = np.zeros((steps, len(homes), slots), bool)
+        ready = np.zeros((len(index), len(homes), slots), bool)
         for number, home in enumerate(homes):
-            for slot, machine in enumerate(home.appliances):
-                filled[:, number, slot] = _fills(scenario, number, slot, machine, local)
-        runs = ApplianceSeries(filled)  # type: ignore[arg-type]
-    return None if car is None and heat is None and runs is None else DeviceSeries(car, heat, runs)
+            for slot in range(len(home.appliances)):
+                ready[:, number, slot] = _appliance_ready(scenario, number, slot, local_index)
+        series = series._replace(appliances=ApplianceSeries(ready))  # type: ignore[arg-type]
+    return None if all(part is None for part in series) else series
 
 
-def _car(car: EVConfig | None) -> dict[str, float]:
-    exists, car = car is not None, car or EVConfig()
-    initial = car.departure_soc if car.initial_soc is None else car.initial_soc
+def _num_appliance_slots(scenario: Scenario) -> int:
+    """Return the largest number of appliances in a home."""
+    return max(len(home.appliances) for home in scenario.homes)
+
+
+def _battery_aging_fields(battery: BatteryConfig | None) -> dict[str, float]:
+    if battery is None or battery.aging is None:
+        return dict.fromkeys(BatteryAgingParams._fields, 0.0)
+    aging = battery.aging
     return {
-        "capacity_kwh": car.capacity_kwh * exists,
-        "charge_kw": car.power_kw * exists,
-        "discharge_kw": car.power_kw * exists * car.v2g,
-        "charge_efficiency": car.charge_efficiency,
-        "discharge_efficiency": car.discharge_efficiency,
-        "departure_kwh": car.departure_soc * car.capacity_kwh * exists,
-        "reserve_kwh": car.v2g_reserve_soc * car.capacity_kwh * exists,
-        "initial_kwh": initial * car.capacity_kwh * exists,
-        "safeguard": car.safeguard,
+        "nonlinear": aging.model == "xu",
+        "temperature_stress": battery_aging.temperature_stress(aging.cell_temperature_c),
+        "loss_per_cycle": battery_aging.END_OF_LIFE_LOSS / aging.cycle_life,
+        "loss_per_hour": aging.calendar_loss_per_year / _HOURS_PER_YEAR,
+        "replacement_cost": aging.replacement_cost_per_kwh * battery.capacity_kwh,
     }
 
 
-def _heat_pump(pump: HeatPumpConfig | None) -> dict[str, float]:
-    exists, pump = pump is not None, pump or HeatPumpConfig(hot_water=None)
-    tank = pump.hot_water
+def _ev_fields(config: EVConfig | None) -> dict[str, float]:
+    exists = config is not None
+    ev = config or EVConfig()
+    initial_soc = ev.departure_soc if ev.initial_soc is None else ev.initial_soc
+    return {
+        "capacity_kwh": ev.capacity_kwh * exists,
+        "charge_kw": ev.power_kw * exists,
+        "discharge_kw": ev.power_kw * exists * ev.v2g,
+        "charge_efficiency": ev.charge_efficiency,
+        "discharge_efficiency": ev.discharge_efficiency,
+        "departure_kwh": ev.departure_soc * ev.capacity_kwh * exists,
+        "reserve_kwh": ev.v2g_reserve_soc * ev.capacity_kwh * exists,
+        "initial_kwh": initial_soc * ev.capacity_kwh * exists,
+        "safeguard": ev.safeguard,
+    }
+
+
+def _heat_pump_fields(config: HeatPumpConfig | None) -> dict[str, float]:
+    exists = config is not None
+    pump = config or HeatPumpConfig(hot_water=None)
+    initial_c = pump.setpoint_c if pump.initial_indoor_c is None else pump.initial_indoor_c
     return {
         "exists": exists,
         "power_kw": pump.power_kw * exists,
@@ -151,107 +187,147 @@ def _heat_pump(pump: HeatPumpConfig | None) -> dict[str, float]:
         "min_indoor_c": pump.min_indoor_c,
         "max_indoor_c": pump.max_indoor_c,
         "setpoint_c": pump.setpoint_c,
-        "initial_indoor_c": pump.setpoint_c if pump.initial_indoor_c is None else pump.initial_indoor_c,
-        # Without a tank there is one of a single kelvin-kWh that stays at the temperature of its room.
-        "tank_heat_capacity_kwh_per_k": 1.0 if tank is None else tank.volume_liters * WATER_KWH_PER_LITRE_K,
-        "tank_heat_loss_kw_per_k": 0.0 if tank is None else tank.heat_loss_w_per_k / 1000,
-        "min_tank_c": TANK_AMBIENT_C if tank is None else tank.min_c,
-        "max_tank_c": TANK_AMBIENT_C if tank is None else tank.max_c,
-        "initial_tank_c": TANK_AMBIENT_C if tank is None else tank.max_c,
+        "initial_indoor_c": initial_c,
+        **_tank_fields(pump),
         "safeguard": pump.safeguard,
     }
 
 
-def _appliances(machines: list[list[ApplianceConfig]], slots: int, step_hours: float) -> ApplianceParams:
-    shape = (len(machines), slots)
-    power, runs, wait, safe = (
-        np.zeros(shape),
-        np.ones(shape, int),
-        np.zeros(shape, int),
-        np.ones(shape),
-    )
-    for home, own in enumerate(machines):
-        for slot, machine in enumerate(own):
-            kwh = machine.run_parameters[0]
-            runs[home, slot], wait[home, slot] = _steps(machine, step_hours)
-            power[home, slot] = kwh / (runs[home, slot] * step_hours)
-            safe[home, slot] = machine.safeguard
+def _tank_fields(pump: HeatPumpConfig) -> dict[str, float]:
+    tank = pump.hot_water
+    if tank is None:
+        # A lossless tank of 1 kWh/K at ambient temperature needs no heat and avoids divisions by 0.
+        return {
+            "tank_heat_capacity_kwh_per_k": 1.0,
+            "tank_heat_loss_kw_per_k": 0.0,
+            "min_tank_c": TANK_AMBIENT_C,
+            "max_tank_c": TANK_AMBIENT_C,
+            "initial_tank_c": TANK_AMBIENT_C,
+        }
+    return {
+        "tank_heat_capacity_kwh_per_k": tank.volume_liters * WATER_KWH_PER_LITER_K,
+        "tank_heat_loss_kw_per_k": tank.heat_loss_w_per_k / 1000,
+        "min_tank_c": tank.min_c,
+        "max_tank_c": tank.max_c,
+        "initial_tank_c": tank.max_c,
+    }
+
+
+def _appliance_params(
+    homes: list[list[ApplianceConfig]], slots: int, step_hours: float
+) -> ApplianceParams:
+    shape = (len(homes), slots)
+    power_kw = np.zeros(shape)
+    run_steps = np.ones(shape, int)
+    max_wait_steps = np.zeros(shape, int)
+    safeguard = np.ones(shape)
+    for number, appliances in enumerate(homes):
+        for slot, appliance in enumerate(appliances):
+            kwh, _, _ = appliance.run_parameters
+            place = (number, slot)
+            run_steps[place], max_wait_steps[place] = _run_and_wait_steps(appliance, step_hours)
+            power_kw[place] = kwh / (run_steps[place] * step_hours)
+            safeguard[place] = appliance.safeguard
     return ApplianceParams(
-        jnp.asarray(power, jnp.float32),
-        jnp.asarray(runs, jnp.int32),
-        jnp.asarray(wait, jnp.int32),
-        jnp.asarray(safe, jnp.float32),
+        power_kw=jnp.asarray(power_kw, jnp.float32),
+        run_steps=jnp.asarray(run_steps, jnp.int32),
+        max_wait_steps=jnp.asarray(max_wait_steps, jnp.int32),
+        safeguard=jnp.asarray(safeguard, jnp.float32),
     )
 
 
-def _steps(machine: ApplianceConfig, step_hours: float) -> tuple[int, int]:
-    """Steps of a run, and those it can wait."""
-    run = int(np.ceil(machine.run_parameters[1] / step_hours - 1e-9))
-    return run, max(int(machine.deadline_hours / step_hours + 1e-9) - run, 0)
+def _run_and_wait_steps(appliance: ApplianceConfig, step_hours: float) -> tuple[int, int]:
+    """Return the duration of a run and its longest wait, in steps."""
+    _, duration_hours, _ = appliance.run_parameters
+    run_steps = int(np.ceil(duration_hours / step_hours - 1e-9))
+    deadline_steps = int(appliance.deadline_hours / step_hours + 1e-9)
+    return run_steps, max(deadline_steps - run_steps, 0)
 
 
-def _whereabouts(
-    scenario: Scenario, number: int, home: HomeConfig, index: pd.DatetimeIndex, local: pd.DatetimeIndex
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    car, zone = home.ev, scenario.period.time_zone or "UTC"
-    if car is None:
+def _ev_availability(
+    scenario: Scenario, number: int, index: pd.DatetimeIndex, local_index: pd.DatetimeIndex
+) -> tuple[Float[Array, " step"], Float[Array, " step"]]:
+    """Return the hours to departure and the driving energy of a home's vehicle."""
+    home = scenario.homes[number]
+    ev = home.ev
+    if ev is None:
         return np.zeros(len(index)), np.zeros(len(index))
-    seed = _seed(scenario, number, 1)
-    if car.trips is not None:
-        dates = pd.date_range(local[0].date(), local[-1].date(), freq="D")
-        trips = [(_hour(trip.departure), _hour(trip.arrival), trip.distance_km, trip.days) for trip in car.trips]
-        drives = scheduled_trips(dates, zone, trips, car.kwh_per_km)
-        plugged = np.ones(len(drives.kwh), bool)
+    time_zone = scenario.period.time_zone or "UTC"
+    seed = _seed(scenario, number, _EV_STREAM)
+    if ev.trips is not None:
+        dates = pd.date_range(local_index[0].date(), local_index[-1].date(), freq="D")
+        schedule = [
+            (_hour(trip.departure), _hour(trip.arrival), trip.distance_km, trip.days)
+            for trip in ev.trips
+        ]
+        trips = scheduled_trips(dates, time_zone, schedule, ev.kwh_per_km)
+        plugged_in = np.ones(len(trips.kwh), bool)
     else:
-        years = range(int(local[0].year), int(local[-1].year) + 1)
-        who = car.lifestyle or _lifestyle(home)
-        drives = sample_trips(years, zone, who, car.annual_km, car.kwh_per_km, seed)
-        plugged = sample_plug_ins(drives, car.plug_in_probability, car.capacity_kwh, seed)
-    return ev_availability(index, drives, plugged)
+        years = range(int(local_index[0].year), int(local_index[-1].year) + 1)
+        lifestyle = ev.lifestyle or _lifestyle(home)
+        trips = sample_trips(years, time_zone, lifestyle, ev.annual_km, ev.kwh_per_km, seed)
+        plugged_in = sample_plug_ins(trips, ev.plug_in_probability, ev.capacity_kwh, seed)
+    return ev_availability(index, trips, plugged_in)
 
 
-def _gains_kwh(pump: HeatPumpConfig | None, weather: WeatherSeries, hours: float) -> NDArray[np.float64]:
+def _heat_gain_kwh(
+    pump: HeatPumpConfig | None, weather: WeatherSeries, step_hours: float
+) -> Float[Array, " step"]:
+    """Return the solar and internal heat gains of a building."""
     if pump is None:
         return np.zeros(len(weather.ghi))
-    return (pump.window_area_m2 * weather.ghi + pump.internal_gains_w) / 1000 * hours
+    solar_w = pump.window_area_m2 * weather.ghi
+    return (solar_w + pump.internal_gains_w) / 1000 * step_hours
 
 
-def _hot_water(
-    scenario: Scenario, number: int, home: HomeConfig, index: pd.DatetimeIndex
-) -> NDArray[np.float64]:
+def _hot_water_kwh(
+    scenario: Scenario, number: int, index: pd.DatetimeIndex
+) -> Float[Array, " step"]:
+    """Return the heat of a home's hot-water demand."""
+    home = scenario.homes[number]
     tank = home.heat_pump.hot_water if home.heat_pump else None
     if tank is None:
         return np.zeros(len(index))
-    persons = OCCUPANTS_BY_LIFESTYLE.get(_lifestyle(home), 3.0) if tank.occupants is None else tank.occupants
-    zone = scenario.period.time_zone or "UTC"
-    return hot_water_kwh(index, zone, persons * tank.kwh_per_occupant_day, _seed(scenario, number, 2))
+    occupants = tank.occupants
+    if occupants is None:
+        occupants = OCCUPANTS_BY_LIFESTYLE.get(_lifestyle(home), _DEFAULT_OCCUPANTS)
+    time_zone = scenario.period.time_zone or "UTC"
+    seed = _seed(scenario, number, _HOT_WATER_STREAM)
+    return hot_water_kwh(index, time_zone, occupants * tank.kwh_per_occupant_day, seed)
 
 
-def _fills(
-    scenario: Scenario, number: int, slot: int, machine: ApplianceConfig, local: pd.DatetimeIndex
-) -> NDArray[np.bool_]:
-    busy = sum(_steps(machine, scenario.period.step_hours))
-    seed = _seed(scenario, number, 100 + slot)
-    return sample_appliance_runs(local, machine.run_parameters[2], machine.from_hour, machine.to_hour, busy, seed)
+def _appliance_ready(
+    scenario: Scenario, number: int, slot: int, local_index: pd.DatetimeIndex
+) -> Bool[NDArray[np.bool_], " step"]:
+    """Return the steps in which an appliance becomes ready."""
+    appliance = scenario.homes[number].appliances[slot]
+    _, _, runs_per_week = appliance.run_parameters
+    busy_steps = sum(_run_and_wait_steps(appliance, scenario.period.step_hours))
+    seed = _seed(scenario, number, _APPLIANCE_STREAM + slot)
+    return sample_appliance_runs(
+        local_index, runs_per_week, appliance.from_hour, appliance.to_hour, busy_steps, seed
+    )
 
 
 def _lifestyle(home: HomeConfig) -> str:
-    return getattr(home.load, "lifestyle", "family")
+    return getattr(home.load, "lifestyle", _DEFAULT_LIFESTYLE)
 
 
-def _seed(scenario: Scenario, number: int, purpose: int) -> int:
-    """A seed of its own for every home and device, stable when homes are added behind it."""
-    return int(np.random.SeedSequence((scenario.seed, number, 1000 + purpose)).generate_state(1)[0])
+def _seed(scenario: Scenario, number: int, stream: int) -> int:
+    """Return the seed of a random stream of a home."""
+    sequence = np.random.SeedSequence((scenario.seed, number, stream))
+    return int(sequence.generate_state(1)[0])
 
 
-def _hour(clock: str) -> float:
-    hours, minutes = clock.split(":")
+def _hour(time_of_day: str) -> float:
+    hours, minutes = time_of_day.split(":")
     return int(hours) + int(minutes) / 60
 
 
-def _single(values: NDArray[np.float64]) -> Any:
+def _single(values: Array) -> Any:
     return np.asarray(values, np.float32)
 
 
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _stack_fields(rows: list[dict[str, float]]) -> dict[str, Any]:
+    """Return single-precision arrays [home] by field."""
     return {name: jnp.asarray([row[name] for row in rows], jnp.float32) for name in rows[0]}

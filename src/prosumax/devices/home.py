@@ -1,83 +1,110 @@
-"""One home behind its meter: load, solar and devices meet at the AC bus."""
+"""A home behind its meter: load, PV generation and devices on one AC bus."""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from prosumax.devices import battery as _battery
-from prosumax.devices import battery_aging as _ageing
-from prosumax.devices import flexible as _devices
-from prosumax.types import DeviceFlows, Flows, DeviceRequests
+from prosumax.devices import battery as battery_model
+from prosumax.devices import battery_aging, flexible
+from prosumax.devices.battery import BatteryParams, BatteryState
+from prosumax.devices.battery_aging import BatteryAgingParams, BatteryAgingState
+from prosumax.devices.flexible import DeviceParams, DeviceSeries, DeviceState
+from prosumax.types import DeviceFlows, DeviceRequests, Flows
 
 
 class HomeParams(NamedTuple):
-    """The devices of every home, one slot per device; an absent device is a slot of size zero.
+    """Parameters of the devices of all homes; a home without a device has one of zero size.
 
-    `ageing` is None where no battery ages, `devices` where no home has a car, a heat pump or an appliance to steer.
+    Attributes:
+        battery: Parameters of the batteries.
+        aging: Parameters of battery aging; None where no battery ages.
+        devices: Parameters of the flexible devices; None where no home has any.
     """
 
-    battery: _battery.BatteryParams
-    aging: _ageing.BatteryAgingParams | None = None
-    devices: _devices.DeviceParams | None = None
+    battery: BatteryParams
+    aging: BatteryAgingParams | None = None
+    devices: DeviceParams | None = None
 
 
 class HomeState(NamedTuple):
-    """What the devices remember from step to step."""
+    """State of the devices of all homes.
 
-    battery: _battery.BatteryState
-    aging: _ageing.BatteryAgingState | None = None
-    devices: _devices.DeviceState | None = None
+    Attributes:
+        battery: State of the batteries.
+        aging: State of battery aging; None where no battery ages.
+        devices: State of the flexible devices; None where no home has any.
+    """
+
+    battery: BatteryState
+    aging: BatteryAgingState | None = None
+    devices: DeviceState | None = None
 
 
 def initial_state(params: HomeParams) -> HomeState:
-    """The homes before the first step."""
+    """Return the state before the first step."""
+    initial_soc = params.battery.initial_soc
     return HomeState(
-        _battery.initial_state(params.battery),
-        None if params.aging is None else _ageing.initial_state(params.battery.initial_soc),
-        None if params.devices is None else _devices.initial_state(params.devices),
+        battery=battery_model.initial_state(params.battery),
+        aging=None if params.aging is None else battery_aging.initial_state(initial_soc),
+        devices=None if params.devices is None else flexible.initial_state(params.devices),
     )
 
 
 def step_devices(
     params: HomeParams,
     state: HomeState,
-    inputs: _devices.DeviceSeries | None,
+    inputs: DeviceSeries | None,
     requests: DeviceRequests | None,
     step_hours: Float[Array, ""],
 ) -> tuple[HomeState, DeviceFlows | None]:
-    """Run cars, heat pumps and appliances, which act before the battery; without any, nothing changes.
+    """Run the flexible devices, which act before the battery.
 
-    Arguments:
-        params, state: the homes.
-        now: this step's row of the devices' series.
-        asked: of the devices; None, or a kind that is None, follows its habit.
-        step_hours: length of the step.
+    Args:
+        params: Parameters.
+        state: State before the step.
+        inputs: Exogenous inputs of the step.
+        requests: Requests to the devices; the default control applies where they are None.
+        step_hours: Length of the step.
 
     Returns:
-        The state with the devices' part moved on, and their energy.
+        The state with the devices after the step, and their energy flows; the unchanged state and
+        None without flexible devices.
     """
     if params.devices is None or state.devices is None or inputs is None:
         return state, None
-    usual = _devices.default_requests(params.devices, state.devices, inputs, step_hours)
-    wanted = (
-        usual
-        if requests is None
-        else DeviceRequests(*(u if a is None else a for a, u in zip(requests, usual, strict=True)))
+    defaults = flexible.default_requests(params.devices, state.devices, inputs, step_hours)
+    if requests is not None:
+        pairs = zip(requests, defaults, strict=True)
+        requests = DeviceRequests(
+            *(default if request is None else request for request, default in pairs)
+        )
+    new_devices, flows = flexible.step(
+        params.devices,
+        state.devices,
+        inputs,
+        defaults if requests is None else requests,
+        step_hours,
     )
-    after, flows = _devices.step(params.devices, state.devices, inputs, wanted, step_hours)
-    return state._replace(devices=after), flows
+    return state._replace(devices=new_devices), flows
 
 
 def default_devices_kwh(
     params: HomeParams,
     state: HomeState,
-    inputs: _devices.DeviceSeries | None,
+    inputs: DeviceSeries | None,
     step_hours: Float[Array, ""],
 ) -> Float[Array, " home"] | float:
-    """What the flexible devices will draw in this step if they follow their habits; 0 without any."""
-    flows = step_devices(params, state, inputs, None, step_hours)[1]
-    return 0.0 if flows is None else _devices.net_kwh(flows)
+    """Compute the net consumption of the flexible devices under their default control.
+
+    Args:
+        params: Parameters.
+        state: State before the step.
+        inputs: Exogenous inputs of the step.
+        step_hours: Length of the step.
+    """
+    _, flows = step_devices(params, state, inputs, None, step_hours)
+    return 0.0 if flows is None else flexible.net_kwh(flows)
 
 
 def step(
@@ -89,49 +116,58 @@ def step(
     step_hours: Float[Array, ""],
     devices: DeviceFlows | None = None,
 ) -> tuple[HomeState, Flows]:
-    """Run the battery and read the meter.
+    """Run the batteries for one step and read the meters.
 
-    Arguments:
-        params, state: the homes.
-        load_kwh, solar_kwh: demand (without flexible devices) and production in this step, >= 0.
-        battery_kw: power asked of the battery, positive charges; limited to what it can do.
-        step_hours: length of the step.
-        devices: what `run_devices` says that cars, heat pumps and appliances did.
+    Args:
+        params: Parameters.
+        state: State before the step, with flexible devices already advanced.
+        load_kwh: Load without flexible devices, >= 0.
+        solar_kwh: PV generation, >= 0.
+        battery_kw: Requested battery power, positive for charging; limited to the feasible range.
+        step_hours: Length of the step.
+        devices: Energy flows of the flexible devices from `step_devices`.
 
     Returns:
-        The state after the step and the energy flows, which balance per home.
+        The state after the step and the energy flows, which balance in each home.
     """
-    battery_state, moved = _battery.step(params.battery, state.battery, battery_kw, step_hours)
-    used_kwh, returned_kwh = load_kwh, solar_kwh
+    battery_state, battery_flow = battery_model.step(
+        params.battery, state.battery, battery_kw, step_hours
+    )
+    consumption = load_kwh
+    supply = solar_kwh
     if devices is not None:
-        used_kwh = load_kwh + _devices.consumption_kwh(devices)
-        returned_kwh = solar_kwh if devices.ev is None else solar_kwh + devices.ev.discharge_kwh
-    net = used_kwh - returned_kwh + moved.charge_kwh - moved.discharge_kwh
-    ageing_state, worn, life = state.aging, None, None
+        consumption = load_kwh + flexible.consumption_kwh(devices)
+        if devices.ev is not None:
+            supply = solar_kwh + devices.ev.discharge_kwh
+    net = consumption - supply + battery_flow.charge_kwh - battery_flow.discharge_kwh
+    aging_state = state.aging
+    capacity_loss = None
+    life_used = None
     if params.aging is not None and state.aging is not None:
         capacity = params.battery.capacity_kwh
-        soc = jnp.where(
-            capacity > 0, battery_state.stored_kwh / jnp.where(capacity > 0, capacity, 1.0), 0.0
+        exists = capacity > 0
+        soc = jnp.where(exists, battery_state.stored_kwh / jnp.where(exists, capacity, 1.0), 0.0)
+        aging_state, loss_fraction, life_used = battery_aging.step(
+            params.aging, state.aging, soc, step_hours
         )
-        ageing_state, lost, life = _ageing.step(params.aging, state.aging, soc, step_hours)
-        worn = lost * capacity
-        left = jnp.maximum(battery_state.capacity_kwh - worn, 0.0)
-        battery_state = battery_state._replace(capacity_kwh=left)
+        capacity_loss = loss_fraction * capacity
+        remaining = jnp.maximum(battery_state.capacity_kwh - capacity_loss, 0.0)
+        battery_state = battery_state._replace(capacity_kwh=remaining)
     flows = Flows(
-        load_kwh=used_kwh,
+        load_kwh=consumption,
         solar_kwh=solar_kwh,
-        charge_kwh=moved.charge_kwh,
-        discharge_kwh=moved.discharge_kwh,
-        battery_loss_kwh=moved.loss_kwh,
+        charge_kwh=battery_flow.charge_kwh,
+        discharge_kwh=battery_flow.discharge_kwh,
+        battery_loss_kwh=battery_flow.loss_kwh,
         stored_kwh=battery_state.stored_kwh,
         import_kwh=jnp.maximum(net, 0.0),
         export_kwh=jnp.maximum(-net, 0.0),
         curtailed_kwh=jnp.zeros_like(net),
         devices=devices,
-        capacity_loss_kwh=worn,
-        battery_life_used=life,
+        capacity_loss_kwh=capacity_loss,
+        battery_life_used=life_used,
     )
-    return HomeState(battery_state, ageing_state, state.devices), flows
+    return HomeState(battery_state, aging_state, state.devices), flows
 
 
 def tradable_kwh(
@@ -141,16 +177,40 @@ def tradable_kwh(
     solar_kwh: Float[Array, " home"],
     step_hours: Float[Array, ""],
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    """The most each home can sell and buy in one step, kWh, >= 0 (MARLEM equations 11a, 11b).
+    """Compute the largest sale and purchase of each home in one step.
 
-    Its surplus plus what the battery can give; its need plus what the battery can take. `load_kwh` includes what
-    flexible devices draw.
+    A home can sell its surplus plus the feasible discharge of its battery, and buy its deficit
+    plus the feasible charge.
+
+    Args:
+        params: Parameters.
+        state: State before the step.
+        load_kwh: Load including flexible devices.
+        solar_kwh: PV generation.
+        step_hours: Length of the step.
+
+    Returns:
+        Largest sale and largest purchase, kWh, >= 0.
+
+    References:
+        Equations 11a and 11b of the MARLEM paper.
     """
-    charge, discharge = _battery.energy_limits_kwh(params.battery, state.battery, step_hours)
-    need = load_kwh - solar_kwh
-    return jnp.maximum(-need, 0.0) + discharge, jnp.maximum(need, 0.0) + charge
+    max_charge, max_discharge = battery_model.energy_limits_kwh(
+        params.battery, state.battery, step_hours
+    )
+    deficit = load_kwh - solar_kwh
+    max_sale = jnp.maximum(-deficit, 0.0) + max_discharge
+    max_purchase = jnp.maximum(deficit, 0.0) + max_charge
+    return max_sale, max_purchase
 
 
 def household_type(has_solar: bool, has_battery: bool) -> str:
-    """MAHTM's name for a home with these devices (Table 1 of the paper)."""
-    return f"{'active' if has_battery else 'passive'} {'prosumer' if has_solar else 'consumer'}"
+    """Return the type of a household in table 1 of the MAHTM paper.
+
+    Args:
+        has_solar: Whether the home has PV.
+        has_battery: Whether the home has a battery.
+    """
+    activity = "active" if has_battery else "passive"
+    role = "prosumer" if has_solar else "consumer"
+    return f"{activity} {role}"
