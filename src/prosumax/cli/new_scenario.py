@@ -1,4 +1,4 @@
-"""`prosumax new` and `prosumax import`: the first scenario of one's own, generated or from meter data."""
+"""Commands `prosumax new` and `prosumax import`: a first scenario, generated or from meter data."""
 
 import csv
 import re
@@ -13,343 +13,379 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from prosumax.data.readers.meter_file import UNITS, Reading
-from prosumax.data.readers.meters import Meters, read_meters
+from prosumax.data.readers.meter_file import METER_UNITS, MeterReadOptions
+from prosumax.data.readers.meters import HomeMeterData, MeterData, read_meters
 from prosumax.errors import InputError, did_you_mean
-from prosumax.market.mechanism import mechanisms as known_mechanisms
+from prosumax.market.mechanism import mechanisms
 from prosumax.scenario.loading import load_scenario
-from prosumax.scenario.tariff_presets import tariff_presets
-from prosumax.scenario.writing import Draft, generated_homes, metered_home, scenario_text
+from prosumax.scenario.tariff_presets import tariff_preset_paths
+from prosumax.scenario.writing import (
+    ScenarioDraft,
+    draft_to_yaml,
+    generated_homes_yaml,
+    metered_home_yaml,
+)
 
-_MOST_HOMES = 500
-_SHOWN_HOMES = 8  # whose columns are told on the screen
-_SAID = {"offtake": "takes", "injection": "sends", "production": "makes", "net": "takes less sends"}
+_MAX_HOMES = 500
+_MAX_INTERPOLATED_GAP_H = 24
+_MAX_LISTED_HOMES = 8  # Homes whose columns are listed on the terminal.
+_FILLS = ("none", "interpolate", "zero")
+_TIMESTAMPS = ("auto", "start", "end")
+_METER_TABLE = "meters.csv"
+_DEFAULT_TARIFF = "brussels-2026"
+_DEFAULT_MECHANISM = "mid_market_rate"
 _out = Console()
 
-Tariff = Annotated[
-    str | None, typer.Option("--tariff", metavar="NAME", help="`prosumax tariffs` lists them.")
-]
-Mechanism = Annotated[
+TariffOption = Annotated[
     str | None,
-    typer.Option("--mechanism", metavar="NAME", help="`prosumax mechanisms` lists them."),
+    typer.Option("--tariff", metavar="NAME", help="Tariff; `prosumax tariffs` lists the presets."),
+]
+MechanismOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mechanism", metavar="NAME", help="Market mechanism; see `prosumax mechanisms`."
+    ),
 ]
 
 
 def new(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE.yaml", help="Where to write; NAME.yaml when absent."),
+        typer.Argument(metavar="FILE.yaml", help="Scenario file to write; default NAME.yaml."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the scenario.")] = None,
-    homes: Annotated[int | None, typer.Option(help="How many.")] = None,
-    solar: Annotated[int | None, typer.Option(help="How many have a solar roof.")] = None,
-    batteries: Annotated[int | None, typer.Option(help="How many have a battery.")] = None,
-    tariff: Tariff = None,
-    mechanism: Mechanism = None,
+    name: Annotated[str | None, typer.Option(help="Name of the scenario.")] = None,
+    homes: Annotated[int | None, typer.Option(help="Number of homes.")] = None,
+    solar: Annotated[int | None, typer.Option(help="Number of homes with a PV system.")] = None,
+    batteries: Annotated[int | None, typer.Option(help="Number of homes with a battery.")] = None,
+    tariff: TariffOption = None,
+    mechanism: MechanismOption = None,
     year: Annotated[int | None, typer.Option(help="Calendar year to simulate.")] = None,
-    step: Annotated[int | None, typer.Option(help="Minutes: 15 or 60.")] = None,
+    step: Annotated[int | None, typer.Option(help="Step in minutes: 15 or 60.")] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: defaults for all that is not given.")
+        bool, typer.Option("--yes", "-y", help="Do not ask; use defaults for omitted options.")
     ] = False,
 ) -> None:
-    """Write a commented scenario from a few questions; every answer can be an option."""
-    ask = sys.stdin.isatty() and not yes
+    """Write a commented scenario from a few questions, each of which is also an option."""
+    interactive = sys.stdin.isatty() and not yes
 
-    def answer(given: str | int | None, question: str, default: str | int) -> str:
-        return str(
-            given
-            if given is not None
-            else typer.prompt(question, default=default)
-            if ask
-            else default
-        )
+    def answer(option: str | int | None, question: str, default: str | int) -> str:
+        if option is not None:
+            return str(option)
+        if interactive:
+            return str(typer.prompt(question, default=default))
+        return str(default)
 
-    called = answer(name, "Name of the scenario", file.stem if file else "my-street")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", called):
+    scenario_name = answer(name, "Name of the scenario", file.stem if file else "my-street")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", scenario_name):
         raise InputError(
             "--name",
-            f"{called!r} has other signs than letters, digits, dots, dashes",
-            "Choose another.",
+            f"{scenario_name!r} has characters other than letters, digits, dots, dashes and "
+            "underscores",
+            "Choose another name.",
         )
-    path = file or Path(f"{called}.yaml")
-    _check_free(path)
-    count = _number("--homes", answer(homes, "How many homes", 8), 1, _MOST_HOMES)
-    roofs = _number(
-        "--solar", answer(solar, "How many of them have solar panels", (count + 1) // 2), 0, count
-    )
-    stores = _number(
-        "--batteries", answer(batteries, "How many have a battery", roofs // 2), 0, count
-    )
-    if ask and tariff is None:
-        _out.print("Tariffs: " + ", ".join(tariff_presets()), style="dim", highlight=False)
-    price = _known_tariff(answer(tariff, "Tariff", "brussels-2026"))
-    rule = answer(mechanism, "Rule for sharing (prosumax mechanisms lists them)", "mid_market_rate")
-    known_mechanisms.check(rule, "--mechanism")
-    in_year = _number("--year", answer(year, "Year", 2025), 1980, 2100)
-    minutes = _number("--step", answer(step, "Step in minutes, 15 or 60", 15), 15, 60)
+    path = file or Path(f"{scenario_name}.yaml")
+    _check_new_file(path)
+    num_homes = _parse_integer("--homes", answer(homes, "Number of homes", 8), 1, _MAX_HOMES)
+    default_pv = (num_homes + 1) // 2
+    pv_answer = answer(solar, "Number of homes with a PV system", default_pv)
+    num_pv = _parse_integer("--solar", pv_answer, 0, num_homes)
+    battery_answer = answer(batteries, "Number of homes with a battery", num_pv // 2)
+    num_batteries = _parse_integer("--batteries", battery_answer, 0, num_homes)
+    if interactive and tariff is None:
+        _out.print("Tariffs: " + ", ".join(tariff_preset_paths()), style="dim", highlight=False)
+    tariff_name = _check_tariff(answer(tariff, "Tariff", _DEFAULT_TARIFF))
+    mechanism_question = "Market mechanism (`prosumax mechanisms` lists all)"
+    mechanism_name = answer(mechanism, mechanism_question, _DEFAULT_MECHANISM)
+    mechanisms.check(mechanism_name, "--mechanism")
+    simulated_year = _parse_integer("--year", answer(year, "Year", 2025), 1980, 2100)
+    minutes = _parse_integer("--step", answer(step, "Step in minutes, 15 or 60", 15), 15, 60)
     if minutes not in (15, 60):
         raise InputError(
-            "--step", f"{minutes} is neither 15 nor 60", "Choose one; edit the file for others."
+            "--step",
+            f"the step must be 15 or 60, got {minutes}",
+            "Choose one of them; other steps can be set in the file.",
         )
-    days = (date(in_year + 1, 1, 1) - date(in_year, 1, 1)).days
-    draft = Draft(
-        name=called,
-        tariff=price,
-        mechanism=rule,
-        policy="self-consumption" if stores else "none",
-        start=f"{in_year}-01-01T00:00",
+    days = (date(simulated_year + 1, 1, 1) - date(simulated_year, 1, 1)).days
+    comment = (
+        f"{num_homes} homes, {num_pv} with a PV system, {num_batteries} with a battery, written by "
+        "`prosumax new`."
+    )
+    draft = ScenarioDraft(
+        name=scenario_name,
+        tariff=tariff_name,
+        mechanism=mechanism_name,
+        policy="self-consumption" if num_batteries else "none",
+        start=f"{simulated_year}-01-01T00:00",
         steps=days * 1440 // minutes,
         step_minutes=minutes,
         time_zone="Europe/Brussels",
-        homes=generated_homes(count, roofs, stores),
-        comments=[
-            f"{count} homes, {roofs} with solar, {stores} with a battery, written by `prosumax new`."
-        ],
-        location=roofs > 0,
+        homes=generated_homes_yaml(num_homes, num_pv, num_batteries),
+        comments=[comment],
+        location=num_pv > 0,
         file=path.name,
     )
-    _write(path, scenario_text(draft))
+    _write_text(path, draft_to_yaml(draft))
     load_scenario(path)
-    _say(f"Wrote {path}")
-    _say(f"Run it: prosumax run {path}")
+    _print_line(f"Wrote {path}")
+    _print_line(f"Run it: prosumax run {path}")
 
 
 def import_meters(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="METER.csv..", help="Exports: many homes in one, or one each."),
+        typer.Argument(
+            metavar="METER.csv..", help="Meter exports: several homes in one file, or one each."
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="New folder for the scenario and its data."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Of the scenario; that of the first file when absent.")
+        str | None, typer.Option(help="Name of the scenario; default: that of the first file.")
     ] = None,
-    tariff: Tariff = None,
-    mechanism: Mechanism = None,
+    tariff: TariffOption = None,
+    mechanism: MechanismOption = None,
     unit: Annotated[
-        str | None, typer.Option(help=f"Of the values, where they do not say: {', '.join(UNITS)}.")
+        str | None,
+        typer.Option(help=f"Unit of values without a stated unit: {', '.join(METER_UNITS)}."),
     ] = None,
     fill: Annotated[
-        str, typer.Option(help="What to do with gaps: none (stop), interpolate, or zero.")
+        str, typer.Option(help="Treatment of gaps: none (error), interpolate, or zero.")
     ] = "none",
     time_zone: Annotated[
-        str, typer.Option(help="Of times without offset; Etc/GMT-1 is winter time all year.")
+        str, typer.Option(help="Zone of times without offset; Etc/GMT-1 is UTC+1 all year.")
     ] = "Europe/Brussels",
-    stamps: Annotated[
-        str, typer.Option(help="Whether a time marks the start or the end of its interval.")
+    timestamps: Annotated[
+        str, typer.Option(help="Interval boundary that times mark: start, end or auto.")
     ] = "auto",
     net: Annotated[
         bool, typer.Option("--net", help="Values are consumption minus injection.")
     ] = False,
-    readings: Annotated[
-        bool, typer.Option("--readings", help="Values are states of a counter.")
+    cumulative: Annotated[
+        bool, typer.Option("--cumulative", help="Values are cumulative meter readings.")
     ] = False,
     first_day: Annotated[
-        str | None, typer.Option("--from", metavar="DAY", help="First day to take.")
+        str | None, typer.Option("--from", metavar="DAY", help="First day to import.")
     ] = None,
     last_day: Annotated[
-        str | None, typer.Option("--to", metavar="DAY", help="Last day to take.")
+        str | None, typer.Option("--to", metavar="DAY", help="Last day to import.")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Show what was understood and write nothing.")
+        bool, typer.Option("--check", help="Show the interpretation and write nothing.")
     ] = False,
 ) -> None:
-    """Make a scenario of meter data: Fluvius, Sibelga, ORES and other exports, wide or long tables."""
-    for option, given, allowed in (
-        ("--fill", fill, ("none", "interpolate", "zero")),
-        ("--stamps", stamps, ("auto", "start", "end")),
-    ):
-        if given not in allowed:
-            raise InputError(option, f"{given!r} is not known", did_you_mean(given, allowed))
-    price, rule = _known_tariff(tariff or "brussels-2026"), mechanism or "mid_market_rate"
-    known_mechanisms.check(rule, "--mechanism")
-    how = Reading(unit, time_zone, stamps, net, readings)
+    """Create a scenario from meter data: exports of Fluvius, Sibelga, ORES and others."""
+    _check_choice("--fill", fill, _FILLS)
+    _check_choice("--timestamps", timestamps, _TIMESTAMPS)
+    tariff_name = _check_tariff(tariff or _DEFAULT_TARIFF)
+    mechanism_name = mechanism or _DEFAULT_MECHANISM
+    mechanisms.check(mechanism_name, "--mechanism")
+    options = MeterReadOptions(
+        unit=unit, time_zone=time_zone, timestamps=timestamps, net=net, cumulative=cumulative
+    )
     with Console(stderr=True).status(f"Reading {', '.join(path.name for path in files[:3])}"):
-        meters = read_meters(files, how, first_day, last_day)
+        meters = read_meters(files, options, first_day, last_day)
     _print_meters(meters, fill)
-    if meters.gap_error is not None and (
-        fill == "none" or (fill == "interpolate" and meters.longest_gap_h > 24)
-    ):
+    too_long = fill == "interpolate" and meters.longest_gap_h > _MAX_INTERPOLATED_GAP_H
+    if meters.gap_error is not None and (fill == "none" or too_long):
         raise meters.gap_error
     if check:
-        _say("\nNothing was written (--check).")
+        _print_line("\nNothing was written (--check).")
         return
-    called = (
-        re.sub(r"[^A-Za-z0-9._-]+", "-", name or files[0].name.split(".")[0]).strip("-._")
-        or "meters"
-    )
-    folder = out or Path(called)
+    scenario_name = re.sub(r"[^A-Za-z0-9._-]+", "-", name or files[0].name.split(".")[0])
+    scenario_name = scenario_name.strip("-._") or "meters"
+    folder = out or Path(scenario_name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
-            f"--out {folder}", "exists already; it was left alone", "Name a new folder."
+            f"--out {folder}",
+            "the folder already exists and was not changed",
+            "Choose a new folder.",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    _write_meters(meters, folder / "meters.csv")
-    path = folder / f"{called}.yaml"
-    _write(path, scenario_text(_draft(meters, called, price, rule, fill)))
+    _write_meter_table(meters, folder / _METER_TABLE)
+    path = folder / f"{scenario_name}.yaml"
+    draft = _draft_scenario(meters, scenario_name, tariff_name, mechanism_name, fill)
+    _write_text(path, draft_to_yaml(draft))
     load_scenario(path)
-    _say(f"\nWrote {path} and {folder / 'meters.csv'}", "bold")
-    _say(f"Run it: prosumax run {path}")
+    _print_line(f"\nWrote {path} and {folder / _METER_TABLE}", "bold")
+    _print_line(f"Run it: prosumax run {path}")
 
 
-def _draft(meters: Meters, name: str, tariff: str, mechanism: str, fill: str) -> Draft:
+def _draft_scenario(
+    meters: MeterData, name: str, tariff: str, mechanism: str, fill: str
+) -> ScenarioDraft:
+    """Return the choices of a scenario with the homes of the meter data."""
     homes = []
-    behind = [
-        home.name
-        for home in meters.homes
-        if not home.has_production and np.nansum(home.solar_kwh) > 0
-    ]
+    without_production = False
     for home in meters.homes:
-        load, solar = _columns(home.name)
-        own_fill = fill if home.gaps else "none"
-        used = load if np.nansum(home.load_kwh) > 0 or np.isnan(home.load_kwh).any() else None
-        homes += metered_home(
+        load_column, solar_column = _column_names(home.name)
+        has_load = np.nansum(home.load_kwh) > 0 or np.isnan(home.load_kwh).any()
+        has_solar = np.nansum(home.solar_kwh) > 0
+        without_production |= bool(has_solar and not home.has_production)
+        homes += metered_home_yaml(
             home.name,
-            "meters.csv",
-            used,
-            solar if np.nansum(home.solar_kwh) > 0 else None,
-            own_fill,
+            _METER_TABLE,
+            load_column if has_load else None,
+            solar_column if has_solar else None,
+            fill if home.gaps else "none",
         )
-    comments = [f"Made by `prosumax import` of {', '.join(meters.files)}."]
-    if behind:
+    comments = [f"Created by `prosumax import` from {', '.join(meters.files)}."]
+    if without_production:
         comments += [
-            "The meters know what homes take and send, not what they use and produce: a home's `load` is what it took,",
-            "its `solar` what it sent. Bills and trade are right; self-consumption counts only what passed the meter.",
+            "The meters measure offtake and injection, not load and PV generation: the `load` of a",
+            "home is its offtake, its `solar` its injection. Bills and trades are correct;",
+            "self-consumption includes only the energy that passed the meter.",
         ]
-    zone = meters.time_zone
-    return Draft(
+    return ScenarioDraft(
         name=name,
         tariff=tariff,
         mechanism=mechanism,
         policy="none",
-        start=f"{meters.local[0]:%Y-%m-%dT%H:%M}",
+        start=f"{meters.local_index[0]:%Y-%m-%dT%H:%M}",
         steps=len(meters.index),
         step_minutes=meters.step_minutes,
-        time_zone=zone,
+        time_zone=meters.time_zone,
         homes=homes,
         comments=comments,
         file=f"{name}.yaml",
         hints=[
-            "Give a home a battery: `battery: {capacity_kwh: 10, charge_kw: 5}`, and `policy: self-consumption` above."
+            "To add a battery: `battery: {capacity_kwh: 10, charge_kw: 5}` for a home, and",
+            "`policy: self-consumption` above.",
         ],
     )
 
 
-def _columns(home: str) -> tuple[str, str]:
+def _column_names(home: str) -> tuple[str, str]:
     return f"{home} load_kwh", f"{home} solar_kwh"
 
 
-def _write_meters(meters: Meters, path: Path) -> None:
-    """The data on one clock, with offsets, so that nothing is left to guess; gaps stay empty."""
-    columns = [
-        (column, values)
-        for home in meters.homes
-        for column, values in zip(_columns(home.name), (home.load_kwh, home.solar_kwh), strict=True)
-    ]
-    times = [stamp.isoformat(timespec="minutes") for stamp in meters.local]
+def _write_meter_table(meters: MeterData, path: Path) -> None:
+    """Write the data on common steps, with UTC offsets; gaps stay empty."""
+    header = ["time"]
+    columns = [[stamp.isoformat(timespec="minutes") for stamp in meters.local_index]]
+    for home in meters.homes:
+        header += _column_names(home.name)
+        columns += [_format_cells(home.load_kwh), _format_cells(home.solar_kwh)]
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["time", *(column for column, _ in columns)])
-        cells = [
-            ["" if np.isnan(value) else f"{value:.6g}" for value in values] for _, values in columns
-        ]
-        writer.writerows(zip(times, *cells, strict=True))
+        writer.writerow(header)
+        writer.writerows(zip(*columns, strict=True))
 
 
-def _print_meters(meters: Meters, fill: str) -> None:
-    """What was understood."""
-    local, steps = meters.local, len(meters.index)
-    end = local[-1] + (local[1] - local[0])
-    _say(f"\nUnderstood {', '.join(meters.files)}", "bold")
-    facts = Table(box=None, pad_edge=False, show_header=False)
-    facts.add_column(style="dim")
-    facts.add_column()
-    facts.add_row(
-        "Period",
-        f"{_moment(local[0])} to {_moment(end)} ({steps * meters.step_minutes / 1440:,.4g} days)",
-    )
-    facts.add_row(
-        "Step", f"{meters.step_minutes} min, {steps:,} steps, clock {meters.time_zone or 'UTC'}"
-    )
-    facts.add_row("Homes", str(len(meters.homes)))
-    gaps = [home for home in meters.homes if home.gaps]
-    missing = sum(stop - first for home in gaps for first, stop in home.gaps)
-    said = (
-        "none"
-        if not gaps
-        else f"{missing:,} steps missing in {len(gaps)} homes"
-        if len(gaps) > 1
-        else f"{missing:,} steps missing"
-    )
-    facts.add_row("Gaps", said + (f", filled: {fill}" if gaps and fill != "none" else ""))
-    _out.print(facts)
+def _format_cells(values: np.ndarray) -> list[str]:
+    return ["" if np.isnan(value) else f"{value:.6g}" for value in values]
+
+
+def _print_meters(meters: MeterData, fill: str) -> None:
+    """Print the interpretation of meter data."""
+    _print_line(f"\nRead {', '.join(meters.files)}", "bold")
+    _out.print(_facts_table(meters, fill))
     _out.print()
+    _out.print(_homes_table(meters))
+    _print_line("\nSources")
+    for home in meters.homes[:_MAX_LISTED_HOMES]:
+        sources = (
+            f"{direction}: {' + '.join(dict.fromkeys(labels))}"
+            for direction, labels in home.registers.items()
+        )
+        _print_line(f"  {home.name}, {home.unit}: {'; '.join(sources)}", "dim")
+    if len(meters.homes) > _MAX_LISTED_HOMES:
+        rest = len(meters.homes) - _MAX_LISTED_HOMES
+        _print_line(f"  .. and {rest} more homes with the same columns", "dim")
+    for note in meters.notes:
+        _print_line(f"Note: {note}", "dim")
+
+
+def _facts_table(meters: MeterData, fill: str) -> Table:
+    local = meters.local_index
+    steps = len(meters.index)
+    days = steps * meters.step_minutes / 1440
+    end = local[-1] + (local[1] - local[0])
+    zone = meters.time_zone or "UTC"
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column()
+    table.add_row("Period", f"{_date_time(local[0])} to {_date_time(end)} ({days:,.4g} days)")
+    table.add_row("Step", f"{meters.step_minutes} min, {steps:,} steps, time zone {zone}")
+    table.add_row("Homes", str(len(meters.homes)))
+    table.add_row("Gaps", _gap_summary(meters.homes, fill))
+    return table
+
+
+def _gap_summary(homes: list[HomeMeterData], fill: str) -> str:
+    with_gaps = [home for home in homes if home.gaps]
+    if not with_gaps:
+        return "none"
+    missing = sum(stop - first for home in with_gaps for first, stop in home.gaps)
+    text = f"{missing:,} steps missing"
+    if len(with_gaps) > 1:
+        text += f" in {len(with_gaps)} homes"
+    if fill != "none":
+        text += f", filled: {fill}"
+    return text
+
+
+def _homes_table(meters: MeterData) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Home", no_wrap=True, max_width=24)
-    for title in ("Takes, kWh", "Sends, kWh", "Makes, kWh", "Peak, kW", "Gaps"):
+    for title in ("Offtake, kWh", "Injection, kWh", "Production, kWh", "Peak, kW", "Gaps"):
         table.add_column(title, justify="right", no_wrap=True)
     hours = meters.step_minutes / 60
     for home in meters.homes:
         table.add_row(
             home.name.replace("[", r"\["),
-            f"{np.nansum(home.taken_kwh):,.0f}",
-            f"{np.nansum(home.sent_kwh):,.0f}",
+            f"{np.nansum(home.offtake_kwh):,.0f}",
+            f"{np.nansum(home.injection_kwh):,.0f}",
             f"{np.nansum(home.solar_kwh):,.0f}" if home.has_production else "-",
-            f"{np.nanmax(home.taken_kwh) / hours:,.1f}",
+            f"{np.nanmax(home.offtake_kwh) / hours:,.1f}",
             str(len(home.gaps) or "-"),
         )
-    _out.print(table)
-    _say("\nRead from")
-    for home in meters.homes[:_SHOWN_HOMES]:
-        found = (
-            f"{_SAID[direction]} {' + '.join(dict.fromkeys(said))}"
-            for direction, said in home.registers.items()
-        )
-        _say(f"  {home.name}, {home.unit}: {'; '.join(found)}", "dim")
-    if len(meters.homes) > _SHOWN_HOMES:
-        _say(f"  .. and {len(meters.homes) - _SHOWN_HOMES} more homes in the same way", "dim")
-    for note in meters.notes:
-        _say(f"Note: {note}", "dim")
+    return table
 
 
-def _moment(stamp: pd.Timestamp) -> str:
+def _date_time(stamp: pd.Timestamp) -> str:
     return f"{stamp.day} {stamp:%B %Y %H:%M}"
 
 
-def _known_tariff(name: str) -> str:
-    if name not in tariff_presets() and not Path(name).is_file():
-        raise InputError(
-            "--tariff", f"there is no tariff {name!r}", did_you_mean(name, tariff_presets())
-        )
-    return name if name in tariff_presets() else str(Path(name).resolve())
+def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(option, f"there is no choice {value!r}", did_you_mean(value, allowed))
 
 
-def _number(option: str, text: str, low: int, high: int) -> int:
+def _check_tariff(name: str) -> str:
+    """Return the name of a tariff preset, or the absolute path of a tariff file."""
+    presets = tariff_preset_paths()
+    if name in presets:
+        return name
+    if Path(name).is_file():
+        return str(Path(name).resolve())
+    raise InputError("--tariff", f"there is no tariff {name!r}", did_you_mean(name, presets))
+
+
+def _parse_integer(option: str, text: str, low: int, high: int) -> int:
     if not re.fullmatch(r"-?\d+", text.strip()) or not low <= int(text) <= high:
-        raise InputError(
-            option, f"{text!r} is not a whole number from {low} to {high}", "Give another."
-        )
+        problem = f"the value must be an integer from {low} to {high}, got {text!r}"
+        raise InputError(option, problem, "Choose another value.")
     return int(text)
 
 
-def _check_free(path: Path) -> None:
+def _check_new_file(path: Path) -> None:
     if path.suffix not in (".yaml", ".yml"):
-        raise InputError(str(path), "is no YAML file", "Let its name end with .yaml.")
+        raise InputError(str(path), "the file is not a YAML file", "Use the extension .yaml.")
     if path.exists():
-        raise InputError(str(path), "exists already; it was left alone", "Name another file.")
+        problem = "the file already exists and was not changed"
+        raise InputError(str(path), problem, "Choose another file.")
 
 
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            str(path), f"cannot be written ({error.strerror})", "Name another place."
-        ) from error
+        problem = f"the file cannot be written ({error.strerror})"
+        raise InputError(str(path), problem, "Choose another location.") from error
 
 
-def _say(text: str, style: str = "") -> None:
+def _print_line(text: str, style: str = "") -> None:
     _out.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
