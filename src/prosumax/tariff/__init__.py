@@ -1,6 +1,18 @@
-"""Tariffs: what the outside world charges and pays, and the bill of every home with each component named."""
+"""Tariffs: charges of the grid, and the bill of every home with all its items.
 
-from prosumax.tariff.bill import Bill, TariffRates, TariffSeries, grid_prices, receipts, settle_step
+`bill` runs inside a simulation step; the other modules settle the period afterwards.
+"""
+
+from prosumax.tariff.bill import (
+    Bill,
+    TariffRates,
+    TariffSeries,
+    grid_prices,
+    local_grid_fee,
+    receipts,
+    retail_price,
+    settle_step,
+)
 from prosumax.tariff.capacity import (
     METERING_INTERVAL_HOURS,
     MeterCalendar,
@@ -8,25 +20,36 @@ from prosumax.tariff.capacity import (
     meter_calendar,
     monthly_peaks,
 )
-from prosumax.tariff.net_metering import NetMeteringResult, apply_net_metering, assign_registers
-from prosumax.tariff.statement import StatementLine, BillStatement, statement_from_json, statement_to_json
+from prosumax.tariff.net_metering import (
+    NetMeteringResult,
+    apply_net_metering,
+    assign_registers,
+)
+from prosumax.tariff.statement import (
+    BillStatement,
+    StatementLine,
+    statement_from_json,
+    statement_to_json,
+)
 
 __all__ = [
     "METERING_INTERVAL_HOURS",
     "Bill",
+    "BillStatement",
+    "MeterCalendar",
     "NetMeteringResult",
     "StatementLine",
-    "MeterCalendar",
-    "BillStatement",
     "TariffRates",
     "TariffSeries",
-    "capacity_charge",
     "apply_net_metering",
+    "assign_registers",
+    "capacity_charge",
+    "grid_prices",
+    "local_grid_fee",
     "meter_calendar",
     "monthly_peaks",
-    "grid_prices",
     "receipts",
-    "assign_registers",
+    "retail_price",
     "settle_step",
     "statement_from_json",
     "statement_to_json",

@@ -1,4 +1,4 @@
-"""From traded energy to a bill, and from bills to who receives the money."""
+"""Bills from traded energy, and the receivers of the money."""
 
 from typing import Any, NamedTuple
 
@@ -10,9 +10,16 @@ from prosumax.types import Fills, Prices
 
 
 class TariffSeries(NamedTuple):
-    """Prices that may change every step, per kWh and before VAT; carbon intensity of the grid in kg CO2 per kWh.
+    """Prices per kWh before VAT that may change every step; negative prices are allowed.
 
-    The leaves have shape [step] in a community and are scalars inside a step. Negative prices are allowed.
+    The leaves have axis [step] in a community and are scalars inside a step.
+
+    Attributes:
+        energy: Price of the supplier.
+        network: Network charge.
+        levies: Levies.
+        feed_in: Price paid for exported energy.
+        emission_factor_kg_per_kwh: CO2 emission factor of grid electricity.
     """
 
     energy: Float[Array, "*step"]
@@ -23,12 +30,14 @@ class TariffSeries(NamedTuple):
 
 
 class TariffRates(NamedTuple):
-    """What stays the same over the period.
+    """Constants of a tariff over the period.
 
     Attributes:
-        vat: value added tax on everything bought from the grid side, fraction. Homes add none to what they sell.
-        local_network, local_levies: share of network charge and levies still due on a kWh bought from a neighbour.
-        supplier_fee, network_fee: fixed fees per home and step, before VAT.
+        vat: Value added tax rate on everything bought from the grid; homes charge none.
+        local_network_share: Fraction of the network charge due on local energy.
+        local_levies_share: Fraction of the levies due on local energy.
+        supplier_fee: Fixed fee of the supplier per home and step, before VAT.
+        network_fee: Fixed fee of the network operator per home and step, before VAT.
     """
 
     vat: Float[Array, ""]
@@ -39,16 +48,20 @@ class TariffRates(NamedTuple):
 
 
 class Bill(NamedTuple):
-    """One home's bill for one step; every entry is positive when it goes the way its name says.
+    """Items of each home's bill for one step.
 
     Attributes:
-        energy, network, levies: charges on kWh, before VAT; network and levies include those on local purchases.
-        supplier_fee, network_fee: fixed fees, before VAT.
-        vat: on all of the above.
-        bought_locally: paid to neighbours.
-        sold_locally: earned from neighbours (lowers the bill).
-        feed_in: earned from the supplier (lowers the bill).
-        network_fees: what the network operator charges for single trades, free of VAT; negative for a bonus.
+        energy: Charge of the supplier, before VAT.
+        network: Network charge on grid and local energy, before VAT.
+        levies: Levies on grid and local energy, before VAT.
+        supplier_fee: Fixed fee of the supplier, before VAT.
+        network_fee: Fixed fee of the network operator, before VAT.
+        vat: Value added tax on the items above.
+        bought_locally: Payment for local energy.
+        sold_locally: Revenue from local energy; reduces the bill.
+        feed_in: Revenue from exported energy; reduces the bill.
+        network_fees: Fees of the network operator on single trades, without VAT; negative for a
+            bonus.
     """
 
     energy: Float[Array, " home"]
@@ -64,7 +77,7 @@ class Bill(NamedTuple):
 
     @property
     def total(self) -> Float[Array | np.ndarray, "*step home"]:
-        """What the home pays in the end; negative when it earns. Reports sum it in NumPy's double precision."""
+        """Total of the bill; negative when the home earns money."""
         charges = (
             self.energy
             + self.network
@@ -73,20 +86,59 @@ class Bill(NamedTuple):
             + self.network_fee
             + self.vat
         )
-        return charges + self.network_fees + self.bought_locally - self.sold_locally - self.feed_in
+        payments = charges + self.network_fees + self.bought_locally
+        return payments - self.sold_locally - self.feed_in
+
+
+def retail_price(energy: Any, network: Any, levies: Any, vat: Any) -> Any:
+    """Compute the all-in price per kWh of grid energy.
+
+    Args:
+        energy: Price of the supplier, before VAT.
+        network: Network charge, before VAT.
+        levies: Levies, before VAT.
+        vat: Value added tax rate.
+    """
+    return (energy + network + levies) * (1 + vat)
+
+
+def local_grid_fee(
+    network: Any, levies: Any, vat: Any, network_share: Any, levies_share: Any
+) -> Any:
+    """Compute the charges per kWh of local energy, in addition to the payment to the seller.
+
+    Args:
+        network: Network charge, before VAT.
+        levies: Levies, before VAT.
+        vat: Value added tax rate.
+        network_share: Fraction of the network charge due on local energy.
+        levies_share: Fraction of the levies due on local energy.
+    """
+    return (network_share * network + levies_share * levies) * (1 + vat)
 
 
 def grid_prices(series: TariffSeries, rates: TariffRates, num_homes: int) -> Prices:
-    """What the grid side offers each of `homes` homes in one step (`series` has scalar leaves)."""
-    gross = 1.0 + rates.vat
-    retail = (series.energy + series.network + series.levies) * gross
-    local_charges = (
-        rates.local_network_share * series.network + rates.local_levies_share * series.levies
-    ) * gross
-    retail, feed_in, local = (
-        jnp.broadcast_to(price, (num_homes,)) for price in (retail, series.feed_in, local_charges)
+    """Return the prices that the grid offers each home in one step.
+
+    Args:
+        series: Prices of the step, scalar leaves.
+        rates: Constants of the tariff.
+        num_homes: Number of homes.
+    """
+    retail = retail_price(series.energy, series.network, series.levies, rates.vat)
+    local_fee = local_grid_fee(
+        series.network,
+        series.levies,
+        rates.vat,
+        rates.local_network_share,
+        rates.local_levies_share,
     )
-    return Prices(retail, feed_in, local)
+    shape = (num_homes,)
+    return Prices(
+        retail=jnp.broadcast_to(retail, shape),
+        feed_in=jnp.broadcast_to(series.feed_in, shape),
+        local_grid_fee=jnp.broadcast_to(local_fee, shape),
+    )
 
 
 def settle_step(
@@ -96,13 +148,14 @@ def settle_step(
     grid: Fills,
     network_fees: Float[Array, " home"] | None = None,
 ) -> Bill:
-    """The bill of one step from what was traded with neighbours and with the grid.
+    """Compute the bill of one step from local and grid trades.
 
-    Arguments:
-        series: this step's prices, scalar leaves.
-        rates: constants of the tariff.
-        local, grid: the two results of `market.clear`.
-        network_fees: what the network operator charges each home for its trades; nothing when absent.
+    Args:
+        series: Prices of the step, scalar leaves.
+        rates: Constants of the tariff.
+        local: Trades between homes.
+        grid: Trades with the grid.
+        network_fees: Fees of the network operator on each home's trades; zero when absent.
     """
     energy = grid.bought_kwh * series.energy
     network = (grid.bought_kwh + rates.local_network_share * local.bought_kwh) * series.network
@@ -124,9 +177,10 @@ def settle_step(
 
 
 def receipts(bill: Bill) -> dict[str, Any]:
-    """Who receives what the homes pay, summed over homes; the four add up to the sum of the bills.
+    """Sum the receipts of each receiver over homes; they add up to the sum of all bills.
 
-    `mechanism` is what the market's operator keeps (or, if negative, must add): zero for a budget-balanced rule.
+    `mechanism` is the surplus of the market operator, or its deficit if negative; it is zero for a
+    budget-balanced mechanism.
     """
     return {
         "supplier": (bill.energy + bill.supplier_fee - bill.feed_in).sum(-1),

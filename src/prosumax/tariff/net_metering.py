@@ -1,4 +1,7 @@
-"""Net metering: exports cancel imports of the same register over the period (the Belgian "compensation")."""
+"""Net metering: exports offset imports of the same register over the period.
+
+This is the Belgian "compensation".
+"""
 
 from typing import NamedTuple
 
@@ -11,15 +14,16 @@ from prosumax.errors import InputError
 Array = NDArray[np.float64]
 
 MAX_REGISTERS = 12
+"""Largest number of registers of a meter."""
 
 
 class NetMeteringResult(NamedTuple):
-    """What net metering cancels.
+    """Energy and revenue removed by net metering.
 
     Attributes:
-        register: number of each step's register: steps with the same prices.
-        bought_kwh: cancelled purchases per register.
-        sold: money for feed-in that is not earned, per home.
+        register: Register of each step; steps with the same prices share one.
+        netted_kwh: Purchases offset by exports.
+        lost_feed_in: Feed-in revenue of the offsetting exports, in money.
     """
 
     register: Int[NDArray[np.int64], " step"]
@@ -28,17 +32,22 @@ class NetMeteringResult(NamedTuple):
 
 
 def assign_registers(*prices: Float[Array, " step"]) -> Int[NDArray[np.int64], " step"]:
-    """Number of the register of each step: steps in which all prices are the same count on one.
+    """Assign each step to a register, one per distinct combination of prices.
+
+    Args:
+        *prices: Price series of the tariff.
 
     Raises:
-        InputError: there would be more than `MOST_REGISTERS`, which no meter has.
+        InputError: More than `MAX_REGISTERS` registers are needed.
     """
-    _, number = np.unique(np.stack(prices), axis=1, return_inverse=True)
-    register = np.asarray(number, np.int64).ravel()
+    _, inverse = np.unique(np.stack(prices), axis=1, return_inverse=True)
+    register = np.asarray(inverse, np.int64).ravel()
     if register.max() >= MAX_REGISTERS:
-        what = f"has {register.max() + 1} different prices, more than a meter has registers for net metering"
         raise InputError(
-            "tariff", what, f"Use at most {MAX_REGISTERS}, or leave net_metering_kw out."
+            "tariff",
+            f"has {register.max() + 1} different prices, more than the registers of a meter with "
+            "net metering",
+            f"Use at most {MAX_REGISTERS} prices, or remove net_metering_kw.",
         )
     return register
 
@@ -50,21 +59,24 @@ def apply_net_metering(
     feed_in: Float[Array, " step"],
     metered: Float[Array, " home"],
 ) -> NetMeteringResult:
-    """Cancel what each home bought from and sold to the grid, register by register.
+    """Offset each home's grid purchases by its grid sales, register by register.
 
-    Arguments:
-        bought_kwh, sold_kwh: traded with the grid.
-        register: of each step.
-        feed_in: what a sold kWh earned, the same within a register.
-        metered: 1 for homes with such a meter, 0 for others.
+    Args:
+        bought_kwh: Energy bought from the grid.
+        sold_kwh: Energy sold to the grid.
+        register: Register of each step.
+        feed_in: Feed-in price, constant within a register.
+        metered: 1 for homes with net metering, 0 for others.
 
-    Source: the Walloon and formerly Flemish and Brussels rule: bill = price * max(sum of net imports, 0) per register;
-    excess is paid as feed-in.
+    References:
+        The rule of Wallonia, and formerly of Flanders and Brussels: a register is billed at
+        `price * max(net import, 0)`, and excess exports earn the feed-in price.
     """
-    rows = int(register.max()) + 1
-    bought, sold = (np.zeros((rows, len(metered))) for _ in range(2))
+    registers = int(register.max()) + 1
+    bought = np.zeros((registers, len(metered)))
+    sold = np.zeros((registers, len(metered)))
     np.add.at(bought, register, bought_kwh)
     np.add.at(sold, register, sold_kwh)
-    cancelled = np.minimum(bought, sold) * metered
+    netted = np.minimum(bought, sold) * metered
     _, first = np.unique(register, return_index=True)
-    return NetMeteringResult(register, cancelled, feed_in[first] @ cancelled)
+    return NetMeteringResult(register, netted, feed_in[first] @ netted)

@@ -1,4 +1,4 @@
-"""A bill as it arrives: lines with a quantity, a price, an amount and VAT, by who receives the money."""
+"""Itemized bill statements: quantity, price, amount and VAT of each line, by receiver."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,26 +10,30 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 RECEIVERS = ("supplier", "network_operator", "government", "mechanism")
-"""Who a line is paid to; all VAT goes to the government."""
+"""Receivers of bill lines; all VAT goes to the government."""
 
-_MOST_PRICES = (
-    6  # of one charge with a line each; a price that changes more often has one line with its mean
-)
-_DUST = 1e-5  # of a kWh or of a unit of money: what single precision leaves, not worth a line
+_MAX_PRICE_LINES = 6
+"""Charges with more distinct prices have a single line with the mean price."""
+
+_NEGLIGIBLE = 1e-5
+"""Energy in kWh or money below which a line is a rounding error of single precision."""
+
+_TOTALS = ("amount", "vat", "total")
 
 
 @dataclass(frozen=True)
 class StatementLine:
-    """One line of a bill.
+    """One line of a statement.
 
     Attributes:
-        receiver: one of `RECEIVERS`.
-        item: what is charged; lines below zero lower the bill.
-        quantity, unit: how much of what ("kWh", "kW", "year"); 0 and "" for a sum of money.
-        price: per unit, before VAT; None for a sum of money.
-        mean: whether the price changes and this is its mean.
-        amount: before VAT.
-        vat: on it.
+        receiver: One of `RECEIVERS`.
+        item: Label of the charge.
+        quantity: Charged quantity; 0 for a lump sum.
+        unit: Unit of the quantity ("kWh", "kW", "year"); empty for a lump sum.
+        price: Price per unit before VAT; None for a lump sum.
+        is_mean_price: Whether the price varies and `price` is its mean.
+        amount: Amount before VAT; negative amounts reduce the bill.
+        vat: VAT on the amount.
     """
 
     receiver: str
@@ -44,18 +48,20 @@ class StatementLine:
 
 @dataclass(frozen=True)
 class BillStatement:
-    """The bill of one home.
+    """The itemized bill of one home.
 
     Attributes:
-        home: its name.
-        tariff: description of the tariff.
-        currency: of the amounts.
-        first, last: local days of the period.
-        days: of the period.
-        vat_rate: on the lines that bear VAT.
-        taken_kwh, sent_kwh: at the home's meter.
-        cancelled_kwh: purchases from the grid that net metering cancels.
-        lines: in the order of `RECEIVERS`.
+        home: Name of the home.
+        tariff: Description of the tariff.
+        currency: Currency of all amounts.
+        first_day: First local day of the period.
+        last_day: Last local day of the period.
+        days: Length of the period in days.
+        vat_rate: VAT rate on lines that bear VAT.
+        import_kwh: Import at the home's meter.
+        export_kwh: Export at the home's meter.
+        netted_kwh: Grid purchases offset by net metering.
+        lines: Lines in the order of `RECEIVERS`.
     """
 
     home: str
@@ -72,32 +78,31 @@ class BillStatement:
 
     @property
     def amount(self) -> float:
-        """Before VAT."""
+        """Sum of all amounts before VAT."""
         return sum(line.amount for line in self.lines)
 
     @property
     def vat(self) -> float:
-        """All VAT."""
+        """Sum of all VAT."""
         return sum(line.vat for line in self.lines)
 
     @property
     def total(self) -> float:
-        """What the home pays; negative when it is paid."""
+        """Amount to pay; negative when the home is paid."""
         return self.amount + self.vat
 
 
 def statement_to_json(statement: BillStatement) -> dict[str, Any]:
-    """Plain content, with the three totals."""
-    totals = {"amount": statement.amount, "vat": statement.vat, "total": statement.total}
+    """Convert a statement to JSON content, with its three totals."""
+    totals = {name: getattr(statement, name) for name in _TOTALS}
     return asdict(statement) | totals
 
 
 def statement_from_json(content: dict[str, Any]) -> BillStatement:
-    """The statement that `statement_to_json` wrote."""
-    fields = {
-        name: value for name, value in content.items() if name not in ("amount", "vat", "total")
-    }
-    return BillStatement(**fields | {"lines": [StatementLine(**line) for line in content["lines"]]})
+    """Restore a statement from the content of `statement_to_json`."""
+    fields = {name: value for name, value in content.items() if name not in _TOTALS}
+    lines = [StatementLine(**line) for line in content["lines"]]
+    return BillStatement(**fields | {"lines": lines})
 
 
 def kwh_lines(
@@ -107,68 +112,94 @@ def kwh_lines(
     price: Float[Array, " step"],
     vat: float,
     labels: dict[float, str],
-    cancelled: tuple[Float[Array, " register"], Float[Array, " register"]] | None = None,
+    netted: tuple[Float[Array, " register"], Float[Array, " register"]] | None = None,
 ) -> list[StatementLine]:
-    """The lines of one charge per kWh: one for each price if there are few, otherwise one with the mean price.
+    """Create the lines of a charge per kWh, one per price, or one with the mean of many prices.
 
-    Arguments:
-        receiver, item: as in `Line`.
-        kwh: charged in each step.
-        price: before VAT, in each step.
-        vat: rate.
-        labels: price -> when it holds.
-        cancelled: kWh that net metering takes off, and their price, per register.
+    Args:
+        receiver: One of `RECEIVERS`.
+        item: Label of the charge.
+        kwh: Charged energy in each step.
+        price: Price before VAT in each step.
+        vat: VAT rate.
+        labels: Description of the hours in which each price applies.
+        netted: Energy offset by net metering and its price, per register.
     """
-    values, group = np.unique(price, return_inverse=True)
-    off_kwh, off_price = cancelled if cancelled is not None else (np.zeros(0), np.zeros(0))
-    if len(values) > _MOST_PRICES:
+    prices, group = np.unique(price, return_inverse=True)
+    if len(prices) > _MAX_PRICE_LINES:
         return mean_line(receiver, item, kwh, price, vat)
-    billed = np.bincount(group, kwh, len(values)) - np.bincount(
-        np.searchsorted(values, off_price), off_kwh, len(values)
-    )
-    several = len(values) > 1
-    return [
-        line
-        for value, quantity in zip(values.tolist(), billed.tolist(), strict=True)
-        for name in [f"{item}, {labels.get(value, 'other hours')}" if several else item]
-        for line in _line(receiver, name, quantity, quantity * value, vat)
-    ]
+    billed_kwh = np.bincount(group, kwh, len(prices))
+    if netted is not None:
+        netted_kwh, netted_price = netted
+        netted_group = np.searchsorted(prices, netted_price)
+        billed_kwh = billed_kwh - np.bincount(netted_group, netted_kwh, len(prices))
+    lines = []
+    for value, quantity in zip(prices.tolist(), billed_kwh.tolist(), strict=True):
+        label = item if len(prices) == 1 else f"{item}, {labels.get(value, 'other hours')}"
+        lines += _energy_line(receiver, label, quantity, quantity * value, vat)
+    return lines
 
 
 def mean_line(
     receiver: str, item: str, kwh: Float[Array, " step"], price: Float[Array, " step"], vat: float
 ) -> list[StatementLine]:
-    """The one line of a charge per kWh whose price may change."""
-    return _line(
-        receiver, item, float(kwh.sum()), float(kwh @ price), vat, mean=bool(np.ptp(price) > 0)
-    )
+    """Create the line of a charge per kWh with its mean price; none where it is negligible.
 
-
-def _line(
-    receiver: str, item: str, quantity: float, money: float, vat: float, mean: bool = False
-) -> list[StatementLine]:
-    if abs(quantity) < _DUST and abs(money) < _DUST:
-        return []
-    price = money / quantity if quantity else None
-    return [StatementLine(receiver, item, quantity, "kWh", price, mean, money, money * vat)]
+    Args:
+        receiver: One of `RECEIVERS`.
+        item: Label of the charge.
+        kwh: Charged energy in each step.
+        price: Price before VAT in each step.
+        vat: VAT rate.
+    """
+    varies = bool(np.ptp(price) > 0)
+    return _energy_line(receiver, item, float(kwh.sum()), float(kwh @ price), vat, varies)
 
 
 def fixed_line(
     receiver: str, item: str, quantity: float, unit: str, price: float, vat: float
 ) -> list[StatementLine]:
-    """The line of a fee, if it is anything."""
-    money = quantity * price
-    return (
-        [StatementLine(receiver, item, quantity, unit, price, False, money, money * vat)]
-        if abs(money) >= _DUST
-        else []
-    )
+    """Create the line of a fee; none where it is negligible.
 
-
-def money_line(receiver: str, item: str, money: float, kwh: float = 0.0) -> list[StatementLine]:
-    """The line of a sum free of VAT; with energy behind it, its mean price per kWh."""
-    if abs(money) < _DUST and abs(kwh) < _DUST:
+    Args:
+        receiver: One of `RECEIVERS`.
+        item: Label of the fee.
+        quantity: Charged quantity.
+        unit: Unit of the quantity.
+        price: Price per unit before VAT.
+        vat: VAT rate.
+    """
+    amount = quantity * price
+    if abs(amount) < _NEGLIGIBLE:
         return []
-    if abs(kwh) < _DUST:
-        return [StatementLine(receiver, item, 0.0, "", None, False, money, 0.0)]
-    return [StatementLine(receiver, item, kwh, "kWh", money / kwh, True, money, 0.0)]
+    return [StatementLine(receiver, item, quantity, unit, price, False, amount, amount * vat)]
+
+
+def money_line(receiver: str, item: str, amount: float, kwh: float = 0.0) -> list[StatementLine]:
+    """Create the line of a sum without VAT; none where it is negligible.
+
+    Args:
+        receiver: One of `RECEIVERS`.
+        item: Label of the sum.
+        amount: Amount of money.
+        kwh: Energy that the amount pays for, which gives the line a mean price.
+    """
+    if abs(kwh) >= _NEGLIGIBLE:
+        return [StatementLine(receiver, item, kwh, "kWh", amount / kwh, True, amount, 0.0)]
+    if abs(amount) < _NEGLIGIBLE:
+        return []
+    return [StatementLine(receiver, item, 0.0, "", None, False, amount, 0.0)]
+
+
+def _energy_line(
+    receiver: str,
+    item: str,
+    kwh: float,
+    amount: float,
+    vat: float,
+    is_mean_price: bool = False,
+) -> list[StatementLine]:
+    if abs(kwh) < _NEGLIGIBLE and abs(amount) < _NEGLIGIBLE:
+        return []
+    price = amount / kwh if kwh else None
+    return [StatementLine(receiver, item, kwh, "kWh", price, is_mean_price, amount, amount * vat)]
