@@ -9,7 +9,7 @@ BROWSER := command -v chromium >/dev/null || command -v google-chrome >/dev/null
   || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
   || $(BIN)/playwright install chromium >/dev/null 2>&1
 
-.PHONY: setup run test test-all lint format bench picture clean
+.PHONY: kpi-docs setup run test test-slow lint format bench picture clean
 
 run: $(BIN)/prosumax
 	$(BIN)/prosumax run street
@@ -17,14 +17,16 @@ run: $(BIN)/prosumax
 test: .venv/for-tests lint
 	$(BIN)/pytest -q -m "not slow" $(PARALLEL)
 
-test-all: .venv/for-tests lint
-	$(BIN)/pytest -q $(PARALLEL)
+# What takes long: whole trainings and studies, every variant of a property, the demo in a browser, the benchmarks.
+test-slow: .venv/for-tests
+	$(BIN)/pytest -q -m slow $(PARALLEL)
 
 lint: .venv/for-tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
+	$(BIN)/codespell -D - -D .codespell/words.txt
 
 format: .venv/for-tests
 	$(BIN)/ruff check --fix
@@ -36,6 +38,10 @@ bench: .venv/for-tests
 	$(BIN)/python benchmarks/network.py
 	$(BIN)/python benchmarks/environment.py
 	$(BIN)/python benchmarks/training.py
+
+# The reference page of the KPIs, from the catalog; a test fails when it is out of date.
+kpi-docs: $(BIN)/prosumax
+	$(BIN)/python -m prosumax.metrics.reference docs/kpis.md
 
 # The report as a browser shows it, for the README. Needs Chromium.
 picture: $(BIN)/prosumax

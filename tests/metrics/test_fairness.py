@@ -15,7 +15,7 @@ from prosumax.metrics.fairness import gini, jain
 ALONE = np.array([2068.072, 1834.759, 1157.804, 1630.585, 1429.984])
 MID_MARKET_RATE = np.array([1984.113, 1751.832, 1080.540, 1540.661, 1350.863])
 SHAPLEY = np.array([0.075417, 0.029583, 0.010833, 0.137917, 0.04625])  # worked example A
-INDICES = ("gini", "jain", "min_max", "relative_saving_gini", "nash_welfare")
+INDICES = ("gini", "jain", "min_max_ratio", "relative_saving_gini", "nash_welfare")
 
 
 def kpis(saving, bill=100.0, served=1.0, price=0.2, price_range=0.3, xp=np):
@@ -32,10 +32,10 @@ def kpis(saving, bill=100.0, served=1.0, price=0.2, price_range=0.3, xp=np):
 def test_three_homes_by_hand():
     """Savings 1, 2 and 3 on bills of 100, 100 and 50: differences 1, 1 and 2, each counted twice."""
     found = kpis(np.array([2.0, 1.0, 3.0]), np.array([100.0, 100.0, 50.0]))
-    assert (found["lowest_saving"], found["homes_that_lose"]) == (1, 0)
+    assert (found["lowest_saving"], found["losing_homes"]) == (1, 0)
     assert found["gini"] == pytest.approx(8 / (2 * 9 * 2))
     assert found["jain"] == pytest.approx(36 / (3 * 14))
-    assert found["min_max"] == pytest.approx(1 / 3)
+    assert found["min_max_ratio"] == pytest.approx(1 / 3)
     assert found["relative_saving_gini"] == pytest.approx(
         2 * (1 + 4 + 5) / (2 * 9 * 3)
     )  # 2, 1 and 6 %
@@ -44,37 +44,37 @@ def test_three_homes_by_hand():
 
 def test_all_equal_and_one_has_all():
     equal, one = kpis(np.full(4, 5.0)), kpis(np.array([0.0, 0.0, 8.0, 0.0]))
-    assert (equal["gini"], equal["jain"], equal["min_max"]) == (0, 1, 1)
-    assert (one["gini"], one["jain"], one["min_max"]) == (0.75, 0.25, 0)
-    assert one["homes_that_lose"] == 0 and np.isnan(one["nash_welfare"])
+    assert (equal["gini"], equal["jain"], equal["min_max_ratio"]) == (0, 1, 1)
+    assert (one["gini"], one["jain"], one["min_max_ratio"]) == (0.75, 0.25, 0)
+    assert one["losing_homes"] == 0 and np.isnan(one["nash_welfare"])
 
 
 def test_mid_market_rate_on_real_homes():
     found = kpis(ALONE - MID_MARKET_RATE, ALONE)
     assert found["gini"] == pytest.approx(0.029, abs=5e-4)
     assert found["lowest_saving"] == pytest.approx(77.264)
-    assert found["homes_that_lose"] == 0
+    assert found["losing_homes"] == 0
 
 
 def test_a_loser_is_not_averaged_away():
     found = kpis(np.array([50.0, 60.0, -61.55]))
-    assert (found["lowest_saving"], found["homes_that_lose"]) == (-61.55, 1)
+    assert (found["lowest_saving"], found["losing_homes"]) == (-61.55, 1)
     assert all(np.isnan(found[name]) for name in INDICES)
 
 
 def test_less_than_half_a_cent_is_no_loss():
     found = kpis(np.array([1.0, -0.004]))
-    assert (found["homes_that_lose"], found["gini"], found["lowest_saving"]) == (0, 0.5, -0.004)
+    assert (found["losing_homes"], found["gini"], found["lowest_saving"]) == (0, 0.5, -0.004)
     small = metrics.fairness_kpis(
         *np.array([[0.01, -0.004], [1, 1], [1, 1], [1, 1]]), 0.3, tolerance=1e-3
     )
-    assert small["homes_that_lose"] == 1
+    assert small["losing_homes"] == 1
 
 
 def test_rounding_is_no_saving():
     """Without exchange the two bills differ by single precision at most; that is no distribution to speak of."""
     found = kpis(np.array([3e-5, 0.0, -2e-5]), 1500.0)
-    assert found["homes_that_lose"] == 0
+    assert found["losing_homes"] == 0
     assert all(np.isnan(found[name]) for name in INDICES)
 
 
@@ -102,12 +102,12 @@ def test_price_of_fairness():
 
 
 def test_distance_to_shapley():
-    assert metrics.distance_to(SHAPLEY, SHAPLEY) == 0
+    assert metrics.distance_to_reference(SHAPLEY, SHAPLEY) == 0
     mid_market_rate = np.array(
         [0.09, 0.045, 0.015, 0.1125, 0.0375]
     )  # worked example A: bills alone less bills
     by_hand = (0.014583 + 0.015417 + 0.004167 + 0.025417 + 0.00875) / 5
-    assert metrics.distance_to(SHAPLEY, mid_market_rate) == pytest.approx(by_hand, rel=1e-12)
+    assert metrics.distance_to_reference(SHAPLEY, mid_market_rate) == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_lorenz_curve():
@@ -135,7 +135,7 @@ def test_bounds(amount):
     assert 0 <= gini(amount) <= 1 - 1 / homes + 1e-12
     assert 1 / homes - 1e-12 <= jain(amount) <= 1 + 1e-12
     found = kpis(amount)
-    assert 0 <= found["min_max"] <= 1
+    assert 0 <= found["min_max_ratio"] <= 1
     assert found["gini"] == pytest.approx(
         found["relative_saving_gini"], abs=1e-12
     )  # all bills alike

@@ -38,7 +38,7 @@ def test_double_auction_at_one_price():
     assert kpis["allocative_efficiency"] == 1
     assert (kpis["turnover"], kpis["liquidity_kwh"], kpis["mean_price"]) == (27, 4, 6.75)
     assert kpis["price_volatility"] == 0  # one step
-    assert kpis["best_spread"] == 10 - 2
+    assert kpis["bid_ask_gap"] == 10 - 2
     assert kpis["p2p_share"] == pytest.approx(4 / 6)
     assert kpis["individual_rationality_violations"] == 0
     assert kpis["seller_hhi"] == kpis["buyer_hhi"] == 0.25
@@ -94,7 +94,7 @@ def test_one_home_has_the_whole_market():
     assert (kpis["seller_hhi"], kpis["buyer_hhi"]) == (1, pytest.approx(0.75**2 + 0.25**2))
     assert kpis["mean_price"] == pytest.approx(0.8 / 6)
     assert kpis["price_volatility"] == pytest.approx(0.05)
-    assert kpis["best_spread"] == pytest.approx(0.25)
+    assert kpis["bid_ask_gap"] == pytest.approx(0.25)
     assert kpis["p2p_share"] == pytest.approx(6 / 10)
     series = metrics.price_series(bought, bought * price, sold, sold * price)
     np.testing.assert_allclose(series, [0.1, 0.2, np.nan], rtol=1e-15)
@@ -111,7 +111,7 @@ def test_without_trade_nothing_is_made_up(net):
         "allocative_efficiency",
         "mean_price",
         "price_volatility",
-        "best_spread",
+        "bid_ask_gap",
         "seller_hhi",
         "buyer_hhi",
     }

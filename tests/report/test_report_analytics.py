@@ -11,10 +11,10 @@ from scipy import stats
 
 import prosumax
 from prosumax.errors import InputError
-from prosumax.report.metrics import BOARDS, MEASURES, by_hour, overall, study_runs, traces
+from prosumax.report.metrics import DASHBOARDS, INDICATORS, hourly_values, overall_value, study_runs, analysis_runs
 from prosumax.report.page import write_charts, write_comparison, write_report, write_study
 from prosumax.simulation.results.result import Result
-from prosumax.simulation.results.series import Trace
+from prosumax.simulation.results.series import SummarySeries
 from prosumax.studies import engine
 from prosumax.studies.engine import StudyResult
 from prosumax.viz.chart import Chart
@@ -132,12 +132,12 @@ def test_a_trace_adds_up_to_the_key_figures(which: str, request: pytest.FixtureR
 
 
 def test_the_network_in_a_trace_is_that_of_the_key_figures(wired: Result, pooled: Result) -> None:
-    trace, kpis = wired.trace, wired.kpis["network"]
-    assert trace.loss.sum() / trace.fed_in.sum() == pytest.approx(kpis["loss_share"], rel=1e-5)
+    trace, kpis = wired.summary_series, wired.kpis["network"]
+    assert trace.loss.sum() / trace.network_input.sum() == pytest.approx(kpis["loss_share"], rel=1e-5)
     assert trace.fees.sum() == pytest.approx(kpis["fees"], rel=1e-5)
-    assert trace.low_pu.min() == pytest.approx(kpis["lowest_voltage"], rel=1e-6)
-    assert trace.fullest.max() == pytest.approx(kpis["highest_line_loading"], rel=1e-6)
-    assert np.isnan(pooled.trace.loading).all() and not pooled.trace.fees.any()
+    assert trace.min_voltage_pu.min() == pytest.approx(kpis["min_voltage_pu"], rel=1e-6)
+    assert trace.max_loading.max() == pytest.approx(kpis["max_line_loading"], rel=1e-6)
+    assert np.isnan(pooled.summary_series.mean_loading).all() and not pooled.summary_series.fees.any()
     # On a line every home is one bus further: distances are those between positions on it.
     feeder = wired.profiles.feeder
     assert feeder is not None
@@ -149,32 +149,32 @@ def test_the_network_in_a_trace_is_that_of_the_key_figures(wired: Result, pooled
         )
     )
     at = np.array([place[bus] for bus in wired.profiles.home_bus.tolist()])
-    assert trace.pairs.km == pytest.approx(
+    assert trace.pairs.distance_km == pytest.approx(
         abs(at[trace.pairs.buyer] - at[trace.pairs.seller]), abs=1e-6
     )
 
 
 def test_a_measure_by_hour_by_hand(wired: Result) -> None:
-    trace = wired.trace
+    trace = wired.summary_series
     for hour in (3, 12):
         steps = [hour, hour + 24]
         kwh = trace.traded[steps].sum()
-        other = trace.from_grid[steps].sum() + trace.to_grid[steps].sum()
-        assert by_hour([trace], MEASURES["p2p_ratio"])[hour] == pytest.approx(
+        other = trace.grid_import[steps].sum() + trace.grid_export[steps].sum()
+        assert hourly_values([trace], INDICATORS["p2p_ratio"])[hour] == pytest.approx(
             100 * kwh / (kwh + other)
         )
     trades = wired.trades
     paid = ((trades.buyer_price + trades.seller_price) / 2 * trades.kwh).sum() / trades.kwh.sum()
-    assert overall([trace], MEASURES["price"]) == pytest.approx(paid, rel=1e-4)
-    assert np.isnan(by_hour([trace], MEASURES["price"])[2])  # at night nobody has anything to sell
-    assert overall([trace, trace], MEASURES["price"]) == overall([trace], MEASURES["price"])
+    assert overall_value([trace], INDICATORS["price"]) == pytest.approx(paid, rel=1e-4)
+    assert np.isnan(hourly_values([trace], INDICATORS["price"])[2])  # at night nobody has anything to sell
+    assert overall_value([trace, trace], INDICATORS["price"]) == overall_value([trace], INDICATORS["price"])
 
 
 def test_what_has_no_solution_counts_nowhere(wired: Result) -> None:
-    loading = wired.trace.loading.copy()
+    loading = wired.summary_series.mean_loading.copy()
     loading[:24] = np.nan
-    assert overall([wired.trace._replace(loading=loading)], MEASURES["loading"]) == pytest.approx(
-        100 * wired.trace.loading[24:].mean()
+    assert overall_value([wired.summary_series._replace(loading=loading)], INDICATORS["loading"]) == pytest.approx(
+        100 * wired.summary_series.mean_loading[24:].mean()
     )
 
 
@@ -190,7 +190,7 @@ def test_density_is_scipys() -> None:
 
 
 def test_prices_are_those_of_the_trades(wired: Result) -> None:
-    chart = price_distribution(traces(wired))
+    chart = price_distribution(analysis_runs(wired))
     by_step = {
         step: ((rows.buyer_price + rows.seller_price) / 2 * rows.kwh).sum() / rows.kwh.sum()
         for step, rows in wired.trades.groupby("step")
@@ -208,25 +208,25 @@ def test_prices_are_those_of_the_trades(wired: Result) -> None:
     outline = np.array(series(chart)[0]["data"])
     assert outline[1:-1:2, 1].sum() == pytest.approx(100)  # all steps are in some bar
     assert "mean" in chart.summary.lower() and price_distribution(
-        traces(wired), "MWh"
+        analysis_runs(wired), "MWh"
     ).title.endswith("/MWh)")
 
 
 def test_volumes_are_not_negative(wired: Result) -> None:
-    chart = volume_distribution({"a": [wired.trace], "b": [wired.trace, wired.trace]})
+    chart = volume_distribution({"a": [wired.summary_series], "b": [wired.summary_series, wired.summary_series]})
     assert chart.option["baseOption"]["xAxis"]["min"] >= 0 and len(series(chart)) == 2
     assert chart.table is not None and chart.table.rows[0][3:] == chart.table.rows[1][3:]
 
 
 def test_one_price_alone_is_drawn(pooled: Result) -> None:
-    trace = pooled.trace
+    trace = pooled.summary_series
     flat = trace._replace(price=np.where(np.isfinite(trace.price), 0.1, np.nan))
     outline = np.array(series(price_distribution({"flat": [flat]}))[0]["data"])
     assert outline[:, 1].max() == pytest.approx(100)
 
 
 def test_lines_of_the_trade_network_are_energy_and_distance(wired: Result) -> None:
-    chart, pairs = trade_network(traces(wired)), wired.trace.pairs
+    chart, pairs = trade_network(analysis_runs(wired)), wired.summary_series.pairs
     together: dict[tuple[int, ...], float] = {}
     km: dict[tuple[int, ...], float] = {}
     for buyer, seller, kwh, away in zip(*(part.tolist() for part in pairs), strict=True):
@@ -253,7 +253,7 @@ def test_lines_of_the_trade_network_are_energy_and_distance(wired: Result) -> No
 
 
 def test_a_thousand_homes_stay_a_light_drawing(pooled: Result) -> None:
-    rng, trace = np.random.default_rng(0), pooled.trace
+    rng, trace = np.random.default_rng(0), pooled.summary_series
     pairs = trace.pairs._replace(
         buyer=rng.integers(0, 500, 5000),
         seller=rng.integers(500, 1000, 5000),
@@ -281,38 +281,38 @@ def test_the_darkest_bus_is_the_busiest(wired: Result) -> None:
 
 
 def test_dashboards_leave_out_what_means_nothing(wired: Result, pooled: Result) -> None:
-    with_wires, without = (dashboard(traces(result), "stability") for result in (wired, pooled))
+    with_wires, without = (dashboard(analysis_runs(result), "stability") for result in (wired, pooled))
     assert [panel.id for panel in without.panels] == [
         "board-stability-balance",
         "board-stability-imbalance",
     ]
     assert len(with_wires.panels) == 6 == len(with_wires.table.rows)
-    assert all(measure in MEASURES for board in BOARDS.values() for measure in board.measures)
-    many = day_curve({f"rule {at}": [pooled.trace] for at in range(9)}, "p2p_ratio")
+    assert all(measure in INDICATORS for board in DASHBOARDS.values() for measure in board.indicators)
+    many = day_curve({f"rule {at}": [pooled.summary_series] for at in range(9)}, "p2p_ratio")
     assert len(series(many)) == 7 and "first 7 of 9" in many.note
     for wrong in (
-        lambda: dashboard(traces(wired), "welfare"),
-        lambda: day_curve(traces(wired), "welfare"),
+        lambda: dashboard(analysis_runs(wired), "welfare"),
+        lambda: day_curve(analysis_runs(wired), "welfare"),
     ):
         with pytest.raises(InputError, match="is not known"):
             wrong()
 
 
-def small_study(seeds: list[Trace]) -> StudyResult:
+def small_study(seeds: list[SummarySeries]) -> StudyResult:
     variants = (
         engine.Variant("one", "x", {}),
         engine.Variant("one", "y", {}),
         engine.Variant("two", "z", {}),
     )
     made = engine.Study(
-        variants, lambda settings, seed: None, {"a": engine.Figure("A, kWh", lambda run: 0.0)}
+        variants, lambda settings, seed: None, {"a": engine.StudyMetric("A, kWh", lambda run: 0.0)}
     )  # type: ignore[arg-type,return-value]
     values = np.random.default_rng(1).normal(10, 1, (3, 1, len(seeds)))
     return StudyResult("made", made, tuple(range(len(seeds))), values, (tuple(seeds),) * 3)
 
 
 def test_a_study_page_has_its_plots_and_tables(wired: Result, tmp_path: Path) -> None:
-    found = small_study([wired.trace, wired.trace])
+    found = small_study([wired.summary_series, wired.summary_series])
     assert {name: list(runs) for name, runs in study_runs(found).items()} == {
         "one": ["x", "y"],
         "two": ["z"],
@@ -333,7 +333,7 @@ def test_a_study_page_has_its_plots_and_tables(wired: Result, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["</script><b>x</b>", "{b} {c}"])
 def test_names_stay_text_in_analytics(name: str, tmp_path: Path) -> None:
     result = simulate(name=name)
-    runs = traces(result)
+    runs = analysis_runs(result)
     write_charts([trade_network(runs), dashboard(runs, "economy")], tmp_path / "mine.html", name)
     text = (tmp_path / "mine.html").read_text()
     assert "<b>x</b>" not in text and name in unescape(text)

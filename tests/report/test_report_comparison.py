@@ -45,7 +45,7 @@ TARIFF = {
     "levies": 0.05,
     "vat": 0.06,
     "feed_in": 0.04,
-    "carbon_kg_per_kwh": 0.2,
+    "emission_factor_kg_per_kwh": 0.2,
 }
 
 
@@ -72,8 +72,8 @@ RULES = [
     "share_shapley",
     "italy_virtual",
     "midpoint",
-    "pay_as_bid",
-    "pay_as_offer",
+    "pay_as_ask",
+    "pay_as_bid_price",
     "mcafee",
     "vcg",
     "brussels_proportional",
@@ -204,13 +204,13 @@ def test_the_table_has_the_key_figures(groups: list[Group]) -> None:
         assert shown == pytest.approx(
             [kpis[name] for name in ("cost", "saving", "lowest_saving")], abs=0.005
         )
-        assert row[4].removeprefix("▲ ") == f"{kpis['homes_that_lose']:.0f} of 4"
+        assert row[4].removeprefix("▲ ") == f"{kpis['losing_homes']:.0f} of 4"
         assert (
             row[5] == "–"
             if kpis["gini"] is None
             else amount(row[5]) == pytest.approx(kpis["gini"], abs=0.005)
         )
-        balance = kpis["mechanism_receives"]
+        balance = kpis["mechanism_revenue"]
         assert (
             row[7] == "–"
             if abs(balance) < 0.005
@@ -369,7 +369,7 @@ def test_payments_add_up_to_bills(mechanism: str, copies: int) -> None:
         *parts, bill = (0.0 if text == "–" else amount(text) for text in row[1:])
         assert sum(parts) == pytest.approx(bill, abs=0.01 * len(table.head))
     settled = any(abs(home["bill_items"]["settlement"]) >= 0.005 for home in result.households)
-    kept = abs(result.kpis["mechanism_receives"]) >= 0.005 * len(homes)
+    kept = abs(result.kpis["mechanism_revenue"]) >= 0.005 * len(homes)
     if settled or kept:
         assert "operator of the exchange" in table.head
     assert settled == (mechanism in {"share_equal", "net_metering"}) and kept == (

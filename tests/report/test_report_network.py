@@ -45,10 +45,10 @@ TARIFF = {
     "levies": 0.05,
     "vat": 0.06,
     "feed_in": 0.04,
-    "carbon_kg_per_kwh": 0.2,
+    "emission_factor_kg_per_kwh": 0.2,
 }
 ECHARTS = Path(prosumax.__file__).parent / "report" / "assets" / "echarts-6.1.0.min.js"
-FEES: dict[str, Any] = {"fees": True, "intervention": "penalise"}
+FEES: dict[str, Any] = {"fees": True, "intervention": "penalize"}
 
 
 def home(name: str, load: float, sun: float = 0.0) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def test_the_map_names_the_fullest_line_and_the_lowest_voltage(
 ) -> None:
     grid: Any = tree.trajectory.record.grid
     step, branch = np.unravel_index(grid.loading.argmax(), grid.loading.shape)
-    local = tree.profiles.local[step]
+    local = tree.profiles.local_index[step]
     said = charts["feeder"].summary.replace("\u00a0", " ")
     assert tree.profiles.feeder is not None and tree.profiles.feeder.branches.name[branch] in said
     assert (
@@ -270,7 +270,7 @@ def test_homes_on_one_bus_share_a_label() -> None:
 def test_the_day_is_that_of_the_fullest_line(tree: Result, charts: dict[str, Chart]) -> None:
     grid: Any = tree.trajectory.record.grid
     fullest = 100 * grid.loading.max(1)
-    hour = np.asarray(tree.profiles.local.hour)
+    hour = np.asarray(tree.profiles.local_index.hour)
     drawn = series(charts["feeder-day"])
     assert drawn["fullest line, mean"] == pytest.approx(
         [fullest[hour == h].mean() for h in range(24)], abs=1e-3
@@ -296,7 +296,7 @@ def test_voltages_are_in_their_order_and_the_band_is_drawn(
     drawn = series(chart)
     low, middle, high = (np.array(drawn[name]) for name in ("lowest", "median", "highest"))
     assert (low <= middle).all() and (middle <= high).all()
-    assert grid is not None and low.min() == pytest.approx(100 * grid.voltage.min(), abs=1e-3)
+    assert grid is not None and low.min() == pytest.approx(100 * grid.voltage_pu.min(), abs=1e-3)
     band = chart.choices[0].patch["yAxis"]
     assert band["min"] <= 90 and band["max"] >= 110
     close = chart.choices[1].patch["yAxis"]
@@ -357,10 +357,10 @@ def test_fees_and_income_add_up(tree: Result, charts: dict[str, Chart], tmp_path
         amount(income.foot[1]), abs=0.02
     )
     assert amount(income.foot[1]) == pytest.approx(
-        tree.kpis["network_operator_receives"], abs=0.005
+        tree.kpis["network_operator_revenue"], abs=0.005
     )
     text = Page(tree, tmp_path).text.replace("\u00a0", " ")
-    assert "Setting: penalise." in text and "over 1 % full" in text
+    assert "Setting: penalize." in text and "over 1 % full" in text
     assert f"in {tree.kpis['network']['interventions']:.0f} of 48 steps" in text
 
 
@@ -382,7 +382,7 @@ def test_cut_exports_are_drawn_home_by_home(tmp_path: Path) -> None:
 
 def test_overloads_are_in_the_answer(tmp_path: Path) -> None:
     result = simulate(kind="line", flow="path", capacity_kw=4)
-    answer = Page(result, tmp_path).text.split("Saved by exchanging")[0]
+    answer = Page(result, tmp_path).text.split("Saved by exchange")[0]
     assert (
         f"more than it may in {result.kpis['network']['overload_hours']:.0f} hours of 48" in answer
     )

@@ -16,6 +16,7 @@ import pytest
 
 import prosumax
 from prosumax import tariff
+from prosumax.metrics import catalog
 from prosumax.report.bill_lines import bill_lines
 from prosumax.report.page import write_comparison, write_report
 from prosumax.report.tables import COMPONENTS, bill_table, homes_table, receivers_table
@@ -31,8 +32,8 @@ TARIFF = {
     "feed_in": 0.04,
     "supplier_fee_per_year": 60,
     "network_fee_per_year": 20,
-    "local_network": 0.5,
-    "carbon_kg_per_kwh": 0.2,
+    "local_network_share": 0.5,
+    "emission_factor_kg_per_kwh": 0.2,
 }
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
 LOAD = [0.2] * 6 + [
@@ -242,7 +243,7 @@ def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Chart])
 def test_seasons_and_weeks_are_those_of_the_calendar(
     year: Result, charts: dict[str, Chart]
 ) -> None:
-    local, load = year.profiles.local, year.trajectory.record.flows.load_kwh.sum(1)
+    local, load = year.profiles.local_index, year.trajectory.record.flows.load_kwh.sum(1)
     at_18 = load[(local.hour == 18) & np.isin(local.month, [6, 7, 8])].mean()
     assert data(charts["day-0"])["used"][18] == pytest.approx(at_18, abs=1e-3)
     labels = frame(charts["week-sunniest"])["xAxis"]["data"]
@@ -300,7 +301,7 @@ def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
     for name, span in table.groups[1:-1]:
         key = {"exchange with neighbours": "mechanism"}.get(name, name.replace(" ", "_"))
         received = sum(map(amount, table.foot[column : column + span]))
-        assert received == pytest.approx(result.kpis[f"{key}_receives"], abs=0.02), totals
+        assert received == pytest.approx(result.kpis[f"{key}_revenue"], abs=0.02), totals
         column += span
     settled = any(abs(home["bill_items"]["settlement"]) >= 0.005 for home in result.households)
     assert (
@@ -484,16 +485,12 @@ def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
     assert len(page) - library.stat().st_size < 2_000_000
 
 
-def test_the_curious_find_every_figure_explained(year: Result, tmp_path: Path) -> None:
+def test_every_kpi_of_the_market_and_of_fairness_is_explained(
+    year: Result, tmp_path: Path
+) -> None:
     text = Elements(written(year, tmp_path)).text
-    for name in (
-        "Efficiency",
-        "Gini of savings",
-        "Jain's index",
-        "Mean price",
-        "Distance to Shapley",
-    ):
-        assert name in text
+    for key in ("allocative_efficiency", "gini", "jain", "mean_price", "distance_to_shapley"):
+        assert catalog.get(key).label in text
     assert f"{100 * year.kpis['allocative_efficiency']:.1f}" in text
 
 

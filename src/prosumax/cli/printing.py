@@ -1,161 +1,211 @@
-"""What the commands print: tables of names, one run, a comparison, properties of mechanisms."""
+"""Output of the commands: tables of names, one run, a comparison, properties of mechanisms."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from prosumax import report
+from prosumax.metrics import catalog
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.results.result import Result
-from prosumax.studies.mechanism_properties import Properties
 
-_PROPERTIES_EXPLAINED = (
-    "\nRandom books of 6 homes. Where homes bid, a kWh is worth something else to each of them; elsewhere it is worth"
-    " what the grid offers. Operator: what it keeps (+) or somebody outside adds (-), in % of the possible gains from"
-    " trade. Worse off: truthful homes that lose against staying out. Efficiency: gains from trade realised between"
-    " neighbours. Gain by lying: best misreported price of one home, in % of a truthful home's mean gain; '-' where"
-    " nobody is asked."
-)
-_COMPARISON_EXPLAINED = (
-    "\nIn {money}, against no exchange. Lowest: saving of the home that saves least. Gini of the savings: 0 is equal."
-    " Operator: what the rule keeps (+) or somebody outside adds (-)."
+if TYPE_CHECKING:
+    from prosumax.studies.mechanism_properties import MechanismProperties
+
+_PROPERTIES_LEGEND = (
+    "\nRandom order books of 6 homes. Where homes bid, the value of a kWh differs between them;"
+    " elsewhere it is the grid price. Operator: what the mechanism keeps (+) or what is added from"
+    " outside (-), in % of the possible gains from trade. Worse off: truthful homes that lose"
+    " against no trade. Efficiency: realized gains from local trade. Gain by misreporting: best"
+    " misreported price of one home, in % of the mean gain of a truthful home; '-' where homes do"
+    " not bid."
 )
 
-_DEVICES = ("solar", "battery", "car", "heat_pump")
-_MOST_USES = 12
-_MOST_COLUMNS = 5  # of a table with one column per mechanism
+_SUMMARY_KPIS = (
+    ("cost", ""),
+    ("saving", ""),
+    ("import_kwh", "at one meter around the community"),
+    ("export_kwh", "at one meter around the community"),
+    ("traded_kwh", ""),
+    ("self_consumption", "of the PV generation"),
+    ("self_sufficiency", "of the load"),
+    ("peak_kw", ""),
+    ("share_of_optimal_gain", ""),
+    ("emissions_kg", ""),
+)
+"""KPIs of a run and a remark on each."""
+
+_COMPARISON_KPIS = (
+    "losing_homes",
+    "lowest_saving",
+    "saving",
+    "gini",
+    "cost",
+    "mechanism_revenue",
+)
+_HOME_COLUMNS = (
+    ("home.bill", 11),
+    ("home.saving", 9),
+    ("home.import_kwh", 8),
+    ("home.export_kwh", 8),
+    ("home.self_consumption", 10),
+)
+"""KPIs of a home and the minimum width of their columns."""
+
+_DEVICES = ("solar", "battery", "ev", "heat_pump")
+_MAX_USES = 12
+_MAX_MECHANISM_COLUMNS = 5
+_CENT_TOLERANCE = 0.005
 
 _out = Console()
 _err = Console(stderr=True)
 
 
 def print_names(title: str, described: Mapping[str, str]) -> None:
-    """A table of names with a line about each."""
+    """Print a table of names with a line about each.
+
+    Args:
+        title: Heading of the names.
+        described: Name -> description.
+    """
     table = Table(box=None, pad_edge=False)
     table.add_column(title, no_wrap=True, style="bold")
-    table.add_column("What it is")
+    table.add_column("Description")
     for name, line in described.items():
         table.add_row(name, line)
     _out.print(table)
 
 
 def print_result(result: Result) -> None:
-    """The key figures of a run and a row per home."""
-    scenario, kpis, timing = result.scenario, result.kpis, result.timing
+    """Print the KPIs of a run and a row per home."""
+    scenario = result.scenario
     _print_title(scenario)
-    _out.print(
-        f"mechanism {scenario.market.mechanism}, policy {scenario.policy}\n", highlight=False
-    )
-    money = scenario.tariff.currency
+    line = f"mechanism {scenario.market.mechanism}, policy {scenario.policy}\n"
+    _out.print(line, highlight=False)
     summary = Table(box=None, pad_edge=False, show_header=False)
     summary.add_column(style="dim")
     summary.add_column(justify="right", style="bold")
     summary.add_column(style="dim")
-    rows = [
-        ("All bills together", f"{_money(kpis['cost'])} {money}", ""),
-        (
-            "Saved against no exchange",
-            f"{_money(kpis['saving'])} {money}",
-            _percent(kpis["saving"], kpis["cost_without_exchange"]),
-        ),
-        ("From the grid", f"{kpis['import_kwh']:,.0f} kWh", "community meter"),
-        ("To the grid", f"{kpis['export_kwh']:,.0f} kWh", "community meter"),
-        ("Traded between neighbours", f"{kpis['traded_kwh']:,.0f} kWh", ""),
-        ("Self-consumption", _share(kpis["self_consumption"]), "of the solar energy"),
-        ("Self-sufficiency", _share(kpis["self_sufficiency"]), "of the use"),
-        ("Highest import", f"{kpis['peak_kw']:,.1f} kW", ""),
-        *(
-            [("Share of the possible gain", _share(kpis["share_of_gain"]), "")]
-            if kpis["share_of_gain"]
-            else []
-        ),
-        (
-            "Emissions",
-            "unknown" if kpis["emissions_kg"] is None else f"{kpis['emissions_kg']:,.0f} kg CO2",
-            "",
-        ),
-    ]
-    for row in (*rows, *_device_rows(kpis, money), *_network_rows(result)):
+    for row in (*_summary_rows(result), *_device_rows(result), *_network_rows(result)):
         summary.add_row(*row)
     _out.print(summary)
     _out.print()
-    _out.print(
-        f"Each home: bill and saving in {money}, its meter in kWh, self-consumption",
-        style="dim",
-        highlight=False,
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("Home", no_wrap=True, max_width=14)
-    table.add_column("Has", min_width=14)
-    # A name may be cut, a number never.
-    for title, width in (
-        ("Bill", 11),
-        ("Saving", 9),
-        ("Import", 8),
-        ("Export", 8),
-        ("Self-cons.", 10),
-    ):
-        table.add_column(title, justify="right", no_wrap=True, min_width=width)
-    for home, spec in zip(result.households, scenario.homes, strict=True):
-        table.add_row(
-            escape(home["name"]),
-            ", ".join(
-                name.replace("_", " ") for name in _DEVICES if getattr(spec, name) is not None
-            )
-            or "-",
-            _money(home["bill"]),
-            _money(home["saving"]),
-            f"{home['import_kwh']:,.0f}",
-            f"{home['export_kwh']:,.0f}",
-            _share(home["self_consumption"]),
-        )
-    _out.print(table)
+    _print_homes(result)
     _print_uses(result)
     for note in result.notes:
         _err.print(f"Note: {note}", style="dim", highlight=False, markup=False)
+    timing = result.timing
     speed = timing["steps"] * len(result.households) / max(timing["simulate_s"], 1e-9)
     _out.print(
-        f"\n{timing['steps']:,} steps: data {timing['build_s']:.1f} s, compile {timing['compile_s']:.1f} s, "
-        f"simulate {timing['simulate_s']:.2f} s ({speed / 1e6:.1f} million home-steps/s)",
+        f"\n{timing['steps']:,} steps: data {timing['build_s']:.1f} s,"
+        f" compile {timing['compile_s']:.1f} s, simulate {timing['simulate_s']:.2f} s"
+        f" ({speed / 1e6:.1f} million home-steps/s)",
         style="dim",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _device_rows(kpis: dict[str, Any], money: str) -> list[tuple[str, str, str]]:
-    """What flexible devices used and failed to deliver, and what batteries wore; of what there is."""
+def _kpi_row(result: Result, key: str, remark: str = "") -> tuple[str, str, str]:
+    """Return label, value and remark of a KPI of a run."""
+    kpi = catalog.get(key)
+    value = catalog.value(result.kpis, key)
+    return kpi.label, kpi.text(value, result.scenario.tariff.currency), remark
+
+
+def _summary_rows(result: Result) -> Iterable[tuple[str, str, str]]:
+    kpis = result.kpis
+    for key, remark in _SUMMARY_KPIS:
+        label, text, remark = _kpi_row(result, key, remark)
+        if key == "saving":
+            remark = _percent(kpis["saving"], kpis["cost_without_exchange"])
+        elif key == "share_of_optimal_gain" and not kpis.get(key):
+            continue
+        elif key == "emissions_kg" and kpis["emissions_kg"] is None:
+            text = "unknown"
+        yield label, text, remark
+
+
+def _device_rows(result: Result) -> list[tuple[str, str, str]]:
+    """Return energy and unserved energy of flexible devices, and battery wear, where present."""
+    kpis = result.kpis
     rows = []
-    if "car_charge_kwh" in kpis:
-        short = f"{kpis['car_short_kwh']:,.0f} kWh missing at departures"
-        rows.append(("Cars charged", f"{kpis['car_charge_kwh']:,.0f} kWh", short))
+    if "ev_charge_kwh" in kpis:
+        label, text, _ = _kpi_row(result, "ev_departure_shortfall_kwh")
+        rows.append(_kpi_row(result, "ev_charge_kwh", f"{label}: {text}"))
     if "heat_pump_kwh" in kpis:
-        cold = f"{kpis['too_cold_kh']:,.0f} kelvin-hours too cold"
-        rows.append(("Heat pumps used", f"{kpis['heat_pump_kwh']:,.0f} kWh", cold))
+        label, text, _ = _kpi_row(result, "underheating_kh")
+        rows.append(_kpi_row(result, "heat_pump_kwh", f"{label}: {text}"))
     if "unserved_kwh" in kpis:
-        rows.append(("Not served", f"{kpis['unserved_kwh']:,.0f} kWh", "trips, hot water, runs"))
+        rows.append(_kpi_row(result, "unserved_kwh", "trips, hot water, appliance runs"))
     if "battery_wear_cost" in kpis:
-        rows.append(
-            ("Wear of batteries", f"{_money(kpis['battery_wear_cost'])} {money}", "not billed")
-        )
+        rows.append(_kpi_row(result, "battery_wear_cost", "not billed"))
     return rows
 
 
+def _network_rows(result: Result) -> list[tuple[str, str, str]]:
+    """Return losses, loading, voltages and interventions, where there is a network."""
+    network = result.kpis["network"]
+    if network is None:
+        return []
+    spec = result.scenario.network
+    _, share, _ = _kpi_row(result, "network.loss_share")
+    _, overload, _ = _kpi_row(result, "network.overload_hours")
+    rows = [
+        _kpi_row(result, "network.loss_kwh", f"{share}, network {spec.kind}"),
+        _kpi_row(result, "network.max_line_loading", f"above 100 % in {overload}"),
+    ]
+    if network["max_transformer_loading"] is not None:
+        rows.append(_kpi_row(result, "network.max_transformer_loading"))
+    if network.get("min_voltage_pu") is not None:
+        _, violations, _ = _kpi_row(result, "network.voltage_violation_hours")
+        rows.append(_kpi_row(result, "network.min_voltage_pu", f"outside ±10 % in {violations}"))
+        rows.append(_kpi_row(result, "network.max_voltage_pu"))
+    if spec.operator.fees:
+        rows.append(_kpi_row(result, "network.fees"))
+    remark = f"in {network['interventions']:,.0f} steps"
+    if spec.operator.intervention == "curtail":
+        rows.append(_kpi_row(result, "network.curtailed_kwh", remark))
+    if spec.operator.intervention == "penalize":
+        rows.append(_kpi_row(result, "network.penalized_kwh", remark))
+    return rows
+
+
+def _print_homes(result: Result) -> None:
+    """Print bill, saving, meter readings and self-consumption of each home."""
+    scenario = result.scenario
+    kpis = [catalog.get(key) for key, _ in _HOME_COLUMNS]
+    titles = [kpi.title(scenario.tariff.currency) for kpi in kpis]
+    _out.print(f"Each home: {'; '.join(titles)}", style="dim", highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Home", no_wrap=True, max_width=14)
+    table.add_column("Devices", min_width=14)
+    # A name may be cut, a number never.
+    for key, width in _HOME_COLUMNS:
+        heading = catalog.get(key).heading
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    for home, spec in zip(result.households, scenario.homes, strict=True):
+        devices = [name.replace("_", " ") for name in _DEVICES if getattr(spec, name) is not None]
+        numbers = [kpi.number(catalog.value(home, kpi.name)) for kpi in kpis]
+        table.add_row(escape(home["name"]), ", ".join(devices) or "-", *numbers)
+    _out.print(table)
+
+
 def _print_uses(result: Result) -> None:
-    """Where the electricity of the homes went, the largest uses first."""
-    uses = result.uses_kwh.dropna(how="all")
+    """Print the energy by end use of all homes, the largest first."""
+    uses = result.end_use_kwh.dropna(how="all")
     if not len(uses.columns):
         return
-    kwh, homes = uses.sum(), len(uses)
-    shown = kwh.iloc[:_MOST_USES]
+    kwh = uses.sum()
+    shown = kwh.iloc[:_MAX_USES]
     rows = [(str(name), float(amount)) for name, amount in shown.items()]
     if len(kwh) > len(shown):
-        rows.append((f"{len(kwh) - len(shown)} others", float(kwh.iloc[_MOST_USES:].sum())))
-    whose = f"{homes} homes, kWh" if homes > 1 else "kWh"
-    _out.print(f"\nWhere the electricity went: {whose}", style="dim", highlight=False)
+        rows.append((f"{len(kwh) - len(shown)} others", float(kwh.iloc[_MAX_USES:].sum())))
+    homes = f" of {len(uses)} homes" if len(uses) > 1 else ""
+    _out.print(f"\nEnergy by end use{homes}, kWh", style="dim", highlight=False)
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right")
@@ -165,158 +215,119 @@ def _print_uses(result: Result) -> None:
     _out.print(table)
 
 
-def _network_rows(result: Result) -> list[tuple[str, str, str]]:
-    """What the wires have to say, if there are any."""
-    wires, spec = result.kpis["network"], result.scenario.network
-    if wires is None:
-        return []
-    money = result.scenario.tariff.currency
-    rows = [
-        (
-            "Lost on the wires",
-            f"{wires['loss_kwh']:,.0f} kWh",
-            f"{_share(wires['loss_share'])}, network {spec.kind}",
-        ),
-        (
-            "Fullest line",
-            _share(wires["highest_line_loading"]),
-            f"over 100 % in {wires['overload_hours']:,.0f} h",
-        ),
-    ]
-    if wires["highest_transformer_loading"] is not None:
-        rows.append(("Fullest transformer", _share(wires["highest_transformer_loading"]), ""))
-    if wires.get("lowest_voltage") is not None:
-        band = f"{wires['lowest_voltage']:.3f} .. {wires['highest_voltage']:.3f}"
-        rows.append(
-            (
-                "Voltage",
-                f"{band} pu",
-                f"outside +-10 % in {wires['voltage_violation_hours']:,.0f} h",
-            )
-        )
-    if spec.operator.fees:
-        rows.append(
-            ("Fees to the network operator", f"{_money(wires['fees'])} {money}", "on trades")
-        )
-    if spec.operator.intervention == "curtail":
-        rows.append(
-            (
-                "Curtailed",
-                f"{wires['curtailed_kwh']:,.0f} kWh",
-                f"in {wires['interventions']:,} steps",
-            )
-        )
-    if spec.operator.intervention == "penalise":
-        rows.append(
-            (
-                "Penalised trade",
-                f"{wires['penalised_kwh']:,.0f} kWh",
-                f"in {wires['interventions']:,} steps",
-            )
-        )
-    return rows
+def print_properties(properties: "Mapping[str, MechanismProperties]") -> None:
+    """Print the measured properties of every mechanism.
 
-
-def print_properties(measured: Mapping[str, Properties]) -> None:
-    """What can be promised of every mechanism."""
+    Args:
+        properties: Mechanism -> properties.
+    """
     table = Table(box=None, pad_edge=False)
     table.add_column("Mechanism", no_wrap=True)
-    for title in ("Operator", "Worse off", "Efficiency", "Gain by lying"):
+    for title in ("Operator", "Worse off", "Efficiency", "Gain by misreporting"):
         table.add_column(title, justify="right", no_wrap=True)
-    for name, found in measured.items():
+    for name, measured in properties.items():
+        surplus = f"{100 * measured.operator_surplus:+.0f} %"
+        gain = "-"
+        if measured.misreport_gain is not None:
+            gain = f"{100 * measured.misreport_gain:.1f} %"
         table.add_row(
             name,
-            "balanced" if abs(found.kept) < 1e-4 else f"{100 * found.kept:+.0f} %",
-            f"{100 * found.worse_off:.0f} %",
-            f"{100 * found.efficiency:.0f} %",
-            "-" if found.misreport_gain is None else f"{100 * found.misreport_gain:.1f} %",
+            "balanced" if abs(measured.operator_surplus) < 1e-4 else surplus,
+            f"{100 * measured.worse_off_share:.0f} %",
+            f"{100 * measured.efficiency:.0f} %",
+            gain,
         )
     _out.print(table)
-    _out.print(_PROPERTIES_EXPLAINED, style="dim", highlight=False)
+    _out.print(_PROPERTIES_LEGEND, style="dim", highlight=False)
 
 
 def print_comparison(results: Mapping[str, Result], policies: bool) -> None:
-    """Runs side by side, losers first."""
+    """Print runs side by side; homes that lose come first.
+
+    Args:
+        results: Name -> run, all of the same scenario.
+        policies: True where policies are compared, not mechanisms.
+    """
     first = next(iter(results.values()))
-    money = first.scenario.tariff.currency
+    currency = first.scenario.tariff.currency
     _print_title(first.scenario)
     if policies:
         _print_gains(results)
         return
-    losing = {name: _losers(result) for name, result in results.items()}
-    for name, losers in losing.items():
-        if losers:
-            _out.print(
-                f"{name}: {', '.join(losers)}", markup=False, highlight=False, soft_wrap=True
-            )
-    if not any(losing.values()):
-        _out.print("Nobody loses against no exchange.", highlight=False)
+    _print_losing_homes(results)
     _out.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Mechanism", no_wrap=True)
-    for title in ("Losers", "Lowest", "Saving", "Gini", "All bills", "Operator"):
-        table.add_column(title, justify="right", no_wrap=True)
+    kpis = [catalog.get(key) for key in _COMPARISON_KPIS]
+    for kpi in kpis:
+        table.add_column(kpi.heading, justify="right", no_wrap=True)
     for name, result in results.items():
-        kpis = result.kpis
-        table.add_row(
-            name,
-            str(len(losing[name])),
-            _money(kpis["lowest_saving"]),
-            _money(kpis["saving"]),
-            "-" if kpis["gini"] is None else f"{kpis['gini']:.3f}",
-            _money(kpis["cost"]),
-            _money(kpis["mechanism_receives"]),
-        )
+        table.add_row(name, *(kpi.number(catalog.value(result.kpis, kpi.key)) for kpi in kpis))
     _out.print(table)
-    _out.print(_COMPARISON_EXPLAINED.format(money=money), style="dim", highlight=False)
-    if any(result.kpis["share_of_gain"] is not None for result in results.values()):
+    legend = "; ".join(f"{kpi.heading}: {kpi.title(currency)}" for kpi in kpis)
+    _out.print(f"\n{legend}.", style="dim", highlight=False)
+    if any(result.kpis.get("share_of_optimal_gain") is not None for result in results.values()):
         _out.print()
         _print_gains(results)
-    if len(results) > _MOST_COLUMNS:
-        return
-    _out.print(f"\nBill of each home, {money}", highlight=False)
-    bills = Table(box=None, pad_edge=False)
-    bills.add_column("Home", no_wrap=True)
+    if len(results) <= _MAX_MECHANISM_COLUMNS:
+        _print_bills(results)
+
+
+def _print_losing_homes(results: Mapping[str, Result]) -> None:
+    """Print the homes that lose under each mechanism; half a cent does not show on a bill."""
+    any_loses = False
+    for name, result in results.items():
+        currency = result.scenario.tariff.currency
+        kpi = catalog.get("home.saving")
+        losing = [
+            f"{home['name']} loses {kpi.text(-home['saving'], currency)}"
+            for home in result.households
+            if home["saving"] < -_CENT_TOLERANCE
+        ]
+        if losing:
+            any_loses = True
+            line = f"{name}: {', '.join(losing)}"
+            _out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not any_loses:
+        _out.print("No home loses against no exchange.", highlight=False)
+
+
+def _print_bills(results: Mapping[str, Result]) -> None:
+    """Print the bill of each home under each mechanism."""
+    first = next(iter(results.values()))
+    kpi = catalog.get("home.bill")
+    title = kpi.title(first.scenario.tariff.currency)
+    _out.print(f"\nEach home: {title}", highlight=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Home", no_wrap=True)
     for name in results:
-        bills.add_column(name, justify="right")
+        table.add_column(name, justify="right")
     for number, home in enumerate(first.households):
-        bills.add_row(
-            escape(home["name"]), *(_money(r.households[number]["bill"]) for r in results.values())
-        )
-    _out.print(bills)
+        bills = [result.households[number]["bill"] for result in results.values()]
+        table.add_row(escape(home["name"]), *(kpi.number(bill) for bill in bills))
+    _out.print(table)
 
 
 def _print_gains(results: Mapping[str, Result]) -> None:
+    """Print the optimality gap of each run."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Outcome", no_wrap=True)
-    for title in report.GAIN_COLUMNS:
+    for title in report.gain_columns():
         table.add_column(title, justify="right", no_wrap=True)
     for row in report.gain_rows(results):
         table.add_row(*row)
     _out.print(table)
-    _out.print(f"\n{report.gain_note(next(iter(results.values())))}", style="dim", highlight=False)
-
-
-def _losers(result: Result) -> list[str]:
-    """Who is worse off than without exchange, by how much; half a cent does not show on a bill."""
-    money = result.scenario.tariff.currency
-    homes = [home for home in result.households if home["saving"] < -0.005]
-    return [f"{home['name']} loses {_money(-home['saving'])} {money}" for home in homes]
+    note = report.gain_note(next(iter(results.values())))
+    _out.print(f"\n{note}", style="dim", highlight=False)
 
 
 def _print_title(scenario: Scenario) -> None:
-    # User text goes through markup=False: a name may hold brackets.
+    """Print name and description; markup is off, since a name may hold brackets."""
     title = f"{scenario.name}: {scenario.description}" if scenario.description else scenario.name
     _out.print(f"\n{title}", style="bold", markup=False, highlight=False, soft_wrap=True)
 
 
-def _money(amount: float) -> str:
-    return f"{round(amount, 2) + 0.0:,.2f}"  # adding zero turns -0.00 into 0.00
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
 def _percent(part: float, whole: float) -> str:
+    """Format a share; empty where the whole is not positive."""
+    # Adding zero turns -0.0 into 0.0.
     return f"{round(100 * part / whole, 1) + 0.0:.1f} %" if whole > 0 else ""

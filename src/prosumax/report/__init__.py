@@ -14,8 +14,8 @@ Analytics are functions from runs to figures, for pages of your own (docs/analyt
     >>> write_charts([price_distribution(runs), trade_network(runs), dashboard(runs, "economy")], "mine.html", "Mine")
 """
 
-from prosumax.report.metrics import BOARDS, MEASURES, study_runs, traces
-from prosumax.report.optimality_gap import GAIN_COLUMNS, gain_note, gain_rows
+from prosumax.report.metrics import DASHBOARDS, INDICATORS, study_runs, analysis_runs
+from prosumax.report.optimality_gap import gain_columns, gain_note, gain_rows
 from prosumax.report.page import (
     write_charts,
     write_comparison,
@@ -23,7 +23,7 @@ from prosumax.report.page import (
     write_study,
     write_training,
 )
-from prosumax.report.training import players_table, short_name
+from prosumax.report.training import column_title, episode_kpi, players_table
 from prosumax.viz.chart import Chart
 from prosumax.viz.day_curves import Dashboard, dashboard, day_curve
 from prosumax.viz.distributions import price_distribution, volume_distribution
@@ -31,9 +31,9 @@ from prosumax.viz.network.activity_map import activity_map
 from prosumax.viz.network.trade_network import trade_network
 
 __all__ = [
-    "BOARDS",
-    "GAIN_COLUMNS",
-    "MEASURES",
+    "DASHBOARDS",
+    "gain_columns",
+    "INDICATORS",
     "Chart",
     "Dashboard",
     "activity_map",
@@ -43,9 +43,10 @@ __all__ = [
     "gain_rows",
     "players_table",
     "price_distribution",
-    "short_name",
+    "column_title",
+    "episode_kpi",
     "study_runs",
-    "traces",
+    "analysis_runs",
     "trade_network",
     "volume_distribution",
     "write_charts",

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from prosumax.report.mechanism_groups import Group
-from prosumax.report.metrics import BOARDS, Runs, study_runs, traces
+from prosumax.report.metrics import DASHBOARDS, Runs, study_runs, analysis_runs
 from prosumax.simulation.results.result import Result
 from prosumax.studies.engine import StudyResult
-from prosumax.studies.tables import grids
+from prosumax.studies.tables import make_tables
 from prosumax.viz.chart import Chart, Table, chosen
 from prosumax.viz.day_curves import Dashboard, dashboard, day_curve
 from prosumax.viz.distributions import price_distribution, volume_distribution
@@ -24,12 +24,12 @@ class Fold(NamedTuple):
 
 def run_folds(result: Result) -> list[Fold]:
     """The analytics of one run; those about trade only where there is any."""
-    return _folds(traces(result))
+    return _folds(analysis_runs(result))
 
 
 def comparison_folds(groups: Sequence[Group]) -> list[Fold]:
     """The analytics of several rules side by side."""
-    return _folds({group.short: [group.result.trace] for group in groups})
+    return _folds({group.short: [group.result.summary_series] for group in groups})
 
 
 def _folds(runs: Runs) -> list[Fold]:
@@ -40,7 +40,7 @@ def _folds(runs: Runs) -> list[Fold]:
             Fold("Prices and volumes: how they are spread", spread, []),
             Fold("Who trades with whom, and how far apart", [trade_network(runs)], []),
         ]
-    boards = [board for name in BOARDS if (board := dashboard(runs, name)).panels]
+    boards = [board for name in DASHBOARDS if (board := dashboard(runs, name)).panels]
     titles = {"operator": "supplier and network operator"}
     names = [titles.get(board.id.removeprefix("board-"), board.title.lower()) for board in boards]
     return [*found, Fold(f"Dashboards: {', '.join(names)}", [], boards)]
@@ -77,4 +77,4 @@ def study_charts(found: StudyResult) -> list[Chart]:
 
 def study_tables(found: StudyResult) -> list[Table]:
     """The tables of a study."""
-    return [Table(grid.title, ["", *grid.header], grid.rows) for grid in grids(found)]
+    return [Table(grid.title, ["", *grid.header], grid.rows) for grid in make_tables(found)]

@@ -3,7 +3,7 @@
 from prosumax.report import text
 from prosumax.report.tables import RECEIVERS
 from prosumax.simulation.results.result import Result
-from prosumax.tariff.statement import Line, Statement
+from prosumax.tariff.statement import StatementLine, BillStatement
 from prosumax.viz.chart import Table
 
 
@@ -12,7 +12,7 @@ def bill_lines(result: Result) -> list[Table]:
     return [_table(statement) for statement in result.bills]
 
 
-def _table(statement: Statement) -> Table:
+def _table(statement: BillStatement) -> Table:
     head = [
         "What for",
         "Paid to",
@@ -33,7 +33,7 @@ def _table(statement: Statement) -> Table:
     return Table(statement.home, head, rows, foot)
 
 
-def _row(line: Line) -> list[str]:
+def _row(line: StatementLine) -> list[str]:
     quantity = (
         f"{text.number(line.quantity, 0 if line.unit == 'kWh' else 2)}\u00a0{line.unit}"
         if line.unit
@@ -44,7 +44,7 @@ def _row(line: Line) -> list[str]:
         line.item,
         RECEIVERS[line.receiver],
         quantity,
-        f"\u2248\u00a0{price}" if line.mean else price,
+        f"\u2248\u00a0{price}" if line.is_mean_price else price,
         text.number(line.amount, 2),
         text.number(line.vat, 2) if line.vat else "–",
         text.number(line.amount + line.vat, 2),

@@ -1,8 +1,9 @@
 """The same homes under several mechanisms, in words and tables: who is better off under which rule."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from prosumax.metrics import catalog
 from prosumax.report import text as words
 from prosumax.report.mechanism_groups import Group, Results, listed, most, scale_reach
 from prosumax.viz.chart import Table
@@ -32,82 +33,102 @@ def verdict(groups: Sequence[Group]) -> str:
 
 
 def overview(groups: Sequence[Group]) -> Table:
-    """One row per outcome."""
+    """Make a table of the main KPIs with one row per outcome.
+
+    Args:
+        groups: Mechanisms with the same outcome in one group.
+    """
     currency = groups[0].currency
     spans = [
         ("", 1),
         (f"All homes together, {currency}", 2),
-        ("Who gains", 3),
-        ("The exchange", 2),
+        ("Distribution", 3),
+        ("Exchange", 2),
         ("", 1),
     ]
     head = [
-        "Rule",
-        "cost",
-        "saving",
-        f"lowest saving, {currency}",
-        "homes that lose",
-        "Gini of savings",
-        "efficiency",
-        f"operator, {currency}",
-        "Carbon, kg CO\u2082",
+        "Mechanism",
+        catalog.get("cost").label.lower(),
+        catalog.get("saving").label.lower(),
+        catalog.get("lowest_saving").title(currency).lower(),
+        catalog.get("losing_homes").label.lower(),
+        catalog.get("gini").label,
+        catalog.get("allocative_efficiency").heading.lower(),
+        catalog.get("mechanism_revenue").heading.lower() + f", {currency}",
+        catalog.get("emissions_kg").title(),
     ]
-    measured = any(group.result.kpis["share_of_gain"] is not None for group in groups)
-    if measured:
-        spans, head = (
-            [*spans, ("Of the gain of perfect foresight", 2)],
-            [*head, "homes alone", "together"],
-        )
+    gains = ("share_of_individual_gain", "share_of_optimal_gain")
+    with_gains = any(group.result.kpis.get("share_of_optimal_gain") is not None for group in groups)
+    if with_gains:
+        spans.append(("Of the gain of perfect foresight", len(gains)))
+        head += [catalog.get(key).heading.lower() for key in gains]
     rows = []
     for group in groups:
         kpis = group.result.kpis
-        rows.append(
-            [
-                group.label,
-                *(words.number(kpis[name], 2) for name in ("cost", "saving", "lowest_saving")),
-                f"{'▲ ' if group.losers else ''}{len(group.losers)} of {len(group.result.households)}",
-                words.number(kpis["gini"], 2),
-                words.percent(kpis["allocative_efficiency"], 0),
-                _operator(group.outside),
-                words.number(kpis["emissions_kg"]),
-                *(
-                    words.percent(kpis[name], 0)
-                    for name in ("share_of_own_gain", "share_of_gain")
-                    if measured
-                ),
-            ]
-        )
-    return Table("Each rule", head, rows, groups=spans)
+        warning = "▲ " if group.losers else ""
+        row = [
+            group.label,
+            *(_amount(kpis, key) for key in ("cost", "saving", "lowest_saving")),
+            f"{warning}{len(group.losers)} of {len(group.result.households)}",
+            _amount(kpis, "gini"),
+            words.percent(kpis["allocative_efficiency"], 0),
+            _operator(group.outside),
+            words.number(kpis["emissions_kg"]),
+        ]
+        if with_gains:
+            row += [words.percent(catalog.value(kpis, key), 0) for key in gains]
+        rows.append(row)
+    return Table("Each mechanism", head, rows, groups=spans)
+
+
+def _amount(kpis: Mapping[str, object], key: str) -> str:
+    return words.number(catalog.value(kpis, key), 2)
+
+
+_NETWORK_COLUMNS = (
+    ("loss_kwh", lambda value: words.number(value, 1)),
+    ("max_line_loading", words.percent),
+    ("max_transformer_loading", words.percent),
+    ("overload_hours", lambda value: words.number(value, 2)),
+    ("min_voltage_pu", words.percent),
+    ("voltage_violation_hours", lambda value: words.number(value, 2)),
+    ("fees", lambda value: words.number(value, 2)),
+    ("penalized_kwh", lambda value: words.number(value, 1)),
+    ("curtailed_kwh", lambda value: words.number(value, 1)),
+    ("not_converged_steps", words.number),
+)
+"""KPIs of the network in the comparison and the format of each."""
 
 
 def wires(results: Results) -> Table | None:
-    """What each rule does to the network, rules with the same figures in one row; None where there is no network."""
-    figures = [(words.rule(name), result.kpis["network"]) for name, result in results.items()]
-    if any(kpis is None for _, kpis in figures):
-        return None
+    """Make a table of the network under each mechanism; None where there is no network.
+
+    Mechanisms with the same values share a row; a KPI that is zero or undefined under every
+    mechanism has no column.
+
+    Args:
+        results: Name -> run, all of the same scenario.
+    """
+    networks = [(words.rule(name), result.kpis["network"]) for name, result in results.items()]
     currency = next(iter(results.values())).scenario.tariff.currency
-    columns: dict[str, Callable[[Any], str]] = {
-        "losses, kWh": lambda kpis: words.number(kpis["loss_kwh"], 1),
-        "fullest line": lambda kpis: words.percent(kpis["highest_line_loading"]),
-        "fullest transformer": lambda kpis: words.percent(kpis["highest_transformer_loading"]),
-        "hours over 100 %": lambda kpis: words.number(kpis["overload_hours"], 2),
-        "lowest voltage": lambda kpis: words.percent(kpis.get("lowest_voltage")),
-        "hours off by over 10 %": lambda kpis: words.number(kpis.get("voltage_violation_hours"), 2),
-        f"fees, {currency}": lambda kpis: words.number(kpis["fees"], 2),
-        "punished, kWh": lambda kpis: words.number(kpis["penalised_kwh"], 1),
-        "export cut, kWh": lambda kpis: words.number(kpis["curtailed_kwh"], 1),
-        "▲ steps without solution": lambda kpis: words.number(kpis["not_converged_steps"]),
-    }
-    cells = {head: [say(kpis) for _, kpis in figures] for head, say in columns.items()}
-    # What is nothing under every rule, or not known, takes no room.
-    cells = {
-        head: texts for head, texts in cells.items() if not set(texts) <= {"–", "0", "0.0", "0.00"}
-    }
+    cells: dict[str, list[str]] = {}
+    for name, format_value in _NETWORK_COLUMNS:
+        texts = []
+        for _, network in networks:
+            if network is None:
+                return None
+            texts.append(format_value(catalog.value(network, name)))
+        kpi = catalog.get(f"network.{name}")
+        unit = "" if kpi.unit.startswith("%") else kpi.unit_in(currency)
+        warning = "▲ " if name == "not_converged_steps" else ""
+        title = f"{warning}{kpi.label.lower()}" + (f", {unit}" if unit else "")
+        if not set(texts) <= {"–", "0", "0.0", "0.00"}:
+            cells[title] = texts
     names: dict[tuple[str, ...], list[str]] = {}
-    for number, (name, _) in enumerate(figures):
+    for number, (name, _) in enumerate(networks):
         names.setdefault(tuple(texts[number] for texts in cells.values()), []).append(name)
     rows = [[" = ".join(same), *row] for row, same in names.items()]
-    return Table("The network under each rule", ["Rule", *cells], rows)
+    return Table("Network under each mechanism", ["Mechanism", *cells], rows)
 
 
 def heat(groups: Sequence[Group]) -> Heat:

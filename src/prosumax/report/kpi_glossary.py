@@ -1,204 +1,114 @@
-"""Figures of the market, of fairness and of the network, each with a line that says what it tells."""
+"""KPIs of the market, of fairness and of the network, each with its value and an explanation."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from prosumax.metrics import KPI, catalog
 from prosumax.report import text
 from prosumax.simulation.results.result import Result
 
+_MARKET_KPIS = (
+    "welfare",
+    "consumer_surplus",
+    "producer_surplus",
+    "budget_balance",
+    "max_welfare",
+    "allocative_efficiency",
+    "turnover",
+    "mean_price",
+    "price_volatility",
+    "bid_ask_gap",
+    "p2p_share",
+    "individual_rationality_violations",
+    "seller_hhi",
+    "buyer_hhi",
+)
+_FAIRNESS_KPIS = (
+    "losing_homes",
+    "lowest_saving",
+    "gini",
+    "relative_saving_gini",
+    "jain",
+    "min_max_ratio",
+    "quality_of_service",
+    "quality_of_experience",
+    "nash_welfare",
+    "distance_to_shapley",
+)
+_NETWORK_KPIS = (
+    "network.mean_congestion",
+    "network.mean_imbalance_kwh",
+    "network.voltage_band_compliance",
+    "network.loss_cost",
+    "network.fees",
+    "network.interventions",
+    "network.penalized_kwh",
+    "network.curtailed_kwh",
+    "network.not_converged_steps",
+)
+_ONLY_WHERE_PRESENT = ("distance_to_shapley", "network.voltage_band_compliance")
 
-class Fact(NamedTuple):
-    """A figure: what it is called, its value, and what it tells."""
+
+class KPIEntry(NamedTuple):
+    """One KPI on a page.
+
+    Attributes:
+        label: Name for readers.
+        value: Value with its unit.
+        meaning: Explanation in one sentence.
+    """
 
     label: str
     value: str
     meaning: str
 
 
-def market_facts(result: Result) -> list[Fact]:
-    """How well neighbours trade."""
-    kpis, currency = result.kpis, result.scenario.tariff.currency
+def format_kpi(kpi: KPI, value: float | None, currency: str = "") -> str:
+    """Format a stored value with the typography of the report; a dash stands for an undefined one.
 
-    def money(name: str) -> str:
-        return f"{text.number(kpis[name], 2)}\u00a0{currency}"
+    Args:
+        kpi: Entry of the catalog.
+        value: As stored in `kpis.json`.
+        currency: Currency of the tariff.
+    """
+    if value is None:
+        return "–"
+    number = text.number(kpi.factor * value, kpi.digits)
+    unit = "%" if kpi.unit.startswith("%") else kpi.unit_in(currency)
+    return f"{number}\u00a0{unit}" if unit else number
 
-    def price(name: str) -> str:
-        return "–" if kpis[name] is None else f"{text.number(kpis[name], 3)}\u00a0{currency}/kWh"
 
+def kpi_entry(result: Result, key: str) -> KPIEntry:
+    """Return label, value and explanation of a KPI of a run.
+
+    Args:
+        result: The run.
+        key: Key of the catalog.
+    """
+    kpi = catalog.get(key)
+    value = catalog.value(result.kpis, key)
+    formatted = format_kpi(kpi, value, result.scenario.tariff.currency)
+    return KPIEntry(kpi.label, formatted, kpi.explanation)
+
+
+def market_entries(result: Result) -> list[KPIEntry]:
+    """Return the KPIs of the local market."""
+    return _entries(result, _MARKET_KPIS)
+
+
+def fairness_entries(result: Result) -> list[KPIEntry]:
+    """Return the KPIs of fairness; no index by itself defines what is fair."""
+    return _entries(result, _FAIRNESS_KPIS)
+
+
+def network_entries(result: Result) -> list[KPIEntry]:
+    """Return the KPIs of the network, beside those of its tiles."""
+    return _entries(result, _NETWORK_KPIS)
+
+
+def _entries(result: Result, keys: Iterable[str]) -> list[KPIEntry]:
     return [
-        Fact(
-            "Gains from trade",
-            money("welfare"),
-            "What local power is worth to its buyers beyond what the grid pays.",
-        ),
-        Fact(
-            "… of it to buyers",
-            money("consumer_surplus"),
-            "Worth of what they bought, less what they paid.",
-        ),
-        Fact(
-            "… of it to sellers",
-            money("producer_surplus"),
-            "What they earned beyond what the grid pays.",
-        ),
-        Fact(
-            "… of it to the operator",
-            money("budget_balance"),
-            "Paid by buyers, less earned by sellers; negative: added.",
-        ),
-        Fact(
-            "Possible gains",
-            money("max_welfare"),
-            "The most that trade within each step could give.",
-        ),
-        Fact(
-            "Efficiency",
-            text.percent(kpis["allocative_efficiency"]),
-            "Gains as a part of the possible gains.",
-        ),
-        Fact("Turnover", money("turnover"), "What buyers pay neighbours."),
-        Fact("Mean price", price("mean_price"), "Of a kWh between neighbours, weighted by energy."),
-        Fact(
-            "Price swing",
-            price("price_volatility"),
-            "Standard deviation of the price over the steps with trade.",
-        ),
-        Fact(
-            "Room for a price",
-            price("best_spread"),
-            "Mean gap between the best bid and the best ask.",
-        ),
-        Fact(
-            "Local share",
-            text.percent(kpis["p2p_share"]),
-            "Of the energy bought, the part that comes from neighbours.",
-        ),
-        Fact(
-            "Unwilling trades",
-            text.number(kpis["individual_rationality_violations"]),
-            "Times a home would have done better with the grid, counted per home and step.",
-        ),
-        Fact(
-            "Sellers, concentration",
-            text.number(kpis["seller_hhi"], 2),
-            "Herfindahl index; 1: one home sells all.",
-        ),
-        Fact(
-            "Buyers, concentration",
-            text.number(kpis["buyer_hhi"], 2),
-            "Herfindahl index; 1: one home buys all.",
-        ),
+        kpi_entry(result, key)
+        for key in keys
+        if key not in _ONLY_WHERE_PRESENT or catalog.value(result.kpis, key) is not None
     ]
-
-
-def fairness_facts(result: Result) -> list[Fact]:
-    """How evenly gains are shared. No index says what is fair."""
-    kpis, currency = result.kpis, result.scenario.tariff.currency
-
-    def say(name: str) -> str:
-        return text.number(kpis[name], 2)
-
-    facts = [
-        Fact(
-            "Homes that lose",
-            text.number(kpis["homes_that_lose"]),
-            "Worse off than without exchange.",
-        ),
-        Fact(
-            "Lowest saving",
-            f"{say('lowest_saving')}\u00a0{currency}",
-            "Of the home that gains least; negative: it loses.",
-        ),
-        Fact("Gini of savings", say("gini"), "0: all save the same; near 1: one home has it all."),
-        Fact(
-            "Gini of savings in %",
-            say("relative_saving_gini"),
-            "The same, of savings as a part of the own bill.",
-        ),
-        Fact(
-            "Jain's index",
-            say("jain"),
-            "1: all save the same; 1 / number of homes: one has it all.",
-        ),
-        Fact(
-            "Lowest by highest saving",
-            say("min_max"),
-            "1: all save the same; 0: one saves nothing.",
-        ),
-        Fact(
-            "Evenness of trade",
-            say("quality_of_service"),
-            "Jain's index of the share of its power a home could trade.",
-        ),
-        Fact(
-            "Evenness of prices",
-            say("quality_of_experience"),
-            "1: all buyers pay the same price on average.",
-        ),
-        Fact(
-            "Nash welfare",
-            say("nash_welfare"),
-            "Sum of the logarithms of savings; only to compare rules.",
-        ),
-    ]
-    if "distance_to_shapley" in kpis:
-        meaning = "Mean difference between a home's saving and what it brings to the community."
-        facts.append(
-            Fact("Distance to Shapley", f"{say('distance_to_shapley')}\u00a0{currency}", meaning)
-        )
-    return facts
-
-
-def network_facts(result: Result) -> list[Fact]:
-    """Figures of the network, beside those of its tiles."""
-    wires, currency = result.kpis["network"], result.scenario.tariff.currency
-
-    def money(name: str) -> str:
-        return f"{text.number(wires[name], 2)}\u00a0{currency}"
-
-    facts = [
-        Fact(
-            "Congestion",
-            text.percent(wires["mean_congestion"]),
-            "Loading of the fullest branch, mean of all steps.",
-        ),
-        Fact(
-            "Imbalance",
-            f"{text.number(wires['mean_imbalance_kwh'], 2)}\u00a0kWh",
-            "Mean size of export less import of all homes in a step.",
-        ),
-        Fact(
-            "Cost of losses",
-            money("loss_cost"),
-            "What the operator pays the supplier for what is lost.",
-        ),
-        Fact("Fees", money("fees"), "Paid by the parties of trades."),
-        Fact(
-            "Interventions",
-            text.number(wires["interventions"]),
-            "Steps in which the operator punished a trade or cut an export.",
-        ),
-        Fact(
-            "Punished trade",
-            text.energy(wires["penalised_kwh"]),
-            "Traded over the threshold in such steps.",
-        ),
-        Fact(
-            "Cut export",
-            text.energy(wires["curtailed_kwh"]),
-            "Solar power that could not leave the homes.",
-        ),
-        Fact(
-            "Steps without a solution",
-            text.number(wires["not_converged_steps"]),
-            "Left out of all other figures of the network.",
-        ),
-    ]
-    if "steps_in_voltage_band" in wires:
-        meaning = "Steps with every voltage within ±10 %; EN 50160 asks for 95 % of each week."
-        facts.insert(
-            2,
-            Fact(
-                "Steps in the voltage band", text.percent(wires["steps_in_voltage_band"]), meaning
-            ),
-        )
-    return facts

@@ -1,10 +1,11 @@
 """Rules side by side: those with the same outcome are one row, in an order that a reader can follow."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from prosumax.metrics import HouseholdKPIs
 from prosumax.report import text
 from prosumax.simulation.results.result import Result
 
@@ -66,7 +67,7 @@ class Group(NamedTuple):
         return np.array([home["saving"] for home in self.result.households])
 
     @property
-    def losers(self) -> list[dict[str, Any]]:
+    def losers(self) -> list[HouseholdKPIs]:
         """Homes that are worse off than without exchange, the worst first."""
         losing = [home for home in self.result.households if home["saving"] <= -text.CENT]
         return sorted(losing, key=lambda home: home["saving"])
@@ -74,7 +75,7 @@ class Group(NamedTuple):
     @property
     def outside(self) -> float:
         """Money that comes from outside the community; negative when the operator keeps some."""
-        return float(-self.result.kpis["mechanism_receives"])
+        return float(-self.result.kpis["mechanism_revenue"])
 
 
 def grouped(results: Results) -> list[Group]:

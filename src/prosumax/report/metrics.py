@@ -1,277 +1,236 @@
-"""What dashboards and curves over the day measure: one ratio of sums per measure, by local hour or over everything."""
+"""Indicators by hour of the day: ratios of sums, by local hour or over the whole period."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from prosumax.metrics import KPI, catalog
 from prosumax.simulation.results.result import Result
-from prosumax.simulation.results.series import Trace
+from prosumax.simulation.results.series import SummarySeries
 from prosumax.studies.engine import StudyResult
 from prosumax.viz.series import Values
 
-Runs = Mapping[str, Sequence[Trace]]
-"""What is looked at, by title: one run each, or the seeds of one variant of a study."""
+Runs = Mapping[str, Sequence[SummarySeries]]
+"""Title -> summary series: of one run each, or of the seeds of one variant of a study."""
+
+_HOURS = 24
+_NUMERICAL_ZERO = 1e-9
 
 
-def traces(results: Result | Mapping[str, Result]) -> Runs:
-    """What analytics look at, of a run or of a comparison."""
+def analysis_runs(results: Result | Mapping[str, Result]) -> Runs:
+    """Return the summary series of a run or of a comparison, by title.
+
+    Args:
+        results: One run, or the runs of a comparison by name.
+    """
     if isinstance(results, Result):
-        return {results.scenario.name: [results.trace]}
-    return {name: [result.trace] for name, result in results.items()}
+        return {results.scenario.name: [results.summary_series]}
+    return {name: [result.summary_series] for name, result in results.items()}
 
 
 def study_runs(found: StudyResult) -> dict[str, Runs]:
-    """What analytics look at, of every variant of a study that has it: group -> variant -> seeds."""
-    groups: dict[str, dict[str, Sequence[Trace]]] = {}
-    for variant, seeds in zip(found.study.variants, found.traces, strict=False):
-        if not seeds:
-            continue
-        groups.setdefault(variant.group, {})[variant.name] = seeds
+    """Return the summary series of every variant of a study that has them.
+
+    Args:
+        found: Result of a study.
+
+    Returns:
+        Group -> variant -> seeds.
+    """
+    groups: dict[str, dict[str, Sequence[SummarySeries]]] = {}
+    for variant, seeds in zip(found.study.variants, found.series, strict=False):
+        if seeds:
+            groups.setdefault(variant.group, {})[variant.name] = seeds
     return dict(groups)
 
 
-class Measure(NamedTuple):
-    """A figure that has a value in every hour of the day and over the whole period: sum of one thing over another.
+class Indicator(NamedTuple):
+    """A ratio of sums that has a value in every hour of the day and over the whole period.
+
+    Label, unit, decimals and definition are those of its entry in the KPI catalog. Steps in which
+    the numerator or the denominator is NaN count in neither sum.
 
     Attributes:
-        title: what it measures, for a reader.
-        unit: with `{money}` for the currency.
-        above, below: what is summed above and below the line, of each step; steps in which either is NaN count in
-            neither.
-        factor: of the ratio.
-        digits: behind the point in tables.
-        meaning: how it is computed, and its source.
+        name: Name; the key of its catalog entry is `hourly.` and the name.
+        numerator: Values of each step to sum in the numerator.
+        denominator: Values of each step to sum in the denominator.
     """
 
-    title: str
-    unit: str
-    above: Callable[[Trace], Values]
-    below: Callable[[Trace], Values]
-    meaning: str
-    factor: float = 1.0
-    digits: int = 2
+    name: str
+    numerator: Callable[[SummarySeries], Values]
+    denominator: Callable[[SummarySeries], Values]
+
+    @property
+    def kpi(self) -> KPI:
+        """Entry of the KPI catalog."""
+        return catalog.get(f"hourly.{self.name}")
+
+    @property
+    def label(self) -> str:
+        """Name for readers."""
+        return self.kpi.label
+
+    @property
+    def digits(self) -> int:
+        """Decimals in tables."""
+        return self.kpi.digits
+
+    @property
+    def definition(self) -> str:
+        """Definition with its reference."""
+        reference = f" ({self.kpi.reference})" if self.kpi.reference else ""
+        return f"{self.kpi.definition}{reference}"
 
 
-def _hours(trace: Trace) -> Values:
-    return np.full(len(trace.hour), trace.step_hours)
+def _hours(series: SummarySeries) -> Values:
+    return np.full(len(series.hour), series.step_hours)
 
 
-def _steps(trace: Trace) -> Values:
-    return np.ones(len(trace.hour))
+def _steps(series: SummarySeries) -> Values:
+    return np.ones(len(series.hour))
 
 
-def _all_trade(trace: Trace) -> Values:
-    return trace.traded + trace.from_grid + trace.to_grid
+def _all_trade(series: SummarySeries) -> Values:
+    return series.traded + series.grid_import + series.grid_export
 
 
-def _all_money(trace: Trace) -> Values:
-    return np.where(np.isfinite(trace.price), trace.price * trace.traded, 0.0)
+def _payments(series: SummarySeries) -> Values:
+    return np.where(np.isfinite(series.price), series.price * series.traded, 0.0)
 
 
-MEASURES: dict[str, Measure] = {
-    "balance": Measure(
-        "Balance of all meters",
-        "kW",
-        lambda t: t.balance,
-        _hours,
-        "exported less imported by all homes together; below zero they draw from the grid (MARLEM, equation 16)",
-    ),
-    "imbalance": Measure(
-        "Size of the imbalance",
-        "kW",
-        lambda t: np.abs(t.balance),
-        _hours,
-        "mean size of that balance: what the grid above must give or take",
-    ),
-    "loading": Measure(
-        "Mean loading of the lines",
-        "%",
-        lambda t: t.loading,
-        _steps,
-        "of what each may carry, mean over all lines (MARLEM's grid congestion, equation 15)",
-        100,
-    ),
-    "fullest": Measure(
-        "Loading of the fullest line",
-        "%",
-        lambda t: t.fullest,
-        _steps,
-        "of what it may carry, mean over the steps",
-        100,
-    ),
-    "losses": Measure(
-        "Losses in the network",
-        "%",
-        lambda t: t.loss,
-        lambda t: t.fed_in,
-        "of what source and homes feed in (MARLEM, equation 14, or the power flow)",
-        100,
-        2,
-    ),
-    "low_voltage": Measure(
-        "Lowest voltage",
-        "% of nominal",
-        lambda t: t.low_pu,
-        _steps,
-        "over all buses, mean over the steps",
-        100,
-    ),
-    "price": Measure(
-        "Price between neighbours",
-        "{money}/kWh",
-        _all_money,
-        lambda t: np.where(np.isfinite(t.price), t.traded, 0.0),
-        "weighted by energy; midway where buyers and sellers see two prices",
-        1,
-        4,
-    ),
-    "traded": Measure(
-        "Traded between neighbours",
-        "kW",
-        lambda t: t.traded,
-        _hours,
-        "energy traded, as mean power (MARLEM's liquidity, equation 18)",
-    ),
-    "gains": Measure(
-        "Gains from trade",
-        "{money}/h",
-        lambda t: t.gains,
-        _hours,
-        "what the energy is worth to its buyers less the least its sellers take, at the grid's prices; not the turnover"
-        " that MARLEM's equation 17 calls welfare",
-        1,
-        3,
-    ),
-    "p2p_ratio": Measure(
-        "P2P ratio",
-        "%",
-        lambda t: t.traded,
-        _all_trade,
-        "trade between neighbours, of that and purchases from and sales to the grid (MARLEM, equation 21)",
-        100,
-    ),
-    "solar": Measure("Made by panels", "kW", lambda t: t.solar, _hours, "mean power"),
-    "battery": Measure(
-        "Batteries: charging less discharging",
-        "kW",
-        lambda t: t.charge - t.discharge,
-        _hours,
-        "mean power at the homes",
-    ),
-    "stored": Measure(
-        "Charge of the batteries",
-        "%",
-        lambda t: t.stored,
-        lambda t: np.full(len(t.hour), t.capacity_kwh),
-        "energy in all batteries, of their capacity",
-        100,
-    ),
-    "matched": Measure(
-        "Surplus and need that met",
-        "%",
-        lambda t: t.traded,
-        lambda t: t.most_traded,
-        "trade between neighbours, of the most that the meters allow in the step: the lesser of all need and all"
-        " surplus. Over 100 % where homes sell what they must then buy from the grid",
-        100,
-    ),
-    "from_grid": Measure(
-        "Bought from the grid", "kW", lambda t: t.from_grid, _hours, "as mean power"
-    ),
-    "to_grid": Measure("Sent to the grid", "kW", lambda t: t.to_grid, _hours, "as mean power"),
-    "fees": Measure(
-        "Fees on trades",
-        "{money}/h",
-        lambda t: t.fees,
-        _hours,
-        "paid to the network operator (MARLEM, equation 4)",
-        1,
-        3,
-    ),
-    "interventions": Measure(
-        "Interventions",
-        "% of the steps",
-        lambda t: t.intervened,
-        _steps,
-        "the operator cut an export or punished",
-        100,
-    ),
-}
-"""Every measure by name."""
+def _priced_trade(series: SummarySeries) -> Values:
+    return np.where(np.isfinite(series.price), series.traded, 0.0)
 
 
-class Board(NamedTuple):
-    """Which measures a dashboard shows.
+def _capacity(series: SummarySeries) -> Values:
+    return np.full(len(series.hour), series.capacity_kwh)
+
+
+_INDICATORS = (
+    Indicator("balance", lambda s: s.balance, _hours),
+    Indicator("imbalance", lambda s: np.abs(s.balance), _hours),
+    Indicator("loading", lambda s: s.mean_loading, _steps),
+    Indicator("max_loading", lambda s: s.max_loading, _steps),
+    Indicator("losses", lambda s: s.loss, lambda s: s.network_input),
+    Indicator("min_voltage", lambda s: s.min_voltage_pu, _steps),
+    Indicator("price", _payments, _priced_trade),
+    Indicator("traded", lambda s: s.traded, _hours),
+    Indicator("gains", lambda s: s.gains, _hours),
+    Indicator("p2p_ratio", lambda s: s.traded, _all_trade),
+    Indicator("solar", lambda s: s.solar, _hours),
+    Indicator("battery", lambda s: s.charge - s.discharge, _hours),
+    Indicator("stored", lambda s: s.stored, _capacity),
+    Indicator("matched", lambda s: s.traded, lambda s: s.tradable),
+    Indicator("grid_import", lambda s: s.grid_import, _hours),
+    Indicator("grid_export", lambda s: s.grid_export, _hours),
+    Indicator("fees", lambda s: s.fees, _hours),
+    Indicator("interventions", lambda s: s.intervention, _steps),
+)
+
+INDICATORS: dict[str, Indicator] = {indicator.name: indicator for indicator in _INDICATORS}
+"""Every indicator by name."""
+
+
+class DashboardSpec(NamedTuple):
+    """Contents of a dashboard.
 
     Attributes:
-        title: what it is about.
-        lead: what one reads from it.
-        measures: those that mean nothing for the runs are left out.
+        title: Title.
+        lead: Sentence below the title.
+        indicators: Names of its indicators; those undefined for the runs are left out.
     """
 
     title: str
     lead: str
-    measures: tuple[str, ...]
+    indicators: tuple[str, ...]
 
 
-BOARDS: dict[str, Board] = {
-    "stability": Board(
+DASHBOARDS: dict[str, DashboardSpec] = {
+    "stability": DashboardSpec(
         "Grid stability",
-        "How much the community asks of the network and of the grid above.",
-        ("balance", "imbalance", "loading", "fullest", "losses", "low_voltage"),
+        "Power balance of the community, and loading, losses and voltages of the network.",
+        ("balance", "imbalance", "loading", "max_loading", "losses", "min_voltage"),
     ),
-    "economy": Board(
+    "economy": DashboardSpec(
         "Economic efficiency",
-        "What trade between neighbours costs, how much there is of it, and what it gains.",
+        "Price, volume and gains of local trade.",
         ("price", "traded", "gains", "p2p_ratio"),
     ),
-    "resources": Board(
+    "resources": DashboardSpec(
         "Resource use",
-        "What panels and batteries do, and how much of the surplus finds a neighbour.",
+        "PV generation, batteries, and the share of the surplus that is traded locally.",
         ("solar", "battery", "stored", "matched"),
     ),
-    "operator": Board(
+    "operator": DashboardSpec(
         "Grid side",
-        "What supplier and network operator deliver, take back, charge, and prevent.",
-        ("from_grid", "to_grid", "fees", "interventions"),
+        "Energy bought from and sold to the grid, and fees and interventions of its operator.",
+        ("grid_import", "grid_export", "fees", "interventions"),
     ),
 }
 """The four dashboards of section 3.8 of MARLEM, by name."""
 
 
-def by_hour(seeds: Sequence[Trace], measure: Measure) -> Values:
-    """By local hour, over all days and seeds [24]; NaN in hours in which it means nothing."""
-    above, below = np.zeros(24), np.zeros(24)
-    for trace in seeds:
-        hour, parts = trace.hour, _parts(trace, measure)
-        for total, part in zip((above, below), parts, strict=True):
-            total += np.bincount(hour, weights=part, minlength=24)
-    return _ratio(above, below, measure)
+def hourly_values(seeds: Sequence[SummarySeries], indicator: Indicator) -> Values:
+    """Compute an indicator by local hour over all days and seeds; NaN where it is undefined.
+
+    Args:
+        seeds: Summary series of each seed.
+        indicator: The indicator.
+
+    Returns:
+        Displayed values [24].
+    """
+    numerator = np.zeros(_HOURS)
+    denominator = np.zeros(_HOURS)
+    for series in seeds:
+        above, below = _terms(series, indicator)
+        numerator += np.bincount(series.hour, weights=above, minlength=_HOURS)
+        denominator += np.bincount(series.hour, weights=below, minlength=_HOURS)
+    return _ratio(numerator, denominator, indicator)
 
 
-def overall(seeds: Sequence[Trace], measure: Measure) -> float:
-    """Over all steps and seeds; NaN where it means nothing."""
-    sums = np.sum([[part.sum() for part in _parts(trace, measure)] for trace in seeds], axis=0)
-    return float(_ratio(sums[:1], sums[1:], measure)[0])
+def overall_value(seeds: Sequence[SummarySeries], indicator: Indicator) -> float:
+    """Compute an indicator over all steps and seeds; NaN where it is undefined.
+
+    Args:
+        seeds: Summary series of each seed.
+        indicator: The indicator.
+    """
+    sums = np.sum([[term.sum() for term in _terms(one, indicator)] for one in seeds], axis=0)
+    return float(_ratio(sums[:1], sums[1:], indicator)[0])
 
 
-def per_seed(seeds: Sequence[Trace], measure: Measure) -> Values:
-    """Over all steps of each seed [seed]."""
-    return np.array([overall([trace], measure) for trace in seeds])
+def values_per_seed(seeds: Sequence[SummarySeries], indicator: Indicator) -> Values:
+    """Compute an indicator over all steps of each seed [seed].
+
+    Args:
+        seeds: Summary series of each seed.
+        indicator: The indicator.
+    """
+    return np.array([overall_value([series], indicator) for series in seeds])
 
 
-def unit(runs: Runs, measure: Measure) -> str:
-    """With the currency of the runs."""
-    return measure.unit.format(money=next(iter(runs.values()))[0].currency)
+def unit_text(runs: Runs, indicator: Indicator) -> str:
+    """Return the unit of an indicator with the currency of the runs.
+
+    Args:
+        runs: Runs by title.
+        indicator: The indicator.
+    """
+    first = next(iter(runs.values()))[0]
+    return indicator.kpi.unit_in(first.currency)
 
 
-def _parts(trace: Trace, measure: Measure) -> tuple[Values, Values]:
-    above, below = measure.above(trace), measure.below(trace)
-    known = np.isfinite(above) & np.isfinite(below)
-    return np.where(known, above, 0.0), np.where(known, below, 0.0)
+def _terms(series: SummarySeries, indicator: Indicator) -> tuple[Values, Values]:
+    """Return numerator and denominator of each step; both zero where either is NaN."""
+    numerator = indicator.numerator(series)
+    denominator = indicator.denominator(series)
+    known = np.isfinite(numerator) & np.isfinite(denominator)
+    return np.where(known, numerator, 0.0), np.where(known, denominator, 0.0)
 
 
-def _ratio(above: Values, below: Values, measure: Measure) -> Values:
-    some = below > 1e-9
-    return np.where(some, measure.factor * above / np.where(some, below, 1.0), np.nan)
+def _ratio(numerator: Values, denominator: Values, indicator: Indicator) -> Values:
+    defined = denominator > _NUMERICAL_ZERO
+    quotient = indicator.kpi.factor * numerator / np.where(defined, denominator, 1.0)
+    return np.where(defined, quotient, np.nan)

@@ -16,15 +16,20 @@ from prosumax.report import text as words
 from prosumax.report.analytics import Fold, comparison_folds, run_folds, study_charts, study_tables
 from prosumax.report.bill_lines import bill_lines
 from prosumax.report.mechanism_groups import ORDER, grouped
-from prosumax.report.training import learning_verdict, players_table, short_name, training_charts
+from prosumax.report.training import (
+    episode_kpi,
+    learning_verdict,
+    players_table,
+    training_charts,
+)
 from prosumax.rl.algorithms.registry import algorithms
-from prosumax.rl.training.comparison import FIGURES
-from prosumax.rl.training.training import Training
+from prosumax.rl.training.comparison import TEST_METRICS
+from prosumax.rl.training.training import TrainingResult
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.results.result import Result
-from prosumax.studies.engine import StudyResult, studies
-from prosumax.studies.tables import legend
+from prosumax.studies.engine import StudyResult, load_studies
+from prosumax.studies.tables import table_legend
 from prosumax.viz.chart import Chart
 from prosumax.viz.day_curves import Dashboard
 from prosumax.viz.energy_charts import run_charts
@@ -64,8 +69,8 @@ def write_report(result: Result, path: str | Path) -> None:
         folds=run_folds(result),
         beside=[chart for chart in charts if chart.id.startswith("feeder-")],
         facts={
-            "The market": kpi_glossary.market_facts(result),
-            "Who gains": kpi_glossary.fairness_facts(result),
+            "The market": kpi_glossary.market_entries(result),
+            "Who gains": kpi_glossary.fairness_entries(result),
         },
         rules={result.scenario.market.mechanism: _rule_summary(result.scenario.market.mechanism)},
         command="prosumax run scenario.yaml",
@@ -105,14 +110,14 @@ def write_comparison(results: Mapping[str, Result], path: str | Path) -> None:
     Path(path).write_text(html, encoding="utf-8")
 
 
-def write_training(training: Training, path: str | Path) -> None:
+def write_training(training: TrainingResult, path: str | Path) -> None:
     """Write the report of a training run.
 
     Arguments:
         training: what `prosumax.train` returned.
         path: HTML file to write; its folder must exist.
     """
-    plan, scenario = training.plan, load_scenario(training.plan.scenario)
+    plan, scenario = training.config, load_scenario(training.config.scenario)
     period = scenario.period
     who = [
         f"{part.policy} ({part.paradigm})"
@@ -135,14 +140,16 @@ def write_training(training: Training, path: str | Path) -> None:
         ],
         answer=learning_verdict(training),
         test_days="Learners play the best they know; those of each seed that did best on the validation days.",
-        players=players_table(training.test),
-        meanings="; ".join(f"{short_name(name)}: {text}" for name, text in FIGURES.items()),
+        players=players_table(training.test_metrics),
+        meanings="; ".join(
+            f"{episode_kpi(name).heading}: {episode_kpi(name).definition}" for name in TEST_METRICS
+        ),
         made=f"seeds {plan.first_seed} to {plan.first_seed + plan.seeds - 1} · {training.iteration:,} iterations of "
-        f"{plan.environments} communities · {training.seconds:.0f} s of training",
+        f"{plan.num_envs} communities · {training.seconds:.0f} s of training",
         notes=[],
         rules={scenario.market.mechanism: _rule_summary(scenario.market.mechanism)},
         command=f"prosumax train scenario.yaml --iterations {plan.iterations} --seeds {plan.seeds} "
-        f"--environments {plan.environments}{' --finite' if plan.finite else ''}",
+        f"--num-envs {plan.num_envs}{'' if plan.bootstrap_on_truncation else ' --no-bootstrap-on-truncation'}",
     )
     Path(path).write_text(html, encoding="utf-8")
 
@@ -162,9 +169,9 @@ def write_study(found: StudyResult, path: str | Path) -> None:
         title=f"Study {found.name}",
         description="",
         about=[words.plural(len(found.study.variants), "variant"), words.plural(seeds, "seed")],
-        answer=studies.summaries().get(found.name, ""),
+        answer=load_studies().summaries().get(found.name, ""),
         tables=study_tables(found),
-        legend=legend(found),
+        legend=table_legend(found),
         notes=found.study.notes,
         command=f"prosumax study {found.name} --seeds {seeds}",
     )
@@ -201,7 +208,7 @@ def _page(
     template: str, result: Result, charts: list[Chart], folds: Sequence[Fold], **content: Any
 ) -> str:
     scenario, period = result.scenario, result.scenario.period
-    local = result.profiles.local
+    local = result.profiles.local_index
     about = [
         words.days(local[0], local[-1]),
         f"{period.step_minutes}-minute steps",

@@ -1,30 +1,36 @@
-"""The figures of a run: tiles, a row per home, and each home's bill by who receives the money."""
+"""Tables of a run: tiles of KPIs, a row per home, and each home's bill by receiver of the money."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from itertools import groupby
 
+from prosumax.metrics import HouseholdKPIs, catalog
 from prosumax.report import text
+from prosumax.report.kpi_glossary import KPIEntry
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Table
 
-_MOST_HOMES = 10  # with a column of their own in the table of uses
+_MAX_HOME_COLUMNS = 10
+"""Number of homes with a column of their own in the table of end uses."""
+
+_NUMERICAL_ZERO = 0.005
+"""Energy, degree hours or money below this amount are rounding errors of single precision."""
 
 RECEIVERS = {
     "supplier": "supplier",
     "network_operator": "network operator",
     "government": "government",
-    "mechanism": "exchange with neighbours",
+    "mechanism": "local exchange",
 }
-"""Who is paid: the name in the key figures, and the name on the page."""
+"""Receivers of money: name in the KPIs -> name on the page."""
 
 COMPONENTS: dict[str, tuple[str, str, int]] = {
     "energy": ("energy", "supplier", 1),
     "supplier_fee": ("fixed fee", "supplier", 1),
-    "feed_in": ("sent to the grid", "supplier", -1),
+    "feed_in": ("sold to the grid", "supplier", -1),
     "network": ("network", "network_operator", 1),
     "network_fee": ("fixed fee", "network_operator", 1),
     "network_fees": ("fees on trades", "network_operator", 1),
-    "capacity_charge": ("highest power", "network_operator", 1),
+    "capacity_charge": ("capacity charge", "network_operator", 1),
     "prosumer_fee": ("prosumer fee", "network_operator", 1),
     "levies": ("levies", "government", 1),
     "levies_per_year": ("fixed levies", "government", 1),
@@ -33,167 +39,178 @@ COMPONENTS: dict[str, tuple[str, str, int]] = {
     "sold_locally": ("sold", "mechanism", -1),
     "settlement": ("settled after the period", "mechanism", 1),
 }
-"""Entry of a home's `bill_items` -> its name, who receives it, and its sign on the bill."""
+"""Entry of a home's `bill_items` -> its name, its receiver, and its sign on the bill."""
 
 
-class Tile(NamedTuple):
-    """A key figure: what it is, its value, and what it means."""
-
-    label: str
-    value: str
-    meaning: str
+def _tile(key: str, value: str, meaning: str | None = None) -> KPIEntry:
+    """Make a tile of a KPI; its explanation is that of the catalog unless there is a better one."""
+    kpi = catalog.get(key)
+    return KPIEntry(kpi.label, value, kpi.explanation if meaning is None else meaning)
 
 
-def tiles(result: Result) -> list[Tile]:
-    """The nine figures that people ask for first, and one more where the optimum is known."""
-    kpis, homes, currency = result.kpis, result.households, result.scenario.tariff.currency
-    bought = sum(home["grid_import_kwh"] for home in homes)
-    sent = sum(home["grid_export_kwh"] for home in homes)
-    alone = text.money(kpis["cost_without_exchange"], currency)
+def tiles(result: Result) -> list[KPIEntry]:
+    """Return the main KPIs of a run: bills, energy, power, emissions and the optimality gap."""
+    kpis = result.kpis
+    currency = result.scenario.tariff.currency
+    baseline = text.money(kpis["cost_without_exchange"], currency)
     surplus = kpis["home_export_kwh"]
-    kept = (
-        f"{text.number(100 * kpis['traded_kwh'] / surplus)} of every 100 kWh of surplus"
-        if surplus > 0
-        else "no surplus"
-    )
+    shared = "no surplus"
+    if surplus > 0:
+        shared = f"{text.number(100 * kpis['traded_kwh'] / surplus)} of every 100 kWh of surplus"
+    load = text.energy(kpis["load_kwh"])
+    generation = text.energy(kpis["solar_kwh"])
+    emissions = catalog.get("emissions_kg")
     return [
-        Tile("All bills together", text.money(kpis["cost"], currency), f"without exchange {alone}"),
-        Tile("Saved by exchanging", text.money(kpis["saving"], currency), "all homes together"),
-        Tile("Traded with neighbours", text.energy(kpis["traded_kwh"]), kept),
-        Tile(
-            "Bought from the grid", text.energy(bought), f"of {text.energy(kpis['load_kwh'])} used"
+        _tile("cost", text.money(kpis["cost"], currency), f"without exchange {baseline}"),
+        _tile("saving", text.money(kpis["saving"], currency), "all homes together"),
+        _tile("traded_kwh", text.energy(kpis["traded_kwh"]), shared),
+        _tile("grid_import_kwh", text.energy(kpis["grid_import_kwh"]), f"of {load} of load"),
+        _tile(
+            "grid_export_kwh",
+            text.energy(kpis["grid_export_kwh"]),
+            f"of {generation} of PV generation",
         ),
-        Tile(
-            "Sent to the grid",
-            text.energy(sent),
-            f"of {text.energy(kpis['solar_kwh'])} made by panels",
-        ),
-        Tile(
-            "Self-consumption",
-            text.percent(kpis["self_consumption"]),
-            "of the sun's power is used in the community",
-        ),
-        Tile(
-            "Self-sufficiency",
-            text.percent(kpis["self_sufficiency"]),
-            "of the use is covered by the community",
-        ),
-        Tile("Highest demand", text.power(kpis["peak_kw"]), "of all homes together, from the grid"),
-        *_optimum_tiles(kpis, currency),
-        Tile(
-            "Carbon",
-            f"{text.number(kpis['emissions_kg'])}\u00a0kg",
-            "CO\u2082 of the power bought from the grid",
-        ),
+        _tile("self_consumption", text.percent(kpis["self_consumption"])),
+        _tile("self_sufficiency", text.percent(kpis["self_sufficiency"])),
+        _tile("peak_kw", text.power(kpis["peak_kw"])),
+        *_optimality_tiles(result),
+        _tile("emissions_kg", f"{text.number(kpis['emissions_kg'])}\u00a0{emissions.unit}"),
     ]
 
 
-def _optimum_tiles(kpis: Mapping[str, Any], currency: str) -> list[Tile]:
-    if kpis["share_of_gain"] is None:
+def _optimality_tiles(result: Result) -> list[KPIEntry]:
+    kpis = result.kpis
+    currency = result.scenario.tariff.currency
+    share = kpis.get("share_of_optimal_gain")
+    individual_optimum = kpis.get("individual_optimum")
+    community_optimum = kpis.get("community_optimum")
+    if share is None or individual_optimum is None or community_optimum is None:
         return []
-    best, own = (text.money(kpis[name], currency) for name in ("community_optimum", "own_optimum"))
-    anarchy = kpis["price_of_anarchy"]
-    meaning = f"of what perfect foresight could gain together ({best}); each home alone: {own}"
+    meaning = (
+        "of what perfect foresight could gain together"
+        f" ({text.money(community_optimum, currency)});"
+        f" each home alone: {text.money(individual_optimum, currency)}"
+    )
+    anarchy = kpis.get("price_of_anarchy")
     if anarchy is not None:
         meaning += f"; price of anarchy {text.number(anarchy, 2)}"
-    return [Tile("Share of the possible gain", text.percent(kpis["share_of_gain"]), meaning)]
+    return [_tile("share_of_optimal_gain", text.percent(share), meaning)]
 
 
 def homes_table(result: Result) -> Table:
-    """One row per home."""
-    currency, homes, kpis = result.scenario.tariff.currency, result.households, result.kpis
+    """Make a table with one row per home."""
+    currency = result.scenario.tariff.currency
+    homes = result.households
+    kpis = result.kpis
     groups = [
         ("", 2),
         (f"Bill, {currency}", 3),
         ("Bought, kWh", 2),
         ("Sold, kWh", 2),
-        ("Own sun, own use", 2),
+        ("Own PV generation", 2),
         ("", 1),
     ]
+    peak = catalog.get("home.peak_kw")
     head = [
         "Home",
-        "Has",
-        "with this rule",
-        "without exchange",
-        "saving",
-        "from grid",
-        "from neighbours",
-        "to neighbours",
-        "to grid",
-        "self-consumption",
-        "self-sufficiency",
-        "Peak, kW",
+        "Devices",
+        "with exchange",
+        catalog.get("home.bill_without_exchange").heading,
+        catalog.get("home.saving").label.lower(),
+        "from the grid",
+        "locally",
+        "locally",
+        "to the grid",
+        catalog.get("home.self_consumption").label.lower(),
+        catalog.get("home.self_sufficiency").label.lower(),
+        peak.title(),
     ]
+    bills = ("bill", "bill_without_exchange", "saving")
     amounts = ("grid_import_kwh", "bought_locally_kwh", "sold_locally_kwh", "grid_export_kwh")
-    rows = [
-        [
+
+    def row(home: HouseholdKPIs) -> list[str]:
+        return [
             home["name"],
             text.kind(home["kind"]),
-            *(text.number(home[name], 2) for name in ("bill", "bill_without_exchange", "saving")),
-            *(text.number(home[name]) for name in amounts),
+            *(text.number(catalog.value(home, name), 2) for name in bills),
+            *(text.number(catalog.value(home, name)) for name in amounts),
             text.percent(home["self_consumption"], 0),
             text.percent(home["self_sufficiency"], 0),
-            text.number(home["peak_kw"], 1),
+            text.number(home["peak_kw"], peak.digits),
         ]
-        for home in homes
-    ]
+
     foot = [
         "All",
         "",
         *(text.number(kpis[name], 2) for name in ("cost", "cost_without_exchange", "saving")),
-        *(text.number(sum(home[name] for home in homes)) for name in amounts),
+        *(text.number(_total(result, name)) for name in amounts),
         text.percent(kpis["self_consumption"], 0),
         text.percent(kpis["self_sufficiency"], 0),
         text.number(kpis["peak_kw"], 1),
     ]
+    rows = [row(home) for home in homes]
     return Table("Each home over the whole period", head, rows, foot, groups)
 
 
-_NONE = 0.005  # kWh, kelvin-hours or money: dust of single precision
-_DEVICE_COLUMNS = {
-    "car_charge_kwh": ("Car, kWh", "charged"),
-    "car_discharge_kwh": ("Car, kWh", "given back"),
-    "car_unserved_kwh": ("Car, kWh", "charged on the road"),
-    "car_short_kwh": ("Car, kWh", "missing at departures"),
-    "heat_pump_kwh": ("Heat pump, kWh", "electricity"),
-    "heat_kwh": ("Heat pump, kWh", "warmth of rooms"),
-    "hot_water_kwh": ("Heat pump, kWh", "warmth of water"),
-    "too_cold_kh": ("Rooms, kelvin-hours", "too cold"),
-    "too_warm_kh": ("Rooms, kelvin-hours", "too warm"),
-    "appliances_kwh": ("", "Appliances, kWh"),
-    "battery_wear_cost": ("", "Wear of the battery"),
+def _total(result: Result, name: str) -> float:
+    """Sum a KPI over the homes."""
+    return sum(catalog.value(home, name) or 0.0 for home in result.households)
+
+
+_DEVICE_GROUPS = {
+    "ev_charge_kwh": "Car, kWh",
+    "ev_discharge_kwh": "Car, kWh",
+    "ev_unserved_kwh": "Car, kWh",
+    "ev_departure_shortfall_kwh": "Car, kWh",
+    "heat_pump_kwh": "Heat pump, kWh",
+    "space_heat_kwh": "Heat pump, kWh",
+    "hot_water_kwh": "Heat pump, kWh",
+    "underheating_kh": "Rooms, kelvin-hours",
+    "overheating_kh": "Rooms, kelvin-hours",
+    "appliances_kwh": "",
+    "battery_wear_cost": "",
 }
-"""Group and heading of the figures of flexible devices and ageing batteries."""
+"""KPIs of flexible devices and battery aging, and the group of their columns."""
 
 
 def devices_table(result: Result) -> Table | None:
-    """What flexible devices used and failed to deliver, and what batteries wore; None where no home has any."""
-    names = [name for name in _DEVICE_COLUMNS if result.kpis.get(name, 0.0) > _NONE]
-    homes = [home for home in result.households if any(home[name] > _NONE for name in names)]
+    """Make a table of the flexible devices and of battery wear; None where no home has any."""
+
+    def amount(kpis: Mapping[str, object], name: str) -> float:
+        return catalog.value(kpis, name) or 0.0
+
+    names = [name for name in _DEVICE_GROUPS if amount(result.kpis, name) > _NUMERICAL_ZERO]
+    homes = [
+        home
+        for home in result.households
+        if any(amount(home, name) > _NUMERICAL_ZERO for name in names)
+    ]
     if not homes:
         return None
-    found = [_DEVICE_COLUMNS[name][0] for name in names]
     spans = [("", 1)]
-    for group in found:
-        spans[-1:] = (
-            [(group, spans[-1][1] + 1)]
-            if spans[-1][0] == group and len(spans) > 1
-            else [spans[-1], (group, 1)]
-        )
-    rows = [
-        [home["name"], *(text.number(home[name]) if home[name] > _NONE else "–" for name in names)]
-        for home in homes
-    ]
-    foot = ["All", *(text.number(result.kpis[name]) for name in names)]
-    caption = f"Each home over the whole period; wear in {result.scenario.tariff.currency}, on nobody's bill"
-    return Table(
-        caption, ["Home", *(_DEVICE_COLUMNS[name][1] for name in names)], rows, foot, spans
-    )
+    for group, members in groupby(names, key=lambda name: _DEVICE_GROUPS[name]):
+        spans.append((group, len(list(members))))
+
+    def heading(name: str) -> str:
+        kpi = catalog.get(name)
+        return kpi.heading if _DEVICE_GROUPS[name] else kpi.title(result.scenario.tariff.currency)
+
+    def cell(home: HouseholdKPIs, name: str) -> str:
+        value = amount(home, name)
+        return text.number(value) if value > _NUMERICAL_ZERO else "–"
+
+    rows = [[home["name"], *(cell(home, name) for name in names)] for home in homes]
+    foot = ["All", *(text.number(amount(result.kpis, name)) for name in names)]
+    caption = "Flexible devices over the whole period; battery wear is not billed"
+    return Table(caption, ["Home", *map(heading, names)], rows, foot, spans)
 
 
 def bill_table(result: Result) -> Table:
-    """Every component of every bill; what lowers a bill is negative, so rows and columns add up."""
-    currency, homes = result.scenario.tariff.currency, result.households
+    """Make a table of every item of every bill.
+
+    Items that lower a bill are negative, so that rows and columns add up.
+    """
+    homes = result.households
     columns = {
         name: [sign * home["bill_items"][name] for home in homes]
         for name, (_, _, sign) in COMPONENTS.items()
@@ -203,38 +220,32 @@ def bill_table(result: Result) -> Table:
         for name, column in columns.items()
         if any(abs(amount) >= text.CENT for amount in column)
     }
-    groups = [
+    rows = []
+    for number, home in enumerate(homes):
+        items = [text.number(column[number], 2) for column in used.values()]
+        rows.append([home["name"], *items, text.number(home["bill"], 2)])
+    totals = [text.number(sum(column), 2) for column in used.values()]
+    foot = ["All", *totals, text.number(result.kpis["cost"], 2)]
+    head = ["Home", *(COMPONENTS[name][0] for name in used), catalog.get("home.bill").label]
+    receivers = [
         (label, sum(COMPONENTS[name][1] == receiver for name in used))
         for receiver, label in RECEIVERS.items()
     ]
-    rows = [
-        [
-            home["name"],
-            *(text.number(column[i], 2) for column in used.values()),
-            text.number(home["bill"], 2),
-        ]
-        for i, home in enumerate(homes)
-    ]
-    foot = [
-        "All",
-        *(text.number(sum(column), 2) for column in used.values()),
-        text.number(result.kpis["cost"], 2),
-    ]
-    head = ["Home", *(COMPONENTS[name][0] for name in used), "Bill"]
-    spans = [("", 1), *(group for group in groups if group[1]), ("", 1)]
-    return Table(f"Each home's bill, {currency}", head, rows, foot, spans)
+    spans = [("", 1), *(group for group in receivers if group[1]), ("", 1)]
+    caption = f"Each home's bill, {result.scenario.tariff.currency}"
+    return Table(caption, head, rows, foot, spans)
 
 
 def uses_table(result: Result) -> Table | None:
-    """Where the electricity went, appliance by appliance; None when no home's load tells."""
-    uses = result.uses_kwh.dropna(how="all")
+    """Make a table of the energy by end use; None where no load tells its end uses."""
+    uses = result.end_use_kwh.dropna(how="all")
     if not len(uses.columns):
         return None
-    single = uses if len(uses) <= _MOST_HOMES else uses.iloc[:0]
+    single = uses if len(uses) <= _MAX_HOME_COLUMNS else uses.iloc[:0]
     total = float(uses.to_numpy().sum())
 
     def row(name: str, per_home: list[float], amount: float) -> list[str]:
-        share = text.percent(amount / total) if total else text.percent(None)
+        share = text.percent(amount / total if total else None)
         return [name, text.number(amount), share, *map(text.number, per_home)]
 
     rows = [
@@ -242,77 +253,65 @@ def uses_table(result: Result) -> Table | None:
         for name in uses.columns
     ]
     foot = row("All", list(single.sum(axis=1)), total)
-    return Table(
-        "Energy by use, kWh", ["Use", "All homes", "Share", *map(str, single.index)], rows, foot
-    )
+    head = ["End use", "All homes", "Share", *map(str, single.index)]
+    return Table("Energy by end use, kWh", head, rows, foot)
 
 
 def receivers_table(result: Result) -> Table:
-    """Who receives what the homes pay."""
-    kpis, currency = result.kpis, result.scenario.tariff.currency
+    """Make a table of the receivers of what the homes pay."""
     names = {**RECEIVERS, "mechanism": "operator of the exchange"}
     rows = [
-        [name.capitalize(), text.number(kpis[f"{party}_receives"], 2)]
-        for party, name in names.items()
+        [name.capitalize(), text.number(catalog.value(result.kpis, f"{receiver}_revenue"), 2)]
+        for receiver, name in names.items()
     ]
-    foot = ["All bills together", text.number(kpis["cost"], 2)]
-    return Table("Who receives the money", ["Receiver", currency], rows, foot)
+    foot = [catalog.get("cost").label, text.number(result.kpis["cost"], 2)]
+    head = ["Receiver", result.scenario.tariff.currency]
+    return Table("Receivers of the money", head, rows, foot)
 
 
-def network_tiles(result: Result) -> list[Tile]:
-    """What people ask first about the network; what is unknown is left out."""
-    wires, period = result.kpis["network"], result.scenario.period
+def network_tiles(result: Result) -> list[KPIEntry]:
+    """Return the main KPIs of the network; undefined ones are left out."""
+    network = result.kpis["network"]
+    period = result.scenario.period
+    if network is None:
+        return []
     total = f"of {text.number(period.steps * period.step_hours)} hours"
-    share = (
-        f"{text.percent(wires['loss_share'])} of what is fed in"
-        if wires["loss_share"] is not None
-        else ""
-    )
+    share = ""
+    if network["loss_share"] is not None:
+        share = f"{text.percent(network['loss_share'])} of the infeed"
 
-    def hours(name: str) -> str:
-        return (
-            f"{text.number(wires[name], 0 if wires[name] >= 10 or wires[name] == 0 else 2)}\u00a0h"
-        )
+    def tile(key: str, format_value: Callable[[float], str], meaning: str) -> KPIEntry | None:
+        value = catalog.value(result.kpis, f"network.{key}")
+        return None if value is None else _tile(f"network.{key}", format_value(value), meaning)
 
     found = [
-        Tile("Losses", text.energy(wires["loss_kwh"]), share),
-        Tile(
-            "Fullest line",
-            text.percent(wires["highest_line_loading"]),
-            "of what it may carry, at most",
-        ),
-        Tile(
-            "Fullest transformer",
-            text.percent(wires["highest_transformer_loading"]),
-            "of its rating, at most",
-        ),
-        Tile("Over 100 %", hours("overload_hours"), f"{total}, some line or transformer"),
+        tile("loss_kwh", text.energy, share),
+        tile("max_line_loading", text.percent, "of its rating, at most"),
+        tile("max_transformer_loading", text.percent, "of its rating, at most"),
+        tile("overload_hours", _hours, f"{total}, some line or transformer"),
+        tile("min_voltage_pu", text.percent, "of nominal"),
+        tile("max_voltage_pu", text.percent, "of nominal"),
+        tile("voltage_violation_hours", _hours, f"{total}, at some bus"),
+        tile("reverse_flow_hours", _hours, f"{total}, into the grid above"),
     ]
-    if "lowest_voltage" in wires:
-        found += [
-            Tile("Lowest voltage", text.percent(wires["lowest_voltage"]), "of nominal"),
-            Tile("Highest voltage", text.percent(wires["highest_voltage"]), "of nominal"),
-            Tile(
-                "Voltage off by over 10 %",
-                hours("voltage_violation_hours"),
-                f"{total}, at some bus",
-            ),
-        ]
-    found.append(Tile("Feeding back", hours("reverse_flow_hours"), f"{total}, into the grid above"))
-    found = [tile for tile in found if tile.value != "–"]
-    if wires["not_converged_steps"]:
-        steps = f"of {text.plural(period.steps, 'step')}; left out of all other figures"
-        found = found if wires["not_converged_steps"] < period.steps else []
-        found.insert(
-            0, Tile("\u25b2 No solution", text.number(wires["not_converged_steps"]), steps)
-        )
-    return found
+    entries = [entry for entry in found if entry is not None]
+    not_converged = network["not_converged_steps"]
+    if not_converged:
+        label = catalog.get("network.not_converged_steps").label
+        meaning = f"of {text.plural(period.steps, 'step')}; left out of all other KPIs"
+        warning = KPIEntry(f"\u25b2 {label}", text.number(not_converged), meaning)
+        entries = [warning, *(entries if not_converged < period.steps else [])]
+    return entries
+
+
+def _hours(value: float) -> str:
+    return f"{text.number(value, 0 if value >= 10 or value == 0 else 2)}\u00a0h"
 
 
 def operator_table(result: Result) -> Table:
-    """The network operator's money: what it is paid by tariff and by fees, less what losses cost it."""
-    kpis, currency = result.kpis, result.scenario.tariff.currency
-    wires = kpis["network"]
+    """Make a table of the network operator's money: tariff and fees, less the cost of losses."""
+    network = result.kpis["network"]
+    assert network is not None
     tariff = sum(
         home["bill_items"][name]
         for home in result.households
@@ -320,8 +319,13 @@ def operator_table(result: Result) -> Table:
     )
     rows = [
         ["Network charges of the tariff", text.number(tariff, 2)],
-        ["Fees on trades", text.number(wires["fees"], 2)],
+        [catalog.get("network.fees").label, text.number(network["fees"], 2)],
+        [
+            f"{catalog.get('network.loss_cost').label}, bought from the supplier",
+            text.number(-network["loss_cost"], 2),
+        ],
     ]
-    rows.append(["Cost of losses, bought from the supplier", text.number(-wires["loss_cost"], 2)])
-    foot = ["What it has left", text.number(kpis["network_operator_receives"], 2)]
-    return Table("The network operator's money", ["Item", currency], rows, foot)
+    revenue = catalog.get("network_operator_revenue")
+    foot = [revenue.label, text.number(result.kpis["network_operator_revenue"], 2)]
+    head = ["Item", result.scenario.tariff.currency]
+    return Table("Money of the network operator", head, rows, foot)

@@ -275,7 +275,7 @@ def network(result: Result) -> str:
         said = [f"{feeder.name}: {joined([buses, *parts])}.", _FLOWS[spec.flow]]
     drawn = float(record.grid.background_kwh.sum())
     if drawn > 0:
-        share = percent(spec.background, 0)
+        share = percent(spec.background_load_share, 0)
         said.append(
             f"Beside these homes the network's own loads draw {energy(drawn)}, {share} of nominal at all times."
         )
@@ -307,12 +307,12 @@ def operator(result: Result) -> list[str]:
     limit = percent(
         rules.congestion_threshold, 0 if (100 * rules.congestion_threshold) % 1 < 1e-9 else 1
     )
-    if rules.intervention == "none":
+    if rules.intervention == "none" or wires is None:
         return [*said, "It does not intervene when lines are full."]
     looks = (
         ""
-        if rules.frequency >= 1
-        else f" It looks at {number(100 * rules.frequency)} of every 100 steps, at random."
+        if rules.inspection_probability >= 1
+        else f" It looks at {number(100 * rules.inspection_probability)} of every 100 steps, at random."
     )
     looks += (
         " It looks more often and is stricter when lines were overloaded lately."
@@ -320,11 +320,11 @@ def operator(result: Result) -> list[str]:
         else ""
     )
     count = f"{wires['interventions']:,.0f} of {plural(result.scenario.period.steps, 'step')}"
-    if rules.intervention == "penalise":
+    if rules.intervention == "penalize":
         said.append(
-            f"Setting: penalise. Trades on a way with a line or transformer over {limit} full cost more.{looks}"
+            f"Setting: penalize. Trades on a way with a line or transformer over {limit} full cost more.{looks}"
         )
-        kwh, traded = wires["penalised_kwh"], result.kpis["traded_kwh"]
+        kwh, traded = wires["penalized_kwh"], result.kpis["traded_kwh"]
         share = f" of the {energy(traded)} traded between neighbours" if traded > 0 else ""
         said.append(f"It did so in {count}, for {energy(kwh)}{share}.")
     else:

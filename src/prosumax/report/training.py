@@ -40,7 +40,8 @@ def column_title(metric: str) -> str:
 
 
 def players_table(
-    players: Mapping[str, Mapping[str, NDArray[np.float64]]], spread_of: Collection[str] = TEST_METRICS
+    players: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    spread_of: Collection[str] = TEST_METRICS,
 ) -> Table:
     """A row for each player: means over the seeds.
 
@@ -81,9 +82,7 @@ def training_charts(training: TrainingResult) -> list[Chart]:
 def learning_verdict(training: TrainingResult) -> str:
     """The answer first: what was learned, against the best rule and the optimum."""
     if not training.test_metrics:
-        return (
-            f"Interrupted after {training.iteration:,} of {training.config.iterations:,} iterations."
-        )
+        return f"Interrupted after {training.iteration:,} of {training.config.iterations:,} iterations."
     reward = {
         who: float(figures["reward"].mean())
         for who, figures in training.test_metrics.items()

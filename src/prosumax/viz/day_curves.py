@@ -8,14 +8,14 @@ import numpy as np
 from prosumax.errors import InputError
 from prosumax.report import text
 from prosumax.report.metrics import (
-    BOARDS,
-    MEASURES,
-    Measure,
+    DASHBOARDS,
+    INDICATORS,
+    Indicator,
     Runs,
-    by_hour,
-    overall,
-    per_seed,
-    unit,
+    hourly_values,
+    overall_value,
+    values_per_seed,
+    unit_text,
 )
 from prosumax.viz.chart import Chart, Table
 from prosumax.viz.series import Values, plain
@@ -58,27 +58,27 @@ def day_curve(runs: Runs, measure: str) -> Chart:
     Raises:
         InputError: there is no such measure.
     """
-    if measure not in MEASURES:
-        raise InputError("measure", f"{measure!r} is not known", f"One of {', '.join(MEASURES)}.")
-    what = MEASURES[measure]
-    curves = {name: by_hour(seeds, what) for name, seeds in runs.items()}
+    if measure not in INDICATORS:
+        raise InputError("measure", f"{measure!r} is not known", f"One of {', '.join(INDICATORS)}.")
+    what = INDICATORS[measure]
+    curves = {name: hourly_values(seeds, what) for name, seeds in runs.items()}
     table = Table(
-        f"{what.title} by local hour, {unit(runs, what)}",
+        f"{what.label} by local hour, {unit_text(runs, what)}",
         ["Hour", *curves],
         [
             [hour, *(_text(values[at], what.digits) for values in curves.values())]
             for at, hour in enumerate(HOURS)
             if any(math.isfinite(values[at]) for values in curves.values())
         ],
-        ["All", *(_text(overall(seeds, what), what.digits) for seeds in runs.values())],
+        ["All", *(_text(overall_value(seeds, what), what.digits) for seeds in runs.values())],
     )
     return Chart(
         id=f"day-curve-{measure.replace('_', '-')}",
         wide=True,
-        title=f"{what.title} over the day ({unit(runs, what)})",
+        title=f"{what.label} over the day ({unit_text(runs, what)})",
         summary=_sentence(runs, what, curves),
-        option=_option(curves, unit(runs, what)),
-        unit=unit(runs, what),
+        option=_option(curves, unit_text(runs, what)),
+        unit=unit_text(runs, what),
         height_px=340,
         drawn_as="lines",
         key=_key(runs),
@@ -97,34 +97,34 @@ def dashboard(runs: Runs, board: str) -> Dashboard:
     Raises:
         InputError: there is no such dashboard.
     """
-    if board not in BOARDS:
-        raise InputError("dashboard", f"{board!r} is not known", f"One of {', '.join(BOARDS)}.")
-    shown = BOARDS[board]
+    if board not in DASHBOARDS:
+        raise InputError("dashboard", f"{board!r} is not known", f"One of {', '.join(DASHBOARDS)}.")
+    shown = DASHBOARDS[board]
     panels, rows = [], []
-    for name in shown.measures:
-        what = MEASURES[name]
-        totals = {run: overall(seeds, what) for run, seeds in runs.items()}
-        curves = {run: by_hour(seeds, what) for run, seeds in runs.items()}
+    for name in shown.indicators:
+        what = INDICATORS[name]
+        totals = {run: overall_value(seeds, what) for run, seeds in runs.items()}
+        curves = {run: hourly_values(seeds, what) for run, seeds in runs.items()}
         if not any(np.nan_to_num(values).any() for values in curves.values()):
             continue
         rows.append(
             [
-                f"{what.title}, {unit(runs, what)}",
+                f"{what.label}, {unit_text(runs, what)}",
                 *(_text(total, what.digits) for total in totals.values()),
             ]
         )
         panels.append(
             Chart(
                 id=f"board-{board}-{name.replace('_', '-')}",
-                title=f"{what.title} ({unit(runs, what)})",
-                summary=f"{what.meaning[:1].upper()}{what.meaning[1:]}.",
+                title=f"{what.label} ({unit_text(runs, what)})",
+                summary=f"{what.definition[:1].upper()}{what.definition[1:]}.",
                 option=_option(curves, ""),
-                unit=unit(runs, what),
+                unit=unit_text(runs, what),
                 height_px=_PANEL_PX,
                 drawn_as="lines",
             )
         )
-    head = ["Measure", *(runs if len(runs) > 1 else ["value"])]
+    head = ["Indicator", *(runs if len(runs) > 1 else ["value"])]
     return Dashboard(
         f"board-{board}",
         shown.title,
@@ -189,14 +189,14 @@ def _key(runs: Runs) -> list[tuple[str, str]]:
     return [(f"curve-{at}", name) for at, name in enumerate(names)] if len(runs) > 1 else []
 
 
-def _sentence(runs: Runs, what: Measure, curves: dict[str, Values]) -> str:
+def _sentence(runs: Runs, what: Indicator, curves: dict[str, Values]) -> str:
     """The whole period of each run; of a single one also its highest hour."""
-    shown = unit(runs, what)
+    shown = unit_text(runs, what)
     if len(runs) > 1:
         seeds = max(len(each) for each in runs.values())
-        told = [f"{name} {_with_spread(per_seed(each, what), what)}" for name, each in runs.items()]
+        told = [f"{name} {_with_spread(values_per_seed(each, what), what)}" for name, each in runs.items()]
         if len(told) > _TOLD:
-            totals = {name: overall(each, what) for name, each in runs.items()}
+            totals = {name: overall_value(each, what) for name, each in runs.items()}
             known = {name: total for name, total in totals.items() if math.isfinite(total)}
             if not known:
                 return "It means nothing here."
@@ -210,12 +210,12 @@ def _sentence(runs: Runs, what: Measure, curves: dict[str, Values]) -> str:
         return "It means nothing here."
     most = int(np.nanargmax(values))
     return (
-        f"{_text(overall(seeds_of, what), what.digits)} {shown} over the whole period; highest at {HOURS[most]},"
+        f"{_text(overall_value(seeds_of, what), what.digits)} {shown} over the whole period; highest at {HOURS[most]},"
         f" {_text(values[most], what.digits)} {shown}."
     )
 
 
-def _with_spread(values: Values, what: Measure) -> str:
+def _with_spread(values: Values, what: Indicator) -> str:
     known = values[np.isfinite(values)]
     if not len(known):
         return "–"
@@ -225,9 +225,9 @@ def _with_spread(values: Values, what: Measure) -> str:
     )
 
 
-def _note(runs: Runs, what: Measure) -> str:
+def _note(runs: Runs, what: Indicator) -> str:
     several = _several(runs)
-    return f"{what.meaning[:1].upper()}{what.meaning[1:]}. Mean of each local hour over all days.{several}"
+    return f"{what.definition[:1].upper()}{what.definition[1:]}. Mean of each local hour over all days.{several}"
 
 
 def _several(runs: Runs) -> str:

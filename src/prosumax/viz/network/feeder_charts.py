@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax import metrics
-from prosumax.grid.operator import TERMS
+from prosumax.grid.operator import FEE_TERMS
 from prosumax.report import text
-from prosumax.report.kpi_glossary import Fact, network_facts
-from prosumax.report.tables import Tile, network_tiles, operator_table
+from prosumax.metrics import catalog
+from prosumax.report.kpi_glossary import KPIEntry, network_entries
+from prosumax.report.tables import network_tiles, operator_table
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Chart, Choice, Table
 from prosumax.viz.network.feeder_map import feeder_map
@@ -55,8 +56,8 @@ class Section(NamedTuple):
 
     lead: str
     warning: str
-    tiles: list[Tile]
-    facts: list[Fact]
+    tiles: list[KPIEntry]
+    facts: list[KPIEntry]
     homes: Table
     operator: list[str]
     income: Table
@@ -71,7 +72,7 @@ def feeder_section(result: Result) -> Section | None:
         lead=text.network(result),
         warning=text.not_converged(result),
         tiles=network_tiles(result),
-        facts=network_facts(result),
+        facts=network_entries(result),
         homes=_homes_table(result, wired),
         operator=text.operator(result),
         income=operator_table(result),
@@ -282,7 +283,9 @@ def fees_chart(result: Result) -> Chart | None:
     kpis, currency = result.kpis["network"], result.scenario.tariff.currency
     if not result.scenario.network.operator.fees or kpis is None:
         return None
-    amounts = {_TERM_NAMES[term]: round(kpis[f"fee_{term}"], 2) + 0.0 for term in TERMS}
+    fees = {term: catalog.value(kpis, f"fee_{term}") or 0.0 for term in FEE_TERMS}
+    # Adding zero turns -0.0 into 0.0.
+    amounts = {_TERM_NAMES[term]: round(fee, 2) + 0.0 for term, fee in fees.items()}
     option = base("axis") | {
         "xAxis": value_axis(currency, nameLocation="end", splitNumber=4),
         "yAxis": home_axis(list(amounts), 140),
