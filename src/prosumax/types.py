@@ -327,3 +327,13 @@ class Flows(NamedTuple):
         """Energy that battery and EV deliver to the home."""
         ev = None if self.devices is None else self.devices.ev
         return self.discharge_kwh if ev is None else self.discharge_kwh + ev.discharge_kwh
+
+    def grid_kwh(self, local: Fills) -> Float[Array, " home"]:
+        """Compute the net energy traded with the grid beyond local trade; positive buys.
+
+        A home may sell locally and cover its own load from the grid in the same step.
+
+        Args:
+            local: Local trade of each home.
+        """
+        return self.net_kwh - local.bought_kwh + local.sold_kwh

@@ -1,27 +1,42 @@
-"""Agents that do not learn: baselines that every learner is compared with.
+"""Control without learning: rules, planners and discrete power levels.
 
-`policies` steer batteries and may be named in a scenario; planners solve for the optimum first; `bidders` send bids to
-an environment.
+`policies` control the devices of homes and are named in a scenario; `planners` are the policies
+that solve an optimization problem first.
 """
 
-from prosumax.control.planners import Planner, Task, make_plan, planned, planners
-from prosumax.control.power_levels import power_levels
+from prosumax.control.planning import (
+    Planner,
+    PlanningTask,
+    follow_schedule,
+    make_schedule,
+    planners,
+    register_planner,
+)
+from prosumax.control.power_levels import make_power_levels
 from prosumax.control.rules import assemble_policy, policies
-from prosumax.simulation.policy import Levelled, Planned, Policy, Rule, View, dispatch
+from prosumax.simulation.policy import (
+    ControlContext,
+    ControlRule,
+    ControlSchedule,
+    DiscretePowerPolicy,
+    RuleBasedPolicy,
+    truthful_dispatch,
+)
 
 __all__ = [
-    "Levelled",
-    "Planned",
+    "ControlContext",
+    "ControlRule",
+    "ControlSchedule",
+    "DiscretePowerPolicy",
     "Planner",
-    "Policy",
-    "Rule",
-    "Task",
-    "View",
+    "PlanningTask",
+    "RuleBasedPolicy",
     "assemble_policy",
-    "dispatch",
-    "make_plan",
-    "planned",
+    "follow_schedule",
+    "make_power_levels",
+    "make_schedule",
     "planners",
     "policies",
-    "power_levels",
+    "register_planner",
+    "truthful_dispatch",
 ]

@@ -1,18 +1,26 @@
-"""Batteries that can only be asked for some powers, as in MAHTM's environment with its 40 actions."""
+"""Discrete levels of battery power."""
 
 import numpy as np
 from jaxtyping import Float
 
 
-def power_levels(count: int, reach: float = 0.9, zero: bool = False) -> Float[np.ndarray, " level"]:
-    """Evenly spread powers as shares of the capacity per hour, rising.
+def make_power_levels(
+    num_levels: int, max_c_rate: float = 0.9, include_zero: bool = False
+) -> Float[np.ndarray, " level"]:
+    """Build evenly spaced power levels as fractions of the battery capacity per hour.
 
-    Arguments:
-        count: how many; an even number leaves zero out.
-        reach: the largest; the smallest is minus that.
-        zero: add zero where it is missing.
+    The defaults are those of MAHTM's code, which has 40 levels between -0.9 and 0.9; with its
+    battery limits the outermost levels give the same power.
 
-    Source: MAHTM's code, 40 levels between -0.9 and 0.9; with its limits the outermost ones do the same.
+    Args:
+        num_levels: Number of levels; an even number has no zero.
+        max_c_rate: Largest level; the smallest is its negative.
+        include_zero: True to add a level of zero to an even number of levels.
+
+    Returns:
+        Levels in increasing order.
     """
-    levels = np.linspace(-reach, reach, count)
-    return np.unique(np.append(levels, 0.0)) if zero and count % 2 == 0 else levels
+    levels = np.linspace(-max_c_rate, max_c_rate, num_levels)
+    if include_zero and num_levels % 2 == 0:
+        levels = np.unique(np.append(levels, 0.0))
+    return levels

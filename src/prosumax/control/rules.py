@@ -1,193 +1,268 @@
-"""Rule-based homes: each decides, from what it sees in this step, what its battery does and what it bids."""
+"""Rule-based policies: decisions of homes from the information of the current step."""
 
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax.devices import appliance, ev, flexible, heat_pump
-from prosumax.devices.home import run_devices
+from prosumax.devices.home import step_devices
 from prosumax.registry import Registry
-from prosumax.simulation.policy import Policy, Rule, View, dispatch
-from prosumax.types import ANYONE, GRID, Dispatch, Requests
+from prosumax.simulation.policy import (
+    ControlContext,
+    ControlRule,
+    RuleBasedPolicy,
+    truthful_dispatch,
+)
+from prosumax.types import GRID_ONLY, NO_PREFERENCE, DeviceRequests, Dispatch
 
-policies: Registry[Rule] = Registry("policy")
+policies: Registry[ControlRule] = Registry("policy")
+"""Policies of homes by name."""
 
-_HEATING_LIMIT_C = 15.0  # outdoors; from there on houses heat themselves
-_WARM_ENOUGH_K = 3.0  # above the coldest water that is served, for a shower within one step
+# Outdoor temperature above which buildings need no heating.
+_HEATING_LIMIT_C = 15.0
+# Margin above the minimum tank temperature, for a shower within one step.
+_TANK_MARGIN_K = 3.0
 
 
-@policies.register("none", "Leaves the battery alone.")
-def do_nothing(view: View, key: PRNGKeyArray) -> Dispatch:
-    """Zero power."""
-    return dispatch(jnp.zeros_like(view.load_kwh))
+@policies.register("none", "Battery is idle.")
+def do_nothing(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+    """Request zero battery power.
+
+    Args:
+        context: Information available in the step.
+        key: Not used.
+    """
+    return truthful_dispatch(jnp.zeros_like(context.load_kwh))
 
 
 @policies.register(
-    "self-consumption",
-    "Charges with the home's own solar surplus, discharges to cover its own need.",
+    "self-consumption", "Battery charges from the home's PV surplus and covers its deficit."
 )
-def self_consumption(view: View, key: PRNGKeyArray) -> Dispatch:
-    """As much power as would bring the home's meter to zero."""
-    return dispatch((view.solar_kwh - view.load_kwh) / view.step_hours)
+def self_consumption(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+    """Request the battery power that balances the home's meter.
+
+    Args:
+        context: Information available in the step.
+        key: Not used.
+    """
+    return truthful_dispatch(_surplus_kw(context))
 
 
 @policies.register(
     "price-aware",
-    "As self-consumption, and charges from neighbours when the announced local price is low in its band.",
+    "As self-consumption, and charges from the community at low posted prices.",
 )
-def price_aware(view: View, key: PRNGKeyArray) -> Dispatch:
-    """Below the middle of the band between feed-in and retail price it charges more, at its lower end with all power.
+def price_aware(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+    """Charge more the lower the posted price lies in the band between feed-in and retail.
 
-    So whoever announces prices says when batteries should take what neighbours have left; if they have nothing, the
-    energy comes from the grid. Without announced prices it is self-consumption.
+    Additional charging starts below the middle of the band and reaches full power at its lower
+    end. Price agents thus signal when batteries should absorb the surplus of other homes; without
+    surplus, the grid supplies the energy. Without posted prices the rule is self-consumption.
+
+    Args:
+        context: Information available in the step.
+        key: Not used.
     """
-    own, known, prices = (
-        (view.solar_kwh - view.load_kwh) / view.step_hours,
-        view.prices.announced,
-        view.prices,
-    )
-    if known is None:
-        return dispatch(own)
-    span = prices.reservation_price - prices.feed_in
-    place = (known.buy[0] - prices.feed_in) / jnp.where(span > 0, span, 1.0)
-    more = jnp.clip(1.0 - 2.0 * place, 0.0, 1.0) * view.params.battery.charge_kw
-    return dispatch(jnp.where(more > 0, jnp.maximum(own, 0.0) + more, own))
+    surplus_kw = _surplus_kw(context)
+    prices = context.prices
+    if prices.posted is None:
+        return truthful_dispatch(surplus_kw)
+    band = prices.reservation_price - prices.feed_in
+    position = (prices.posted.buy[0] - prices.feed_in) / jnp.where(band > 0, band, 1.0)
+    share = jnp.clip(1.0 - 2.0 * position, 0.0, 1.0)
+    extra_kw = share * context.params.battery.charge_kw
+    charge_kw = jnp.maximum(surplus_kw, 0.0) + extra_kw
+    return truthful_dispatch(jnp.where(extra_kw > 0, charge_kw, surplus_kw))
 
 
 @policies.register(
     "solar-first",
-    "As self-consumption; cars, heat pumps and appliances too wait for the home's own sun.",
+    "As self-consumption; EVs, heat pumps and appliances also use the home's PV surplus first.",
 )
-def solar_first(view: View, key: PRNGKeyArray) -> Dispatch:
-    """Surplus goes to waiting appliances, the car, the hot water, the rooms and then the battery, in this order.
+def solar_first(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+    """Allocate surplus to appliances, EV, hot water, rooms and battery, in this order.
 
-    What cannot wait is done without sun: a car in time for its departure, a machine in time for its deadline, rooms at
-    their setpoint, water just warm enough. A car with V2G covers what the home needs, before the battery does.
+    Without surplus, devices operate only as required: an EV in time for its departure, appliances
+    in time for their deadline, rooms at the setpoint, and water just warm enough. An EV with V2G
+    covers the home's deficit before the battery does.
+
+    Args:
+        context: Information available in the step.
+        key: Not used.
     """
-    devices, state, now, hours = (
-        view.params.devices,
-        view.state.devices,
-        view.devices,
-        view.step_hours,
-    )
-    spare_kw = (view.solar_kwh - view.load_kwh + view.usual_kwh) / hours
-    if devices is None or state is None or now is None:
-        return dispatch(spare_kw)
-    asked = Requests()
+    devices = context.params.devices
+    state = context.state.devices
+    inputs = context.device_inputs
+    hours = context.step_hours
+    # Flexible devices are part of the load under their default control, which this rule replaces.
+    fixed_surplus_kwh = context.solar_kwh - context.load_kwh + context.default_devices_kwh
+    surplus_kw = fixed_surplus_kwh / hours
+    if devices is None or state is None or inputs is None:
+        return truthful_dispatch(surplus_kw)
+    requests = DeviceRequests()
     if (
         devices.appliances is not None
         and state.appliances is not None
-        and now.appliances is not None
+        and inputs.appliances is not None
     ):
-        start, begins = appliance.with_sun(
-            devices.appliances, state.appliances, now.appliances, spare_kw
+        start, appliances_kw = appliance.surplus_request(
+            devices.appliances, state.appliances, inputs.appliances, surplus_kw
         )
-        asked, spare_kw = asked._replace(start=start), spare_kw - begins
-    if devices.car is not None and state.car is not None and now.car is not None:
-        must = ev.least_kwh(devices.car, state.car, now.car, hours) / hours
-        power = jnp.clip(
-            jnp.maximum(spare_kw, must), -devices.car.discharge_kw, devices.car.charge_kw
+        requests = requests._replace(appliance_start=start)
+        surplus_kw = surplus_kw - appliances_kw
+    if devices.ev is not None and state.ev is not None and inputs.ev is not None:
+        required_kw = ev.min_charge_kwh(devices.ev, state.ev, inputs.ev, hours) / hours
+        ev_kw = jnp.maximum(surplus_kw, required_kw)
+        ev_kw = jnp.clip(ev_kw, -devices.ev.discharge_kw, devices.ev.charge_kw)
+        ev_kw = ev_kw * (inputs.ev.hours_to_departure > 0)
+        requests = requests._replace(ev_kw=ev_kw)
+        surplus_kw = surplus_kw - ev_kw
+    if (
+        devices.heat_pump is not None
+        and state.heat_pump is not None
+        and inputs.heat_pump is not None
+    ):
+        heating_kw, water_kw = _heat_pump_requests(
+            devices.heat_pump, state.heat_pump, inputs.heat_pump, surplus_kw, hours
         )
-        power = power * (now.car.hours_left > 0)
-        asked, spare_kw = asked._replace(car_kw=power), spare_kw - power
-    if devices.heat_pump is not None and state.heat_pump is not None and now.heat_pump is not None:
-        pump, most = devices.heat_pump, devices.heat_pump.power_kw
-        targets = pump.setpoint_c, pump.tank_lowest_c + _WARM_ENOUGH_K
-        heat, water = heat_pump.holding(pump, state.heat_pump, now.heat_pump, *targets, hours)
-        # Where it is warm outside, heat in the walls would only have to be let out again.
-        warmest = jnp.where(
-            now.heat_pump.outdoor_c < _HEATING_LIMIT_C, pump.highest_c, pump.setpoint_c
-        )
-        full = heat_pump.holding(
-            pump, state.heat_pump, now.heat_pump, warmest, pump.tank_highest_c, hours
-        )
-        water = jnp.maximum(water, jnp.clip(spare_kw - heat, 0.0, full[1]))
-        heat = jnp.maximum(
-            heat, jnp.clip(spare_kw - water, 0.0, jnp.minimum(full[0], most - water))
-        )
-        asked = asked._replace(heat_kw=heat, water_kw=water)
-    flows = run_devices(view.params, view.state, now, asked, hours)[1]
-    drawn = 0.0 if flows is None else flexible.net_kwh(flows)
-    return dispatch((view.solar_kwh - view.load_kwh + view.usual_kwh - drawn) / hours, asked)
+        requests = requests._replace(space_heating_kw=heating_kw, hot_water_kw=water_kw)
+    flows = step_devices(context.params, context.state, inputs, requests, hours)[1]
+    devices_kwh = 0.0 if flows is None else flexible.net_kwh(flows)
+    return truthful_dispatch((fixed_surplus_kwh - devices_kwh) / hours, requests)
 
 
 @policies.register(
-    "zero-intelligence",
-    "Random battery power and random price between feed-in and retail, each home.",
+    "zero-intelligence", "Random battery power and random price between feed-in and retail."
 )
-def zero_intelligence(view: View, key: PRNGKeyArray) -> Dispatch:
-    """Uniform between the battery's two limits; a limit price at which the home cannot lose against the grid.
+def zero_intelligence(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+    """Draw the battery power within its limits and a price without loss against the grid.
 
-    Source: Gode and Sunder 1993, Journal of Political Economy 101(1): traders with a budget constraint (ZI-C).
+    Args:
+        context: Information available in the step.
+        key: PRNG key.
+
+    References:
+        Gode, D. K. and Sunder, S. (1993). Allocative efficiency of markets with zero-intelligence
+        traders. Journal of Political Economy 101(1), 119-137; traders with a budget constraint
+        (ZI-C).
     """
-    battery, shape = view.params.battery, view.load_kwh.shape
+    battery = context.params.battery
+    shape = context.load_kwh.shape
     power_key, price_key = jax.random.split(key)
     power = jax.random.uniform(
         power_key, shape, minval=-battery.discharge_kw, maxval=battery.charge_kw
     )
-    lowest, highest = view.prices.feed_in, view.prices.reservation_price
-    return dispatch(power)._replace(
-        price=lowest + jax.random.uniform(price_key, shape) * (highest - lowest)
-    )
+    low = context.prices.feed_in
+    high = context.prices.reservation_price
+    price = low + jax.random.uniform(price_key, shape) * (high - low)
+    return truthful_dispatch(power)._replace(price=price)
 
 
 @policies.register(
-    "marlem-zero-intelligence", "The same with a random partner: another home, the grid, or anyone."
+    "marlem-zero-intelligence",
+    "As zero-intelligence, with a random partner: another home, the grid, or no preference.",
 )
-def marlem_zero_intelligence(view: View, key: PRNGKeyArray) -> Dispatch:
-    """MARLEM's baseline: every part of the action is drawn, within what the home can physically do.
+def marlem_zero_intelligence(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+    """Draw every part of the action within the limits of the home.
 
-    Source: the MARLEM paper, section 4.2. Its released code samples quantity and side apart from what the home has.
+    Args:
+        context: Information available in the step.
+        key: PRNG key.
+
+    References:
+        MARLEM, section 4.2. Its released code draws quantity and side independently of the limits
+        of the home.
     """
-    action, homes = zero_intelligence(view, key), view.load_kwh.shape[0]
-    drawn = jax.random.randint(jax.random.fold_in(key, 2), (homes,), 0, homes + 1)
-    # 0 .. N-1 are homes, itself standing for no preference; N is the grid.
-    partner = jnp.where(drawn == jnp.arange(homes), ANYONE, jnp.where(drawn == homes, GRID, drawn))
+    action = zero_intelligence(context, key)
+    homes = context.load_kwh.shape[0]
+    index = jax.random.randint(jax.random.fold_in(key, 2), (homes,), 0, homes + 1)
+    # Indices 0 to N - 1 are homes, the own one means no preference; N is the grid.
+    other = jnp.where(index == homes, GRID_ONLY, index)
+    partner = jnp.where(index == jnp.arange(homes), NO_PREFERENCE, other)
     return action._replace(partner=partner)
 
 
-def _hour_map(levels: Sequence[tuple[int, int, float]]) -> Rule:
-    """Rule that charges at a fixed fraction of the power limit by hour of the day.
+def assemble_policy(names: Sequence[str], where: str = "policy") -> RuleBasedPolicy:
+    """Combine the rules of all homes into one policy.
 
-    Arguments:
-        levels: (first hour, last hour, fraction) in CityLearn's count, where hour 1 is 00:00-01:00 and 24 the last.
+    Args:
+        names: Name of the policy of each home.
+        where: Field that names the policies, for error messages.
+
+    Raises:
+        InputError: If a policy does not exist.
+    """
+    distinct = tuple(dict.fromkeys(names))
+    rules = tuple(jax.tree_util.Partial(policies.get(name, where)) for name in distinct)
+    masks = jnp.asarray([[name == own for own in names] for name in distinct])
+    return RuleBasedPolicy(rules, masks)
+
+
+def _surplus_kw(context: ControlContext) -> Float[Array, " home"]:
+    """Compute the mean power of the surplus; negative for a deficit."""
+    return (context.solar_kwh - context.load_kwh) / context.step_hours
+
+
+def _heat_pump_requests(
+    params: heat_pump.HeatPumpParams,
+    state: heat_pump.HeatPumpState,
+    inputs: heat_pump.HeatPumpSeries,
+    surplus_kw: Float[Array, " home"],
+    step_hours: Float[Array, ""],
+) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """Compute the power of space heating and hot water that comfort requires or surplus covers."""
+    heating_kw, water_kw = heat_pump.power_for_temperatures_kw(
+        params, state, inputs, params.setpoint_c, params.min_tank_c + _TANK_MARGIN_K, step_hours
+    )
+    # Heat stored in the building on warm days would have to be vented again.
+    is_heating_day = inputs.outdoor_c < _HEATING_LIMIT_C
+    max_indoor_c = jnp.where(is_heating_day, params.max_indoor_c, params.setpoint_c)
+    max_heating_kw, max_water_kw = heat_pump.power_for_temperatures_kw(
+        params, state, inputs, max_indoor_c, params.max_tank_c, step_hours
+    )
+    surplus_water_kw = jnp.clip(surplus_kw - heating_kw, 0.0, max_water_kw)
+    water_kw = jnp.maximum(water_kw, surplus_water_kw)
+    max_heating_kw = jnp.minimum(max_heating_kw, params.power_kw - water_kw)
+    surplus_heating_kw = jnp.clip(surplus_kw - water_kw, 0.0, max_heating_kw)
+    return jnp.maximum(heating_kw, surplus_heating_kw), water_kw
+
+
+def _hour_rule(periods: Sequence[tuple[int, int, float]]) -> ControlRule:
+    """Build a rule that charges at a fixed fraction of the power limit by hour of the day.
+
+    Args:
+        periods: First hour, last hour and fraction of each period in CityLearn's count, in which
+            hour 1 is 00:00-01:00 and hour 24 the last.
     """
     fractions = [0.0] * 24
-    for first, last, fraction in levels:
+    for first, last, fraction in periods:
         fractions[first - 1 : last] = [fraction] * (last - first + 1)
 
-    def rule(view: View, key: PRNGKeyArray) -> Dispatch:
-        fraction = jnp.asarray(fractions, view.load_kwh.dtype)[view.hour]
-        battery = view.params.battery
-        return dispatch(
-            fraction * jnp.where(fraction >= 0, battery.charge_kw, battery.discharge_kw)
-        )
+    def rule(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+        fraction = jnp.asarray(fractions, context.load_kwh.dtype)[context.hour]
+        battery = context.params.battery
+        limit_kw = jnp.where(fraction >= 0, battery.charge_kw, battery.discharge_kw)
+        return truthful_dispatch(fraction * limit_kw)
 
     return rule
 
 
-# CityLearn 3.0.2's controllers BasicRBC, BasicBatteryRBC and OptimizedRBC, fractions of nominal power by hour.
+# CityLearn 3.0.2's controllers BasicRBC, BasicBatteryRBC and OptimizedRBC: fractions of nominal
+# power by hour of the day.
 policies.register(
     "citylearn-basic-rbc",
     "CityLearn's BasicRBC: charges from 22 to 8 h, discharges from 9 to 21 h.",
-)(_hour_map([(1, 8, 0.091), (9, 21, -0.08), (22, 24, 0.091)]))
+)(_hour_rule([(1, 8, 0.091), (9, 21, -0.08), (22, 24, 0.091)]))
 policies.register(
     "citylearn-basic-battery-rbc",
     "CityLearn's BasicBatteryRBC: charges from 6 to 14 h, else discharges.",
-)(_hour_map([(1, 5, -0.067), (6, 14, 0.11), (15, 24, -0.067)]))
+)(_hour_rule([(1, 5, -0.067), (6, 14, 0.11), (15, 24, -0.067)]))
 policies.register(
     "citylearn-optimized-rbc", "CityLearn's OptimizedRBC: hourly fractions tuned on its 2022 data."
-)(_hour_map([(1, 6, 0.05532), (7, 15, -0.02), (16, 18, -0.044), (19, 22, -0.024), (23, 24, 0.034)]))
-
-
-def assemble_policy(names: Sequence[str], where: str = "policy") -> Policy:
-    """One policy for a community from the name of each home's rule.
-
-    Raises:
-        InputError: a name is not registered.
-    """
-    distinct = tuple(dict.fromkeys(names))
-    rules = tuple(jax.tree_util.Partial(policies.get(name, where)) for name in distinct)
-    return Policy(rules, jnp.asarray([[name == own for own in names] for name in distinct]))
+)(
+    _hour_rule(
+        [(1, 6, 0.05532), (7, 15, -0.02), (16, 18, -0.044), (19, 22, -0.024), (23, 24, 0.034)]
+    )
+)

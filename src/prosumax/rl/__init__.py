@@ -1,12 +1,11 @@
-"""Reinforcement learning: the multi-agent environment, wrappers, algorithms and training."""
+"""Reinforcement learning: the multi-agent environment, its wrappers, algorithms and training."""
 
-from prosumax.rl.actions import BUY, SELL, BidMask, RawBid, WithPrices
+from prosumax.rl.actions import BUY, SELL, BidMask, JointAction, RawBid
 from prosumax.rl.env import CommunityEnv, EnvConfig, auto_reset
-from prosumax.rl.make import env_config, env_params, make
-from prosumax.rl.market_indicators import Kpis
-from prosumax.rl.observations.home_terms import Seen, observations
-from prosumax.rl.rewards.home_terms import Paid, rewards
-from prosumax.rl.rewards.price_terms import price_rewards
+from prosumax.rl.factory import env_config, env_params, make
+from prosumax.rl.market_indicators import MarketIndicators
+from prosumax.rl.observations import ObservationContext, observation_terms
+from prosumax.rl.rewards import RewardContext, price_reward_terms, reward_terms
 from prosumax.rl.types import EnvParams, EnvState, Scales, TimeStep
 
 __all__ = [
@@ -17,18 +16,18 @@ __all__ = [
     "EnvConfig",
     "EnvParams",
     "EnvState",
-    "Kpis",
-    "Paid",
+    "JointAction",
+    "MarketIndicators",
+    "ObservationContext",
     "RawBid",
+    "RewardContext",
     "Scales",
-    "Seen",
     "TimeStep",
-    "WithPrices",
     "auto_reset",
     "env_config",
     "env_params",
     "make",
-    "observations",
-    "price_rewards",
-    "rewards",
+    "observation_terms",
+    "price_reward_terms",
+    "reward_terms",
 ]

@@ -1,28 +1,29 @@
-"""From numbers that learners put out to what homes do."""
+"""Decoding of learners' actions to the decisions of homes, and masks of meaningful actions."""
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from prosumax import devices
-from prosumax.devices import flexible
+from prosumax.devices import flexible, home
+from prosumax.rl.spaces import Box, Discrete, Product
 from prosumax.rl.types import EnvParams, EnvState
-from prosumax.types import ANYONE, GRID, Bid, Dispatch
+from prosumax.simulation.community import inputs_at
+from prosumax.types import GRID_ONLY, NO_PREFERENCE, Bid, Dispatch
 
 SELL, BUY = 0, 1
 """Values of the side of an order."""
 
 
 class RawBid(NamedTuple):
-    """A bid with its two discrete parts as such.
+    """Normalized bids with discrete sides and partners.
 
     Attributes:
-        price: between the bounds, 0 to 1.
-        quantity: of the greatest order, 0 to 1; what the home cannot deliver or take is cut.
+        price: Price between the bounds of bids, in [0, 1].
+        quantity: Share of the maximum order, in [0, 1]; the infeasible part is cut.
         side: `SELL` or `BUY`.
-        partner: 0 to N-1 a home (itself: nobody), N the grid side, N + 1 no preference.
+        partner: Index of the preferred home (its own index means no preference), N for the grid
+            only, N + 1 for no preference, where N is the number of homes.
     """
 
     price: Float[Array, " home"]
@@ -31,113 +32,158 @@ class RawBid(NamedTuple):
     partner: Int[Array, " home"]
 
 
-class WithPrices(NamedTuple):
-    """What homes do, and what price agents announce for the next step.
+class JointAction(NamedTuple):
+    """Actions of the homes, and prices that the price agents post for the next step.
 
     Attributes:
-        homes: their actions, in the environment's style.
-        shares: of the band, 0 to 1, as in `market.Posted`; below 0 the rule of `market.price_policy` sets the price.
+        homes: Actions of the homes in the action mode of the environment.
+        price_shares: Buy and sell price as shares of the price band, in [0, 1], as in
+            `market.PricingState`; negative values apply the posted-price rule.
     """
 
     homes: Any
-    shares: Float[Array, "agent 2"]
+    price_shares: Float[Array, "agent 2"]
 
 
 class BidMask(NamedTuple):
-    """Which discrete parts make sense: a side on which there is anything to trade, and partners but oneself."""
+    """Masks of meaningful discrete parts of bids; True is allowed.
+
+    Attributes:
+        side: Sides on which the home has energy to trade.
+        partner: Partners other than the home itself.
+    """
 
     side: Bool[Array, "home 2"]
     partner: Bool[Array, "home choice"]
 
 
-def decode_bid(raw: Float[Array, "home 4"] | RawBid, params: EnvParams) -> Bid:
-    """A bid in energy and money (MARLEM equation 1, section 3.2.3: clipped to the market's bounds).
+def raw_bid_space(num_homes: int) -> Product:
+    """Build the space of one home's `RawBid`.
 
-    Arguments:
-        raw: with its parts, or as one Box: price, quantity, side (above one half buys), partner (N + 2 equal slices).
-        params: bounds of prices and quantities.
+    Args:
+        num_homes: Number of homes in the community.
+    """
+    share = Box.with_bounds(0.0, 1.0, ())
+    return Product(RawBid(share, share, Discrete(2), Discrete(num_homes + 2)))  # type: ignore[arg-type]
+
+
+def decode_bid(raw: Float[Array, "home 4"] | RawBid, params: EnvParams) -> Bid:
+    """Convert normalized bids to energy and money.
+
+    Args:
+        raw: Normalized bids, or one box per home with price, quantity, side (above one half buys)
+            and partner (N + 2 equal intervals), each in [0, 1].
+        params: Parameters with the bounds of prices and quantities.
+
+    References:
+        MARLEM, equation 1; section 3.2.3 for clipping to the bounds of the market.
     """
     if not isinstance(raw, RawBid):
         homes = raw.shape[0]
         slot = jnp.floor(raw[:, 3] * (homes + 2)).astype(jnp.int32)
-        raw = RawBid(
-            raw[:, 0], raw[:, 1], (raw[:, 2] > 0.5).astype(jnp.int32), jnp.clip(slot, 0, homes + 1)
-        )
-    homes, scales = raw.price.shape[0], params.scales
+        side = (raw[:, 2] > 0.5).astype(jnp.int32)
+        raw = RawBid(raw[:, 0], raw[:, 1], side, jnp.clip(slot, 0, homes + 1))
+    homes = raw.price.shape[0]
+    scales = params.scales
     own = jnp.arange(homes, dtype=raw.partner.dtype)
-    partner = jnp.where(
-        raw.partner == homes, GRID, jnp.where(raw.partner > homes, ANYONE, raw.partner)
-    )
-    quantity = jnp.clip(raw.quantity, 0.0, 1.0) * scales.energy_kwh
+    preferred = jnp.where(raw.partner > homes, NO_PREFERENCE, raw.partner)
+    partner = jnp.where(raw.partner == homes, GRID_ONLY, preferred)
+    quantity = jnp.clip(raw.quantity, 0.0, 1.0) * scales.max_order_kwh
+    price_range = scales.max_price - scales.min_price
     return Bid(
         quantity_kwh=jnp.where(raw.side == BUY, quantity, -quantity),
-        price=scales.lowest_price
-        + jnp.clip(raw.price, 0.0, 1.0) * (scales.price - scales.lowest_price),
-        partner=jnp.where(partner == own, ANYONE, partner).astype(jnp.int32),
+        price=scales.min_price + jnp.clip(raw.price, 0.0, 1.0) * price_range,
+        partner=jnp.where(partner == own, NO_PREFERENCE, partner).astype(jnp.int32),
     )
 
 
 def decode_power(raw: Float[Array, "home slot"], params: EnvParams) -> Dispatch:
-    """A power of every device from a number between -1 (full discharge) and 1 (full charge), bids truthful.
+    """Convert normalized powers to a dispatch with truthful prices.
 
-    The first slot is the battery; the others, where there are flexible devices, are those of
-    `household.devices.slot_names`.
+    Args:
+        raw: Share of each device's power between -1 (full discharge) and 1 (full charge); the
+            first slot is the battery, the others are those of
+            `devices.flexible.action_slot_names`.
+        params: Parameters with the device limits.
     """
-    homes, share = params.community.homes, jnp.clip(raw, -1.0, 1.0)
+    homes = params.community.homes
+    share = jnp.clip(raw, -1.0, 1.0)
     limit = jnp.where(share[:, 0] >= 0, homes.battery.charge_kw, homes.battery.discharge_kw)
     power = share[:, 0] * limit
-    asked = None if homes.devices is None else flexible.requests_of(homes.devices, share[:, 1:])
+    requests = None
+    if homes.devices is not None:
+        requests = flexible.requests_from_shares(homes.devices, share[:, 1:])
     return Dispatch(
-        power, jnp.full(power.shape, jnp.nan), jnp.full(power.shape, ANYONE, jnp.int32), asked
+        battery_kw=power,
+        price=jnp.full(power.shape, jnp.nan),
+        partner=jnp.full(power.shape, NO_PREFERENCE, jnp.int32),
+        devices=requests,
     )
 
 
-def decode_level(
-    raw: Int[Array, " home"] | Int[Array, "home slot"], levels: int, reach: float, params: EnvParams
+def decode_power_level(
+    raw: Int[Array, " home"] | Int[Array, "home slot"],
+    power_levels: int,
+    max_power_fraction: float,
+    params: EnvParams,
 ) -> Dispatch:
-    """The same from one of `levels` powers, evenly from full discharge to full charge (MAHTM has 40, without a zero).
+    """Convert indices of discrete power levels to a dispatch with truthful prices.
 
-    An odd number of levels has the true zero in its middle. With a reach above 1 the outermost ones do the same.
+    Levels are evenly spaced from full discharge to full charge; an odd number includes zero. With
+    a maximum fraction above 1 the outermost levels are limited to the same power. MAHTM has 40
+    levels and therefore no zero.
+
+    Args:
+        raw: Index of the power level of each home, or of each slot.
+        power_levels: Number of levels.
+        max_power_fraction: Outermost level as a fraction of the device power.
+        params: Parameters with the device limits.
     """
-    share = reach * (2.0 * raw.astype(jnp.float32) / (levels - 1) - 1.0)
+    share = max_power_fraction * (2.0 * raw.astype(jnp.float32) / (power_levels - 1) - 1.0)
     return decode_power(share[:, None] if share.ndim == 1 else share, params)
 
 
 def device_mask(params: EnvParams) -> Bool[Array, "home slot"]:
-    """Which slots of a dispatch there is a device behind."""
+    """Return which slots of a dispatch control a device of the home."""
     homes = params.community.homes
     battery = (homes.battery.capacity_kwh > 0)[:, None]
     if homes.devices is None:
         return battery
-    return jnp.concatenate([battery, flexible.steered(homes.devices)], axis=1)
+    return jnp.concatenate([battery, flexible.action_mask(homes.devices)], axis=1)
 
 
-def feasible(
+def tradable_kwh(
     params: EnvParams, state: EnvState
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    """The most each home can sell and buy in the coming step, kWh (MARLEM equations 11a, 11b)."""
-    community, homes = params.community, state.community.homes
-    load = state.load_kwh + usual_kwh(params, state)
-    return devices.feasible(community.homes, homes, load, state.solar_kwh, community.step_hours)
+    """Compute the maximum sale and purchase of each home in the coming step, kWh.
+
+    References:
+        MARLEM, equations 11a and 11b.
+    """
+    community = params.community
+    load = state.load_kwh + default_devices_kwh(params, state)
+    return home.tradable_kwh(
+        community.homes, state.community.homes, load, state.solar_kwh, community.step_hours
+    )
 
 
-def usual_kwh(params: EnvParams, state: EnvState) -> Float[Array, " home"] | float:
-    """What flexible devices draw in the coming step if nobody steers them; 0 without any."""
-    series, at = params.community.series.devices, state.start + state.time
-    if series is None:
+def default_devices_kwh(params: EnvParams, state: EnvState) -> Float[Array, " home"] | float:
+    """Compute the energy of flexible devices in the coming step under their default control."""
+    community = params.community
+    if community.series.devices is None:
         return 0.0
-    now = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, leaf.shape[0] - 1)], series)
-    return devices.usual_kwh(
-        params.community.homes, state.community.homes, now, params.community.step_hours
+    inputs = inputs_at(community.series, state.start_step + state.time)
+    return home.default_devices_kwh(
+        community.homes, state.community.homes, inputs.devices, community.step_hours
     )
 
 
 def bid_mask(params: EnvParams, state: EnvState) -> BidMask:
-    """What a home can meaningfully choose in the coming step."""
-    sold, bought = feasible(params, state)
-    homes = sold.shape[0]
-    side = jnp.stack([sold > 0, bought > 0], axis=1)
-    # A home with nothing to trade may do either: it will not matter.
+    """Compute the masks of meaningful sides and partners in the coming step."""
+    max_sell, max_buy = tradable_kwh(params, state)
+    homes = max_sell.shape[0]
+    side = jnp.stack([max_sell > 0, max_buy > 0], axis=1)
+    # A home with nothing to trade may choose either side, since its order has zero energy.
     side = side | ~side.any(1, keepdims=True)
     others = ~jnp.eye(homes, homes + 2, dtype=bool)
     return BidMask(side, others)

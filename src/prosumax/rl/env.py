@@ -1,105 +1,133 @@
-"""The environment: reset, step, and what they take and give; pure, so that one line of `vmap` makes a batch of it."""
+"""Multi-agent environment of an energy community with pure `reset` and `step` functions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from prosumax import tariff
-from prosumax.market.pricing import posted as announced
-from prosumax.market.pricing.posted import price_columns, price_observations
+from prosumax.market.pricing.posted import (
+    observe_prices,
+    price_observation_columns,
+    price_observations,
+)
 from prosumax.rl.actions import (
     BidMask,
-    WithPrices,
+    JointAction,
     bid_mask,
     decode_bid,
-    decode_level,
     decode_power,
+    decode_power_level,
     device_mask,
 )
-from prosumax.rl.market_indicators import empty_window, measure, no_kpis
-from prosumax.rl.observations import home_terms as seeing
-from prosumax.rl.observations.home_terms import Seen, observations
-from prosumax.rl.rewards.home_terms import Paid, rewards
-from prosumax.rl.rewards.price_terms import price_rewards
+from prosumax.rl.market_indicators import initial_indicators, initial_window, update_indicators
+from prosumax.rl.observations import (
+    ObservationContext,
+    observation_bounds,
+    observation_columns,
+    observation_terms,
+    observe,
+)
+from prosumax.rl.rewards import RewardContext, price_reward_terms, reward_terms
+from prosumax.rl.rewards.home_terms import profit
+from prosumax.rl.spaces import Box, Discrete, MultiDiscrete, Product, Space
 from prosumax.rl.types import EnvParams, EnvState, TimeStep
-from prosumax.simulation.build import Community
-from prosumax.simulation.step import initial_state, offers, outlook, step
+from prosumax.simulation import dynamics
+from prosumax.simulation.community import (
+    Community,
+    ExogenousInputs,
+    inputs_at,
+    inputs_window,
+)
 from prosumax.types import Action
 
 
 @dataclass(frozen=True)
 class EnvConfig:
-    """What stays the same over a batch: shapes and functions.
+    """Static configuration of an environment: shapes and functions, the same over a batch.
 
     Attributes:
-        agents: names of the homes.
-        control: `dispatch` or `bid`.
-        levels: powers to choose from under dispatch; None for a continuous one.
-        reach: the outermost level, as a share of the battery's power.
-        steps: length of an episode.
-        start_every: episodes begin at multiples of it within the period; 0 for always at the first step.
-        observations, rewards: names of the terms.
+        agents: Names of the homes.
+        action_mode: `dispatch` or `bid`.
+        power_levels: Number of discrete power levels in mode `dispatch`; None for continuous power.
+        max_power_fraction: Outermost power level as a fraction of the device power.
+        episode_steps: Length of an episode in steps.
+        start_interval: Episodes start at multiples of this step of the period; 0 for the first
+            step only.
+        observations: Names of the observation terms of homes.
+        rewards: Names of the reward terms of homes.
         forecast: `perfect`, `persistence` or `noisy`.
-        forecast_steps: how far it looks.
-        noisy: whether load and sun are drawn around their series.
-        random_arrival: whether orders arrive in random order.
-        window: steps of volatility and convergence.
-        slots: names of what a home steers under dispatch; the battery alone where nobody has flexible devices.
-        price_agents: names of those who announce prices.
-        price_observations, price_rewards: names of their terms.
+        forecast_steps: Length of the forecast in steps.
+        has_profile_noise: True if load and PV generation deviate randomly from their series.
+        random_arrival: True if orders arrive in random order.
+        indicator_window: Number of steps of the indicators volatility and convergence.
+        action_slots: Names of the controlled devices in mode `dispatch`.
+        price_agents: Names of the price agents.
+        price_observations: Names of the observation terms of price agents.
+        price_rewards: Names of the reward terms of price agents.
     """
 
     agents: tuple[str, ...]
-    control: str
-    levels: int | None
-    reach: float
-    steps: int
-    start_every: int
+    action_mode: str
+    power_levels: int | None
+    max_power_fraction: float
+    episode_steps: int
+    start_interval: int
     observations: tuple[str, ...]
     rewards: tuple[str, ...]
     forecast: str
     forecast_steps: int
-    noisy: bool
+    has_profile_noise: bool
     random_arrival: bool
-    window: int
-    slots: tuple[str, ...] = ("battery",)
+    indicator_window: int
+    action_slots: tuple[str, ...] = ("battery",)
     price_agents: tuple[str, ...] = ()
     price_observations: tuple[str, ...] = ()
     price_rewards: tuple[str, ...] = ()
 
 
 class CommunityEnv:
-    """A community as an environment of many agents (a Dec-POMDP; MARLEM section 3.2).
+    """Energy community as a multi-agent environment (a Dec-POMDP; MARLEM section 3.2).
 
-    `reset` and `step` are pure: jit them, `vmap` them over keys, states and actions, and over `params` to give every
-    copy its own homes, prices or weights. There is no automatic reset; `auto_reset` adds one.
+    `reset` returns `(obs, state)` and `step` returns a `TimeStep`, with or without price agents.
+    Both are pure: jit them, and `vmap` them over keys, states, actions and `params`. Arrays are
+    stacked over agents, homes first. There is no automatic reset; `auto_reset` adds one.
 
         >>> env = prosumax.make("marlem-battery-strategic")
         >>> obs, state = env.reset(jax.random.key(0))
-        >>> ts = env.step(jax.random.key(1), state, env.sample_action(jax.random.key(2)))
+        >>> action = env.action_space.sample(jax.random.key(1))
+        >>> timestep = env.step(jax.random.key(2), state, action)
+
+    Args:
+        config: Static configuration, from `env_config`.
+        params: Default parameters, from `env_params`.
     """
 
     def __init__(self, config: EnvConfig, params: EnvParams) -> None:
-        """An environment with parameters that are used where none are given; `prosumax.make` builds both."""
-        self.config, self.params = config, params
+        self.config = config
+        self.params = params
         self._terms = tuple(
-            observations.get(name, "environment.observations") for name in config.observations
+            observation_terms.get(name, "environment.observations") for name in config.observations
         )
-        self._rewards = tuple(rewards.get(name, "environment.rewards") for name in config.rewards)
-        seen, paid = config.price_observations, config.price_rewards
+        self._rewards = tuple(
+            reward_terms.get(name, "environment.rewards") for name in config.rewards
+        )
         self._price_terms = tuple(
-            price_observations.get(name, "environment.price_observations") for name in seen
+            price_observations.get(name, "environment.price_observations")
+            for name in config.price_observations
         )
         self._price_rewards = tuple(
-            price_rewards.get(name, "environment.price_goal") for name in paid
+            price_reward_terms.get(name, "environment.price_rewards")
+            for name in config.price_rewards
         )
 
     @property
     def agents(self) -> list[str]:
-        """Names of the homes, then of price agents, in the order of every array."""
+        """Names of the homes, then of the price agents, in the order of every agent axis."""
         return [*self.config.agents, *self.config.price_agents]
 
     @property
@@ -115,15 +143,12 @@ class CommunityEnv:
     @property
     def observation_names(self) -> list[str]:
         """Name of every column of a home's observation."""
-        machines = sum(slot.startswith("appliance") for slot in self.config.slots)
-        return seeing.columns_of(
-            self.config.observations, self.num_homes, self.config.forecast_steps, machines
-        )
+        return observation_columns(self.config.observations, *self._observation_sizes())
 
     @property
     def price_observation_names(self) -> list[str]:
         """Name of every column of a price agent's observation."""
-        return price_columns(self.config.price_observations)
+        return price_observation_columns(self.config.price_observations)
 
     @property
     def reward_names(self) -> list[str]:
@@ -131,235 +156,306 @@ class CommunityEnv:
         return list(self.config.rewards)
 
     @property
-    def action_size(self) -> int:
-        """Numbers per home: 4 for a bid (as one Box), 1 for each slot of a dispatch; 0 when `levels` are chosen."""
-        return (
-            4
-            if self.config.control == "bid"
-            else 0
-            if self.config.levels
-            else len(self.config.slots)
+    def action_names(self) -> list[str]:
+        """Name of every column of a home's action: devices, or the parts of a bid."""
+        if self.config.action_mode == "bid":
+            return ["price", "quantity", "side", "partner"]
+        return list(self.config.action_slots)
+
+    @cached_property
+    def home_observation_space(self) -> Box:
+        """Space of one home's observation, [feature]."""
+        bounds = observation_bounds(self.config.observations, *self._observation_sizes())
+        low, high = np.asarray(bounds, np.float32).T
+        return Box(low, high)
+
+    @cached_property
+    def observation_space(self) -> Box:
+        """Space of the observations of all agents, [agent, feature].
+
+        Columns of price agents are unbounded, padding columns are zero.
+        """
+        homes = self.home_observation_space
+        if not self.config.price_agents:
+            return homes.batch(self.num_homes)
+        width = len(self.price_observation_names)
+        total = max(width, *homes.shape)
+        prices = Box.with_bounds(-np.inf, np.inf, (width,))
+        rows = [homes] * self.num_homes + [prices] * len(self.config.price_agents)
+        return Box(
+            np.stack([np.pad(row.low, (0, total - row.low.size)) for row in rows]),
+            np.stack([np.pad(row.high, (0, total - row.high.size)) for row in rows]),
         )
 
-    @property
-    def action_names(self) -> list[str]:
-        """Name of every column of an action: devices under dispatch, or the parts of a bid."""
-        return (
-            ["price", "quantity", "side", "partner"]
-            if self.config.control == "bid"
-            else list(self.config.slots)
-        )
+    @cached_property
+    def home_action_space(self) -> Discrete | MultiDiscrete | Box:
+        """Space of one home's action: a power level or power of each device, or a bid as a box."""
+        if self.config.action_mode == "bid":
+            return Box.with_bounds(0.0, 1.0, (len(self.action_names),))
+        slots = len(self.config.action_slots)
+        if self.config.power_levels is None:
+            return Box.with_bounds(-1.0, 1.0, (slots,))
+        if slots == 1:
+            return Discrete(self.config.power_levels)
+        return MultiDiscrete(self.config.power_levels, (slots,))
+
+    @cached_property
+    def action_space(self) -> Space:
+        """Space of the actions of all homes, [home, ...]; with price agents, a `JointAction`."""
+        homes = self.home_action_space.batch(self.num_homes)
+        if not self.config.price_agents:
+            return homes
+        price_shares = Box.with_bounds(0.0, 1.0, (len(self.config.price_agents), 2))
+        return Product(JointAction(homes, price_shares))  # type: ignore[arg-type]
+
+    def sample_action(self, key: PRNGKeyArray) -> Any:
+        """Draw an action of all agents uniformly from `action_space`.
+
+        Args:
+            key: PRNG key.
+        """
+        return self.action_space.sample(key)
 
     def reset(
         self, key: PRNGKeyArray, params: EnvParams | None = None
     ) -> tuple[Float[Array, "agent feature"], EnvState]:
-        """Begin an episode.
+        """Start an episode.
 
-        Arguments:
-            key: of where it begins and of all noise in its first observation.
-            params: instead of the environment's own.
+        Args:
+            key: Source of randomness of the start and the noise of the first observation.
+            params: Parameters; the environment's own if None.
 
         Returns:
-            Every agent's observation, and the state.
+            Observation of every agent, and the state.
         """
         params = self.params if params is None else params
         start_key, noise_key, forecast_key = jax.random.split(key, 3)
         community = params.community
-        start = self._start(start_key, community)
-        load, solar = self._coming(noise_key, params, start)
-        nothing = jnp.zeros_like(load)
-        now = seeing.row(community.series, start)
-        prices = tariff.offered_prices(now.tariff, community.rates, load.shape[0])
-        middle = ((prices.reservation_price + prices.feed_in) / 2).mean()
+        start = self._sample_start(start_key, community)
+        load, solar = self._sample_profiles(noise_key, params, start)
+        zeros = jnp.zeros_like(load)
+        inputs = inputs_at(community.series, start)
+        prices = tariff.grid_prices(inputs.tariff, community.rates, load.shape[0])
+        midpoint = ((prices.reservation_price + prices.feed_in) / 2).mean()
         state = EnvState(
-            community=initial_state(community),
-            start=start,
+            community=dynamics.initial_state(community),
+            start_step=start,
             time=jnp.int32(0),
             load_kwh=load,
             solar_kwh=solar,
             forecast_key=forecast_key,
-            window=empty_window(self.config.window),
-            kpis=no_kpis(middle),
-            profit=nothing,
-            need_kwh=nothing,
-            unmet_kwh=nothing,
-            net_kwh=nothing,
-            traded_kwh=nothing,
+            window=initial_window(self.config.indicator_window),
+            indicators=initial_indicators(midpoint),
+            profit=zeros,
+            deficit_kwh=zeros,
+            unmet_kwh=zeros,
+            net_kwh=zeros,
+            net_bought_kwh=zeros,
         )
         return self.observe(state, params), state
 
     def step(
         self, key: PRNGKeyArray, state: EnvState, action: Any, params: EnvParams | None = None
     ) -> TimeStep:
-        """Let all homes act at once.
+        """Simulate one step with the actions of all agents.
 
-        Arguments:
-            key: of the order of arrival and of the noise of the step after this one.
-            state: from `reset` or the step before.
-            action: bids as [home, 4] numbers between 0 and 1 or as a `RawBid`; powers as [home, slot] numbers between
-                -1 and 1; levels as [home] whole numbers, or [home, slot] where there is more than the battery. Where
-                there are price agents, a `WithPrices` of that.
-            params: instead of the environment's own.
+        Args:
+            key: Source of randomness of the arrival of orders, the operator's inspections and the
+                noise of the next step.
+            state: State from `reset` or the previous step.
+            action: Element of `action_space`. In mode `bid`, also a `RawBid`.
+            params: Parameters; the environment's own if None.
 
         Returns:
-            A `TimeStep`; with `truncated` after the last step of the episode.
+            Result of the step, truncated after the last step of the episode.
         """
         params = self.params if params is None else params
         community = params.community
         market_key, noise_key, forecast_key = jax.random.split(key, 3)
-        arrival = jax.random.uniform(
-            market_key if self.config.random_arrival else jax.random.key(0), (self.num_homes,)
-        )
-        now, shares, posted = self._now(state, params), None, state.community.posted
+        arrival_key = market_key if self.config.random_arrival else jax.random.key(0)
+        arrival = jax.random.uniform(arrival_key, (self.num_homes,))
+        inputs = self._inputs(state, params)
+        pricing = state.community.pricing
+        price_shares = None
         if self.config.price_agents:
-            action, shares = action
-        after, outcome = step(
-            community, state.community, now, self.decode(action, params), key, arrival, shares
+            action, price_shares = action
+        decisions = self.decode(action, params)
+        community_state, outcome = dynamics.step(
+            community, state.community, inputs, decisions, key, arrival, price_shares
         )
-        kpis, window = jax.lax.optimization_barrier(
-            measure(outcome, state.window, state.kpis.price, params.scales.capacity_kwh)
+        indicators, window = jax.lax.optimization_barrier(
+            update_indicators(
+                outcome,
+                state.window,
+                state.indicators.clearing_price,
+                params.scales.network_capacity_kwh,
+            )
         )
-        paid = Paid(params, outcome, kpis, window, None if posted is None else posted.saved)
-        terms = jax.lax.optimization_barrier(
-            jnp.stack([term(paid) for term in self._rewards]) * params.weights
-        )
-        record, flows, local = outcome.record, outcome.record.flows, outcome.record.local
+        prior_savings = None if pricing is None else pricing.savings
+        context = RewardContext(params, outcome, indicators, window, prior_savings)
+        terms = jnp.stack([term(context) for term in self._rewards])
+        terms = jax.lax.optimization_barrier(terms * params.reward_weights)
+        record = outcome.record
+        flows = record.flows
         time = state.time + 1
-        load, solar = self._coming(noise_key, params, state.start + time)
-        need = jnp.maximum(flows.load_kwh - flows.solar_kwh, 0.0)
-        new = EnvState(
-            community=after,
-            start=state.start,
+        load, solar = self._sample_profiles(noise_key, params, state.start_step + time)
+        deficit = jnp.maximum(flows.load_kwh - flows.solar_kwh, 0.0)
+        new_state = EnvState(
+            community=community_state,
+            start_step=state.start_step,
             time=time,
             load_kwh=load,
             solar_kwh=solar,
-            # Where nothing is drawn with it, not even the splitting above is computed.
+            # An unused key is not stored, so that XLA removes its split above.
             forecast_key=forecast_key if self.config.forecast == "noisy" else state.forecast_key,
             window=window,
-            kpis=kpis,
-            profit=state.profit + rewards.get("profit", "reward")(paid),
-            need_kwh=state.need_kwh + need,
+            indicators=indicators,
+            profit=state.profit + profit(context),
+            deficit_kwh=state.deficit_kwh + deficit,
             unmet_kwh=state.unmet_kwh + outcome.unmet_kwh,
             net_kwh=flows.net_kwh,
-            traded_kwh=local.bought_kwh - local.sold_kwh,
+            net_bought_kwh=record.local.bought_kwh - record.local.sold_kwh,
         )
-        obs = self.observe(new, params)
-        info = {
-            "reward_terms": terms,
-            "kpis": kpis,
-            "limited_kwh": outcome.limited_kwh,
-            "record": record,
-        }
-        never, reward = jnp.zeros(self.num_agents, bool), terms.sum(0)
-        if self._price_rewards and params.price_weights is not None:
-            goals = jnp.stack([term(paid) for term in self._price_rewards]) * params.price_weights
-            reward = jnp.concatenate([reward, goals.sum(0)])
-        return TimeStep(obs, new, reward, never, time >= self.config.steps, obs, info)
+        obs = self.observe(new_state, params)
+        reward = terms.sum(0)
+        if self._price_rewards and params.price_reward_weights is not None:
+            price_terms = jnp.stack([term(context) for term in self._price_rewards])
+            price_reward = (price_terms * params.price_reward_weights).sum(0)
+            reward = jnp.concatenate([reward, price_reward])
+        return TimeStep(
+            obs=obs,
+            state=new_state,
+            reward=reward,
+            terminated=jnp.zeros(self.num_agents, bool),
+            truncated=time >= self.config.episode_steps,
+            final_obs=obs,
+            info={
+                "reward_terms": terms,
+                "indicators": indicators,
+                "infeasible_kwh": outcome.infeasible_kwh,
+                "record": record,
+            },
+        )
 
     def observe(
         self, state: EnvState, params: EnvParams | None = None
     ) -> Float[Array, "agent feature"]:
-        """What every agent sees before it acts: homes, then price agents, filled up with zeros to the same width."""
+        """Compute the observations of all agents before a step.
+
+        Args:
+            state: State of the episode.
+            params: Parameters; the environment's own if None.
+
+        Returns:
+            Observations of homes, then of price agents; the narrower ones are padded with zeros.
+        """
         params = self.params if params is None else params
-        now, community = self._now(state, params), state.community
-        prices = offers(params.community, community, now)
-        share = state.time / self.config.steps
-        own = seeing.observe(
-            self._terms, Seen(params, state, now, self._ahead(state, params), prices, share)
+        community = params.community
+        inputs = self._inputs(state, params)
+        context = ObservationContext(
+            params=params,
+            state=state,
+            inputs=inputs,
+            forecast=self._forecast(state, params),
+            prices=dynamics.available_prices(community, state.community, inputs),
+            progress=state.time / self.config.episode_steps,
         )
-        seen = outlook(params.community, community, now)
-        if seen is None or not self.config.price_agents:
-            return own
-        theirs = announced.see(seen, self._price_terms)
-        wide = max(own.shape[1], theirs.shape[1])
-        return jnp.concatenate(
-            [jnp.pad(part, ((0, 0), (0, wide - part.shape[1]))) for part in (own, theirs)]
-        )
+        obs = observe(self._terms, context)
+        pricing_context = dynamics.pricing_context(community, state.community, inputs)
+        if pricing_context is None or not self.config.price_agents:
+            return obs
+        price_obs = observe_prices(pricing_context, self._price_terms)
+        width = max(obs.shape[1], price_obs.shape[1])
+        parts = [jnp.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in (obs, price_obs)]
+        return jnp.concatenate(parts)
 
     def decode(self, action: Any, params: EnvParams | None = None) -> Action:
-        """What homes do in a step, in energy and money."""
+        """Convert the actions of homes to energy and money.
+
+        Args:
+            action: Actions of homes, without those of price agents.
+            params: Parameters; the environment's own if None.
+        """
         params = self.params if params is None else params
-        if self.config.control == "bid":
+        config = self.config
+        if config.action_mode == "bid":
             return decode_bid(action, params)
-        if self.config.levels is not None:
-            return decode_level(action, self.config.levels, self.config.reach, params)
+        if config.power_levels is not None:
+            return decode_power_level(
+                action, config.power_levels, config.max_power_fraction, params
+            )
         return decode_power(action, params)
 
     def action_mask(self, state: EnvState, params: EnvParams | None = None) -> BidMask | Array:
-        """What makes sense in the coming step: sides and partners of a bid, devices [home, slot], or levels.
+        """Compute which parts of an action are meaningful in the coming step; True is allowed.
 
-        Levels are [home, level], or [home, slot, level] where there is more than the battery. Without a device one
-        level counts, the one nearest to zero.
+        Args:
+            state: State of the episode.
+            params: Parameters; the environment's own if None.
+
+        Returns:
+            Masks of sides and partners in mode `bid`; else a mask of devices [home, slot], or of
+            power levels [home, level] (with several slots [home, slot, level]). A missing device
+            allows one level only, the one nearest to zero.
         """
         params = self.params if params is None else params
-        if self.config.control == "bid":
+        if self.config.action_mode == "bid":
             return bid_mask(params, state)
-        has = device_mask(params)
-        if self.config.levels is None:
-            return has
-        levels = has[:, :, None] | (jnp.arange(self.config.levels) == (self.config.levels - 1) // 2)
-        return levels[:, 0] if len(self.config.slots) == 1 else levels
+        has_device = device_mask(params)
+        if self.config.power_levels is None:
+            return has_device
+        is_idle = jnp.arange(self.config.power_levels) == (self.config.power_levels - 1) // 2
+        levels = has_device[:, :, None] | is_idle
+        return levels[:, 0] if len(self.config.action_slots) == 1 else levels
 
-    def sample_action(self, key: PRNGKeyArray) -> Any:
-        """An action drawn evenly from all there are (bids as one Box)."""
-        if not self.config.price_agents:
-            return self._sample_homes(key)
-        key, price_key = jax.random.split(key)
-        shares = jax.random.uniform(price_key, (len(self.config.price_agents), 2))
-        return WithPrices(self._sample_homes(key), shares)
+    def _observation_sizes(self) -> tuple[int, int, int]:
+        """Return the numbers of homes, forecast steps and appliance slots."""
+        appliances = sum(slot.startswith("appliance") for slot in self.config.action_slots)
+        return self.num_homes, self.config.forecast_steps, appliances
 
-    def _sample_homes(self, key: PRNGKeyArray) -> Any:
-        homes = self.num_homes
-        if self.config.control == "bid":
-            return jax.random.uniform(key, (homes, 4))
-        if self.config.levels is not None:
-            slots = len(self.config.slots)
-            return jax.random.randint(
-                key, (homes,) if slots == 1 else (homes, slots), 0, self.config.levels
-            )
-        return jax.random.uniform(key, (homes, len(self.config.slots)), minval=-1.0, maxval=1.0)
-
-    def _start(self, key: PRNGKeyArray, community: Community) -> Int[Array, ""]:
-        """A step at which an episode can begin, so that it ends within the period."""
-        every, length = self.config.start_every, community.series.hour.shape[0]
-        if every == 0:
+    def _sample_start(self, key: PRNGKeyArray, community: Community) -> Int[Array, ""]:
+        """Draw a start step such that the episode ends within the period."""
+        interval = self.config.start_interval
+        if interval == 0:
             return jnp.int32(0)
-        return every * jax.random.randint(key, (), 0, (length - self.config.steps) // every + 1)
+        length = community.series.hour.shape[0]
+        num_starts = (length - self.config.episode_steps) // interval + 1
+        return interval * jax.random.randint(key, (), 0, num_starts)
 
-    def _now(self, state: EnvState, params: EnvParams) -> seeing.Series:
-        """The coming step's row of the series, with the load and sun that it brings."""
-        now = seeing.row(params.community.series, state.start + state.time)
-        return now._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
+    def _inputs(self, state: EnvState, params: EnvParams) -> ExogenousInputs:
+        """Return the inputs of the coming step, with its noisy load and PV generation."""
+        inputs = inputs_at(params.community.series, state.start_step + state.time)
+        return inputs._replace(load_kwh=state.load_kwh, solar_kwh=state.solar_kwh)
 
-    def _coming(
-        self, key: PRNGKeyArray, params: EnvParams, at: Int[Array, ""]
+    def _sample_profiles(
+        self, key: PRNGKeyArray, params: EnvParams, step: Int[Array, ""]
     ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-        """What a step brings every home: its series, with noise of its own."""
-        row = seeing.row(params.community.series, at)
-        if not self.config.noisy:
-            return row.load_kwh, row.solar_kwh
-        draw = jax.random.normal(key, (2, self.num_homes))
-        factor = jnp.maximum(1.0 + params.noise * draw, 0.0)
-        return row.load_kwh * factor[0], row.solar_kwh * factor[1]
+        """Draw load and PV generation of a step with independent noise of every home."""
+        inputs = inputs_at(params.community.series, step)
+        if not self.config.has_profile_noise:
+            return inputs.load_kwh, inputs.solar_kwh
+        noise = jax.random.normal(key, (2, self.num_homes))
+        factor = jnp.maximum(1.0 + params.profile_noise * noise, 0.0)
+        return inputs.load_kwh * factor[0], inputs.solar_kwh * factor[1]
 
-    def _ahead(self, state: EnvState, params: EnvParams) -> seeing.Series:
-        """Forecasts of the steps after the coming one."""
-        count = self.config.forecast_steps
-        ahead = seeing.rows(params.community.series, state.start + state.time + 1, count)
+    def _forecast(self, state: EnvState, params: EnvParams) -> ExogenousInputs:
+        """Forecast the inputs of the steps after the coming one."""
+        num_steps = self.config.forecast_steps
+        first = state.start_step + state.time + 1
+        forecast = inputs_window(params.community.series, first, num_steps)
         if self.config.forecast == "persistence":
-            flat = (
-                jnp.broadcast_to(part, (count, self.num_homes))
-                for part in (state.load_kwh, state.solar_kwh)
+            shape = (num_steps, self.num_homes)
+            return forecast._replace(
+                load_kwh=jnp.broadcast_to(state.load_kwh, shape),
+                solar_kwh=jnp.broadcast_to(state.solar_kwh, shape),
             )
-            load, solar = flat
-            return ahead._replace(load_kwh=load, solar_kwh=solar)
         if self.config.forecast == "noisy":
-            draw = jax.random.normal(state.forecast_key, (2, count, self.num_homes))
-            factor = jnp.maximum(1.0 + params.forecast_noise * draw, 0.0)
-            return ahead._replace(
-                load_kwh=ahead.load_kwh * factor[0], solar_kwh=ahead.solar_kwh * factor[1]
+            noise = jax.random.normal(state.forecast_key, (2, num_steps, self.num_homes))
+            factor = jnp.maximum(1.0 + params.forecast_noise * noise, 0.0)
+            return forecast._replace(
+                load_kwh=forecast.load_kwh * factor[0], solar_kwh=forecast.solar_kwh * factor[1]
             )
-        return ahead
+        return forecast
 
 
 def auto_reset(
@@ -369,14 +465,26 @@ def auto_reset(
     action: Any,
     params: EnvParams | None = None,
 ) -> TimeStep:
-    """A step that begins a new episode where one is over; `final_obs` keeps the last observation of the old one.
+    """Step an environment and start a new episode when the time limit is reached.
 
-    Arguments:
-        env: the environment.
-        key, state, action, params: as in `CommunityEnv.step`.
+    Args:
+        env: Environment.
+        key: Source of randomness of the step and the reset.
+        state: State from `reset` or the previous step.
+        action: Element of `env.action_space`.
+        params: Parameters; the environment's own if None.
+
+    Returns:
+        Result of the step; after the last step of an episode, `obs` and `state` belong to the new
+        episode and `final_obs` to the old one.
     """
     step_key, reset_key = jax.random.split(key)
-    done = env.step(step_key, state, action, params)
-    obs, fresh = env.reset(reset_key, params)
-    pick = lambda new, old: jax.tree.map(lambda a, b: jnp.where(done.truncated, a, b), new, old)  # noqa: E731
-    return done._replace(obs=pick(obs, done.obs), state=pick(fresh, done.state))
+    timestep = env.step(step_key, state, action, params)
+    reset_obs, reset_state = env.reset(reset_key, params)
+
+    def select(reset: Any, current: Any) -> Any:
+        return jax.tree.map(lambda a, b: jnp.where(timestep.truncated, a, b), reset, current)
+
+    return timestep._replace(
+        obs=select(reset_obs, timestep.obs), state=select(reset_state, timestep.state)
+    )

@@ -1,93 +1,101 @@
-"""What an environment is made of: parameters that may vary over a batch, state, and what a step returns."""
+"""Parameters, state and step result of the environment."""
 
 from typing import Any, NamedTuple
 
 from jaxtyping import Array, Bool, Float, Int
 
-from prosumax.rl.market_indicators import Kpis, Window
-from prosumax.simulation.build import Community
-from prosumax.simulation.step import State
+from prosumax.rl.market_indicators import IndicatorWindow, MarketIndicators
+from prosumax.simulation.community import Community
+from prosumax.simulation.dynamics import CommunityState
 
 
 class Scales(NamedTuple):
-    """Fixed scales that make observations about one in size, and the bounds of bids.
+    """Fixed scales of observations and bounds of bids.
 
     Attributes:
-        energy_kwh: the most any home may order in a step.
-        price: highest price a bid may have.
-        lowest_price: lowest.
-        capacity_kwh: what the network carries in a step; all homes' orders together on a copper plate.
-        carbon_kg: highest carbon intensity; 1 when unknown.
+        max_order_kwh: Maximum energy that a home may order in a step.
+        max_price: Upper bound of bid prices per kWh.
+        min_price: Lower bound of bid prices per kWh.
+        network_capacity_kwh: Energy that the network can carry in a step; on a copper plate, the
+            sum of the homes' largest orders.
+        max_emission_factor: Highest emission factor of the period, kg CO2 per kWh; 1 when unknown.
     """
 
-    energy_kwh: Float[Array, ""]
-    price: Float[Array, ""]
-    lowest_price: Float[Array, ""]
-    capacity_kwh: Float[Array, ""]
-    carbon_kg: Float[Array, ""]
+    max_order_kwh: Float[Array, ""]
+    max_price: Float[Array, ""]
+    min_price: Float[Array, ""]
+    network_capacity_kwh: Float[Array, ""]
+    max_emission_factor: Float[Array, ""]
 
 
 class EnvParams(NamedTuple):
-    """All that a batch of environments may differ in.
+    """Parameters of an environment that may vary over a batch.
 
     Attributes:
-        community: with its time series over the whole period.
-        weights: of the reward terms, for each home.
-        scales: of observations and bids.
-        noise: relative standard deviation of load and sun around their series.
-        forecast_noise: of noisy forecasts.
-        price_weights: of the goals of price agents, for each agent; None without any.
+        community: Community with its time series over the whole period.
+        reward_weights: Weight of each reward term for each home.
+        scales: Scales of observations and bounds of bids.
+        profile_noise: Relative standard deviation of load and PV generation around their series.
+        forecast_noise: Relative standard deviation of noisy forecasts.
+        price_reward_weights: Weight of each reward term for each price agent; None without any.
     """
 
     community: Community
-    weights: Float[Array, "term home"]
+    reward_weights: Float[Array, "term home"]
     scales: Scales
-    noise: Float[Array, ""]
+    profile_noise: Float[Array, ""]
     forecast_noise: Float[Array, ""]
-    price_weights: Float[Array, "term agent"] | None = None
+    price_reward_weights: Float[Array, "term agent"] | None = None
 
 
 class EnvState(NamedTuple):
-    """What an episode remembers.
+    """State of an episode between two steps.
 
     Attributes:
-        community: devices, reputation, the operator's memory.
-        start: step of the period at which the episode began.
-        time: steps since then.
-        load_kwh, solar_kwh: what the coming step will bring each home, noise included.
-        forecast_key: of the noise in forecasts.
-        window, kpis: the market so far.
-        profit: money earned minus paid so far (equation 10).
-        need_kwh, unmet_kwh: needs of homes so far, and the part that was neither ordered nor covered.
-        net_kwh, traded_kwh: each home's meter, and its local trade, in the last step; bought is positive.
+        community: State of devices, reputation, network operator and price agents.
+        start_step: Step of the period at which the episode began.
+        time: Number of steps since the start of the episode.
+        load_kwh: Load of each home in the coming step, with noise.
+        solar_kwh: PV generation of each home in the coming step, with noise.
+        forecast_key: PRNG key of the forecast noise.
+        window: Recent clearing prices and traded volumes.
+        indicators: Market indicators of the last step.
+        profit: Revenue minus payments of each home so far (MARLEM equation 10).
+        deficit_kwh: Energy deficit (load minus PV generation, where positive) of each home so far.
+        unmet_kwh: Part of the deficit that was neither ordered nor covered by the battery.
+        net_kwh: Net load at the meter of each home in the last step; positive imports.
+        net_bought_kwh: Local purchases minus local sales of each home in the last step.
     """
 
-    community: State
-    start: Int[Array, ""]
+    community: CommunityState
+    start_step: Int[Array, ""]
     time: Int[Array, ""]
     load_kwh: Float[Array, " home"]
     solar_kwh: Float[Array, " home"]
     forecast_key: Array
-    window: Window
-    kpis: Kpis
+    window: IndicatorWindow
+    indicators: MarketIndicators
     profit: Float[Array, " home"]
-    need_kwh: Float[Array, " home"]
+    deficit_kwh: Float[Array, " home"]
     unmet_kwh: Float[Array, " home"]
     net_kwh: Float[Array, " home"]
-    traded_kwh: Float[Array, " home"]
+    net_bought_kwh: Float[Array, " home"]
 
 
 class TimeStep(NamedTuple):
-    """What a step returns.
+    """Result of `CommunityEnv.step`: homes first, then price agents, on every agent axis.
 
     Attributes:
-        obs: each home's observation, then each price agent's; zeros behind those that are shorter.
-        state: after the step.
-        reward: of each home, then of each price agent.
-        terminated: whether a home's episode came to an end of its own; never, here.
-        truncated: whether the episode's time is up; its value goes on beyond that.
-        final_obs: the observation at the end of the episode, also when `obs` is that of a new one.
-        info: `reward_terms` [term, home] (weighted), `kpis`, `limited_kwh` [home], and the `record` of the step.
+        obs: Observation of each agent; shorter observations are padded with zeros.
+        state: State after the step.
+        reward: Reward of each agent.
+        terminated: True where an agent reached a terminal state; always False, since episodes end
+            by their time limit only.
+        truncated: True when the time limit is reached; the value of the state continues beyond it.
+        final_obs: Observation at the end of the step, also where `auto_reset` replaced `obs` by
+            the first observation of a new episode.
+        info: `reward_terms` [term, home] (weighted), `indicators` (`MarketIndicators`),
+            `infeasible_kwh` [home] and `record` (`simulation.StepRecord`).
     """
 
     obs: Float[Array, "agent feature"]

@@ -1,1 +1,1 @@
-"""Simulation: from a scenario to arrays, one step, a rollout, and its results."""
+"""Simulation of communities: construction from a scenario, one step, rollouts and results."""

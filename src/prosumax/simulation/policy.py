@@ -1,4 +1,4 @@
-"""Policies of homes: what a rule observes in a step, what it returns, and how rules combine."""
+"""Policies of homes: context of a decision, combination of rules and discrete power levels."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,35 +9,37 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from prosumax.devices import flexible
 from prosumax.devices.flexible import DeviceSeries
-from prosumax.devices.home import HomeParams, HomeState
-from prosumax.devices.home import usual_kwh as home_usual_kwh
-from prosumax.types import ANYONE, Dispatch, Prices, Requests
+from prosumax.devices.home import HomeParams, HomeState, default_devices_kwh
+from prosumax.types import NO_PREFERENCE, DeviceRequests, Dispatch, Prices
 
 
-class Planned(NamedTuple):
-    """What a plan asks for; in a whole plan with the steps first.
+class ControlSchedule(NamedTuple):
+    """Requests of a plan made before the simulation, with or without a step axis.
 
     Attributes:
-        battery_kw: of each battery.
-        devices: of cars and heat pumps; None leaves them to their habits.
+        battery_kw: Requested power of each battery.
+        devices: Requests to EVs and heat pumps; None, or NaN, applies their default control.
     """
 
     battery_kw: Float[Array, "*step home"]
-    devices: Requests | None = None
+    devices: DeviceRequests | None = None
 
 
-class View(NamedTuple):
-    """What a home's rule may look at: its own meter, its devices and the clock.
+class ControlContext(NamedTuple):
+    """Information available to the rules of all homes in one step.
 
     Attributes:
-        load_kwh, solar_kwh: in this step; of the load what flexible devices draw by habit is a part.
-        hour: local hour at the start of the step, 0..23.
-        step_hours: length of the step.
-        prices: what the grid side offers in this step.
-        params, state: the devices.
-        planned: what a plan made before the run asks for in this step; None without one.
-        devices: what flexible devices meet in this step; None without any.
-        usual_kwh: what flexible devices draw by habit, in `load_kwh` already; less what they give back.
+        load_kwh: Load in the step, including flexible devices under their default control.
+        solar_kwh: PV generation in the step.
+        hour: Local hour of the day at the start of the step, 0 to 23.
+        step_hours: Length of the step in hours.
+        prices: Prices of the grid and posted prices of the step.
+        params: Device parameters.
+        state: Device state before the step.
+        schedule: Requests of a plan for the step; None without a plan.
+        device_inputs: Exogenous inputs of the flexible devices; None without any.
+        default_devices_kwh: Net energy of the flexible devices under their default control,
+            already part of `load_kwh`.
     """
 
     load_kwh: Float[Array, " home"]
@@ -47,85 +49,117 @@ class View(NamedTuple):
     prices: Prices
     params: HomeParams
     state: HomeState
-    planned: Planned | None = None
-    devices: DeviceSeries | None = None
-    usual_kwh: Float[Array, " home"] | float = 0.0
+    schedule: ControlSchedule | None = None
+    device_inputs: DeviceSeries | None = None
+    default_devices_kwh: Float[Array, " home"] | float = 0.0
 
 
-Rule = Callable[[View, PRNGKeyArray], Dispatch]
-"""What a home sees and a key -> what it does. All homes at once."""
+ControlRule = Callable[[ControlContext, PRNGKeyArray], Dispatch]
+"""Decision of all homes from the context of a step and a PRNG key."""
 
 
-def dispatch(battery_kw: Float[Array, " home"], devices: Requests | None = None) -> Dispatch:
-    """The action of a home that moves its devices and trades what is left over without bargaining.
+def truthful_dispatch(
+    battery_kw: Float[Array, " home"], requests: DeviceRequests | None = None
+) -> Dispatch:
+    """Build a dispatch that trades the resulting net load at truthful prices.
 
-    Arguments:
-        battery_kw: power asked of the battery, positive charges.
-        devices: asked of cars, heat pumps and appliances; None, or a kind that is None, follows its habit.
+    Args:
+        battery_kw: Requested battery power; positive charges.
+        requests: Requests to the flexible devices; None, or a kind that is None, applies the
+            default control.
     """
     shape = battery_kw.shape
     return Dispatch(
-        battery_kw, jnp.full(shape, jnp.nan), jnp.full(shape, ANYONE, jnp.int32), devices
+        battery_kw=battery_kw,
+        price=jnp.full(shape, jnp.nan),
+        partner=jnp.full(shape, NO_PREFERENCE, jnp.int32),
+        devices=requests,
     )
 
 
-class Policy(NamedTuple):
-    """Which rule decides for which home: one mask per rule, rules static."""
+class RuleBasedPolicy(NamedTuple):
+    """Policy of a community that applies one rule to each home.
+
+    Attributes:
+        rules: Distinct rules; static.
+        masks: Homes that follow each rule.
+    """
 
     rules: tuple[jax.tree_util.Partial, ...]
     masks: Bool[Array, "rule home"]
 
-    def __call__(self, view: View, key: PRNGKeyArray) -> Dispatch:
-        """What every home does; absent batteries are asked for nothing, devices that no rule steers keep habits."""
-        habits = _habits(view)
-        if habits is not None:
-            usual_kwh = home_usual_kwh(view.params, view.state, view.devices, view.step_hours)
-            view = view._replace(load_kwh=view.load_kwh + usual_kwh, usual_kwh=usual_kwh)
-        action = dispatch(jnp.zeros_like(view.load_kwh), habits)
+    def __call__(self, context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+        """Decide for all homes.
+
+        Absent batteries get no request, and devices that a rule does not control follow their
+        default control.
+
+        Args:
+            context: Information available in the step.
+            key: PRNG key of the rules.
+        """
+        defaults = _default_requests(context)
+        if defaults is not None:
+            devices_kwh = default_devices_kwh(
+                context.params, context.state, context.device_inputs, context.step_hours
+            )
+            context = context._replace(
+                load_kwh=context.load_kwh + devices_kwh, default_devices_kwh=devices_kwh
+            )
+        action = truthful_dispatch(jnp.zeros_like(context.load_kwh), defaults)
         for rule, mask in zip(self.rules, self.masks, strict=True):
-            action = _merge(mask, rule(view, key), action)
-        has_battery = view.params.battery.capacity_kwh > 0
+            action = _merge(mask, rule(context, key), action)
+        has_battery = context.params.battery.capacity_kwh > 0
         return action._replace(battery_kw=jnp.where(has_battery, action.battery_kw, 0.0))
 
 
-def _habits(view: View) -> Requests | None:
-    devices, state = view.params.devices, view.state.devices
-    if devices is None or state is None or view.devices is None:
+class DiscretePowerPolicy(NamedTuple):
+    """Policy whose battery requests are rounded to the nearest of a set of power levels.
+
+    Attributes:
+        policy: Policy to discretize.
+        levels: Levels as fractions of the battery capacity per hour, from `make_power_levels`.
+    """
+
+    policy: RuleBasedPolicy
+    levels: Float[Array, " level"]
+
+    def __call__(self, context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+        """Decide for all homes; the lower of two equally near levels is applied.
+
+        Args:
+            context: Information available in the step.
+            key: PRNG key of the rules.
+        """
+        capacity = context.params.battery.capacity_kwh
+        action = self.policy(context, key)
+        requested = action.battery_kw / jnp.where(capacity > 0, capacity, 1.0)
+        nearest = jnp.argmin(jnp.abs(requested[:, None] - self.levels), axis=1)
+        return action._replace(battery_kw=self.levels[nearest] * capacity)
+
+
+def _default_requests(context: ControlContext) -> DeviceRequests | None:
+    devices = context.params.devices
+    state = context.state.devices
+    inputs = context.device_inputs
+    if devices is None or state is None or inputs is None:
         return None
-    return flexible.habits(devices, state, view.devices, view.step_hours)
+    return flexible.default_requests(devices, state, inputs, context.step_hours)
 
 
 def _merge(mask: Bool[Array, " home"], new: Dispatch, old: Dispatch) -> Dispatch:
-    """The new action where the mask says so; devices that it leaves open (None, NaN) stay as they are."""
-    power, price, partner = (jnp.where(mask, a, b) for a, b in zip(new[:3], old[:3], strict=True))
+    """Take the new decision of masked homes, except for devices without a request (None, NaN)."""
+    battery_kw = jnp.where(mask, new.battery_kw, old.battery_kw)
+    price = jnp.where(mask, new.price, old.price)
+    partner = jnp.where(mask, new.partner, old.partner)
     if new.devices is None or old.devices is None:
-        return Dispatch(power, price, partner, old.devices)
+        return Dispatch(battery_kw, price, partner, old.devices)
 
-    def pick(asked: Array | None, usual: Array | None) -> Array | None:
-        if asked is None or usual is None:
-            return usual
-        return jnp.where(
-            (mask if asked.ndim == 1 else mask[:, None]) & ~jnp.isnan(asked), asked, usual
-        )
+    def select(requested: Array | None, default: Array | None) -> Array | None:
+        if requested is None or default is None:
+            return default
+        homes = mask if requested.ndim == 1 else mask[:, None]
+        return jnp.where(homes & ~jnp.isnan(requested), requested, default)
 
-    return Dispatch(power, price, partner, Requests(*map(pick, new.devices, old.devices)))
-
-
-class Levelled(NamedTuple):
-    """A policy whose requests go to the nearest level.
-
-    Attributes:
-        policy: what asks.
-        levels: shares of the capacity per hour, from `power_levels`.
-    """
-
-    policy: Policy
-    levels: Float[Array, " level"]
-
-    def __call__(self, view: View, key: PRNGKeyArray) -> Dispatch:
-        """What the policy does, its power moved to the nearest level; of two as near, the lower."""
-        capacity = view.params.battery.capacity_kwh
-        action = self.policy(view, key)
-        asked = action.battery_kw / jnp.where(capacity > 0, capacity, 1.0)
-        nearest = jnp.argmin(jnp.abs(asked[:, None] - self.levels), axis=1)
-        return action._replace(battery_kw=self.levels[nearest] * capacity)
+    requests = DeviceRequests(*map(select, new.devices, old.devices))
+    return Dispatch(battery_kw, price, partner, requests)

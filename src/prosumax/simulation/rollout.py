@@ -1,4 +1,4 @@
-"""The year in one jitted scan."""
+"""Simulation of a whole period in one compiled scan."""
 
 import os
 import time
@@ -11,108 +11,136 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax import market, tariff
-from prosumax.data.datasets import cache_folder
-from prosumax.grid.network import fees_alone
-from prosumax.simulation.build import Community, Series
-from prosumax.simulation.policy import Levelled, Planned, Policy, View
-from prosumax.simulation.step import Record, State, initial_state, offers
-from prosumax.simulation.step import step as step_step
+from prosumax.data.datasets import cache_dir
+from prosumax.grid.network import standalone_fees
+from prosumax.simulation import dynamics
+from prosumax.simulation.community import Community, ExogenousInputs
+from prosumax.simulation.dynamics import CommunityState, StepRecord
+from prosumax.simulation.policy import (
+    ControlContext,
+    ControlSchedule,
+    DiscretePowerPolicy,
+    RuleBasedPolicy,
+)
+
+_MIN_CACHED_COMPILE_S = 0.3
 
 
 class Trajectory(NamedTuple):
-    """A whole period: what `env.Record` says of each step, [step, home], and each home's bill had it been alone."""
+    """Results of a simulated period.
 
-    record: Record
-    bill_alone: Float[Array | np.ndarray, "step home"]
-
-
-def rollout(
-    community: Community, policy: Policy | Levelled, key: PRNGKeyArray, plan: Planned | None = None
-) -> Trajectory:
-    """Run a community under a policy over all its steps; pure, so it may be jitted and batched.
-
-    Arguments:
-        community: what `build` returned.
-        policy: which rule decides for which home.
-        key: source of all randomness; step t uses `fold_in(key, t)`.
-        plan: for policies that follow one, from `make_plan`.
+    Attributes:
+        record: Results of every step, with the step axis first.
+        standalone_bill: Bill of each home with the same meter and no exchange.
     """
 
-    def advance(state: State, step: tuple[Array, Series, Planned | None]) -> tuple[State, Record]:
-        number, now, planned = step
-        prices = offers(community, state, now)
-        seen = (
-            now.load_kwh,
-            now.solar_kwh,
-            now.hour,
-            community.step_hours,
-            prices,
-            community.homes,
-            state.homes,
+    record: StepRecord
+    standalone_bill: Float[Array | np.ndarray, "step home"]
+
+
+def rollout_policy(
+    community: Community,
+    policy: RuleBasedPolicy | DiscretePowerPolicy,
+    key: PRNGKeyArray,
+    schedule: ControlSchedule | None = None,
+) -> Trajectory:
+    """Simulate a community under a policy over all its steps.
+
+    The function is pure, so it can be jitted and batched.
+
+    Args:
+        community: Community from `build`.
+        policy: Policy that decides for all homes.
+        key: Source of all randomness; step t uses `fold_in(key, t)`.
+        schedule: Requests [step, home] for rules that follow a plan, from `make_schedule`.
+    """
+
+    def advance(
+        state: CommunityState, step: tuple[Array, ExogenousInputs, ControlSchedule | None]
+    ) -> tuple[CommunityState, StepRecord]:
+        number, inputs, requests = step
+        context = ControlContext(
+            load_kwh=inputs.load_kwh,
+            solar_kwh=inputs.solar_kwh,
+            hour=inputs.hour,
+            step_hours=community.step_hours,
+            prices=dynamics.available_prices(community, state, inputs),
+            params=community.homes,
+            state=state.homes,
+            schedule=requests,
+            device_inputs=inputs.devices,
         )
-        view = View(*seen, planned, now.devices)
         policy_key, market_key = jax.random.split(jax.random.fold_in(key, number))
-        arrival = jax.random.uniform(market_key, now.load_kwh.shape)
-        after, outcome = step_step(
-            community, state, now, policy(view, policy_key), market_key, arrival
-        )
-        return after, outcome.record
+        arrival = jax.random.uniform(market_key, inputs.load_kwh.shape)
+        action = policy(context, policy_key)
+        state, outcome = dynamics.step(community, state, inputs, action, market_key, arrival)
+        return state, outcome.record
 
-    steps = jnp.arange(community.series.hour.shape[0])
-    _, record = jax.lax.scan(advance, initial_state(community), (steps, community.series, plan))
-    return Trajectory(record, bill_alone(community, record))
+    steps = (jnp.arange(community.series.hour.shape[0]), community.series, schedule)
+    _, record = jax.lax.scan(advance, dynamics.initial_state(community), steps)
+    return Trajectory(record, standalone_bill(community, record))
 
 
-def bill_alone(community: Community, record: Record) -> Float[Array, "step home"]:
-    """What each home would pay in every step with the same meter and no exchange."""
+def standalone_bill(community: Community, record: StepRecord) -> Float[Array, "step home"]:
+    """Compute the bill of each home and step with the same meter and no exchange.
 
-    def one(now: tariff.TariffSeries, net_kwh: Float[Array, " home"]) -> Float[Array, " home"]:
-        prices = tariff.offered_prices(now, community.rates, net_kwh.shape[-1])
-        local, grid = market.clear((market.grid,), market.truthful_orders(net_kwh, prices), prices)
-        fees = None if community.network is None else fees_alone(community.network, grid)
-        return jnp.asarray(tariff.settle(now, community.rates, local, grid, fees).total)
+    Args:
+        community: Simulated community.
+        record: Results of every step.
+    """
 
-    return jax.vmap(one)(community.series.tariff, record.flows.net_kwh)
+    def step_bill(
+        series: tariff.TariffSeries, net_kwh: Float[Array, " home"]
+    ) -> Float[Array, " home"]:
+        prices = tariff.grid_prices(series, community.rates, net_kwh.shape[-1])
+        orders = market.truthful_orders(net_kwh, prices)
+        local, grid = market.clear((market.grid_stage,), orders, prices)
+        fees = None if community.network is None else standalone_fees(community.network, grid)
+        return jnp.asarray(tariff.settle_step(series, community.rates, local, grid, fees).total)
+
+    return jax.vmap(step_bill)(community.series.tariff, record.flows.net_kwh)
 
 
 def simulate(
-    community: Community, policy: Policy | Levelled, seed: int, plan: Planned | None = None
+    community: Community,
+    policy: RuleBasedPolicy | DiscretePowerPolicy,
+    seed: int,
+    schedule: ControlSchedule | None = None,
 ) -> tuple[Trajectory, float, float]:
-    """Compile once per shape, run, and bring the result to the host.
+    """Compile once per shape, simulate, and copy the results to the host.
+
+    Args:
+        community: Community from `build`.
+        policy: Policy that decides for all homes.
+        seed: Seed of all randomness.
+        schedule: Requests [step, home] for rules that follow a plan, from `make_schedule`.
 
     Returns:
-        The trajectory as NumPy arrays, seconds spent compiling, seconds spent simulating.
+        Trajectory as NumPy arrays, compile time in seconds, and simulation time in seconds.
     """
-    use_compilation_cache()
-    key = jax.random.key(seed)
-    arguments = (
-        community,
-        policy,
-        key,
-        jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), plan),
-    )
-    before = time.perf_counter()
+    enable_compilation_cache()
+    schedule = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), schedule)
+    arguments = (community, policy, jax.random.key(seed), schedule)
+    start = time.perf_counter()
     leaves, structure = jax.tree.flatten(arguments)
-    compiled = _compile(
-        structure, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
-    )
-    compile_s = time.perf_counter() - before
-    before = time.perf_counter()
+    shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
+    compiled = _compile(structure, shapes)
+    compile_s = time.perf_counter() - start
+    start = time.perf_counter()
     trajectory = jax.block_until_ready(compiled(*arguments))
-    simulate_s = time.perf_counter() - before
+    simulate_s = time.perf_counter() - start
     return jax.tree.map(np.asarray, trajectory), compile_s, simulate_s
+
+
+def enable_compilation_cache() -> None:
+    """Keep compiled programs between processes, unless the user configured JAX's cache."""
+    configured = getattr(jax.config, "jax_compilation_cache_dir", None) is not None
+    if configured or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _MIN_CACHED_COMPILE_S)
 
 
 @lru_cache(maxsize=64)
 def _compile(structure: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> jax.stages.Compiled:
-    return jax.jit(rollout).lower(*jax.tree.unflatten(structure, shapes)).compile()
-
-
-def use_compilation_cache() -> None:
-    """Keep compiled programs between runs, unless the user has said where (or that none) already."""
-    if (
-        getattr(jax.config, "jax_compilation_cache_dir", None) is None
-        and "JAX_COMPILATION_CACHE_DIR" not in os.environ
-    ):
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    return jax.jit(rollout_policy).lower(*jax.tree.unflatten(structure, shapes)).compile()

@@ -1,5 +1,42 @@
-"""Observation terms by name."""
+"""Observation terms by name: public, private, of devices, and shared market indicators.
 
-from prosumax.rl.observations import home_terms, mahtm
+Add a term with `observation_terms.register(name, summary)` on a function of `ObservationContext`.
+"""
 
-__all__ = ["home_terms", "mahtm"]
+# Importing a module registers its terms, in the order in which they are listed to users.
+# isort: off
+from prosumax.rl.observations.context import (
+    ObservationContext,
+    ObservationTerm,
+    observation_terms,
+    observe,
+)
+from prosumax.rl.observations import public_terms
+from prosumax.rl.observations import home_terms
+from prosumax.rl.observations import device_terms
+from prosumax.rl.observations import market_terms
+from prosumax.rl.observations import mahtm
+
+# isort: on
+from prosumax.rl.observations.presets import (
+    OBSERVATION_BOUNDS,
+    OBSERVATION_PRESETS,
+    observation_bounds,
+    observation_columns,
+)
+
+__all__ = [
+    "OBSERVATION_BOUNDS",
+    "OBSERVATION_PRESETS",
+    "ObservationContext",
+    "ObservationTerm",
+    "device_terms",
+    "home_terms",
+    "mahtm",
+    "market_terms",
+    "observation_bounds",
+    "observation_columns",
+    "observation_terms",
+    "observe",
+    "public_terms",
+]

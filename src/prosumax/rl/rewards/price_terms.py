@@ -1,130 +1,136 @@
-"""What price agents are paid: named terms [agent], weighted per agent; each adds up over its pool.
+"""Reward terms of price agents, each summed over the homes of the agent's pool.
 
-Levels follow MAHTM: what the pool's homes get at this level or nearer is local, what is bought from or sold to other
-pools of the next level or the grid has that level's price.
+Levels follow MAHTM: trade at the pool's level or nearer is local; energy traded with other pools of
+the next level, or with the grid, has the price of that level.
 """
-
-from collections.abc import Callable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from prosumax.market.pricing.hierarchy import of_pools
-from prosumax.market.pricing.posted import Pricing
-from prosumax.registry import Registry
-from prosumax.rl.rewards.home_terms import Paid
+from prosumax.market.pricing.hierarchy import sum_by_pool
+from prosumax.market.pricing.posted import PricingScheme
+from prosumax.rl.rewards.context import RewardContext, price_reward_terms
 from prosumax.types import LevelFlows
 
-Term = Callable[[Paid], Float[Array, " agent"]]
 
-price_rewards: Registry[Term] = Registry("price goal")
-
-
-def _known(paid: Paid) -> tuple[Pricing, LevelFlows]:
-    pricing, levels = paid.params.community.pricing, paid.outcome.record.levels
-    assert (
-        pricing is not None and levels is not None
-    )  # only communities with price agents have these terms
-    return pricing, levels
+@price_reward_terms.register("community_cost", "Negative bills of the pool's homes.")
+def community_cost(context: RewardContext) -> Float[Array, " agent"]:
+    """Compute the negative bills in the currency of the tariff."""
+    scheme, _ = _pricing(context)
+    return -sum_by_pool(scheme.all_members, jnp.asarray(context.outcome.record.bill.total))
 
 
-def _grid(paid: Paid) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    """What each home buys from and sells to the grid: level 3."""
-    flows, local = paid.outcome.record.flows, paid.outcome.record.local
-    rest = flows.net_kwh - local.bought_kwh + local.sold_kwh
-    return jnp.maximum(rest, 0.0), jnp.maximum(-rest, 0.0)
-
-
-@price_rewards.register("community_cost", "The negative of the bills of the pool's homes.")
-def community_cost(paid: Paid) -> Float[Array, " agent"]:
-    """In the tariff's currency."""
-    pricing, _ = _known(paid)
-    return -of_pools(pricing.together, jnp.asarray(paid.outcome.record.bill.total))
-
-
-@price_rewards.register(
-    "exchange", "The negative of what the pool pays beyond itself (MAHTM equations 8 and 12)."
+@price_reward_terms.register(
+    "exchange_cost", "Negative cost of the pool's trade beyond itself (MAHTM equations 8 and 12)."
 )
-def exchange(paid: Paid) -> Float[Array, " agent"]:
-    """E^imp3 r^sd + E^imp2 r^sm less E^exp3 r^bd + E^exp2 r^bm, without carbon, which is the term of that name.
+def exchange_cost(context: RewardContext) -> Float[Array, " agent"]:
+    """Compute the negative cost of trade with farther levels and the grid.
 
-    The paper minimises the income from exports as written; read as what it says in words, it is subtracted.
+    The cost is E^imp3 r^sd + E^imp2 r^sm - E^exp3 r^bd - E^exp2 r^bm; emissions are the term of
+    that name. The paper's equations minimize the revenue from exports; following its text, the
+    revenue is subtracted.
+
+    References:
+        MAHTM, equations 8 and 12.
     """
-    pricing, levels = _known(paid)
-    prices, (bought, sold) = paid.outcome.prices, _grid(paid)
-    net = bought * prices.retail - sold * prices.feed_in
+    scheme, levels = _pricing(context)
+    prices = context.outcome.prices
+    bought, sold = _grid_trade(context)
+    net_cost = bought * prices.retail - sold * prices.feed_in
     costs = []
-    for level in reversed(range(len(pricing.members))):
-        costs.append(of_pools(pricing.members[level], net))
-        net = net + levels.paid[level] - levels.earned[level]
+    for level in reversed(range(len(scheme.members))):
+        costs.append(sum_by_pool(scheme.members[level], net_cost))
+        net_cost = net_cost + levels.paid[level] - levels.earned[level]
     return -jnp.concatenate(costs[::-1])
 
 
-@price_rewards.register(
-    "margin", "What the agent keeps: paid by the pool's buyers less earned by its sellers."
+@price_reward_terms.register(
+    "margin", "Margin of the agent: payments of the pool's buyers minus revenue of its sellers."
 )
-def margin(paid: Paid) -> Float[Array, " agent"]:
-    """An operator that lives from the difference of its two prices."""
-    pricing, levels = _known(paid)
-    kept = levels.paid - levels.earned
-    return jnp.concatenate(
-        [of_pools(members, kept[level]) for level, members in enumerate(pricing.members)]
-    )
+def margin(context: RewardContext) -> Float[Array, " agent"]:
+    """Compute the revenue of an operator from the difference of its two prices."""
+    scheme, levels = _pricing(context)
+    margins = levels.paid - levels.earned
+    parts = [sum_by_pool(members, margins[level]) for level, members in enumerate(scheme.members)]
+    return jnp.concatenate(parts)
 
 
-@price_rewards.register(
-    "carbon", "The negative of the emissions of what the pool's homes buy from the grid, kg CO2."
+@price_reward_terms.register(
+    "emissions", "Negative emissions of the purchases of the pool's homes from the grid, kg CO2."
 )
-def carbon(paid: Paid) -> Float[Array, " agent"]:
-    """Local energy has none (MAHTM section 2.3)."""
-    pricing, _ = _known(paid)
-    return -of_pools(pricing.together, _grid(paid)[0]) * paid.outcome.carbon_kg
+def emissions(context: RewardContext) -> Float[Array, " agent"]:
+    """Compute the negative emissions; local energy has none (MAHTM section 2.3)."""
+    scheme, _ = _pricing(context)
+    bought, _ = _grid_trade(context)
+    factor = context.outcome.emission_factor_kg_per_kwh
+    return -sum_by_pool(scheme.all_members, bought) * factor
 
 
-@price_rewards.register(
-    "peak", "The negative square of the import of all the pool's homes together, kW^2."
-)
-def peak(paid: Paid) -> Float[Array, " agent"]:
-    """The square, since the sum of imports is the same however they are spread over the day."""
-    pricing, _ = _known(paid)
-    kw = (
-        of_pools(pricing.together, paid.outcome.record.flows.net_kwh)
-        / paid.params.community.step_hours
-    )
-    return -(jnp.maximum(kw, 0.0) ** 2)
+@price_reward_terms.register("peak", "Negative square of the joint import of the pool, kW^2.")
+def peak(context: RewardContext) -> Float[Array, " agent"]:
+    """Compute the negative squared import power of each pool.
 
-
-@price_rewards.register(
-    "self_consumption", "The negative of what the pool's homes sell to the grid, kWh."
-)
-def self_consumption(paid: Paid) -> Float[Array, " agent"]:
-    """Least where all their sun is used in the community."""
-    pricing, _ = _known(paid)
-    return -of_pools(pricing.together, _grid(paid)[1])
-
-
-@price_rewards.register(
-    "fairness", "How much more even the homes' savings of the episode became; less is negative."
-)
-def fairness(paid: Paid) -> Float[Array, " agent"]:
-    """Minus the mean absolute difference between the savings so far of two homes of the pool, less that before.
-
-    Over an episode it adds up to that of the whole, the numerator of the Gini index.
+    The square rewards a flat profile, since the sum of imports does not depend on their timing.
     """
-    pricing, levels = _known(paid)
-    prices = paid.outcome.prices
-    gain = (
+    scheme, _ = _pricing(context)
+    net_kwh = sum_by_pool(scheme.all_members, context.outcome.record.flows.net_kwh)
+    power_kw = net_kwh / context.params.community.step_hours
+    return -(jnp.maximum(power_kw, 0.0) ** 2)
+
+
+@price_reward_terms.register(
+    "self_consumption", "Negative sales of the pool's homes to the grid, kWh."
+)
+def self_consumption(context: RewardContext) -> Float[Array, " agent"]:
+    """Compute the negative sales to the grid; zero when all PV generation is used locally."""
+    scheme, _ = _pricing(context)
+    _, sold = _grid_trade(context)
+    return -sum_by_pool(scheme.all_members, sold)
+
+
+@price_reward_terms.register(
+    "fairness", "Decrease of the inequality of the homes' savings in the episode."
+)
+def fairness(context: RewardContext) -> Float[Array, " agent"]:
+    """Compute the change of the mean absolute difference of savings between two homes.
+
+    The sum over an episode is the negative inequality of the total savings, the numerator of the
+    Gini index.
+    """
+    scheme, levels = _pricing(context)
+    prices = context.outcome.prices
+    savings = (
         prices.reservation_price * levels.import_kwh
         - levels.paid
         + levels.earned
         - prices.feed_in * levels.export_kwh
     )
-    before = jnp.zeros_like(gain[0]) if paid.saved_before is None else paid.saved_before
-    return _unevenness(pricing, before) - _unevenness(pricing, before + gain.sum(0))
+    before = context.prior_savings
+    if before is None:
+        before = jnp.zeros_like(savings[0])
+    return _inequality(scheme, before) - _inequality(scheme, before + savings.sum(0))
 
 
-def _unevenness(pricing: Pricing, saved: Float[Array, " home"]) -> Float[Array, " agent"]:
-    members = pricing.together
-    apart = jnp.abs(saved[:, None] - saved[None, :])
-    pairs = (members[:, :, None] * members[:, None, :] * apart).sum((1, 2))
+def _pricing(context: RewardContext) -> tuple[PricingScheme, LevelFlows]:
+    scheme = context.params.community.pricing
+    levels = context.outcome.record.levels
+    # Only environments with price agents have these terms.
+    assert scheme is not None and levels is not None
+    return scheme, levels
+
+
+def _grid_trade(
+    context: RewardContext,
+) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """Compute purchases from and sales to the grid, level 3 of MAHTM."""
+    record = context.outcome.record
+    grid_kwh = record.flows.grid_kwh(record.local)
+    return jnp.maximum(grid_kwh, 0.0), jnp.maximum(-grid_kwh, 0.0)
+
+
+def _inequality(scheme: PricingScheme, savings: Float[Array, " home"]) -> Float[Array, " agent"]:
+    """Compute the mean absolute difference of savings over all pairs of homes of each pool."""
+    members = scheme.all_members
+    differences = jnp.abs(savings[:, None] - savings[None, :])
+    pairs = (members[:, :, None] * members[:, None, :] * differences).sum((1, 2))
     return pairs / jnp.maximum(members.sum(-1), 1.0) ** 2

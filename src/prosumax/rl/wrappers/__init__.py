@@ -1,6 +1,6 @@
-"""Faces: one community as an environment of JaxMARL, PettingZoo, Gymnasium, Stable-Baselines3 or RLlib.
+"""Wrappers of the environment for JaxMARL, PettingZoo, Gymnasium, Stable-Baselines3 and RLlib.
 
-Each is thin and adds no behaviour of its own; the libraries are loaded only when a face of theirs is asked for.
+The wrappers do not change the dynamics. A library is imported only when its wrapper is built.
 
     >>> from prosumax.rl import wrappers
     >>> env = wrappers.to_pettingzoo(prosumax.make("street"))
@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prosumax.errors import InputError
 from prosumax.rl.env import CommunityEnv
-from prosumax.rl.make import make
+from prosumax.rl.factory import make
 from prosumax.rl.types import EnvParams
 from prosumax.scenario.schema.community import Scenario
 
 if TYPE_CHECKING:
     from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 
-    from prosumax.rl.wrappers.gymnasium_env import JointEnv, JointVectorEnv
-    from prosumax.rl.wrappers.jaxmarl_env import JaxMarlEnv
-    from prosumax.rl.wrappers.pettingzoo_env import HomesParallelEnv
-    from prosumax.rl.wrappers.sb3_vec_env import HomesVecEnv
+    from prosumax.rl.wrappers.gymnasium_env import JointGymnasiumEnv, JointGymnasiumVectorEnv
+    from prosumax.rl.wrappers.jaxmarl_env import JaxMARLEnv
+    from prosumax.rl.wrappers.pettingzoo_env import CommunityParallelEnv
+    from prosumax.rl.wrappers.sb3_vec_env import CommunityVecEnv
 
 __all__ = [
-    "rllib_env",
+    "make_rllib_env",
     "to_gymnasium",
     "to_gymnasium_vector",
     "to_jaxmarl",
@@ -39,126 +39,139 @@ __all__ = [
 
 def to_jaxmarl(
     env: CommunityEnv, params: EnvParams | None = None, *, final_obs: bool = False
-) -> JaxMarlEnv:
-    """The community as a JaxMARL `MultiAgentEnv`; see `jaxmarl_env.JaxMarlEnv`.
+) -> JaxMARLEnv:
+    """Wrap an environment as a JaxMARL `MultiAgentEnv`; see `jaxmarl_env.JaxMARLEnv`.
 
-    Arguments:
-        env: the community.
-        params: instead of the environment's own.
-        final_obs: put the observation at the end of an episode into the infos, which JaxMARL itself drops.
+    Args:
+        env: Environment.
+        params: Parameters; the environment's own if None.
+        final_obs: True to add the last observation of an episode, which JaxMARL drops, to the
+            infos.
 
     Raises:
-        InputError: JaxMARL is not installed, or a home has a name that it keeps for itself.
+        InputError: If JaxMARL is not installed, there are price agents, or a home has a reserved
+            name.
     """
-    return _face("jaxmarl_env", "jaxmarl", "jaxmarl").JaxMarlEnv(env, params, final_obs=final_obs)
+    module = _wrapper_module("jaxmarl_env", "jaxmarl", "jaxmarl")
+    return module.JaxMARLEnv(env, params, final_obs=final_obs)
 
 
 def to_pettingzoo(
-    env: CommunityEnv, params: EnvParams | None = None, *, parts: bool = False
-) -> HomesParallelEnv:
-    """The community as a PettingZoo `ParallelEnv`; see `pettingzoo_env.HomesParallelEnv`.
+    env: CommunityEnv, params: EnvParams | None = None, *, dict_actions: bool = False
+) -> CommunityParallelEnv:
+    """Wrap an environment as a PettingZoo `ParallelEnv`; see `pettingzoo_env`.
 
-    Arguments:
-        env: the community.
-        params: instead of the environment's own.
-        parts: bids as a dictionary with discrete side and partner instead of one Box.
+    Args:
+        env: Environment.
+        params: Parameters; the environment's own if None.
+        dict_actions: True for bids as dictionaries with discrete side and partner.
 
     Raises:
-        InputError: PettingZoo is not installed, or `parts` are asked of an environment without bids.
+        InputError: If PettingZoo is not installed, there are price agents, or `dict_actions` is
+            requested in another action mode than `bid`.
     """
-    return _face("pettingzoo_env", "pettingzoo", "rl").HomesParallelEnv(env, params, parts=parts)
+    module = _wrapper_module("pettingzoo_env", "pettingzoo", "rl")
+    return module.CommunityParallelEnv(env, params, dict_actions=dict_actions)
 
 
 def to_gymnasium(
-    env: CommunityEnv, params: EnvParams | None = None, *, reward: Literal["sum", "mean"] = "sum"
-) -> JointEnv:
-    """The community as one Gymnasium agent that acts for all homes; see `gymnasium_env.JointEnv`.
+    env: CommunityEnv,
+    params: EnvParams | None = None,
+    *,
+    reward: Literal["sum", "mean"] = "sum",
+) -> JointGymnasiumEnv:
+    """Wrap an environment as one Gymnasium agent for all homes; see `gymnasium_env`.
 
-    Arguments:
-        env: the community.
-        params: instead of the environment's own.
-        reward: how the homes' rewards become one.
+    Args:
+        env: Environment.
+        params: Parameters; the environment's own if None.
+        reward: Aggregation of the homes' rewards.
 
     Raises:
-        InputError: Gymnasium is not installed, or `reward` is neither.
+        InputError: If Gymnasium is not installed, there are price agents, or `reward` is unknown.
     """
-    return _face("gymnasium_env", "gymnasium", "rl").JointEnv(env, params, reward=reward)
+    module = _wrapper_module("gymnasium_env", "gymnasium", "rl")
+    return module.JointGymnasiumEnv(env, params, reward=reward)
 
 
 def to_gymnasium_vector(
     env: CommunityEnv,
-    copies: int,
+    num_envs: int,
     params: EnvParams | None = None,
     *,
     reward: Literal["sum", "mean"] = "sum",
-    own_params: bool = False,
-) -> JointVectorEnv:
-    """Copies of the joint agent's community in one Gymnasium `VectorEnv`; see `gymnasium_env.JointVectorEnv`.
+    batched_params: bool = False,
+) -> JointGymnasiumVectorEnv:
+    """Wrap copies of an environment as a Gymnasium `VectorEnv`; see `gymnasium_env`.
 
-    Arguments:
-        env: the community.
-        copies: number of communities stepped at once.
-        params: instead of the environment's own.
-        reward: how the homes' rewards become one.
-        own_params: every leaf of `params` has a leading axis with one entry per copy.
-
-    Raises:
-        InputError: Gymnasium is not installed, or an argument does not fit.
-    """
-    module = _face("gymnasium_env", "gymnasium", "rl")
-    return module.JointVectorEnv(env, copies, params, reward=reward, own_params=own_params)
-
-
-def to_sb3(env: CommunityEnv, copies: int = 1, params: EnvParams | None = None) -> HomesVecEnv:
-    """Every home as one row of a Stable-Baselines3 `VecEnv`, for one policy shared by all; see `sb3_vec_env.HomesVecEnv`.
-
-    Arguments:
-        env: the community.
-        copies: number of communities stepped at once.
-        params: instead of the environment's own.
+    Args:
+        env: Environment.
+        num_envs: Number of copies, stepped together.
+        params: Parameters; the environment's own if None.
+        reward: Aggregation of the homes' rewards.
+        batched_params: True if every leaf of `params` has a leading environment axis.
 
     Raises:
-        InputError: Stable-Baselines3 is not installed.
+        InputError: If Gymnasium is not installed or an argument is invalid.
     """
-    return _face("sb3_vec_env", "stable_baselines3", "sb3").HomesVecEnv(env, copies, params)
+    module = _wrapper_module("gymnasium_env", "gymnasium", "rl")
+    return module.JointGymnasiumVectorEnv(
+        env, num_envs, params, reward=reward, batched_params=batched_params
+    )
 
 
-def rllib_env(
+def to_sb3(
+    env: CommunityEnv, num_envs: int = 1, params: EnvParams | None = None
+) -> CommunityVecEnv:
+    """Wrap every home as a row of a Stable-Baselines3 `VecEnv`; see `sb3_vec_env`.
+
+    Args:
+        env: Environment.
+        num_envs: Number of copies, stepped together.
+        params: Parameters; the environment's own if None.
+
+    Raises:
+        InputError: If Stable-Baselines3 is not installed or there are price agents.
+    """
+    module = _wrapper_module("sb3_vec_env", "stable_baselines3", "sb3")
+    return module.CommunityVecEnv(env, num_envs, params)
+
+
+def make_rllib_env(
     scenario: str | Path | Mapping[str, Any] | Scenario,
     overrides: Iterable[str] | Mapping[str, Any] = (),
     *,
     data_dir: str | Path | None = None,
 ) -> ParallelPettingZooEnv:
-    """A scenario as an RLlib multi-agent environment: its own wrapper around the PettingZoo face.
+    """Build the RLlib multi-agent environment of a scenario, based on the PettingZoo wrapper.
 
-    Made from a name and not from an environment because RLlib makes one in every process:
-    `register_env("street", lambda _: rllib_env("street"))`.
+    It takes a scenario and not an environment, since RLlib builds one in every process:
+    `register_env("street", lambda _: make_rllib_env("street"))`.
 
-    Arguments:
-        scenario, overrides, data_dir: as in `prosumax.make`.
+    Args:
+        scenario: Scenario as in `prosumax.make`.
+        overrides: Overrides as in `prosumax.make`.
+        data_dir: Folder with data sets, searched before the cache.
 
     Raises:
-        InputError: RLlib or PettingZoo is not installed, or something in the scenario is not right.
+        InputError: If RLlib or PettingZoo is not installed, or the scenario is invalid.
     """
     try:
         from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
     except ModuleNotFoundError as error:
-        raise _missing("ray", "rllib") from error
+        raise _missing_library("ray", "rllib") from error
     return ParallelPettingZooEnv(to_pettingzoo(make(scenario, overrides, data_dir=data_dir)))
 
 
-def _face(module: str, library: str, extra: str) -> Any:
-    """A module of this folder, whose library is loaded with it."""
+def _wrapper_module(module: str, library: str, extra: str) -> Any:
+    """Import a module of this package and the library that it wraps."""
     try:
         import_module(library)
     except ModuleNotFoundError as error:
-        raise _missing(library, extra) from error
+        raise _missing_library(library, extra) from error
     return import_module(f"{__name__}.{module}")
 
 
-def _missing(library: str, extra: str) -> InputError:
-    return InputError(
-        "prosumax.rl.wrappers",
-        f"{library} is not installed",
-        f"Run: pip install 'prosumax[{extra}]'",
-    )
+def _missing_library(library: str, extra: str) -> InputError:
+    fix = f"Run: pip install 'prosumax[{extra}]'"
+    return InputError("prosumax.rl.wrappers", f"{library} is not installed", fix)

@@ -1,4 +1,4 @@
-"""A community as one Gymnasium agent that sees and does everything, or many such at once."""
+"""Gymnasium environments with a single agent that observes and controls all homes."""
 
 from typing import Any, Literal
 
@@ -9,19 +9,30 @@ from gymnasium.vector.utils import batch_space
 
 from prosumax.errors import InputError
 from prosumax.rl.env import CommunityEnv
+from prosumax.rl.spaces import Discrete, MultiDiscrete
 from prosumax.rl.types import EnvParams
-from prosumax.rl.wrappers.gymnasium_spaces import joint_action, observation_box
-from prosumax.rl.wrappers.host import Host
+from prosumax.rl.wrappers.batched_env import BatchedEnv
+from prosumax.rl.wrappers.checks import check_homes_only
+from prosumax.rl.wrappers.gymnasium_spaces import joint_action_space, joint_observation_space
 
 
-class JointEnv(gymnasium.Env):
-    """One agent for all homes: centralised training and centralised execution.
+class JointGymnasiumEnv(gymnasium.Env):
+    """Gymnasium environment of one agent for all homes: centralized training and execution.
 
-    The observation is all homes' side by side, float32 [home * feature]. The action is a Box [home * numbers] of
-    bids or powers, or MultiDiscrete [home * slot] of levels. The reward is the sum or the mean of the homes'. An
-    episode is truncated when its time is up, never terminated. The info has `reward_terms` {name: [home]},
-    `limited_kwh` [home], `kpis` {name: number}, and under `levels` an `action_mask` [home, level], or
-    [home, slot, level] where there is more than the battery.
+    The observation concatenates those of all homes, float32 [home * feature]. The action is a Box
+    [home * number] of bids or powers, or MultiDiscrete [home * slot] of power levels. The reward
+    is the sum or mean over homes. Episodes are truncated at their time limit and never terminated.
+    The info has `reward_terms` {name: [home]}, `infeasible_kwh` [home], `indicators`
+    {name: number} and, with power levels, an `action_mask` [home, level], or [home, slot, level]
+    with several devices.
+
+    Args:
+        env: Environment.
+        params: Parameters; the environment's own if None.
+        reward: Aggregation of the homes' rewards.
+
+    Raises:
+        InputError: If there are price agents or `reward` is unknown.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}
@@ -33,51 +44,72 @@ class JointEnv(gymnasium.Env):
         *,
         reward: Literal["sum", "mean"] = "sum",
     ) -> None:
-        """See `prosumax.rl.wrappers.to_gymnasium`."""
-        _check(reward)
-        self._host, self._reward = Host(env, 1, params, masks=env.config.levels is not None), reward
-        self.observation_space, self.action_space = (
-            observation_box(env, env.num_agents),
-            joint_action(env),
-        )
+        check_homes_only(env)
+        _check_reward(reward)
+        self._env = BatchedEnv(env, 1, params, with_masks=env.config.power_levels is not None)
+        self._reward = reward
+        self.observation_space = joint_observation_space(env)
+        self.action_space = joint_action_space(env)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode.
+        """Start an episode.
 
-        Arguments:
-            seed: of all that is random from here on; without one the last goes on.
-            options: not used.
+        Args:
+            seed: Seed of all randomness from here on; None continues the previous sequence.
+            options: Not used.
+
+        Returns:
+            Observation and info.
         """
         super().reset(seed=seed)
-        obs, mask = self._host.reset(seed)
+        obs, mask = self._env.reset(seed)
         return obs.reshape(-1), {} if mask is None else {"action_mask": mask[0]}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Act for all homes.
+        """Step the environment with the actions of all homes.
+
+        Args:
+            action: Element of `action_space`.
+
+        Returns:
+            Observation, reward, terminated, truncated and info.
 
         Raises:
-            InputError: no episode is under way.
+            InputError: If there is no episode in progress.
         """
-        turn = self._host.step(_split(self._host.env, action, 1))
-        reward = float(getattr(turn.reward[0], self._reward)())
+        result = self._env.step(_split_action(self._env.env, action, 1))
+        terms = result.info["reward_terms"].items()
+        indicators = result.info["indicators"].items()
         info: dict[str, Any] = {
-            "reward_terms": {name: value[0] for name, value in turn.info["reward_terms"].items()},
-            "limited_kwh": turn.info["limited_kwh"][0],
-            "kpis": {name: float(value[0]) for name, value in turn.info["kpis"].items()},
+            "reward_terms": {name: value[0] for name, value in terms},
+            "infeasible_kwh": result.info["infeasible_kwh"][0],
+            "indicators": {name: float(value[0]) for name, value in indicators},
         }
-        if turn.mask is not None:
-            info["action_mask"] = turn.mask[0]
-        return turn.obs.reshape(-1), reward, False, turn.truncated, info
+        if result.mask is not None:
+            info["action_mask"] = result.mask[0]
+        reward = float(_aggregate(result.reward, self._reward)[0])
+        return result.obs.reshape(-1), reward, False, result.truncated, info
 
 
-class JointVectorEnv(VectorEnv):
-    """Copies of `JointEnv`, stepped as one compiled program.
+class JointGymnasiumVectorEnv(VectorEnv):
+    """Copies of `JointGymnasiumEnv`, stepped as one compiled program.
 
-    Copy i with seed s goes as a `JointEnv` with seed s + i. All are truncated in the same step and begin anew in it
-    (`AutoresetMode.SAME_STEP`): `final_obs` and `final_info` keep the end of the old episode. Infos are batched as
-    Gymnasium does it, with a mask `_name` beside each.
+    Copy i with seed s follows a `JointGymnasiumEnv` with seed s + i. All copies are truncated in
+    the same step and start a new episode in it (`AutoresetMode.SAME_STEP`); `final_obs` and
+    `final_info` hold the end of the old one. Infos are batched as in Gymnasium, with a mask `_name`
+    for each entry.
+
+    Args:
+        env: Environment.
+        num_envs: Number of copies.
+        params: Parameters; the environment's own if None.
+        reward: Aggregation of the homes' rewards.
+        batched_params: True if every leaf of `params` has a leading environment axis.
+
+    Raises:
+        InputError: If there are price agents or an argument is invalid.
     """
 
     metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -85,93 +117,104 @@ class JointVectorEnv(VectorEnv):
     def __init__(
         self,
         env: CommunityEnv,
-        copies: int,
+        num_envs: int,
         params: EnvParams | None = None,
         *,
         reward: Literal["sum", "mean"] = "sum",
-        own_params: bool = False,
+        batched_params: bool = False,
     ) -> None:
-        """See `prosumax.rl.wrappers.to_gymnasium_vector`."""
-        _check(reward)
-        masks = env.config.levels is not None
-        self._host, self._reward = (
-            Host(env, copies, params, own_params=own_params, masks=masks),
-            reward,
+        check_homes_only(env)
+        _check_reward(reward)
+        with_masks = env.config.power_levels is not None
+        self._env = BatchedEnv(
+            env, num_envs, params, batched_params=batched_params, with_masks=with_masks
         )
-        self.num_envs = copies
-        self.single_observation_space = observation_box(env, env.num_agents)
-        self.single_action_space = joint_action(env)
-        self.observation_space = batch_space(self.single_observation_space, copies)
-        self.action_space = batch_space(self.single_action_space, copies)
+        self._reward = reward
+        self.num_envs = num_envs
+        self.single_observation_space = joint_observation_space(env)
+        self.single_action_space = joint_action_space(env)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(
         self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode in all copies.
+        """Start an episode in all copies.
 
-        Arguments:
-            seed: one for all (copy i gets `seed + i`) or one each; without, the last go on.
-            options: `reset_mask` is refused unless it names all copies: they keep step.
+        Args:
+            seed: One seed for all (copy i gets `seed + i`) or one per copy; None continues the
+                previous sequences.
+            options: A `reset_mask` must select all copies, since they are stepped together.
+
+        Returns:
+            Observations [env, home * feature], and infos.
 
         Raises:
-            InputError: not as many seeds as copies, or a mask of some copies only.
+            InputError: If the number of seeds is wrong or the mask selects some copies only.
         """
         mask = (options or {}).get("reset_mask")
         if mask is not None and not np.all(mask):
-            raise InputError(
-                "reset_mask", "names some copies only", "They keep step: reset all, or none."
-            )
-        return self._began(seed)
+            problem = "selects some environments only, but all are stepped together"
+            raise InputError("reset_mask", problem, "Reset all of them, or none.")
+        return self._reset_all(seed)
 
     def step(
         self, actions: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Act in all copies [copy, numbers].
+        """Step all copies.
+
+        Args:
+            actions: Actions [env, number].
 
         Returns:
-            Observations [copy, home * feature], rewards, terminated and truncated [copy], and infos.
+            Observations [env, home * feature], rewards, terminated and truncated [env], and infos.
         """
-        copies = self.num_envs
-        turn = self._host.step(_split(self._host.env, actions, copies))
-        obs, info = turn.obs.reshape(copies, -1), turn.info
-        if turn.mask is not None:
-            info = {**info, "action_mask": turn.mask}
-        if turn.truncated:
-            last = np.empty(copies, object)
-            last[:] = list(obs)
-            obs, fresh = self._began(None)
-            info = _masked({"final_obs": last, "final_info": info}, copies) | fresh
+        num_envs = self.num_envs
+        result = self._env.step(_split_action(self._env.env, actions, num_envs))
+        obs = result.obs.reshape(num_envs, -1)
+        info = result.info
+        if result.mask is not None:
+            info = {**info, "action_mask": result.mask}
+        if result.truncated:
+            final_obs = np.empty(num_envs, object)
+            final_obs[:] = list(obs)
+            final = _with_masks({"final_obs": final_obs, "final_info": info}, num_envs)
+            obs, reset_info = self._reset_all(None)
+            info = final | reset_info
         else:
-            info = _masked(info, copies)
-        reward = getattr(turn.reward, self._reward)(1).astype(np.float64)
-        return obs, reward, np.zeros(copies, bool), np.full(copies, turn.truncated), info
+            info = _with_masks(info, num_envs)
+        reward = _aggregate(result.reward, self._reward).astype(np.float64)
+        terminated = np.zeros(num_envs, bool)
+        return obs, reward, terminated, np.full(num_envs, result.truncated), info
 
-    def _began(self, seed: int | list[int] | None) -> tuple[np.ndarray, dict[str, Any]]:
-        obs, mask = self._host.reset(seed)
-        return obs.reshape(self.num_envs, -1), {} if mask is None else _masked(
-            {"action_mask": mask}, self.num_envs
-        )
-
-
-def _split(env: CommunityEnv, action: Any, copies: int) -> np.ndarray:
-    """A joint action as each home's."""
-    if env.config.levels is not None:
-        slots = len(env.config.slots)
-        return np.asarray(action, np.int32).reshape(
-            copies, env.num_agents, *([slots] if slots > 1 else [])
-        )
-    return np.asarray(action, np.float32).reshape(copies, env.num_agents, env.action_size)
+    def _reset_all(self, seed: int | list[int] | None) -> tuple[np.ndarray, dict[str, Any]]:
+        obs, mask = self._env.reset(seed)
+        info = {} if mask is None else _with_masks({"action_mask": mask}, self.num_envs)
+        return obs.reshape(self.num_envs, -1), info
 
 
-def _masked(info: dict[str, Any], copies: int) -> dict[str, Any]:
-    """An info with Gymnasium's sign, beside each entry, that every copy has it."""
-    out: dict[str, Any] = {}
+def _split_action(env: CommunityEnv, action: Any, num_envs: int) -> np.ndarray:
+    """Split concatenated actions into those of each home."""
+    space = env.home_action_space
+    is_discrete = isinstance(space, Discrete | MultiDiscrete)
+    array = np.asarray(action, np.int32 if is_discrete else np.float32)
+    return array.reshape(num_envs, env.num_homes, *space.shape)
+
+
+def _aggregate(reward: np.ndarray, aggregation: str) -> np.ndarray:
+    """Aggregate rewards [env, home] over homes."""
+    return reward.sum(1) if aggregation == "sum" else reward.mean(1)
+
+
+def _with_masks(info: dict[str, Any], num_envs: int) -> dict[str, Any]:
+    """Add Gymnasium's mask to each entry of an info, which all copies have."""
+    masked: dict[str, Any] = {}
     for name, value in info.items():
-        out[name] = _masked(value, copies) if isinstance(value, dict) else value
-        out[f"_{name}"] = np.ones(copies, bool)
-    return out
+        masked[name] = _with_masks(value, num_envs) if isinstance(value, dict) else value
+        masked[f"_{name}"] = np.ones(num_envs, bool)
+    return masked
 
 
-def _check(reward: str) -> None:
+def _check_reward(reward: str) -> None:
     if reward not in ("sum", "mean"):
         raise InputError("reward", f"is {reward!r}", "Allowed: sum, mean.")

@@ -1,45 +1,53 @@
-"""The bounds of `spaces` as Gymnasium's own."""
+"""Conversion of the environment's spaces to those of Gymnasium."""
 
 import numpy as np
-from gymnasium import spaces
+from gymnasium import spaces as gym_spaces
 
 from prosumax.rl.env import CommunityEnv
-from prosumax.rl.wrappers.bounds import action_bounds, observation_bounds
+from prosumax.rl.spaces import Box, Discrete, MultiDiscrete, Product, Space
 
 
-def observation_box(env: CommunityEnv, homes: int = 1) -> spaces.Box:
-    """Observations of so many homes side by side [homes * feature]."""
-    low, high = observation_bounds(env)
-    return spaces.Box(np.tile(low, homes), np.tile(high, homes), dtype=np.float32)
+def to_gymnasium_space(space: Space) -> gym_spaces.Space:
+    """Convert a space to the Gymnasium space with the same elements.
+
+    Args:
+        space: Space of the environment; a `Product` becomes a `Dict`.
+
+    Raises:
+        TypeError: If the space has no counterpart.
+    """
+    if isinstance(space, Discrete):
+        return gym_spaces.Discrete(space.n)
+    if isinstance(space, MultiDiscrete):
+        return gym_spaces.MultiDiscrete(np.full(space.shape, space.n))
+    if isinstance(space, Box):
+        return gym_spaces.Box(space.low, space.high, dtype=np.float32)
+    if isinstance(space, Product):
+        parts = space.spaces._asdict().items()
+        return gym_spaces.Dict({name: to_gymnasium_space(part) for name, part in parts})
+    raise TypeError(f"to_gymnasium_space: {type(space).__name__} has no counterpart in Gymnasium.")
 
 
-def home_action(env: CommunityEnv) -> spaces.Space:
-    """What one home does: one of `levels` for each slot, or a Box of powers [slot] or of a bid [4]."""
-    if env.config.levels is not None:
-        slots = len(env.config.slots)
-        return (
-            spaces.Discrete(env.config.levels)
-            if slots == 1
-            else spaces.MultiDiscrete([env.config.levels] * slots)
-        )
-    low, high = action_bounds(env)
-    return spaces.Box(low, high, (env.action_size,), np.float32)
+def joint_observation_space(env: CommunityEnv) -> gym_spaces.Box:
+    """Build the space of the concatenated observations of all homes, [home * feature].
+
+    Args:
+        env: Environment to wrap.
+    """
+    space = env.observation_space
+    return gym_spaces.Box(space.low.reshape(-1), space.high.reshape(-1), dtype=np.float32)
 
 
-def bid_parts(env: CommunityEnv) -> spaces.Dict:
-    """A bid with its discrete parts as such; see `prosumax.rl.RawBid`."""
-    share = (0.0, 1.0, (), np.float32)
-    return spaces.Dict(
-        price=spaces.Box(*share),
-        quantity=spaces.Box(*share),
-        side=spaces.Discrete(2),
-        partner=spaces.Discrete(env.num_agents + 2),
-    )
+def joint_action_space(env: CommunityEnv) -> gym_spaces.Space:
+    """Build the space of the concatenated actions of all homes.
 
+    Args:
+        env: Environment to wrap.
 
-def joint_action(env: CommunityEnv) -> spaces.Space:
-    """What all homes do: MultiDiscrete [home * slot] for levels, or one Box [home * numbers]."""
-    if env.config.levels is not None:
-        return spaces.MultiDiscrete([env.config.levels] * (env.num_agents * len(env.config.slots)))
-    low, high = action_bounds(env)
-    return spaces.Box(low, high, (env.num_agents * env.action_size,), np.float32)
+    Returns:
+        `MultiDiscrete` [home * slot] for power levels, else `Box` [home * number].
+    """
+    space = env.home_action_space.batch(env.num_homes)
+    if isinstance(space, MultiDiscrete):
+        return gym_spaces.MultiDiscrete(np.full(np.prod(space.shape), space.n))
+    return gym_spaces.Box(space.low.reshape(-1), space.high.reshape(-1), dtype=np.float32)

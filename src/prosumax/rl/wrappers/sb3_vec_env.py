@@ -1,4 +1,4 @@
-"""Every home as one row of a Stable-Baselines3 `VecEnv`: one policy, shared by all homes and learning from all."""
+"""Wrapper as a Stable-Baselines3 `VecEnv` with one row per home and one shared policy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,73 +7,121 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from prosumax.rl.env import CommunityEnv
+from prosumax.rl.spaces import Discrete, MultiDiscrete
 from prosumax.rl.types import EnvParams
-from prosumax.rl.wrappers.gymnasium_spaces import home_action, observation_box
-from prosumax.rl.wrappers.host import Host
+from prosumax.rl.wrappers.batched_env import BatchedEnv
+from prosumax.rl.wrappers.checks import check_homes_only
+from prosumax.rl.wrappers.gymnasium_spaces import to_gymnasium_space
 
 
-class HomesVecEnv(VecEnv):
-    """Copies x homes rows, the homes of a copy next to each other; each row sees and is paid what its home is.
+class CommunityVecEnv(VecEnv):
+    """Vectorized environment with `num_envs` x homes rows, the homes of a copy adjacent.
 
-    Parameters are shared between the homes while each acts on its own observation. To the learner the rows look like
-    independent environments, which they are not: what a home is paid depends on what its neighbours do.
+    All homes share the parameters of one policy and act on their own observations. The learner
+    treats the rows as independent environments, although the reward of a home depends on the
+    actions of the others.
+
+    Args:
+        env: Environment.
+        num_envs: Number of copies.
+        params: Parameters; the environment's own if None.
+
+    Raises:
+        InputError: If there are price agents or no copies.
     """
 
-    def __init__(self, env: CommunityEnv, copies: int = 1, params: EnvParams | None = None) -> None:
-        """See `prosumax.rl.wrappers.to_sb3`."""
-        self._host = Host(env, copies, params)
-        self._waiting: Any = None
+    def __init__(
+        self, env: CommunityEnv, num_envs: int = 1, params: EnvParams | None = None
+    ) -> None:
+        check_homes_only(env)
+        self._env = BatchedEnv(env, num_envs, params)
+        self._actions: Any = None
         self.render_mode = None
-        super().__init__(copies * env.num_agents, observation_box(env), home_action(env))
+        observation = to_gymnasium_space(env.home_observation_space)
+        action = to_gymnasium_space(env.home_action_space)
+        super().__init__(num_envs * env.num_agents, observation, action)
 
     def reset(self) -> np.ndarray:
-        """Begin an episode in every copy; `seed(s)` before it seeds copy i with s + i."""
-        obs, _ = self._host.reset(self._seeds[0])
+        """Start an episode in every copy.
+
+        Returns:
+            Observations [row, feature]; after `seed(s)`, copy i starts with seed s + i.
+        """
+        obs, _ = self._env.reset(self._seeds[0])
         self._reset_seeds()
         self._reset_options()
         self.reset_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         return obs.reshape(self.num_envs, -1)
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Take the rows' actions [row, ..]; `step_wait` does the step."""
-        env = self._host.env
-        shape = (self._host.copies, env.num_agents)
-        whole, slots = env.config.levels is not None, len(env.config.slots)
-        numbers = ([slots] if slots > 1 else []) if whole else [env.action_size]
-        self._waiting = np.asarray(actions, np.int32 if whole else np.float32).reshape(
-            *shape, *numbers
-        )
+        """Store the actions of all rows for `step_wait`.
+
+        Args:
+            actions: Actions [row, ...].
+        """
+        space = self._env.env.home_action_space
+        is_discrete = isinstance(space, Discrete | MultiDiscrete)
+        array = np.asarray(actions, np.int32 if is_discrete else np.float32)
+        shape = (self._env.num_envs, self._env.env.num_agents, *space.shape)
+        self._actions = array.reshape(shape)
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
-        """Observations [row, feature], rewards and dones [row], and infos; a new episode begins where one is over."""
-        turn = self._host.step(self._waiting)
-        obs, limited = turn.obs.reshape(self.num_envs, -1), turn.info["limited_kwh"].reshape(-1)
-        infos: list[dict[str, Any]] = [{"limited_kwh": float(value)} for value in limited]
-        if turn.truncated:
-            for info, last in zip(infos, obs, strict=True):
-                info |= {"terminal_observation": last, "TimeLimit.truncated": True}
-            obs = self._host.reset()[0].reshape(self.num_envs, -1)
-        return obs, turn.reward.reshape(-1), np.full(self.num_envs, turn.truncated), infos
+        """Step all rows, and start a new episode at the end of the old one.
+
+        Returns:
+            Observations [row, feature], rewards and dones [row], and infos.
+        """
+        result = self._env.step(self._actions)
+        obs = result.obs.reshape(self.num_envs, -1)
+        infeasible = result.info["infeasible_kwh"].reshape(-1)
+        infos: list[dict[str, Any]] = [{"infeasible_kwh": float(value)} for value in infeasible]
+        if result.truncated:
+            for info, final_obs in zip(infos, obs, strict=True):
+                info |= {"terminal_observation": final_obs, "TimeLimit.truncated": True}
+            obs = self._env.reset()[0].reshape(self.num_envs, -1)
+        dones = np.full(self.num_envs, result.truncated)
+        return obs, result.reward.reshape(-1), dones, infos
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Close nothing: the environment holds no external resources."""
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """The same for every row: they are one environment."""
+        """Return an attribute for every row; all rows share one environment.
+
+        Args:
+            attr_name: Name of the attribute.
+            indices: Rows; all if None.
+        """
         return [getattr(self, attr_name)] * len(self._rows(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set it for all rows."""
+        """Set an attribute for all rows.
+
+        Args:
+            attr_name: Name of the attribute.
+            value: Value of the attribute.
+            indices: Not used.
+        """
         setattr(self, attr_name, value)
 
-    def env_method(
-        self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any
-    ) -> list[Any]:
-        """Call it once, and give its result to every row."""
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
+        """Call a method once and return its result for every row.
+
+        Args:
+            method_name: Name of the method.
+            *args: Positional arguments of the method.
+            indices: Rows; all if None.
+            **kwargs: Keyword arguments of the method.
+        """
         return [getattr(self, method_name)(*args, **kwargs)] * len(self._rows(indices))
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """It never is."""
+        """Return False for every row, since rows are never wrapped.
+
+        Args:
+            wrapper_class: Not used.
+            indices: Rows; all if None.
+        """
         return [False] * len(self._rows(indices))
 
     def _rows(self, indices: Any) -> Sequence[int]:

@@ -1,0 +1,351 @@
+"""Construction of a community, one pytree of arrays, from a scenario.
+
+`build` reads every file a scenario refers to; the simulation itself reads none.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+from jaxtyping import Array, Float, Int
+from numpy.typing import NDArray
+
+from prosumax import market
+from prosumax.devices import from_scenario
+from prosumax.devices.battery import BatteryParams
+from prosumax.devices.flexible import DeviceSeries
+from prosumax.devices.home import HomeParams
+from prosumax.errors import InputError
+from prosumax.grid import catalog
+from prosumax.grid.limits import (
+    NetworkLimits,
+    limit_pools_pro_rata,
+    limit_trades_by_value,
+    limit_trades_pro_rata,
+)
+from prosumax.grid.network import DistributionNetwork
+from prosumax.market.mechanism import MarketOptions, grid_stage, mechanisms
+from prosumax.market.pricing import hierarchy
+from prosumax.market.pricing.posted import posted_price_rules
+from prosumax.scenario.schema.community import BatteryConfig, Scenario
+from prosumax.scenario.schema.tariff import TariffConfig, total_fee
+from prosumax.simulation.inputs import Profiles, read_profiles
+from prosumax.tariff.bill import TariffRates, TariffSeries
+
+_HOURS_PER_YEAR = 8760.0
+_HOURS_PER_MONTH = 720.0  # thirty days, the month of `self_discharge_per_month`
+# Points of CityLearn's battery curves. Shorter curves are padded, so that most scenarios share one
+# array shape and therefore one compiled program.
+_EFFICIENCY_POINTS = 5
+_SOC_POINTS = 3
+
+
+class ExogenousInputs(NamedTuple):
+    """Exogenous time series of a community; without the step axis, the inputs of one step.
+
+    Attributes:
+        load_kwh: Load of each home without flexible devices, >= 0.
+        solar_kwh: PV generation of each home, >= 0.
+        hour: Local hour of the day at the start of the step, 0 to 23.
+        tariff: Prices and emission factor of the grid.
+        devices: Inputs of EVs, heat pumps and appliances; None without any.
+    """
+
+    load_kwh: Float[Array, "*step home"]
+    solar_kwh: Float[Array, "*step home"]
+    hour: Int[Array, "*step"]
+    tariff: TariffSeries
+    devices: DeviceSeries | None = None
+
+
+class Community(NamedTuple):
+    """All arrays that a simulation needs, with fixed shapes; every leaf may be batched.
+
+    Attributes:
+        homes: Device parameters, one slot per home and device.
+        series: Exogenous time series over the period.
+        rates: Constants of the tariff.
+        step_hours: Length of a step in hours.
+        stages: Market stages in order; functions are static, their parameters are arrays.
+        network: Distribution network; None for a copper plate.
+        pricing: Posted-price scheme; None in markets without posted prices.
+    """
+
+    homes: HomeParams
+    series: ExogenousInputs
+    rates: TariffRates
+    step_hours: Float[Array, ""]
+    stages: tuple[Partial, ...]
+    network: DistributionNetwork | None
+    pricing: market.PricingScheme | None = None
+
+
+def inputs_window(
+    series: ExogenousInputs, first_step: Int[Array, ""], num_steps: int
+) -> ExogenousInputs:
+    """Select consecutive steps of the series; the last step repeats beyond the end.
+
+    Args:
+        series: Exogenous time series.
+        first_step: First selected step.
+        num_steps: Number of selected steps.
+    """
+    last = series.hour.shape[0] - 1
+    index = jnp.minimum(first_step + jnp.arange(num_steps), last)
+    return jax.tree.map(lambda leaf: leaf[index], series)
+
+
+def inputs_at(series: ExogenousInputs, step: Int[Array, ""]) -> ExogenousInputs:
+    """Select the inputs of one step.
+
+    Args:
+        series: Exogenous time series.
+        step: Step of the period.
+    """
+    return jax.tree.map(lambda leaf: leaf[0], inputs_window(series, step, 1))
+
+
+def build(scenario: Scenario, data_dir: Path | str | None = None) -> Community:
+    """Read the data of a scenario and build its community.
+
+    Args:
+        scenario: Validated scenario, from `load_scenario`.
+        data_dir: Folder with data sets, searched before the cache.
+
+    Returns:
+        Community that simulates without reading any file.
+
+    Raises:
+        InputError: If a file, column or value is invalid, or the mechanism does not exist.
+    """
+    return assemble(scenario, read_profiles(scenario, data_dir))
+
+
+def assemble(scenario: Scenario, profiles: Profiles) -> Community:
+    """Build a community from a scenario and its time series.
+
+    Args:
+        scenario: Validated scenario.
+        profiles: Time series of the scenario, from `read_profiles`.
+
+    Raises:
+        InputError: If the mechanism does not exist or does not fit the network.
+    """
+    step_hours = scenario.period.step_hours
+    mechanism = mechanisms.get(scenario.market.mechanism, f"{scenario.name}: market.mechanism")
+    options = market_options(scenario)
+    feeder = profiles.feeder
+    if feeder is not None and mechanism.uses_distance:
+        distance = catalog.relative_distances(feeder, profiles.home_bus)
+        options = replace(options, distance=distance)
+    local_stages = tuple(
+        stage if isinstance(stage, Partial) else Partial(stage)
+        for stage in mechanism.build(options)
+    )
+    network = None
+    if feeder is not None:
+        network = catalog.build_network(scenario.network, feeder, profiles.home_bus)
+        if scenario.network.trade_limit != "none" and local_stages:
+            limits = catalog.build_trade_limits(scenario.network, feeder, profiles.home_bus)
+            local_stages = (_limit_stages(local_stages, limits, scenario),)
+    prices = {name: jnp.asarray(price, jnp.float32) for name, price in profiles.prices.items()}
+    return Community(
+        homes=HomeParams(
+            _battery_params([home.battery for home in scenario.homes], step_hours),
+            from_scenario.battery_aging_params(scenario),
+            from_scenario.device_params(scenario),
+        ),
+        series=ExogenousInputs(
+            load_kwh=jnp.asarray(profiles.load_kwh, jnp.float32),
+            solar_kwh=jnp.asarray(profiles.solar_kwh, jnp.float32),
+            hour=jnp.asarray(profiles.local_index.hour, jnp.int32),
+            tariff=TariffSeries(**prices),
+            devices=jax.tree.map(jnp.asarray, profiles.devices),
+        ),
+        rates=_tariff_rates(scenario.tariff, step_hours),
+        step_hours=jnp.float32(step_hours),
+        stages=(*local_stages, Partial(grid_stage)),
+        network=network,
+        pricing=_pricing_scheme(scenario, profiles, mechanism, options),
+    )
+
+
+def market_options(scenario: Scenario) -> MarketOptions:
+    """Build the options of a mechanism, with defaults for whatever the scenario leaves open.
+
+    Args:
+        scenario: Validated scenario.
+    """
+    names = [home.name for home in scenario.homes]
+    config = scenario.market
+    options = MarketOptions.default(len(names))
+    microgrids = [home.microgrid or "microgrid" for home in scenario.homes]
+    microgrid_names = tuple(dict.fromkeys(microgrids))
+    shares = options.shares
+    if config.shares is not None:
+        shares = np.array([config.shares[name] for name in names])
+    rank = options.rank
+    if config.cascade_order is not None:
+        rank = np.array([config.cascade_order.index(name) for name in names])
+    return replace(
+        options,
+        shares=shares,
+        rank=rank,
+        price_rule=config.price_rule,
+        price=0.0 if config.price is None else config.price,
+        compensation_price=config.compensation_price,
+        k=config.k,
+        spread_share=config.spread_share,
+        price_tick=config.price_tick,
+        energy_tick_kwh=config.energy_tick_kwh,
+        incentive_per_kwh=config.incentive,
+        microgrid_index=np.array([microgrid_names.index(name) for name in microgrids]),
+        microgrid_names=microgrid_names,
+        price_policy=config.price_policy,
+        feedback_gain=config.feedback_gain,
+        individually_rational=config.individual_rationality,
+        nearest_first=config.nearest_first,
+    )
+
+
+def _pricing_scheme(
+    scenario: Scenario, profiles: Profiles, mechanism: market.Mechanism, options: MarketOptions
+) -> market.PricingScheme | None:
+    """Build the posted-price scheme; prices follow a rule until price agents are trained."""
+    if not mechanism.levels:
+        return None
+    if scenario.network.trade_limit != "none" and len(mechanism.levels) > 1:
+        problem = (
+            f"{scenario.network.trade_limit!r} cannot limit mechanism "
+            f"{scenario.market.mechanism!r}, since it would mix its market levels"
+        )
+        raise InputError(f"{scenario.name}: network.trade_limit", problem, "Set it to none.")
+    rule = mechanism.price_policy
+    if not rule:
+        # A price policy that is no rule is the folder of a training run.
+        is_rule = options.price_policy in posted_price_rules
+        rule = options.price_policy if is_rule else "mid-market"
+    members = hierarchy.pool_memberships(mechanism.levels, options)
+    load = np.asarray(profiles.load_kwh, np.float64)
+    solar = np.asarray(profiles.solar_kwh, np.float64)
+    net_load = (load - solar) @ np.concatenate(members).T
+    prices = {name: np.asarray(price, np.float64) for name, price in profiles.prices.items()}
+    retail = (prices["energy"] + prices["network"] + prices["levies"]) * (1 + scenario.tariff.vat)
+    emission_factor = np.nan_to_num(prices["emission_factor_kg_per_kwh"]).max()
+    return market.PricingScheme(
+        members=tuple(jnp.asarray(part, jnp.float32) for part in members),
+        rule=posted_price_rules.get(rule, f"{scenario.name}: market.price_policy")(options),
+        policy=None,
+        individually_rational=jnp.asarray(options.individually_rational),
+        single_price=jnp.asarray(scenario.market.single_price),
+        energy_scale_kwh=jnp.asarray(np.maximum(np.abs(net_load).max(0), 1e-6), jnp.float32),
+        max_price=jnp.float32(max(float(np.abs(retail).max()), 1e-9)),
+        max_emission_factor=jnp.float32(emission_factor or 1.0),
+    )
+
+
+def _limit_stages(
+    stages: tuple[Partial, ...], limits: NetworkLimits, scenario: Scenario
+) -> Partial:
+    """Wrap market stages so that their trades respect the limits of the network."""
+    options = {
+        "limits": limits,
+        "threshold": jnp.float32(scenario.network.operator.congestion_threshold),
+        "step_hours": jnp.float32(scenario.period.step_hours),
+    }
+    by_value = scenario.network.trade_limit == "price"
+    limit_trades = limit_trades_by_value if by_value else limit_trades_pro_rata
+    return Partial(
+        market.clear_within_limits,
+        stages=stages,
+        trade_shares=Partial(limit_trades, **options),
+        pool_share=Partial(limit_pools_pro_rata, **options),
+    )
+
+
+def _tariff_rates(tariff: TariffConfig, step_hours: float) -> TariffRates:
+    return TariffRates(
+        vat=jnp.float32(tariff.vat),
+        local_network_share=jnp.float32(tariff.resolved_local_network_share),
+        local_levies_share=jnp.float32(tariff.local_levies_share),
+        supplier_fee=jnp.float32(
+            total_fee(tariff.supplier_fee_per_year) * step_hours / _HOURS_PER_YEAR
+        ),
+        network_fee=jnp.float32(
+            total_fee(tariff.network_fee_per_year) * step_hours / _HOURS_PER_YEAR
+        ),
+    )
+
+
+def _battery_params(batteries: list[BatteryConfig | None], step_hours: float) -> BatteryParams:
+    """Build one battery slot per home; a home without a battery gets one of size zero."""
+    absent = BatteryConfig(capacity_kwh=1.0, charge_kw=1.0)
+    efficiency_curves = [b.efficiency_curve for b in batteries if b and b.efficiency_curve]
+    power_curves = [b.power_curve for b in batteries if b and b.power_curve]
+    # Constant curves need a single point, which saves a third of the time of a step's physics.
+    efficiency_points = max((len(curve.at) for curve in efficiency_curves), default=1)
+    if efficiency_curves:
+        efficiency_points = max(efficiency_points, _EFFICIENCY_POINTS)
+    soc_points = max((len(curve.at) for curve in power_curves), default=1)
+    if power_curves:
+        soc_points = max(soc_points, _SOC_POINTS)
+    rows = [
+        _battery_row(
+            battery or absent, battery is not None, step_hours, efficiency_points, soc_points
+        )
+        for battery in batteries
+    ]
+    stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    return BatteryParams(**{name: jnp.asarray(part, jnp.float32) for name, part in stacked.items()})
+
+
+def _battery_row(
+    battery: BatteryConfig,
+    exists: bool,
+    step_hours: float,
+    efficiency_points: int,
+    soc_points: int,
+) -> dict[str, Any]:
+    """Collect the `BatteryParams` of one battery: numbers and short vectors by field name."""
+    discharge_kw = battery.charge_kw if battery.discharge_kw is None else battery.discharge_kw
+    if battery.efficiency_curve is not None:
+        power = _pad(battery.efficiency_curve.at, efficiency_points, rising=True)
+        charge_efficiency_curve = _pad(battery.efficiency_curve.value, efficiency_points)
+        discharge_efficiency_curve = charge_efficiency_curve
+    else:
+        power = np.linspace(0.0, 1.0, efficiency_points)
+        charge_efficiency_curve = np.full(efficiency_points, battery.charge_efficiency**2)
+        discharge_efficiency_curve = np.full(efficiency_points, battery.discharge_efficiency**2)
+    if battery.power_curve is not None:
+        soc = _pad(battery.power_curve.at, soc_points, rising=True)
+        power_share = _pad(battery.power_curve.value, soc_points)
+    else:
+        soc = np.linspace(0.0, 1.0, soc_points)
+        power_share = np.ones(soc_points)
+    retention = (1.0 - battery.self_discharge_per_month) ** (step_hours / _HOURS_PER_MONTH)
+    return {
+        "capacity_kwh": battery.capacity_kwh * exists,
+        "charge_kw": battery.charge_kw * exists,
+        "discharge_kw": discharge_kw * exists,
+        "soc_min": battery.soc_min,
+        "soc_max": battery.soc_max,
+        "initial_soc": battery.soc_min if battery.initial_soc is None else battery.initial_soc,
+        "self_discharge_per_step": 1.0 - retention,
+        "capacity_loss_coefficient": battery.capacity_loss_coefficient,
+        "efficiency_power_points": power,
+        "charge_efficiency_curve": charge_efficiency_curve,
+        "discharge_efficiency_curve": discharge_efficiency_curve,
+        "power_soc_points": soc,
+        "power_curve": power_share,
+    }
+
+
+def _pad(points: list[float], count: int, rising: bool = False) -> NDArray[np.float64]:
+    """Extend a curve to `count` points beyond its last point, where it is constant."""
+    extra = max(count - len(points), 0)
+    tail = [points[-1] + (step + 1.0 if rising else 0.0) for step in range(extra)]
+    return np.asarray([*points, *tail], dtype=np.float64)
