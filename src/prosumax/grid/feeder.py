@@ -1,4 +1,7 @@
-"""A distribution feeder as engineers describe it: buses, branches, ratings; NumPy, double precision, host side."""
+"""Distribution feeders as engineers describe them: buses, branches and ratings.
+
+Feeders live on the host, as NumPy arrays in double precision.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,23 +12,29 @@ from numpy.typing import NDArray
 from prosumax.errors import InputError
 
 BASE_KVA = 1000.0
-"""Apparent power of 1 pu, three-phase, in every network."""
+"""Three-phase apparent power of 1 pu in every network."""
 
 
 @dataclass(frozen=True)
 class Branches:
-    """Lines and transformers, one entry each [branch]: an ideal transformer on the `from` side, then a pi circuit.
+    """Lines and transformers, each an ideal transformer on the `from` side and a pi circuit.
+
+    All arrays have one entry per branch.
 
     Attributes:
-        name: for reports.
-        from_bus, to_bus: positions in `Feeder.buses`.
-        is_transformer: others are lines (a regulator is a transformer).
-        series_pu: impedance r + jx on `BASE_KVA` and the base voltage of `to_bus`; never zero.
-        shunt_from_pu, shunt_to_pu: admittance g + jb at either end of the pi circuit (line charging, iron losses).
-        ratio: off-nominal turns ratio at `from_bus`, 1 without tap: v_from = ratio * v_inside.
-        rating_from_pu, rating_to_pu: current that counts as 100 % at either end, at the base voltage of that bus;
-            infinite where unknown.
-        length_km: 0 for a transformer.
+        name: Names for reports.
+        from_bus: Positions in `Feeder.buses`.
+        to_bus: Positions in `Feeder.buses`.
+        is_transformer: Whether the branch is a transformer or regulator; others are lines.
+        series_pu: Impedance r + jx on `BASE_KVA` and the base voltage of `to_bus`; never zero.
+        shunt_from_pu: Admittance g + jb of the pi circuit at the `from` end (line charging, iron
+            losses).
+        shunt_to_pu: The same at the `to` end.
+        ratio: Off-nominal turns ratio at `from_bus`, 1 without tap: v_from = ratio * v_inside.
+        rating_from_pu: Rated current at the `from` end, at the base voltage of that bus; infinite
+            where unknown.
+        rating_to_pu: The same at the `to` end.
+        length_km: Length; 0 for a transformer.
     """
 
     name: tuple[str, ...]
@@ -46,24 +55,26 @@ class Feeder:
     """A network with one source, as a balanced (positive-sequence) equivalent.
 
     Attributes:
-        name: for reports.
-        buses: names, each once.
-        base_kv: line-to-line voltage of 1 pu [bus].
-        source: position of the bus at which the grid above holds the voltage.
-        source_pu: that voltage.
-        branches: lines and transformers; every bus is reached from the source.
-        shunt_pu: constant admittance at a bus (capacitor banks) [bus].
-        load_kw, load_kvar: the feeder's own nominal loads [bus]; homes are placed on buses that have one.
-        x, y: position for drawing, any unit [bus].
-        zone: name of the part of the network each bus belongs to.
-        notes: what a user should know about the data.
+        name: Name for reports.
+        buses: Bus names, each once.
+        base_kv: Line-to-line voltage of 1 pu [bus].
+        source_bus: Position of the bus at which the upstream grid holds the voltage.
+        source_voltage_pu: That voltage.
+        branches: Lines and transformers; every bus is reachable from the source.
+        shunt_pu: Constant admittance at a bus, such as capacitor banks [bus].
+        load_kw: Nominal active load [bus]; homes are placed on buses that have one.
+        load_kvar: Nominal reactive load [bus].
+        x: Horizontal position for drawing, in any unit [bus].
+        y: Vertical position for drawing [bus].
+        zone: Name of the zone of each bus.
+        notes: Remarks on the data for users.
     """
 
     name: str
     buses: tuple[str, ...]
     base_kv: NDArray[np.float64]
-    source: int
-    source_pu: float
+    source_bus: int
+    source_voltage_pu: float
     branches: Branches
     shunt_pu: NDArray[np.complex128]
     load_kw: NDArray[np.float64]
@@ -73,52 +84,73 @@ class Feeder:
     zone: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
 
-    def check(self) -> "Feeder":
-        """The feeder itself, if power can flow in it.
+    def validate(self) -> "Feeder":
+        """Check that power can flow in the feeder.
+
+        Returns:
+            The feeder itself.
 
         Raises:
-            InputError: a bus is named twice, a branch is degenerate, or part of the network is cut off.
+            InputError: If a bus name occurs twice, a branch is degenerate, or part of the network
+                is not connected.
         """
         branches = self.branches
-        twice = [bus for bus, count in Counter(self.buses).items() if count > 1]
-        if twice:
-            raise InputError(
-                f"network {self.name}", f"has two buses called {twice[0]!r}", "Name every bus once."
-            )
-        for number, name in enumerate(branches.name):
-            ends = branches.from_bus[number], branches.to_bus[number]
-            place = f"network {self.name}: branch {name}"
-            if ends[0] == ends[1]:
-                raise InputError(
-                    place, f"starts and ends at bus {self.buses[ends[0]]!r}", "Connect two buses."
-                )
-            impedance = branches.series_pu[number]
-            if not np.isfinite(impedance) or abs(impedance) == 0 or impedance.real < 0:
-                raise InputError(
-                    place,
-                    f"has the impedance {impedance:g} pu (length {branches.length_km[number]:g} km)",
-                    "Give it a length and a resistance above zero, or merge its two buses.",
-                )
-            if not (branches.rating_from_pu[number] > 0 and branches.rating_to_pu[number] > 0):
-                raise InputError(
-                    place, "has a rating that is not above zero", "Give its greatest current in kA."
-                )
-        seen = reached(len(self.buses), self.source, branches.from_bus, branches.to_bus)
-        if not seen.all():
-            lost = [self.buses[bus] for bus in np.flatnonzero(~seen)]
+        duplicates = [bus for bus, count in Counter(self.buses).items() if count > 1]
+        if duplicates:
             raise InputError(
                 f"network {self.name}",
-                f"is not connected: {len(lost)} of {len(self.buses)} buses cannot be reached from"
-                f" {self.buses[self.source]!r} ({', '.join(lost[:5])}{', ..' if len(lost) > 5 else ''})",
-                "Add the missing lines or switches, or leave those buses out.",
+                f"has two buses called {duplicates[0]!r}",
+                "Give every bus a unique name.",
+            )
+        for number, name in enumerate(branches.name):
+            self._validate_branch(number, f"network {self.name}: branch {name}")
+        is_reachable = reachable_buses(
+            len(self.buses), self.source_bus, branches.from_bus, branches.to_bus
+        )
+        if not is_reachable.all():
+            isolated = [self.buses[bus] for bus in np.flatnonzero(~is_reachable)]
+            listed = ", ".join(isolated[:5]) + (", .." if len(isolated) > 5 else "")
+            raise InputError(
+                f"network {self.name}",
+                f"is not connected: {len(isolated)} of {len(self.buses)} buses cannot be reached"
+                f" from {self.buses[self.source_bus]!r} ({listed})",
+                "Add the missing lines or switches, or remove those buses.",
             )
         return self
 
+    def _validate_branch(self, number: int, where: str) -> None:
+        branches = self.branches
+        from_bus = branches.from_bus[number]
+        if from_bus == branches.to_bus[number]:
+            raise InputError(
+                where,
+                f"starts and ends at bus {self.buses[from_bus]!r}",
+                "Connect two different buses.",
+            )
+        impedance = branches.series_pu[number]
+        if not np.isfinite(impedance) or abs(impedance) == 0 or impedance.real < 0:
+            raise InputError(
+                where,
+                f"has the impedance {impedance:g} pu (length {branches.length_km[number]:g} km)",
+                "Give it a length and a resistance above zero, or merge its two buses.",
+            )
+        if not (branches.rating_from_pu[number] > 0 and branches.rating_to_pu[number] > 0):
+            raise InputError(
+                where, "has a rating that is not above zero", "Give its maximum current in kA."
+            )
 
-def reached(
+
+def reachable_buses(
     buses: int, source: int, from_bus: NDArray[np.int64], to_bus: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which buses hang together with the source [bus]."""
+    """Return whether each bus is connected to the source [bus].
+
+    Args:
+        buses: Number of buses.
+        source: Position of the source.
+        from_bus: Start of each branch.
+        to_bus: End of each branch.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

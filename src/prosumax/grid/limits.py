@@ -1,4 +1,4 @@
-"""Keeping a network inside its limits: what exports or trades must be scaled back, by linear sensitivities."""
+"""Network limits: curtailment of exports and scaling of trades by linear sensitivities."""
 
 from typing import NamedTuple
 
@@ -9,240 +9,284 @@ from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.grid.feeder import BASE_KVA, Feeder
-from prosumax.grid.power_flow.wires import matrices
+from prosumax.grid.power_flow.models import network_matrices
 
-HIGHEST_PU = 1.10
-"""Exports may lift the voltage to 10 % over nominal (EN 50160, section 4.2.2)."""
+MAX_VOLTAGE_PU = 1.10
+"""Upper voltage limit, 10 % over nominal (EN 50160, section 4.2.2)."""
 
 _ROUNDS = 4
-_MOST_BUSES = 3000
+_MAX_BUSES = 3000
 _UNLIMITED_KW = 1e9
 
+# Relative and absolute tolerance of a limit in single precision.
+_RELATIVE_TOLERANCE = 1e-4
+_ABSOLUTE_TOLERANCE = 1e-6
 
-class Limits(NamedTuple):
-    """Linear limits: `use @ (kW exported minus imported by each home) + fixed <= most`, row by row.
 
-    The rows are the branches in their own direction, the branches in the other one, and the voltages at the homes.
+class NetworkLimits(NamedTuple):
+    """Linear limits: `sensitivity @ net_export_kw + background <= limit`, row by row.
+
+    The rows are the branches in their own direction, the branches in the opposite direction, and
+    the voltages at the homes.
 
     Attributes:
-        use: effect of a kW from each home; kW for branches, per unit for voltages.
-        fixed: what the network's own loads use already.
-        most: rating, or voltage.
-        is_line: rows of branches; a share of their rating may be asked for.
+        sensitivity: Effect of 1 kW of net export of each home; kW for branches, per unit for
+            voltages.
+        background: Contribution of the network's own loads.
+        limit: Branch rating or maximum voltage.
+        is_branch: 1 for rows of branches, whose limit may be scaled by a threshold.
     """
 
-    use: Float[Array, "row home"]
-    fixed: Float[Array, " row"]
-    most: Float[Array, " row"]
-    is_line: Float[Array, " row"]
+    sensitivity: Float[Array, "row home"]
+    background: Float[Array, " row"]
+    limit: Float[Array, " row"]
+    is_branch: Float[Array, " row"]
 
 
-def limits_of(
+def build_limits(
     feeder: Feeder,
     home_bus: NDArray[np.int64],
     capacity_kw: NDArray[np.float64],
     background_kw: NDArray[np.float64],
     background_kvar: NDArray[np.float64],
-    knows_voltages: bool = True,
-) -> Limits:
-    """Sensitivities around the unloaded network (LinDistFlow, and its branch flows).
+    include_voltages: bool = True,
+) -> NetworkLimits:
+    """Linearize branch flows and voltages around the unloaded network (LinDistFlow).
 
-    Arguments:
-        feeder: the network.
-        home_bus: bus of each home.
-        capacity_kw: of each branch.
-        background_kw, background_kvar: what the network's own loads draw [bus].
-        knows_voltages: whether voltages limit exports too; not under flow `path`.
+    Args:
+        feeder: The network.
+        home_bus: Bus of each home.
+        capacity_kw: Capacity of each branch.
+        background_kw: Active power of the network's own loads [bus].
+        background_kvar: Reactive power of the network's own loads [bus].
+        include_voltages: Whether voltages limit exports too; not with power flow `path`.
 
     Raises:
-        InputError: the network is too large for a matrix.
+        InputError: If the network is too large for a dense matrix.
     """
-    if len(feeder.buses) > _MOST_BUSES:
-        what = f"has {len(feeder.buses):,} buses; limits are kept for at most {_MOST_BUSES:,}"
+    if len(feeder.buses) > _MAX_BUSES:
         raise InputError(
-            f"network {feeder.name}", what, "Set trade_limit and operator.intervention to none."
+            f"network {feeder.name}",
+            f"has {len(feeder.buses):,} buses; limits are supported for at most {_MAX_BUSES:,}",
+            "Set trade_limit and operator.intervention to none.",
         )
-    found, b = matrices(feeder), feeder.branches
-    flat = found.no_load_voltage
-    # Power into each branch per power drawn at each bus: a load of s draws the current conj(s / v).
+    matrices = network_matrices(feeder)
+    b = feeder.branches
+    flat = matrices.no_load_voltage
+    # Power into each branch per power drawn at each bus: a load s draws the current conj(s / v).
     inside = flat[b.from_bus] / b.ratio
-    per_drawn = -inside[:, None] * np.conj(found.series / np.conj(flat)[None, :])
-    drop = (
-        found.impedance * (np.conj(flat)[:, None] / np.conj(flat)[None, :]) / np.abs(flat)[:, None]
-    )
-    lines = -per_drawn.real
-    own = (background_kw + 1j * background_kvar) / BASE_KVA
-    line_fixed = (per_drawn @ own).real * BASE_KVA
-    voltage_fixed = np.abs(flat) - (drop @ np.conj(own)).real
+    per_drawn = -inside[:, None] * np.conj(matrices.series / np.conj(flat)[None, :])
+    voltage_ratio = np.conj(flat)[:, None] / np.conj(flat)[None, :]
+    drop = matrices.impedance * voltage_ratio / np.abs(flat)[:, None]
+    branch_flow = -per_drawn.real
+    background = (background_kw + 1j * background_kvar) / BASE_KVA
+    background_flow = (per_drawn @ background).real * BASE_KVA
+    background_voltage = np.abs(flat) - (drop @ np.conj(background)).real
     buses = np.unique(home_bus)
     capacity = np.minimum(capacity_kw, _UNLIMITED_KW)
-    kept = {
-        "use": np.concatenate(
-            [lines[:, home_bus], -lines[:, home_bus], drop.real[np.ix_(buses, home_bus)] / BASE_KVA]
+    flow_rows = branch_flow[:, home_bus]
+    voltage_rows = drop.real[np.ix_(buses, home_bus)] / BASE_KVA
+    max_voltage = np.full(len(buses), MAX_VOLTAGE_PU if include_voltages else np.inf)
+    rows = {
+        "sensitivity": np.concatenate([flow_rows, -flow_rows, voltage_rows]),
+        "background": np.concatenate(
+            [background_flow, -background_flow, background_voltage[buses]]
         ),
-        "fixed": np.concatenate([line_fixed, -line_fixed, voltage_fixed[buses]]),
-        "most": np.concatenate(
-            [capacity, capacity, np.full(len(buses), HIGHEST_PU if knows_voltages else np.inf)]
-        ),
-        "is_line": np.concatenate([np.ones(2 * len(capacity)), np.zeros(len(buses))]),
+        "limit": np.concatenate([capacity, capacity, max_voltage]),
+        "is_branch": np.concatenate([np.ones(2 * len(capacity)), np.zeros(len(buses))]),
     }
-    return Limits(**{name: jnp.asarray(part, jnp.float32) for name, part in kept.items()})
+    return NetworkLimits(**{name: jnp.asarray(part, jnp.float32) for name, part in rows.items()})
 
 
-def cut_pro_rata(
+def curtail_pro_rata(
     export_kw: Float[Array, " home"],
     import_kw: Float[Array, " home"],
     ask: Float[Array, " home"],
     threshold: Float[Array, ""],
     *,
-    limits: Limits,
+    limits: NetworkLimits,
 ) -> Float[Array, " home"]:
-    """Export that must not happen so that no branch is loaded over a share of its rating and no voltage is too high.
+    """Compute the curtailment that keeps branches and voltages within their limits, pro rata.
 
-    Arguments:
-        export_kw, import_kw: of each home's meter, >= 0.
-        ask: what each home wants for its energy; does not count here.
-        threshold: share of the branches' ratings.
-        limits: of the network.
+    Args:
+        export_kw: Export of each home's meter, >= 0.
+        import_kw: Import of each home's meter, >= 0.
+        ask: Price that each home asks for its energy; not used.
+        threshold: Admissible share of the branch ratings.
+        limits: Limits of the network.
 
     Returns:
-        kW between 0 and `export_kw`. What loads alone overload stays overloaded: no home is switched off.
+        Curtailed kW between 0 and `export_kw`. Overloads that loads alone cause remain: no home is
+        disconnected.
     """
-    return _cut(limits, export_kw, import_kw, None, threshold)
+    return _curtail(limits, export_kw, import_kw, None, threshold)
 
 
-def cut_dearest(
+def curtail_by_price(
     export_kw: Float[Array, " home"],
     import_kw: Float[Array, " home"],
     ask: Float[Array, " home"],
     threshold: Float[Array, ""],
     *,
-    limits: Limits,
+    limits: NetworkLimits,
 ) -> Float[Array, " home"]:
-    """The same, with the exports of those who ask most cut first."""
-    return _cut(limits, export_kw, import_kw, -ask, threshold)
+    """Compute the curtailment that keeps the network within its limits, highest asks first.
+
+    Args:
+        export_kw: Export of each home's meter, >= 0.
+        import_kw: Import of each home's meter, >= 0.
+        ask: Price that each home asks for its energy.
+        threshold: Admissible share of the branch ratings.
+        limits: Limits of the network.
+
+    Returns:
+        Curtailed kW, as in `curtail_pro_rata`.
+    """
+    return _curtail(limits, export_kw, import_kw, -ask, threshold)
 
 
-def _cut(
-    limits: Limits,
+def _curtail(
+    limits: NetworkLimits,
     export_kw: Float[Array, " home"],
     import_kw: Float[Array, " home"],
-    worth: Float[Array, " home"] | None,
+    value: Float[Array, " home"] | None,
     threshold: Float[Array, ""],
 ) -> Float[Array, " home"]:
-    most = limits.most * jnp.where(limits.is_line > 0, threshold, 1.0)
-    margin = most - limits.fixed + limits.use @ import_kw
-    kept = scale_back(limits.use * export_kw, margin, worth)
+    limit = limits.limit * jnp.where(limits.is_branch > 0, threshold, 1.0)
+    margin = limit - limits.background + limits.sensitivity @ import_kw
+    kept = scale_to_limits(limits.sensitivity * export_kw, margin, value)
     return export_kw * (1.0 - kept)
 
 
-def trades_pro_rata(
+def limit_trades_pro_rata(
     buyer: Array,
     seller: Array,
     kwh: Float[Array, " slot"],
-    worth: Float[Array, " slot"],
+    spread: Float[Array, " slot"],
     *,
-    limits: Limits,
+    limits: NetworkLimits,
     threshold: Float[Array, ""],
     step_hours: Float[Array, ""],
 ) -> Float[Array, " slot"]:
-    """Share of each trade that fits when trades alone use the branches, up to `threshold` of their ratings.
+    """Compute the admissible share of each trade when only trades use the branches, pro rata.
 
-    Arguments:
-        buyer, seller: homes [slot].
-        kwh: of each trade, >= 0.
-        worth: per kWh; does not count here.
-        limits: of the network.
-        threshold: share of the ratings.
-        step_hours: length of the step.
+    Args:
+        buyer: Buying home [slot].
+        seller: Selling home [slot].
+        kwh: Energy of each trade, >= 0.
+        spread: Bid minus ask per kWh; not used.
+        limits: Limits of the network.
+        threshold: Admissible share of the branch ratings.
+        step_hours: Length of the step in hours.
     """
-    return scale_back(
-        _use_of_trades(limits, buyer, seller, kwh / step_hours), _for_trades(limits, threshold)
-    )
+    use = _branch_use(limits, buyer, seller, kwh / step_hours)
+    return scale_to_limits(use, _trade_limits(limits, threshold))
 
 
-def trades_by_worth(
+def limit_trades_by_value(
     buyer: Array,
     seller: Array,
     kwh: Float[Array, " slot"],
-    worth: Float[Array, " slot"],
+    spread: Float[Array, " slot"],
     *,
-    limits: Limits,
+    limits: NetworkLimits,
     threshold: Float[Array, ""],
     step_hours: Float[Array, ""],
 ) -> Float[Array, " slot"]:
-    """The same, with trades that are worth most kept first."""
-    return scale_back(
-        _use_of_trades(limits, buyer, seller, kwh / step_hours),
-        _for_trades(limits, threshold),
-        worth,
-    )
+    """Compute the admissible share of each trade, trades of the largest spread first.
+
+    Args:
+        buyer: Buying home [slot].
+        seller: Selling home [slot].
+        kwh: Energy of each trade, >= 0.
+        spread: Bid minus ask per kWh.
+        limits: Limits of the network.
+        threshold: Admissible share of the branch ratings.
+        step_hours: Length of the step in hours.
+    """
+    use = _branch_use(limits, buyer, seller, kwh / step_hours)
+    return scale_to_limits(use, _trade_limits(limits, threshold), spread)
 
 
-def pools_pro_rata(
+def limit_pools_pro_rata(
     net_kwh: Float[Array, " home"],
     *,
-    limits: Limits,
+    limits: NetworkLimits,
     threshold: Float[Array, ""],
     step_hours: Float[Array, ""],
 ) -> Float[Array, ""]:
-    """Share of an exchange without pairs that fits; `net_kwh` is sold minus bought by each home."""
-    used, most = limits.use @ (net_kwh / step_hours), _for_trades(limits, threshold)
-    over = used > most
-    return jnp.where(over, most / jnp.where(over, used, 1.0), 1.0).min()
+    """Compute the admissible share of an exchange without pairs.
+
+    Args:
+        net_kwh: Energy that each home sells minus buys.
+        limits: Limits of the network.
+        threshold: Admissible share of the branch ratings.
+        step_hours: Length of the step in hours.
+    """
+    used = limits.sensitivity @ (net_kwh / step_hours)
+    limit = _trade_limits(limits, threshold)
+    is_exceeded = used > limit
+    return jnp.where(is_exceeded, limit / jnp.where(is_exceeded, used, 1.0), 1.0).min()
 
 
-def _use_of_trades(
-    limits: Limits, buyer: Array, seller: Array, kw: Float[Array, " slot"]
+def _branch_use(
+    limits: NetworkLimits, buyer: Array, seller: Array, kw: Float[Array, " slot"]
 ) -> Float[Array, "row slot"]:
-    return (limits.use[:, seller] - limits.use[:, buyer]) * kw
+    return (limits.sensitivity[:, seller] - limits.sensitivity[:, buyer]) * kw
 
 
-def _for_trades(limits: Limits, threshold: Float[Array, ""]) -> Float[Array, " row"]:
-    """Trades count against the branches only: a voltage has no share that is theirs."""
-    return jnp.where(limits.is_line > 0, limits.most * threshold, _UNLIMITED_KW)
+def _trade_limits(limits: NetworkLimits, threshold: Float[Array, ""]) -> Float[Array, " row"]:
+    """Return the limits for trades, which count against branches only.
+
+    No share of a voltage can be attributed to trades.
+    """
+    return jnp.where(limits.is_branch > 0, limits.limit * threshold, _UNLIMITED_KW)
 
 
-def scale_back(
+def scale_to_limits(
     use: Float[Array, "row item"],
-    most: Float[Array, " row"],
-    worth: Float[Array, " item"] | None = None,
+    limit: Float[Array, " row"],
+    value: Float[Array, " item"] | None = None,
 ) -> Float[Array, " item"]:
-    """Largest shares of the items, found row by row, such that no row uses more than it may.
+    """Find the largest shares of the items, row by row, such that no row exceeds its limit.
 
-    An item is cut as far as the row that is tightest for it demands. Items that relieve a row make room in it; as
-    cutting others may take that relief away, rounds follow, and if rows are still over at the end nothing is counted
-    on to relieve them.
+    An item is cut as far as its tightest row requires. Items with negative use relieve a row and
+    make room for others. As cutting items may remove that relief, several rounds are done; if rows
+    still exceed their limits in the end, no relief is counted.
 
-    Arguments:
-        use: what each whole item adds to each row; negative where it relieves.
-        most: limit of each row; where it is below zero nothing may add to the row.
-        worth: items worth most are kept first; None cuts all that add to a row by the same share.
+    Args:
+        use: Contribution of each whole item to each row; negative where it relieves the row.
+        limit: Limit of each row; where it is negative no item may add to the row.
+        value: Value of the items: those of highest value are kept first. None cuts all items that
+            add to a row by the same share.
 
     Returns:
-        Shares between 0 and 1; afterwards the positive part of every row is within its limit (or its relief).
+        Shares between 0 and 1. With them the positive part of every row is within its limit, or
+        within its relief.
     """
-    adds, relieves = jnp.maximum(use, 0.0), jnp.maximum(-use, 0.0)
-    order = None if worth is None else jnp.argsort(-worth)
+    adds = jnp.maximum(use, 0.0)
+    relieves = jnp.maximum(-use, 0.0)
+    order = None if value is None else jnp.argsort(-value)
 
     def cut(share: Float[Array, " item"], relief: Float[Array, " row"]) -> Float[Array, " item"]:
-        room, now = jnp.maximum(most + relief, 0.0), adds * share
+        room = jnp.maximum(limit + relief, 0.0)
+        current = adds * share
         if order is None:
-            total = now.sum(1)
-            over = total > room
-            fits = jnp.broadcast_to(
-                jnp.where(over, room / jnp.where(over, total, 1.0), 1.0)[:, None], now.shape
-            )
+            total = current.sum(1)
+            is_exceeded = total > room
+            row_share = jnp.where(is_exceeded, room / jnp.where(is_exceeded, total, 1.0), 1.0)
+            kept = jnp.broadcast_to(row_share[:, None], current.shape)
         else:
-            ranked = now[:, order]
+            ranked = current[:, order]
             before = jnp.cumsum(ranked, axis=1) - ranked
             left = jnp.clip(room[:, None] - before, 0.0, ranked)
-            whole = jnp.where(ranked > 0, left / jnp.where(ranked > 0, ranked, 1.0), 1.0)
-            fits = jnp.zeros_like(now).at[:, order].set(whole)
-        return share * jnp.where(adds > 0, fits, 1.0).min(0, initial=1.0)
+            ranked_share = jnp.where(ranked > 0, left / jnp.where(ranked > 0, ranked, 1.0), 1.0)
+            kept = jnp.zeros_like(current).at[:, order].set(ranked_share)
+        return share * jnp.where(adds > 0, kept, 1.0).min(0, initial=1.0)
 
     share = jnp.ones(use.shape[1], use.dtype)
     for _ in range(_ROUNDS):
         share = cut(share, (relieves * share).sum(1))
-    over = ((adds - relieves) * share).sum(1) > jnp.maximum(most, 0.0) * (1 + 1e-4) + 1e-6
-    return jnp.where(over.any(), cut(share, jnp.zeros_like(most)), share)
+    tolerated = jnp.maximum(limit, 0.0) * (1 + _RELATIVE_TOLERANCE) + _ABSOLUTE_TOLERANCE
+    is_exceeded = ((adds - relieves) * share).sum(1) > tolerated
+    return jnp.where(is_exceeded.any(), cut(share, jnp.zeros_like(limit)), share)

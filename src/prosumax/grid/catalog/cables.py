@@ -1,4 +1,4 @@
-"""Lines in ohm, nanofarad and ampere become branches per unit."""
+"""Lines in ohm, nanofarad and ampere as per-unit branches."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,10 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 from prosumax.grid.feeder import BASE_KVA, Branches
 
 LV_KV = 0.4
+"""Line-to-line voltage of European low-voltage networks."""
 
 
-class Cable(NamedTuple):
-    """What one km of a line is like."""
+class CableType(NamedTuple):
+    """Electrical parameters of one km of a cable.
+
+    Attributes:
+        r_ohm_per_km: Resistance.
+        x_ohm_per_km: Reactance.
+        c_nf_per_km: Capacitance.
+        max_a: Rated current.
+    """
 
     r_ohm_per_km: float
     x_ohm_per_km: float
@@ -20,11 +28,14 @@ class Cable(NamedTuple):
     max_a: float
 
 
-NAYY_4X150 = Cable(r_ohm_per_km=0.208, x_ohm_per_km=0.080, c_nf_per_km=261.0, max_a=270.0)
-"""The usual aluminium cable of European low-voltage streets, 150 mm2, in ground; as in pandapower's standard types."""
+NAYY_4X150 = CableType(r_ohm_per_km=0.208, x_ohm_per_km=0.080, c_nf_per_km=261.0, max_a=270.0)
+"""Usual aluminum cable of European low-voltage streets, 150 mm2, in ground.
+
+The values are those of pandapower's standard type.
+"""
 
 
-def lines(
+def line_branches(
     name: Sequence[str],
     from_bus: ArrayLike,
     to_bus: ArrayLike,
@@ -37,37 +48,40 @@ def lines(
     max_a: ArrayLike = np.inf,
     hz: float = 50.0,
 ) -> Branches:
-    """Lines by their totals; numbers hold for all of them, arrays are [branch].
+    """Build lines from their total impedances; numbers hold for all lines, arrays are [branch].
 
-    Arguments:
-        name: of every line.
-        from_bus, to_bus: positions of the buses.
-        r_ohm, x_ohm: series impedance of the whole line.
-        kv: line-to-line voltage.
-        length_km: for fees and reports.
-        c_nf: capacitance of the whole line, half of which sits at either end.
-        max_a: current that counts as 100 %.
-        hz: frequency of the grid.
+    Args:
+        name: Name of every line.
+        from_bus: Position of the first bus of every line.
+        to_bus: Position of the second bus of every line.
+        r_ohm: Resistance of the whole line.
+        x_ohm: Reactance of the whole line.
+        kv: Line-to-line voltage.
+        length_km: Length, for fees and reports.
+        c_nf: Capacitance of the whole line, half of which is at either end.
+        max_a: Rated current.
+        hz: Grid frequency.
     """
     count = len(name)
 
-    def each(value: ArrayLike) -> NDArray[Any]:
+    def broadcast(value: ArrayLike) -> NDArray[Any]:
         return np.broadcast_to(np.asarray(value, np.float64), count).copy()
 
-    base_mva, kv = BASE_KVA / 1000.0, each(kv)
+    base_mva = BASE_KVA / 1000.0
+    kv = broadcast(kv)
     base_ohm = kv**2 / base_mva
-    half_charging = 0.5j * 2 * np.pi * hz * each(c_nf) * 1e-9 * base_ohm
-    rating = each(max_a) / 1000.0 * np.sqrt(3.0) * kv / base_mva
+    half_charging = 0.5j * 2 * np.pi * hz * broadcast(c_nf) * 1e-9 * base_ohm
+    rating = broadcast(max_a) / 1000.0 * np.sqrt(3.0) * kv / base_mva
     return Branches(
         name=tuple(name),
         from_bus=np.asarray(from_bus, np.int64),
         to_bus=np.asarray(to_bus, np.int64),
         is_transformer=np.zeros(count, bool),
-        series_pu=(each(r_ohm) + 1j * each(x_ohm)) / base_ohm,
+        series_pu=(broadcast(r_ohm) + 1j * broadcast(x_ohm)) / base_ohm,
         shunt_from_pu=half_charging,
         shunt_to_pu=half_charging.copy(),
         ratio=np.ones(count),
         rating_from_pu=rating,
         rating_to_pu=rating.copy(),
-        length_km=each(length_km),
+        length_km=broadcast(length_km),
     )

@@ -1,4 +1,4 @@
-"""Feeders kept as files: what takes pandapower and SimBench many seconds to build is built once."""
+"""Cache of feeders on disk, since pandapower and SimBench take many seconds to build them."""
 
 import contextlib
 import json
@@ -13,28 +13,29 @@ from typing import Any
 
 import numpy as np
 
-from prosumax.data.datasets import cache_folder
+from prosumax.data.datasets import cache_dir
 from prosumax.grid.feeder import Branches, Feeder
 
-_FORMAT = 1
-"""To be raised whenever the same source gives another feeder than before."""
+_FORMAT = 2
+"""Version of the files; increase it whenever the same source gives another feeder than before."""
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+_METADATA = "metadata"
+_READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
-def cached(key: tuple[str, ...], build: Callable[[], Feeder]) -> Feeder:
-    """The feeder kept under this key, or else what `build` gives, kept for the next time where that is possible.
+def cached_feeder(key: tuple[str, ...], build: Callable[[], Feeder]) -> Feeder:
+    """Read a feeder from the cache, or build and store it.
 
-    Arguments:
-        key: all that the feeder depends on: its source and the versions of the packages that build it.
-        build: makes the feeder.
+    A feeder that cannot be stored is returned all the same.
+
+    Args:
+        key: Everything that the feeder depends on: its source and the versions of the packages
+            that build it.
+        build: Function that builds the feeder.
     """
-    path = (
-        cache_folder()
-        / "feeders"
-        / (re.sub(r"[^\w.-]+", "_", "-".join((*key, f"v{_FORMAT}"))) + ".npz")
-    )
-    with contextlib.suppress(*_UNREADABLE):
+    stem = re.sub(r"[^\w.-]+", "_", "-".join((*key, f"v{_FORMAT}")))
+    path = cache_dir() / "feeders" / f"{stem}.npz"
+    with contextlib.suppress(*_READ_ERRORS):
         return read_feeder(path)
     feeder = build()
     with contextlib.suppress(OSError):
@@ -43,18 +44,23 @@ def cached(key: tuple[str, ...], build: Callable[[], Feeder]) -> Feeder:
 
 
 def write_feeder(feeder: Feeder, path: Path) -> None:
-    """Keep a feeder in an npz file, which appears at once or not at all."""
+    """Write a feeder to an npz file, atomically.
+
+    Args:
+        feeder: The feeder.
+        path: The file; its folder is created.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {}
-    words: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     for prefix, part in (("", feeder), ("branches.", feeder.branches)):
         for item in fields(part):
             value = getattr(part, item.name)
             if isinstance(value, np.ndarray):
                 arrays[prefix + item.name] = value
             elif not isinstance(value, Branches):
-                words[prefix + item.name] = value
-    arrays["words"] = np.frombuffer(json.dumps(words).encode(), np.uint8)
+                metadata[prefix + item.name] = value
+    arrays[_METADATA] = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".feeder-", suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -66,17 +72,20 @@ def write_feeder(feeder: Feeder, path: Path) -> None:
 
 
 def read_feeder(path: Path) -> Feeder:
-    """A feeder from its npz file; one of the usual errors of reading files when it is missing or damaged."""
+    """Read a feeder from an npz file.
+
+    A missing or damaged file raises one of the errors of `numpy.load` or of the constructors.
+
+    Args:
+        path: The file.
+    """
     with np.load(path, allow_pickle=False) as stored:
-        values: dict[str, Any] = {name: stored[name] for name in stored.files if name != "words"}
-        words = json.loads(stored["words"].tobytes())
-    values |= {
-        name: tuple(word) if isinstance(word, list) else word for name, word in words.items()
-    }
+        values: dict[str, Any] = {name: stored[name] for name in stored.files if name != _METADATA}
+        metadata = json.loads(stored[_METADATA].tobytes())
+    for name, value in metadata.items():
+        values[name] = tuple(value) if isinstance(value, list) else value
     branches = {
         name.removeprefix("branches."): value for name, value in values.items() if "." in name
     }
-    return Feeder(
-        branches=Branches(**branches),
-        **{name: value for name, value in values.items() if "." not in name},
-    )
+    own = {name: value for name, value in values.items() if "." not in name}
+    return Feeder(branches=Branches(**branches), **own)

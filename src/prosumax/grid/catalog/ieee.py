@@ -1,31 +1,35 @@
-"""The IEEE 13 and 34 node test feeders as balanced equivalents, with the topology, lengths and impedances as published.
+"""IEEE 13 and 34 node test feeders as balanced equivalents.
 
-Both feeders are unbalanced; a balanced equivalent answers for their sums and means, not for single phases. What is
-kept: every line with its positive-sequence impedance (self minus mutual mean), transformers, capacitors, total load
-per node. What is simplified:
+Topology, lengths and impedances are as published. Both feeders are unbalanced; a balanced
+equivalent represents their sums and means, not single phases. Kept are every line with its
+positive-sequence impedance (self minus mutual mean), transformers, capacitors, and the total load
+per node. Simplifications:
 
-- Loads are constant power and the total of their phases; delta and wye are not told apart.
-- A lateral with p of three phases gets 3/p times its impedance and p/3 of its capacitance and of its ampacity. It then
-  drops the voltage, loses the energy and is loaded as its conductors are.
-- Regulators are transformers with a fixed tap: the mean of the three positions of OpenDSS' solution.
+- Loads are constant power and the total of their phases; delta and wye are not distinguished.
+- A lateral with p of three phases gets 3/p times its impedance and p/3 of its capacitance and of
+  its ampacity. Its voltage drop, losses and loading are then those of its conductors.
+- Regulators are transformers with a fixed tap: the mean of the three positions of the solution of
+  OpenDSS.
 - The switch 671-692 of the 13 node feeder is closed: 692 is one node with 671.
 
-Against the published power flow (W. H. Kersting, IEEE PES radial distribution test feeders) and OpenDSS 9:
+Comparison with the published power flow (W. H. Kersting, IEEE PES radial distribution test
+feeders) and OpenDSS 9:
 
-====================================  =======  =======  ======  =======  =======  ======
-Quantity                              13 here  OpenDSS  IEEE    34 here  OpenDSS  IEEE
-====================================  =======  =======  ======  =======  =======  ======
-Load at nominal voltage, kW           3466.0   3466.0   3466    1769.0   1769.0   1769
-Drawn from the source, kW             3565.5   3567.1   3577.2  2046.9   2039.9   2042.9
-Losses, kW                            99.5     112.4    111.1   277.9    272.3    273.1
-Lowest node, mean of its phases, pu   0.992    0.993            0.914    0.926
-Lowest single phase, pu               -        0.961            -        0.919
-====================================  =======  =======  ======  =======  =======  ======
+===================================  =======  =======  ======  =======  =======  ======
+Quantity                             13 here  OpenDSS  IEEE    34 here  OpenDSS  IEEE
+===================================  =======  =======  ======  =======  =======  ======
+Load at nominal voltage, kW          3466.0   3466.0   3466    1769.0   1769.0   1769
+Drawn from the source, kW            3565.5   3567.1   3577.2  2046.9   2039.9   2042.9
+Losses, kW                           99.5     112.4    111.1   277.9    272.3    273.1
+Lowest node, mean of its phases, pu  0.992    0.993            0.914    0.926
+Lowest single phase, pu              -        0.961            -        0.919
+===================================  =======  =======  ======  =======  =======  ======
 
-The losses of the 13 node feeder are 11 % short because its phases are loaded unevenly. The lowest node of the 34 node
-feeder is 890, 1.1 % low because its load of constant current is taken as constant power; every other three-phase node
-is within 0.4 % of the mean of its phases in OpenDSS' solution (13 node feeder: 0.2 %).
-tests/feeders/test_ieee.py holds these figures.
+The losses of the 13 node feeder are 11 % too low because its phases are loaded unevenly. The
+lowest node of the 34 node feeder is 890, 1.1 % too low because its load of constant current is
+modeled as constant power; every other three-phase node is within 0.4 % of the mean of its phases
+in the OpenDSS solution (13 node feeder: 0.2 %). `tests/grid/catalog/test_ieee.py` checks these
+figures.
 """
 
 import json
@@ -37,14 +41,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.grid.catalog.cables import lines
-from prosumax.grid.catalog.layout import tree_layout, tree_of
+from prosumax.grid.catalog.cables import line_branches
+from prosumax.grid.catalog.layout import spanning_tree, tree_layout
 from prosumax.grid.feeder import BASE_KVA, Branches, Feeder
 
-_KM_PER_MILE, _FEET_PER_MILE = 1.609344, 5280.0
+_KM_PER_MILE = 1.609344
+_FEET_PER_MILE = 5280.0
 _HZ = 60.0
 _ENDS = ("from", "to")
-_PER_MILE = ("r1_ohm_per_mile", "x1_ohm_per_mile", "c1_nf_per_mile")
 
 _AMPACITY = {
     "mtx601": 730.0,  # 556.5 kcmil ACSR 26/7
@@ -59,8 +63,11 @@ _AMPACITY = {
     "303": 140.0,
     "304": 180.0,
 }
-"""Ampere by line configuration: ampacity of the phase conductor in Kersting's conductor tables (Distribution System
-Modeling and Analysis, appendices A and B), from memory; 607 (1/0 AA tape shield) is not known and has no limit."""
+"""Ampacity of the phase conductor by line configuration, A.
+
+After Kersting, Distribution System Modeling and Analysis, appendices A and B; not checked against
+the printed tables. The ampacity of 607 (1/0 AA tape shield) is unknown, so that it has no limit.
+"""
 
 _ZONES = {
     "ieee13": {
@@ -70,7 +77,7 @@ _ZONES = {
         "feeder 3": "670 671 680 684 611 652",
         "feeder 4": "675",
     },
-    # As MARLEM groups them; 814r and 852r stand behind the regulators, 888 and 890 behind the transformer.
+    # MARLEM's groups; 814r and 852r are behind the regulators, 888 and 890 behind the transformer.
     "ieee34": {
         "substation": "sourcebus 800 802 806 808 810 812 814 814r 850",
         "feeder 1": "816 818 820 822 824 826 828 830",
@@ -83,57 +90,67 @@ _ZONES = {
 
 
 def ieee13() -> Feeder:
-    """The IEEE 13 node test feeder: 4.16 kV, short and heavily loaded, with its 115 kV substation."""
-    return _feeder("ieee13", "IEEE 13 node feeder")
+    """Build the IEEE 13 node test feeder.
+
+    It has 4.16 kV, is short and heavily loaded, and includes its 115 kV substation.
+    """
+    return _build_feeder("ieee13", "IEEE 13 node feeder")
 
 
 def ieee34() -> Feeder:
-    """The IEEE 34 node test feeder: 24.9 kV, 58 miles of line, two regulators, held at 1.05 pu by its substation."""
-    return _feeder("ieee34", "IEEE 34 node feeder")
+    """Build the IEEE 34 node test feeder.
+
+    It has 24.9 kV, 58 miles of line and two regulators; its substation holds 1.05 pu.
+    """
+    return _build_feeder("ieee34", "IEEE 34 node feeder")
 
 
 @cache
-def _data() -> Any:
+def _read_data() -> Any:
     return json.loads((files("prosumax.grid.catalog") / "data" / "ieee.json").read_text())
 
 
-def _feeder(key: str, name: str) -> Feeder:
-    data = _data()[key]
-    one = {gone: kept for kept, gone in data["switches"]}  # closed: both ends are one node
+def _build_feeder(key: str, name: str) -> Feeder:
+    data = _read_data()[key]
+    # Both ends of a closed switch are one node.
+    merged = {removed: kept for kept, removed in data["switches"]}
 
-    def node(written: str) -> str:
-        return one.get(written, written)
+    def node(label: str) -> str:
+        return merged.get(label, label)
 
-    links = [*data["transformers"], *data["regulators"]]
-    wires = data["lines"]
-    buses = list(
-        dict.fromkeys(
-            [data["source"], *(node(link[end]) for link in (*wires, *links) for end in _ENDS)]
-        )
+    lines = data["lines"]
+    transformers = [*data["transformers"], *data["regulators"]]
+    labels = [node(link[end]) for link in (*lines, *transformers) for end in _ENDS]
+    buses = list(dict.fromkeys([data["source"], *labels]))
+    position = {bus: number for number, bus in enumerate(buses)}
+
+    def positions(links: list[Any]) -> NDArray[np.int64]:
+        return np.array([[position[node(link[end])] for end in _ENDS] for link in links])
+
+    kv = _bus_voltages_kv(data, position, node)
+    branches = _concatenate(
+        _line_branches(lines, positions(lines), kv),
+        _transformer_branches(transformers, positions(transformers)),
     )
-    at = {bus: number for number, bus in enumerate(buses)}
-    ends = [
-        np.array([[at[node(link[end])] for end in _ENDS] for link in group])
-        for group in (wires, links)
-    ]
-    kv = _voltages(data, at, node)
-    branches = _joined(_wires(wires, ends[0], kv), _windings(links, ends[1]))
-    tree = tree_of(len(buses), at[data["source"]], branches.from_bus, branches.to_bus)
+    source = position[data["source"]]
+    tree = spanning_tree(len(buses), source, branches.from_bus, branches.to_bus)
     load = np.zeros((len(buses), 2))
     for bus, power in data["loads"].items():
-        load[at[node(bus)]] += power
+        load[position[node(bus)]] += power
     shunt = np.zeros(len(buses), np.complex128)
     for bus, kvar in data["capacitors_kvar"].items():
-        shunt[at[node(bus)]] += 1j * kvar / BASE_KVA
+        shunt[position[node(bus)]] += 1j * kvar / BASE_KVA
     zone = {bus: part for part, members in _ZONES[key].items() for bus in members.split()}
     x, y = tree_layout(tree)
-    closed = [f"Node {gone} is one with {kept} (closed switch)." for gone, kept in one.items()]
+    closed = [
+        f"Node {removed} is one with {kept} (closed switch)." for removed, kept in merged.items()
+    ]
     return Feeder(
         name=name,
         buses=tuple(buses),
         base_kv=kv,
-        source=at[data["source"]],
-        source_pu=data["source_pu"],
+        source_bus=source,
+        source_voltage_pu=data["source_pu"],
         branches=branches,
         shunt_pu=shunt,
         load_kw=load[:, 0],
@@ -142,50 +159,55 @@ def _feeder(key: str, name: str) -> Feeder:
         y=y,
         zone=tuple(zone[bus] for bus in buses),
         notes=(
-            "IEEE PES test feeder as a balanced equivalent: fixed regulator taps, constant-power loads.",
+            "IEEE PES test feeder as a balanced equivalent: fixed regulator taps, constant-power"
+            " loads.",
             *closed,
         ),
     )
 
 
-def _voltages(data: Any, at: dict[str, int], node: Callable[[str], str]) -> NDArray[np.float64]:
-    """Line-to-line kV of every bus: the same wherever no transformer is in between."""
+def _bus_voltages_kv(
+    data: Any, position: dict[str, int], node: Callable[[str], str]
+) -> NDArray[np.float64]:
+    """Return the line-to-line voltage of every bus, which only transformers change."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    same = [
-        [at[node(link[end])] for end in _ENDS] for link in (*data["lines"], *data["regulators"])
-    ]
-    a, b = np.array(same).T
-    graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(at), len(at)))
-    _, part = connected_components(graph, directed=False)
-    kv = np.full(len(at), float(data["kv"]))
+    links = (*data["lines"], *data["regulators"])
+    a, b = np.array([[position[node(link[end])] for end in _ENDS] for link in links]).T
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(position), len(position)))
+    _, level = connected_components(graph, directed=False)
+    kv = np.full(len(position), float(data["kv"]))
     for transformer in data["transformers"]:
         for end in _ENDS:
-            kv[part == part[at[node(transformer[end])]]] = transformer[f"{end}_kv"]
+            same_level = level == level[position[node(transformer[end])]]
+            kv[same_level] = transformer[f"{end}_kv"]
     return kv
 
 
-def _wires(wires: list[Any], ends: NDArray[np.int64], kv: NDArray[np.float64]) -> Branches:
-    miles = np.array([wire["feet"] for wire in wires]) / _FEET_PER_MILE
-    phases = np.array([len(wire["phases"]) for wire in wires])
-    r, x, c = (np.array([wire[name] for wire in wires]) for name in _PER_MILE)
-    return lines(
-        [f"{wire['from']} - {wire['to']}" for wire in wires],
+def _line_branches(lines: list[Any], ends: NDArray[np.int64], kv: NDArray[np.float64]) -> Branches:
+    miles = np.array([line["feet"] for line in lines]) / _FEET_PER_MILE
+    phases = np.array([len(line["phases"]) for line in lines])
+    r = np.array([line["r1_ohm_per_mile"] for line in lines])
+    x = np.array([line["x1_ohm_per_mile"] for line in lines])
+    c = np.array([line["c1_nf_per_mile"] for line in lines])
+    ampacity = np.array([_AMPACITY.get(line["config"], np.inf) for line in lines])
+    return line_branches(
+        [f"{line['from']} - {line['to']}" for line in lines],
         ends[:, 0],
         ends[:, 1],
         r_ohm=r * miles * 3 / phases,
         x_ohm=x * miles * 3 / phases,
         c_nf=c * miles * phases / 3,
-        max_a=np.array([_AMPACITY.get(wire["config"], np.inf) for wire in wires]) * phases / 3,
+        max_a=ampacity * phases / 3,
         kv=kv[ends[:, 0]],
         length_km=miles * _KM_PER_MILE,
         hz=_HZ,
     )
 
 
-def _windings(links: list[Any], ends: NDArray[np.int64]) -> Branches:
-    """Transformers, and regulators as such; both voltages are nominal, so only the tap makes a ratio."""
+def _transformer_branches(links: list[Any], ends: NDArray[np.int64]) -> Branches:
+    """Build transformers and regulators; voltages are nominal, so only taps change the ratio."""
     count = len(links)
     per_kva = np.array(
         [complex(link["r_percent"], link["x_percent"]) / 100 / link["kva"] for link in links]
@@ -207,10 +229,10 @@ def _windings(links: list[Any], ends: NDArray[np.int64]) -> Branches:
     )
 
 
-def _joined(first: Branches, second: Branches) -> Branches:
-    both = {
+def _concatenate(first: Branches, second: Branches) -> Branches:
+    arrays = {
         field: np.concatenate([getattr(first, field), getattr(second, field)])
         for field in Branches.__dataclass_fields__
         if field != "name"
     }
-    return Branches(name=first.name + second.name, **both)
+    return Branches(name=first.name + second.name, **arrays)

@@ -1,4 +1,4 @@
-"""Where buses are drawn, and which part of a feeder they belong to, from the wiring alone."""
+"""Bus positions for drawing, and zones of a feeder, from its topology."""
 
 from typing import NamedTuple
 
@@ -6,83 +6,125 @@ import numpy as np
 from numpy.typing import NDArray
 
 Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Horizontal and vertical position of each bus."""
+
 Ends = NDArray[np.int64]
+"""Bus at one end of each branch."""
 
 
-class Tree(NamedTuple):
-    """A network seen from its source; of a loop, the branch farthest from the source is left out.
+class SpanningTree(NamedTuple):
+    """Breadth-first spanning tree of a network from its source.
+
+    Of a loop, the branch farthest from the source is left out.
 
     Attributes:
-        order: buses from the source outwards, only those that are reached.
-        parent: next bus towards the source, -1 at the source and where none is reached [bus].
+        order: Buses from the source outwards; unreachable buses are missing.
+        parent: Next bus towards the source, -1 at the source and at unreachable buses [bus].
     """
 
     order: NDArray[np.int64]
     parent: NDArray[np.int64]
 
 
-def tree_of(buses: int, source: int, from_bus: Ends, to_bus: Ends) -> Tree:
-    """Walk the network from its source, breadth first."""
+def spanning_tree(buses: int, source: int, from_bus: Ends, to_bus: Ends) -> SpanningTree:
+    """Build the breadth-first spanning tree of a network.
+
+    Args:
+        buses: Number of buses.
+        source: Position of the source.
+        from_bus: Start of each branch.
+        to_bus: End of each branch.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import breadth_first_order
 
     graph = coo_array((np.ones(len(from_bus)), (from_bus, to_bus)), shape=(buses, buses)).tocsr()
     order, parent = breadth_first_order(graph, source, directed=False)
-    return Tree(order.astype(np.int64), np.where(parent < 0, -1, parent).astype(np.int64))
+    return SpanningTree(order.astype(np.int64), np.where(parent < 0, -1, parent).astype(np.int64))
 
 
-def tree_layout(tree: Tree) -> Positions:
-    """x: branches from the source; y: ends of the feeder one under the other, forks amid what hangs on them."""
+def tree_layout(tree: SpanningTree) -> Positions:
+    """Draw a feeder as a tree.
+
+    The horizontal position is the number of branches from the source. Leaves lie below each other,
+    and forks lie at the mean of their children.
+
+    Args:
+        tree: Spanning tree of the feeder.
+    """
     buses = len(tree.parent)
-    order, parent = tree.order.tolist(), tree.parent.tolist()
+    order = tree.order.tolist()
+    parent = tree.parent.tolist()
     children: list[list[int]] = [[] for _ in range(buses)]
     for bus in order[1:]:
         children[parent[bus]].append(bus)
-    x, y, ends = [0.0] * buses, [0.0] * buses, 0
+    x = [0.0] * buses
+    y = [0.0] * buses
+    leaves = 0
     for bus in order[1:]:
         x[bus] = x[parent[bus]] + 1.0
+    # Depth first, so that the leaves of one subtree are adjacent.
     stack = order[:1]
-    while stack:  # depth first, so that the ends of one part stay together
+    while stack:
         bus = stack.pop()
         if children[bus]:
             stack.extend(reversed(children[bus]))
         else:
-            y[bus], ends = -float(ends), ends + 1
+            y[bus] = -float(leaves)
+            leaves += 1
     for bus in reversed(order):
         if children[bus]:
             y[bus] = sum(y[child] for child in children[bus]) / len(children[bus])
     return np.array(x), np.array(y)
 
 
-def circle(buses: int) -> Positions:
-    """Buses evenly on a circle, the first on top, clockwise."""
+def circle_layout(buses: int) -> Positions:
+    """Place buses evenly on a circle, clockwise from the top.
+
+    Args:
+        buses: Number of buses.
+    """
     angle = 2 * np.pi * np.arange(buses) / buses
     return np.sin(angle), np.cos(angle)
 
 
-def parts(tree: Tree) -> tuple[str, ...]:
-    """Parts of a feeder: "substation" up to the first fork, then "feeder 1" and so on, one per branch that leaves it.
+def feeder_zones(tree: SpanningTree) -> tuple[str, ...]:
+    """Name the zones of a feeder by the branches that leave its first fork.
 
-    A network without fork is one feeder behind its source.
+    Buses up to the first fork are "substation", the others "feeder 1" and so on. A network without
+    a fork is one feeder behind its source.
+
+    Args:
+        tree: Spanning tree of the feeder.
+
+    Returns:
+        Zone of each bus.
     """
     label = np.zeros(len(tree.parent), np.int64)
-    counts = np.bincount(tree.parent[tree.order[1:]], minlength=len(tree.parent))
+    children = np.bincount(tree.parent[tree.order[1:]], minlength=len(tree.parent))
     fork = int(tree.order[0])
-    while counts[fork] == 1:
+    while children[fork] == 1:
         fork = int(np.flatnonzero(tree.parent == fork)[0])
-    if counts[fork] == 0:
+    if children[fork] == 0:
         fork = int(tree.order[0])
-    found = 0
+    zones = 0
     for bus in tree.order[1:].tolist():
-        above = int(tree.parent[bus])
-        if above == fork:
-            found += 1
-            label[bus] = found
+        parent = int(tree.parent[bus])
+        if parent == fork:
+            zones += 1
+            label[bus] = zones
         else:
-            label[bus] = label[above]
-    return tuple("substation" if part == 0 else f"feeder {part}" for part in label.tolist())
+            label[bus] = label[parent]
+    return tuple("substation" if zone == 0 else f"feeder {zone}" for zone in label.tolist())
 
 
-def quarters(buses: int) -> tuple[str, ...]:
-    """Zones of a generated network: the buses in four runs of equal length, as MARLEM has them."""
+def quarter_zones(buses: int) -> tuple[str, ...]:
+    """Divide the buses of a generated network into four zones of equal size, as MARLEM does.
+
+    Args:
+        buses: Number of buses.
+
+    Returns:
+        Zone of each bus.
+    """
     return tuple(f"zone {1 + bus * 4 // buses}" for bus in range(buses))

@@ -1,4 +1,4 @@
-"""Networks that come with pandapower and SimBench, and a user's own pandapower file."""
+"""Networks of pandapower and SimBench, and pandapower files of users."""
 
 import hashlib
 import importlib
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from prosumax.errors import InputError, did_you_mean
-from prosumax.grid.catalog.cache import cached
+from prosumax.grid.catalog.cache import cached_feeder
 from prosumax.grid.catalog.pandapower_import import from_pandapower
 from prosumax.grid.feeder import Feeder
 
-CREATORS = {
+PANDAPOWER_CREATORS = {
     "cigre_lv": "create_cigre_network_lv",
     "case33bw": "case33bw",
     "kerber_landnetz_freileitung_1": "create_kerber_landnetz_freileitung_1",
@@ -25,7 +25,7 @@ CREATORS = {
     "kerber_vorstadtnetz_kabel_1": "create_kerber_vorstadtnetz_kabel_1",
     "kerber_vorstadtnetz_kabel_2": "create_kerber_vorstadtnetz_kabel_2",
 }
-"""Kind -> function of pandapower.networks."""
+"""Function of `pandapower.networks` by network kind."""
 
 SIMBENCH_LV = (
     "1-LV-rural1--0-no_sw",
@@ -35,36 +35,42 @@ SIMBENCH_LV = (
     "1-LV-semiurb5--0-no_sw",
     "1-LV-urban6--0-no_sw",
 )
-"""The six low-voltage grids of SimBench as they are today; --1 and --2 are their near and far future."""
+"""The six low-voltage grids of SimBench today; --1 and --2 are their near and far future."""
 
-_DRAW = 1
+# Seed of the cable types that some networks of pandapower draw.
+_CABLE_SEED = 1
 
 
 def packaged_feeder(kind: str, where: str = "network") -> Feeder:
-    """One of the benchmark networks of pandapower.
+    """Load one of the benchmark networks of pandapower.
 
-    Arguments:
-        kind: one of `CREATORS`.
-        where: field that asks, for messages.
+    Args:
+        kind: One of `PANDAPOWER_CREATORS`.
+        where: Field of the scenario, for messages.
 
     Raises:
-        InputError: pandapower is not installed.
+        InputError: If pandapower is not installed.
     """
-    versions = _versions(("pandapower",), "grid", f"{where}.kind")
+    versions = _package_versions(("pandapower",), "grid", f"{where}.kind")
 
     def build() -> Feeder:
-        return from_pandapower(create(kind), kind, where).feeder
+        return from_pandapower(create_network(kind), kind, where).feeder
 
-    return cached((kind, *versions), build)
+    return cached_feeder((kind, *versions), build)
 
 
-def create(kind: str) -> Any:
-    """The pandapower network of a kind, the same every time: some draw cables from Python's global generator."""
-    creator: Callable[[], Any] = getattr(
-        importlib.import_module("pandapower.networks"), CREATORS[kind]
-    )
+def create_network(kind: str) -> Any:
+    """Create the pandapower network of a kind, reproducibly.
+
+    Some creators draw cable types from Python's global generator, which is seeded and restored.
+
+    Args:
+        kind: One of `PANDAPOWER_CREATORS`.
+    """
+    networks = importlib.import_module("pandapower.networks")
+    creator: Callable[[], Any] = getattr(networks, PANDAPOWER_CREATORS[kind])
     state = random.getstate()
-    random.seed(_DRAW)
+    random.seed(_CABLE_SEED)
     try:
         return creator()
     finally:
@@ -72,69 +78,84 @@ def create(kind: str) -> Any:
 
 
 def simbench_feeder(code: str, where: str = "network") -> Feeder:
-    """A grid of SimBench by its code, with its loads but without its generators and storage: homes bring their own.
+    """Load a grid of SimBench with its loads, without its generators and storage.
 
-    The tap positions of the data are in effect. SimBench was published with pandapower 2, which let them act; since
-    pandapower 3 they act only where the data name a kind of tap changer, which SimBench's leave out.
+    The tap positions of the data are in effect. SimBench was published with pandapower 2, in which
+    they were; since pandapower 3 they are only if the data name a type of tap changer, which the
+    data of SimBench do not.
 
-    Arguments:
-        code: such as "1-LV-rural1--0-no_sw".
-        where: field that asks, for messages.
+    Args:
+        code: SimBench code such as "1-LV-rural1--0-no_sw".
+        where: Field of the scenario, for messages.
 
     Raises:
-        InputError: SimBench is not installed, or has no such grid.
+        InputError: If SimBench is not installed, or has no such grid.
     """
-    versions = _versions(("pandapower", "simbench"), "simbench", f"{where}.kind")
+    versions = _package_versions(("pandapower", "simbench"), "simbench", f"{where}.kind")
 
     def build() -> Feeder:
         net, moved = simbench_net(code, where)
-        left_out = 1000.0 * float(net.sgen.p_mw.sum())
-        net.sgen["in_service"] = net.storage["in_service"] = False
+        removed_kw = 1000.0 * float(net.sgen.p_mw.sum())
+        net.sgen["in_service"] = False
+        net.storage["in_service"] = False
         feeder = from_pandapower(net, f"SimBench {code}", where).feeder
-        return _with_notes(
-            feeder,
+        notes = [
             "SimBench data, (c) the SimBench consortium, Open Database License 1.0 (simbench.de):"
-            " name the source, and share changed data under the same licence.",
-            f"Its generators ({left_out:.0f} kW) and storage are left out of the nominal loads.",
-            *(
-                [f"The tap positions of {', '.join(moved)} act, as when SimBench was published."]
-                if moved
-                else []
-            ),
-        )
+            " name the source, and share changed data under the same license.",
+            f"Its generators ({removed_kw:.0f} kW) and storage are left out of the nominal loads.",
+        ]
+        if moved:
+            notes.append(
+                f"The tap positions of {', '.join(moved)} are in effect, as when SimBench was"
+                " published."
+            )
+        return replace(feeder, notes=(*feeder.notes, *notes))
 
-    return cached(("simbench", code, *versions), build)
+    return cached_feeder(("simbench", code, *versions), build)
 
 
 def simbench_net(code: str, where: str = "network") -> tuple[Any, list[str]]:
-    """The pandapower network of a SimBench code, and the names of the transformers whose taps were made to act."""
+    """Create the pandapower network of a SimBench code.
+
+    Args:
+        code: SimBench code.
+        where: Field of the scenario, for messages.
+
+    Returns:
+        The network, and the names of the transformers whose tap positions were put into effect.
+
+    Raises:
+        InputError: If SimBench has no such grid.
+    """
     simbench = importlib.import_module("simbench")
     known = simbench.collect_all_simbench_codes()
     if code not in known:
-        near = did_you_mean(code, known).partition("Allowed:")[0]
+        nearest = did_you_mean(code, known).partition("Allowed:")[0]
         raise InputError(
-            f"{where}.code",
+            f"{where}.simbench_code",
             f"SimBench has no grid {code!r}",
-            f"{near}Low-voltage grids: {', '.join(SIMBENCH_LV)}; their future with --1 or --2 for --0.",
+            f"{nearest}Low-voltage grids: {', '.join(SIMBENCH_LV)}; their future with --1 or --2"
+            " for --0.",
         )
     net = simbench.get_simbench_net(code)
-    unsaid = net.trafo.tap_changer_type.isna()
-    moved = unsaid & (net.trafo.tap_pos != net.trafo.tap_neutral)
-    net.trafo["tap_changer_type"] = net.trafo.tap_changer_type.where(~unsaid, "Ratio")
-    return net, [str(name) for name in net.trafo.name[moved]]
+    is_undefined = net.trafo.tap_changer_type.isna()
+    is_moved = is_undefined & (net.trafo.tap_pos != net.trafo.tap_neutral)
+    net.trafo["tap_changer_type"] = net.trafo.tap_changer_type.where(~is_undefined, "Ratio")
+    return net, [str(name) for name in net.trafo.name[is_moved]]
 
 
-def file_feeder(path: Path, where: str = "network") -> Feeder:
-    """A network that the user saved with `pandapower.to_json`.
+def pandapower_file_feeder(path: Path, where: str = "network") -> Feeder:
+    """Load a network that was saved with `pandapower.to_json`.
 
-    Arguments:
-        path: the file.
-        where: field that asks, for messages.
+    Args:
+        path: The file.
+        where: Field of the scenario, for messages.
 
     Raises:
-        InputError: no such file, no pandapower network in it, or one that a feeder cannot hold.
+        InputError: If the file is missing or is not a pandapower network, or the network has
+            elements that a feeder cannot represent.
     """
-    versions = _versions(("pandapower",), "grid", f"{where}.kind")
+    versions = _package_versions(("pandapower",), "grid", f"{where}.kind")
     place = f"{where}.file {path.name}"
     try:
         content = path.read_bytes()
@@ -144,39 +165,33 @@ def file_feeder(path: Path, where: str = "network") -> Feeder:
         ) from error
 
     def build() -> Feeder:
-        return from_pandapower(_read_json(content, place), path.stem, place).feeder
+        return from_pandapower(_parse_network(content, place), path.stem, place).feeder
 
-    # The name is part of the feeder, so it is part of the key.
-    return cached(("file", path.stem, hashlib.sha256(content).hexdigest()[:32], *versions), build)
+    # The name is part of the feeder, and therefore of the key.
+    digest = hashlib.sha256(content).hexdigest()[:32]
+    return cached_feeder(("file", path.stem, digest, *versions), build)
 
 
-def _read_json(content: bytes, place: str) -> Any:
+def _parse_network(content: bytes, where: str) -> Any:
     pandapower = importlib.import_module("pandapower")
-    cure = "Save a network with pandapower.to_json(net, file)."
+    fix = "Save a network with pandapower.to_json(net, file)."
     try:
         net = pandapower.from_json_string(content.decode())
-    except (
-        Exception
-    ) as error:  # whatever pandapower's readers and converters trip over in a foreign file
-        raise InputError(
-            place, f"pandapower cannot read it ({type(error).__name__}: {error})", cure
-        ) from error
+    except Exception as error:  # The readers of pandapower raise errors of any type.
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(where, f"pandapower cannot read it ({reason})", fix) from error
     if not isinstance(net, pandapower.pandapowerNet):
-        raise InputError(place, "holds no pandapower network", cure)
+        raise InputError(where, "holds no pandapower network", fix)
     return net
 
 
-def _with_notes(feeder: Feeder, *notes: str) -> Feeder:
-    return replace(feeder, notes=(*feeder.notes, *notes))
-
-
-def _versions(packages: tuple[str, ...], extra: str, where: str) -> list[str]:
-    """Name and version of each package without importing it, which would take seconds."""
+def _package_versions(packages: tuple[str, ...], extra: str, where: str) -> list[str]:
+    """Return name and version of each package without importing it, which would take seconds."""
     try:
         return [f"{package}-{version(package)}" for package in packages]
     except PackageNotFoundError as error:
         raise InputError(
             where,
-            f"this network needs the package {error.name}, which is not installed",
+            f"needs the package {error.name}, which is not installed",
             f"Run: pip install 'prosumax[{extra}]'",
         ) from error

@@ -1,4 +1,4 @@
-"""Which bus each home is on."""
+"""Placement of homes on the buses of a feeder."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,10 @@ from prosumax.errors import InputError, did_you_mean
 from prosumax.grid.feeder import Feeder
 
 _RULES = ("one_per_load", "random")
-_PURPOSE = 3  # keeps the draw apart from those of the network itself
+_MAX_LISTED_NAMES = 20
+
+# Random stream of the placement, which keeps it apart from the draws of the network itself.
+_PLACEMENT_STREAM = 3
 
 
 def place_homes(
@@ -19,60 +22,69 @@ def place_homes(
     seed: int,
     where: str = "network.placement",
 ) -> NDArray[np.int64]:
-    """Bus position of each home [home].
+    """Return the bus position of each home.
 
-    Arguments:
-        feeder: its buses that have a load take the homes; all but the source where none has one.
-        names: of the homes.
-        placement: bus of each home by name; or "one_per_load": in the order of the buses, spread evenly over them
-            when there are fewer homes, several on one bus when there are more; or "random": drawn, no bus twice before
-            every bus has been drawn once.
-        seed: of the draw.
-        where: field that asks, for messages.
+    Args:
+        feeder: The feeder; homes are placed on its buses with load, or on all but the source if no
+            bus has a load.
+        names: Names of the homes.
+        placement: Bus of each home by name; or "one_per_load": in the order of the buses, spread
+            evenly over them if there are fewer homes, several on one bus if there are more; or
+            "random": drawn, with no bus used twice before every bus is used once.
+        seed: Seed of a random placement.
+        where: Field of the scenario, for messages.
+
+    Returns:
+        Bus positions [home].
 
     Raises:
-        InputError: a home without a bus, or a name that does not exist.
+        InputError: If a home has no bus, or a name does not exist.
     """
     if isinstance(placement, Mapping):
-        return _by_name(feeder, names, placement, where)
+        return _place_by_name(feeder, names, placement, where)
     if placement not in _RULES:
         raise InputError(
-            where, f"{placement!r} is no way to place homes", did_you_mean(placement, _RULES)
+            where, f"{placement!r} is not a placement rule", did_you_mean(placement, _RULES)
         )
-    free = load_buses(feeder)
+    buses = load_buses(feeder)
     homes = np.arange(len(names))
     if placement == "random":
-        random = np.random.default_rng((seed, _PURPOSE))
-        rounds = [random.permutation(free) for _ in range(-(-len(names) // len(free)))]
+        rng = np.random.default_rng((seed, _PLACEMENT_STREAM))
+        rounds = [rng.permutation(buses) for _ in range(-(-len(names) // len(buses)))]
         return np.concatenate([*rounds, np.empty(0, np.int64)])[: len(names)]
-    if len(names) < len(free):
-        # The middle of each home's share of the buses, so that neither the near nor the far end is left out.
-        return free[((2 * homes + 1) * len(free)) // (2 * len(names))]
-    return free[homes % len(free)]
+    if len(names) < len(buses):
+        # The middle of each home's share of the buses, so that neither end is left out.
+        return buses[((2 * homes + 1) * len(buses)) // (2 * len(names))]
+    return buses[homes % len(buses)]
 
 
 def load_buses(feeder: Feeder) -> NDArray[np.int64]:
-    """Positions of the buses that homes are put on unless told otherwise."""
-    loaded = (feeder.load_kw != 0) | (feeder.load_kvar != 0)
-    if not loaded.any():
-        loaded = np.arange(len(feeder.buses)) != feeder.source
-    return np.flatnonzero(loaded)
+    """Return the positions of the buses on which homes are placed by default.
+
+    Args:
+        feeder: The feeder.
+    """
+    has_load = (feeder.load_kw != 0) | (feeder.load_kvar != 0)
+    if not has_load.any():
+        has_load = np.arange(len(feeder.buses)) != feeder.source_bus
+    return np.flatnonzero(has_load)
 
 
-def _by_name(
+def _place_by_name(
     feeder: Feeder, names: Sequence[str], placement: Mapping[str, str], where: str
 ) -> NDArray[np.int64]:
     for home in placement:
         if home not in names:
             raise InputError(
-                f"{where}.{home}", f"there is no home called {home!r}", _listed(home, names)
+                f"{where}.{home}", f"there is no home called {home!r}", _suggest(home, names)
             )
     missing = [name for name in names if name not in placement]
     if missing:
+        listed = ", ".join(repr(name) for name in missing[:5]) + (", .." if missing[5:] else "")
         raise InputError(
             where,
-            f"gives no bus for {', '.join(repr(name) for name in missing[:5])}{', ..' if len(missing) > 5 else ''}",
-            "Name the bus of every home, or write one_per_load.",
+            f"has no bus for {listed}",
+            "Name the bus of every home, or use one_per_load.",
         )
     position = {bus: number for number, bus in enumerate(feeder.buses)}
     for home in names:
@@ -80,17 +92,16 @@ def _by_name(
             raise InputError(
                 f"{where}.{home}",
                 f"network {feeder.name!r} has no bus called {placement[home]!r}",
-                _listed(placement[home], feeder.buses),
+                _suggest(placement[home], feeder.buses),
             )
     return np.array([position[placement[home]] for home in names], np.int64)
 
 
-def _listed(given: str, allowed: Sequence[str], most: int = 20) -> str:
-    """`did_you_mean`, without listing thousands of buses."""
-    said = did_you_mean(given, allowed)
-    if len(allowed) <= most:
-        return said
-    return (
-        said.partition("Allowed: ")[0]
-        + f"There are {len(allowed)}: {', '.join(allowed[:most])}, .."
-    )
+def _suggest(name: str, allowed: Sequence[str]) -> str:
+    """Suggest the nearest name as `did_you_mean` does, without listing thousands of buses."""
+    suggestion = did_you_mean(name, allowed)
+    if len(allowed) <= _MAX_LISTED_NAMES:
+        return suggestion
+    nearest = suggestion.partition("Allowed: ")[0]
+    listed = ", ".join(allowed[:_MAX_LISTED_NAMES])
+    return f"{nearest}There are {len(allowed)}: {listed}, .."
