@@ -1,12 +1,16 @@
-"""`prosumax train` and what is done with its run, as a newcomer types it."""
+"""`prosumax train` and the commands that use its run."""
 
 import json
 
 import pytest
 import yaml
 
-SMALL = ("--set", "environment.episode_steps=4", "--setting", "hidden=[8]", "--setting", "minibatches=1",
-         "--environments", 4)  # fmt: skip
+SMALL = (
+    *("--set", "environment.episode_steps=4"),
+    *("--setting", "hidden_sizes=[8]"),
+    *("--setting", "num_minibatches=1"),
+    *("--num-envs", 4),
+)
 
 
 @pytest.fixture
@@ -16,7 +20,7 @@ def scenario(tiny, tmp_path):
     return path
 
 
-def test_a_run_is_trained_judged_and_taken_apart(scenario, tmp_path, command):
+def test_a_run_is_trained_evaluated_and_exported(scenario, tmp_path, command):
     code, out, err = command(
         "train", scenario, *SMALL, "--algorithm", "ppo", "--iterations", 2, "--out", "run"
     )
@@ -33,7 +37,7 @@ def test_a_run_is_trained_judged_and_taken_apart(scenario, tmp_path, command):
 
 
 @pytest.mark.slow
-def test_a_population_leaves_its_best_member(scenario, tmp_path, command):
+def test_a_population_trains_and_keeps_its_best_member(scenario, tmp_path, command):
     code, out, err = command(
         "train", scenario, *SMALL, "--population", 2, "--iterations", 10, "--out", "run"
     )
@@ -42,12 +46,12 @@ def test_a_population_leaves_its_best_member(scenario, tmp_path, command):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "text"),
     [
         ((), "--resume"),
         (("mahtm-train", "--algorithm", "pop"), "ppo"),
-        (("mahtm-train", "--setting", "hidden"), "a=VALUE"),
-        (("mahtm-train", "--setting", "hiden=[8]"), "hiden"),
+        (("mahtm-train", "--setting", "hidden_sizes"), "a=VALUE"),
+        (("mahtm-train", "--setting", "hiden_sizes=[8]"), "hiden_sizes"),
         (("mahtm-train", "--anneal", "warmth=1"), "anneal: warmth"),
         (("mahtm-train", "--population", 4, "--seeds", 2), "--seeds"),
         (("mahtm-train", "--address", "local"), "--population"),
@@ -55,6 +59,6 @@ def test_a_population_leaves_its_best_member(scenario, tmp_path, command):
         (("--resume", "nowhere"), "nowhere"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_paragraph(options, words, command):
+def test_invalid_options_are_reported_in_a_message(options, text, command):
     code, _, err = command("train", *options)
-    assert code == 2 and words in err and "Traceback" not in err
+    assert code == 2 and text in err and "Traceback" not in err

@@ -1,0 +1,1 @@
+"""Tests of `prosumax.rl.components`."""

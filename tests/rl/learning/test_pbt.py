@@ -1,1 +1,0 @@
-"""Population-based training: who copies whom, what changes, and that it helps."""
