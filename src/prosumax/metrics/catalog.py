@@ -464,7 +464,7 @@ _declare(
         "mean over i of abs(x - Shapley value)", better="lower",
         explanation="Mean difference between a home's saving and what it brings to the community.",
         notes="communities small enough for exact Shapley values",
-        source="prosumax.metrics.fairness.distance_to"),
+        source="prosumax.metrics.fairness.distance_to_reference"),
 )
 
 _declare(
@@ -598,7 +598,7 @@ _declare(
         better="lower", source="prosumax.simulation.results.annual.settle_period"),
     KPI("home.reputation", "Reputation", "", 2, "reputation at the end of the period",
         better="higher", reference="MARLEM, equation 8",
-        source="prosumax.market.reputation.update"),
+        source="prosumax.market.reputation.update_reputation"),
 )
 
 _declare(
