@@ -1,4 +1,7 @@
-"""Learning algorithms, one per module; importing this package registers them."""
+"""Learning algorithms, one per module; importing this package registers them.
+
+An algorithm is a set of pure functions (`Learner`) for the agents that share one policy.
+"""
 
 from prosumax.rl.algorithms import coma, dqn, policy_gradient, q_learning, sac, vtrace
 from prosumax.rl.algorithms.registry import Algorithm, algorithms, configure_algorithm
@@ -6,8 +9,8 @@ from prosumax.rl.algorithms.registry import Algorithm, algorithms, configure_alg
 __all__ = [
     "Algorithm",
     "algorithms",
-    "configure_algorithm",
     "coma",
+    "configure_algorithm",
     "dqn",
     "policy_gradient",
     "q_learning",
