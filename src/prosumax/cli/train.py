@@ -19,14 +19,14 @@ from prosumax.cli.printing import print_names
 from prosumax.errors import InputError
 from prosumax.rl.algorithms.registry import algorithms
 from prosumax.rl.engine.agent_groups import PARADIGMS
-from prosumax.rl.training.comparison import FIGURES
+from prosumax.rl.training.comparison import TEST_METRICS
 from prosumax.rl.training.policies import evaluate as policies_evaluate
 from prosumax.rl.training.policies import export_policy as policies_export_policy
 from prosumax.rl.training.population import train_population
-from prosumax.rl.training.training import Now, OnProgress, Training
+from prosumax.rl.training.training import TrainingProgress, ProgressCallback, TrainingResult
 from prosumax.rl.training.training import resume as training_resume
 from prosumax.rl.training.training import train as training_train
-from prosumax.simulation.results.store import check_folder, free_folder
+from prosumax.simulation.results.store import check_folder, next_free_folder
 
 _out = Console()
 _err = Console(stderr=True)
@@ -71,13 +71,18 @@ def train(
     iterations: Annotated[int, typer.Option(help="Rollouts and updates.")] = 500,
     seeds: Annotated[int, typer.Option(help="How many are trained at once.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
-    environments: Annotated[int, typer.Option(help="Copies of the community per seed.")] = 32,
-    steps: Annotated[
-        int | None, typer.Option(help="Of each copy per iteration; an episode when absent.")
+    num_envs: Annotated[int, typer.Option(help="Parallel environments per seed.")] = 32,
+    num_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps per environment and iteration; an episode when absent."),
     ] = None,
-    finite: Annotated[
-        bool, typer.Option("--finite", help="Nothing counts after an episode.")
-    ] = False,
+    bootstrap_on_truncation: Annotated[
+        bool,
+        typer.Option(
+            "--bootstrap-on-truncation/--no-bootstrap-on-truncation",
+            help="Treat the end of an episode as a time limit, not as a terminal state.",
+        ),
+    ] = True,
     population: Annotated[
         int | None,
         typer.Option(
@@ -122,7 +127,7 @@ def train(
         assert scenario is not None
         folder = out
         if folder is None and not as_json:
-            folder = free_folder(f"{Path(scenario).stem}-train", Path("results"))
+            folder = next_free_folder(f"{Path(scenario).stem}-train", Path("results"))
         if folder is not None:
             check_folder(folder, "training")
         asked: dict[str, Any] = {
@@ -131,9 +136,9 @@ def train(
             "settings": _pairs(settings, "--setting"),
             "iterations": iterations,
             "seed": seed,
-            "environments": environments,
-            "steps": steps,
-            "finite": finite,
+            "num_envs": num_envs,
+            "num_steps": num_steps,
+            "bootstrap_on_truncation": bootstrap_on_truncation,
             "out": folder,
             "data_dir": data_dir,
         }
@@ -156,19 +161,19 @@ def train(
             }
             with _progress() as on_progress:
                 done = training_train(scenario, overrides or (), **asked, on_progress=on_progress)
-    if done.iteration < done.plan.iterations:
+    if done.iteration < done.config.iterations:
         _say_interrupted(done)
     if done.folder is not None:
         report.write_training(done, done.folder / "report.html")
     if as_json:
         typer.echo(
             json.dumps(
-                {"seconds": done.seconds, "iteration": done.iteration, "test": _plain(done.test)}
+                {"seconds": done.seconds, "iteration": done.iteration, "test": _plain(done.test_metrics)}
             )
         )
         return
     _print_players(
-        done.test, f"{done.plan.scenario['name']}: test days, mean of {done.plan.seeds} seeds"
+        done.test_metrics, f"{done.config.scenario['name']}: test days, mean of {done.config.seeds} seeds"
     )
     _out.print(
         f"\n{done.iteration} iterations in {done.seconds:.1f} s.", style="dim", highlight=False
@@ -202,12 +207,12 @@ def evaluate(
                 {
                     "scenario": found.scenario,
                     "episodes": found.episodes,
-                    "test": _plain(found.players),
+                    "test": _plain(found.metrics),
                 }
             )
         )
         return
-    _print_players(found.players, f"{found.scenario}: {found.episodes} episodes")
+    _print_players(found.metrics, f"{found.scenario}: {found.episodes} episodes")
 
 
 def export_policy(
@@ -235,7 +240,7 @@ def list_algorithms() -> None:
 
 def _populate(
     scenario: str, overrides: list[str] | tuple[()], size: int, asked: dict[str, Any]
-) -> Training:
+) -> TrainingResult:
     """A population's best member, with a line for every generation on stderr."""
     generations = max(1, min(20, asked["iterations"] // 5))
 
@@ -261,14 +266,14 @@ def _populate(
     return found.training
 
 
-def _say_interrupted(done: Training) -> None:
+def _say_interrupted(done: TrainingResult) -> None:
     """Where to go on; exits as Ctrl-C does."""
     if done.folder is None:
         typer.echo(
             f"Interrupted after {done.iteration} iterations; nothing was kept (no --out).", err=True
         )
     else:
-        text = f"Interrupted after {done.iteration} of {done.plan.iterations} iterations; what was done is kept."
+        text = f"Interrupted after {done.iteration} of {done.config.iterations} iterations; what was done is kept."
         typer.echo(f"{text}\nGo on with: prosumax train --resume {done.folder}", err=True)
     sys.exit(1)
 
@@ -314,16 +319,17 @@ def _print_players(players: Mapping[str, Mapping[str, Any]], title: str) -> None
     for row in content.rows:
         table.add_row(*row)
     _out.print(table)
-    shown = [name for name in FIGURES if report.short_name(name) in content.head]
+    kpis = {name: report.episode_kpi(name) for name in TEST_METRICS}
+    shown = [name for name in TEST_METRICS if report.column_title(name) in content.head]
     _out.print(
-        "; ".join(f"{report.short_name(name)}: {FIGURES[name]}" for name in shown),
+        "; ".join(f"{kpis[name].heading}: {kpis[name].definition}" for name in shown),
         style="dim",
         highlight=False,
     )
 
 
 @contextmanager
-def _progress() -> Iterator[OnProgress]:
+def _progress() -> Iterator[ProgressCallback]:
     """A bar with the figures of the moment, on stderr, gone when the work is done."""
     columns = (
         SpinnerColumn(),
@@ -334,15 +340,15 @@ def _progress() -> Iterator[OnProgress]:
     with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
         task = progress.add_task("Reading, compiling", total=1.0)
 
-        def on_progress(now: Now) -> None:
-            seen = now.figures
+        def on_progress(now: TrainingProgress) -> None:
+            seen = now.metrics
             parts = [
                 f"{now.iteration}/{now.iterations}",
                 f"reward {seen['reward']:.3f}",
                 f"validation {seen['validation']:.3f}",
                 f"cost {seen['cost']:.2f}",
                 "" if np.isnan(seen["entropy"]) else f"entropy {seen['entropy']:.2f}",
-                f"{now.per_second / 1000:,.0f} k steps/s",
+                f"{now.steps_per_second / 1000:,.0f} k steps/s",
                 f"about {now.seconds_left:.0f} s left"
                 if now.iteration < now.iterations
                 else "test days",

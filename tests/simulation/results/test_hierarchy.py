@@ -125,16 +125,16 @@ def test_a_price_agent_learns_and_is_put_to_work(tmp_path):
         scenario,
         changes | {"environment.price_rewards": {"margin": 1.0}},
         iterations=60,
-        environments=8,
-        finite=True,
-        settings={"learning_rate": 0.02, "hidden": [16], "entropy": 0.0},
+        num_envs=8,
+        bootstrap_on_truncation=False,
+        settings={"learning_rate": 0.02, "hidden_sizes": [16], "ent_coef": 0.0},
         out=tmp_path / "run",
     )
     # Learned: buyers pay the upper end, sellers earn the lower; the rule's middle price leaves nothing.
     run = prosumax.run(
         scenario, changes | {"market.price_policy": str(tmp_path / "run")}, optimum=False
     )
-    assert done.test["learned"]["cost"][0] > done.test["mid-market price"]["cost"][0] + 0.1
+    assert done.test_metrics["learned"]["cost"][0] > done.test_metrics["mid-market price"]["cost"][0] + 0.1
     traded = run.kpis["traded_kwh"]
     assert (
         run.kpis["mechanism_revenue"] > 0.2 * traded * 0.5
@@ -151,7 +151,7 @@ def test_what_is_no_price_policy_is_said(tmp_path):
             district(),
             {"population": [{"prices": ["x"], "policy": "ppo"}], "environment.episode_steps": 2},
         )
-    with pytest.raises(InputError, match="the mechanism has none"):
+    with pytest.raises(InputError, match="the market mechanism has no price agents"):
         train(
             district(mechanism="none", price_policy="mid-market"),
             {"population": [{"prices": "all", "policy": "ppo"}], "environment.episode_steps": 2},

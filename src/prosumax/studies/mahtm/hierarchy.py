@@ -142,8 +142,8 @@ _AGENT_SETTINGS: dict[str, Any] = {
         "district_buy",
         "district_sell",
     ],
-    "environment.rewards": {"cost": 1.0, "carbon": 1.0},
-    "environment.price_rewards": {"community_cost": 1.0, "carbon": 1.0},
+    "environment.rewards": {"cost": 1.0, "emissions": 1.0},
+    "environment.price_rewards": {"community_cost": 1.0, "emissions": 1.0},
 }
 """Observations of homes and rewards of both kinds of agents; battery power is continuous."""
 

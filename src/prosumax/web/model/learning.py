@@ -1,7 +1,7 @@
-"""Communities in which something learns: homes that try things, and an agent that sets the price.
+"""Training of communities with learning agents: homes, or an agent that sets the price.
 
-Training goes through `prosumax.rl.training`: several tries at once, looked at in parts. What was learned then lives
-through the whole period, and is billed like any other run.
+Several seeds are trained in parallel and evaluated at intervals. The trained policies are then
+simulated over the whole period, which is billed like any other run.
 """
 
 import threading
@@ -14,133 +14,154 @@ import jax
 import numpy as np
 
 from prosumax.optimization.gap import summarize_with_optimality
-from prosumax.rl.engine.compilation import compiled
-from prosumax.rl.engine.evaluation import fixed
-from prosumax.rl.engine.rollout import rollout, start
-from prosumax.rl.training.setup import Stage, stage_of
-from prosumax.rl.training.training import Now, Training, train
+from prosumax.rl.engine.compilation import jit_program
+from prosumax.rl.engine.evaluation import with_fixed_start
+from prosumax.rl.engine.rollout import collect_rollout, init_rollout
+from prosumax.rl.training.setup import TrainingSetup, make_training_setup
+from prosumax.rl.training.training import TrainingProgress, TrainingResult, train
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.results.result import Result
-from prosumax.simulation.rollout import Trajectory, bill_alone
-from prosumax.web.jobs.worker import Report
-from prosumax.web.model.communities import community_of, learners_of, scenario_of
-from prosumax.web.model.outcome import Outcome, Spread, outcome_of
+from prosumax.simulation.rollout import Trajectory, standalone_bill
+from prosumax.web.jobs.worker import ProgressCallback
+from prosumax.web.model.communities import build_population, community_scenario, from_job_spec
+from prosumax.web.model.outcome import CommunityOutcome, TrainingSpread, summarize_outcome
 
 SEEDS = 3
-ROUNDS = 300
-_ENVIRONMENTS = 32
-_BEGUN, _PREPARED, _TRAINED = (
-    0.02,
-    0.2,
-    0.92,
-)  # shares of the work done when training is prepared, begins, ends
+ITERATIONS = 300
+_NUM_ENVS = 32
+# Shares of the work that are complete when preparation starts, when training starts and when it
+# ends.
+_STARTED = 0.02
+_PREPARED = 0.2
+_TRAINED = 0.92
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "ppo": {"hidden": [32, 32], "learning_rate": 0.003, "discount": 0.95, "entropy": 0.002},
-    "qlearning": {"learning_rate": 0.1, "discount": 0.95, "epsilon": 0.1, "cells": 7, "bins": 9},
+    "ppo": {"hidden_sizes": [32, 32], "learning_rate": 0.003, "gamma": 0.95, "ent_coef": 0.002},
+    "qlearning": {
+        "learning_rate": 0.1,
+        "gamma": 0.95,
+        "epsilon": 0.1,
+        "obs_bins": 7,
+        "action_bins": 9,
+    },
 }
-_PRICE_GOAL = {"fairness": 1.0}
-"""A price moves money between homes that do not answer to it and saves none: it can only be fairer or less so."""
-_SEEN = ["hour_of_day", "load", "solar", "soc"]
+_PRICE_REWARD = {"fairness": 1.0}
+"""Rewards of the price agent.
+
+The price redistributes money between homes that do not respond to it, and saves none, so only
+fairness depends on it.
+"""
+_OBSERVATIONS = ["hour_of_day", "load", "solar", "soc"]
 
 
-def learn(spec: Mapping[str, Any], report: Report) -> Outcome:
-    """Train whoever learns in a community, and run it with what they learned.
+def train_community(spec: Mapping[str, Any], report: ProgressCallback) -> CommunityOutcome:
+    """Train the learning agents of a community and simulate it with the trained policies.
 
-    Arguments:
-        spec: from `communities.asked`.
-        report: of rounds, with the curve so far.
+    Args:
+        spec: result of `communities.to_job_spec`.
+        report: progress callback; its details contain the learning curve.
     """
-    report(_BEGUN / 2, "preparing")
-    wanted = learning_scenario(spec)
-    report(_BEGUN, "preparing")
-    only_price = all(entry.homes is None for entry in wanted.population)
-    what = "uneven" if only_price else "cost"
+    report(_STARTED / 2, "preparing")
+    scenario = learning_scenario(spec)
+    report(_STARTED, "preparing")
+    price_only = all(entry.homes is None for entry in scenario.population)
+    curve_metric = "uneven" if price_only else "cost"
     rounds: list[int] = []
     curve: list[tuple[float, ...]] = []
-    drawn: dict[str, Any] = {}
+    details: dict[str, Any] = {}
 
-    def told(now: Now) -> None:
-        preparing.set()
-        rounds.append(now.iteration)
-        # What the price agent is paid for is minus the mean difference of two homes' gains of a day.
-        values = -now.by_seed["validation"] if only_price else now.by_seed["cost"]
+    def on_progress(training: TrainingProgress) -> None:
+        compiled.set()
+        rounds.append(training.iteration)
+        by_seed = training.metrics_by_seed
+        # The price agent's return is minus the mean difference of two homes' savings of a day.
+        values = -by_seed["validation"] if price_only else by_seed["cost"]
         curve.append(tuple(values.tolist()))
-        drawn.update(curve=tuple(curve), curve_rounds=tuple(rounds), curve_of=what)
-        share = _PREPARED + (_TRAINED - _PREPARED) * now.iteration / now.iterations
+        details.update(curve=tuple(curve), curve_rounds=tuple(rounds), curve_metric=curve_metric)
+        trained = training.iteration / training.iterations
         report(
-            share, "training", now.seconds_left, round=now.iteration, rounds=now.iterations, **drawn
+            _PREPARED + (_TRAINED - _PREPARED) * trained,
+            "training",
+            training.seconds_left,
+            round=training.iteration,
+            rounds=training.iterations,
+            **details,
         )
 
-    with _ticking(report) as preparing:
+    with _progress_while_compiling(report) as compiled:
         training = train(
-            _hours_of(wanted),
-            iterations=ROUNDS,
+            _hourly_scenario(scenario),
+            iterations=ITERATIONS,
             seeds=SEEDS,
-            environments=_ENVIRONMENTS,
-            finite=only_price,  # evenness is counted anew every day
-            judged="no",
-            on_progress=told,
+            num_envs=_NUM_ENVS,
+            bootstrap_on_truncation=not price_only,  # Fairness is computed per day.
+            evaluation="none",
+            on_progress=on_progress,
         )
-    stage = stage_of(replace(training.plan, scenario=wanted.model_dump(mode="json")))
-    live = _live(stage)
+    config = replace(training.config, scenario=scenario.model_dump(mode="json"))
+    setup = make_training_setup(config)
+    simulate_period = _compile_period(setup)
     results = []
     for seed in range(SEEDS):
-        share = _TRAINED + (1 - _TRAINED) * seed / SEEDS
-        report(share, "trying", round=seed + 1, rounds=SEEDS, **drawn)
-        results.append(_lived(live, stage, training, seed))
-    return _outcome(results, training, rounds, curve, what)
+        progress = _TRAINED + (1 - _TRAINED) * seed / SEEDS
+        report(progress, "trying", round=seed + 1, rounds=SEEDS, **details)
+        results.append(_run_period(simulate_period, setup, training, seed))
+    return _median_outcome(results, training, rounds, curve, curve_metric)
 
 
 @contextmanager
-def _ticking(report: Report) -> Iterator[threading.Event]:
-    """Goes on reporting while the program is compiled, which tells nothing, until the event that it yields is set."""
-    over = threading.Event()
+def _progress_while_compiling(report: ProgressCallback) -> Iterator[threading.Event]:
+    """Report slowly rising progress until the yielded event is set or the block is left."""
+    compiled = threading.Event()
 
-    def tick() -> None:
-        share = _BEGUN
-        while not over.wait(0.7):
-            share += (_PREPARED - share) / 25
+    def report_periodically() -> None:
+        progress = _STARTED
+        while not compiled.wait(0.7):
+            progress += (_PREPARED - progress) / 25
             try:
-                report(share, "preparing")
+                report(progress, "preparing")
             except Exception:
-                return  # the job is to stop, and the first look at the training ends it
+                return  # The job is cancelled; the first report of the training ends it.
 
-    thread = threading.Thread(target=tick, daemon=True)
+    thread = threading.Thread(target=report_periodically, daemon=True)
     thread.start()
     try:
-        yield over
+        yield compiled
     finally:
-        over.set()
+        compiled.set()
         thread.join()
 
 
 def learning_scenario(spec: Mapping[str, Any]) -> Scenario:
-    """The scenario of a community with what its learners see and do, and who they are."""
-    state, file = community_of(spec)
-    scenario = scenario_of(state, file)
-    population, goals = learners_of(state)
+    """Build the scenario of a community with observations, rewards and learning agents.
+
+    Args:
+        spec: result of `communities.to_job_spec`.
+    """
+    state, file = from_job_spec(spec)
+    scenario = community_scenario(state, file)
+    population, rewards = build_population(state)
     names = [home.name for home in scenario.homes]
-    return load_scenario(
-        scenario,
-        {
-            "environment.episode_steps": min(
-                round(24 / scenario.period.step_hours), scenario.period.steps
-            ),
-            "environment.observations": _SEEN,
-            "population": [
-                one | {"settings": dict(_SETTINGS[one["policy"]])} for one in population
-            ],
-            **({"environment.price_goal": _PRICE_GOAL} if state.rule == "learned" else {}),
-            **{f"homes.{names.index(name)}.rewards": goal for name, goal in goals.items()},
-        },
-    )
+    steps_per_day = round(24 / scenario.period.step_hours)
+    overrides: dict[str, Any] = {
+        "environment.episode_steps": min(steps_per_day, scenario.period.steps),
+        "environment.observations": _OBSERVATIONS,
+        "population": [
+            entry | {"settings": dict(_SETTINGS[entry["policy"]])} for entry in population
+        ],
+    }
+    if state.rule == "learned":
+        overrides["environment.price_rewards"] = _PRICE_REWARD
+    for name, weights in rewards.items():
+        overrides[f"homes.{names.index(name)}.rewards"] = weights
+    return load_scenario(scenario, overrides)
 
 
-def _hours_of(scenario: Scenario) -> Scenario:
-    """The days agents train on, in steps of an hour: those of the period, and a month at least.
+def _hourly_scenario(scenario: Scenario) -> Scenario:
+    """Return the training scenario: at least a month, in steps of one hour.
 
-    What they learn is what power suits what they see, which is the same in quarter-hours; a day is a quarter as long.
+    Policies map observations to powers, which is the same in steps of a quarter-hour; hourly
+    episodes are four times shorter.
     """
     if scenario.homes[0].load.source == "values":
         return scenario
@@ -151,60 +172,62 @@ def _hours_of(scenario: Scenario) -> Scenario:
     )
 
 
-def _lived(live: Any, stage: Stage, training: Training, seed: int) -> Result:
-    """The whole period with what one try has learned."""
+def _run_period(
+    simulate_period: Any, setup: TrainingSetup, training: TrainingResult, seed: int
+) -> Result:
+    """Simulate the whole period with the policies trained with one seed."""
     states = jax.tree.map(lambda leaf: leaf[seed], training.learners)
-    record, alone = live(states, stage.env.params, jax.random.key(seed))
-    found = jax.tree.map(np.asarray, Trajectory(record, alone))
+    record, baseline = simulate_period(states, setup.env.params, jax.random.key(seed))
+    trajectory = jax.tree.map(np.asarray, Trajectory(record, baseline))
     return summarize_with_optimality(
-        stage.scenario, stage.profiles, stage.env.params.community, found, {}
+        setup.scenario, setup.profiles, setup.env.params.community, trajectory, {}
     )
 
 
-def _live(stage: Stage) -> Any:
-    """The period as one compiled program."""
-    steps = stage.scenario.period.steps
-    game = fixed(stage.game, steps)
+def _compile_period(setup: TrainingSetup) -> Any:
+    """Return the simulation of the whole period as one compiled program."""
+    steps = setup.scenario.period.steps
+    agents = with_fixed_start(setup.agents, steps)
 
-    def live(states: Any, params: Any, key: Any) -> Any:
-        begin, go = jax.random.split(key)
-        carry = start(game, params, begin, 1)
-        _, found = rollout(
-            game,
+    def simulate_period(states: Any, params: Any, key: Any) -> Any:
+        reset_key, rollout_key = jax.random.split(key)
+        rollout_state = init_rollout(agents, params, reset_key, 1)
+        _, rollout = collect_rollout(
+            agents,
             states,
-            stage.schedule.last,
-            carry,
+            setup.schedule.final,
+            rollout_state,
             params,
-            go,
+            rollout_key,
             steps,
-            explore=False,
-            watch=lambda s: s.info["record"],
+            deterministic=True,
+            metrics_fn=lambda step: step.info["record"],
         )
-        record = jax.tree.map(lambda leaf: leaf[:, 0], found.watched)
-        return record, bill_alone(params.community, record)
+        record = jax.tree.map(lambda leaf: leaf[:, 0], rollout.metrics)
+        return record, standalone_bill(params.community, record)
 
-    return compiled(live)
+    return jit_program(simulate_period)
 
 
-def _outcome(
+def _median_outcome(
     results: list[Result],
-    training: Training,
+    training: TrainingResult,
     rounds: list[int],
     curve: list[tuple[float, ...]],
-    what: str,
-) -> Outcome:
-    """The try in the middle is shown, and how far the others are from it."""
+    curve_metric: str,
+) -> CommunityOutcome:
+    """Return the outcome of the seed with the median cost, and the spread over all seeds."""
     costs = [float(result.kpis["cost"]) for result in results]
-    shown = int(np.argsort(costs)[len(costs) // 2])
-    outcomes = [outcome_of(result) for result in results]
-    spread = Spread(
+    median = int(np.argsort(costs)[len(costs) // 2])
+    outcomes = [summarize_outcome(result) for result in results]
+    spread = TrainingSpread(
         cost=tuple(costs),
-        cost_alone=tuple(float(result.kpis["cost_without_exchange"]) for result in results),
-        shared_share=tuple(one.shared_share or 0.0 for one in outcomes),
-        losers=tuple(one.losers for one in outcomes),
+        baseline_cost=tuple(float(result.kpis["cost_without_exchange"]) for result in results),
+        shared_share=tuple(outcome.shared_share or 0.0 for outcome in outcomes),
+        losers=tuple(outcome.losers for outcome in outcomes),
         rounds=training.iteration,
         curve_rounds=tuple(rounds),
         curve=tuple(curve),
-        curve_of=what,
+        curve_metric=curve_metric,
     )
-    return replace(outcomes[shown], spread=spread)
+    return replace(outcomes[median], spread=spread)
