@@ -149,10 +149,10 @@ def test_what_is_no_price_policy_is_said(tmp_path):
     with pytest.raises(InputError, match="no price agent 'x'"):
         train(
             district(),
-            {"population": [{"prices": ["x"], "policy": "ppo"}], "environment.episode_steps": 2},
+            {"population": [{"price_agents": ["x"], "policy": "ppo"}], "environment.episode_steps": 2},
         )
     with pytest.raises(InputError, match="the market mechanism has no price agents"):
         train(
             district(mechanism="none", price_policy="mid-market"),
-            {"population": [{"prices": "all", "policy": "ppo"}], "environment.episode_steps": 2},
+            {"population": [{"price_agents": "all", "policy": "ppo"}], "environment.episode_steps": 2},
         )

@@ -74,21 +74,21 @@ def configure_algorithm(
     ordinal_actions = False
     for key, value in settings.items():
         if key == "action_bins":
-            action_bins = _check_int(value, f"{where}: {key}", 2)
+            action_bins = _check_int(value, where, key, 2)
         elif key == "ordinal_actions":
             ordinal_actions = bool(value)
         elif key in algorithm.config._fields:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(
-                    f"{where}: {key}", f"must be a number, got {value!r}", "Give a number."
+                    f"{where}: {key}", f"{key} must be a number, got {value!r}", "Give a number."
                 )
             hyperparameters[key] = float(value)
         elif key in static:
             options[key] = tuple(value) if isinstance(value, list) else value
         else:
             known = [*algorithm.config._fields, *static, "action_bins", "ordinal_actions"]
-            cure = did_you_mean(key, known)
-            raise InputError(f"{where}: {key}", f"{name} has no setting {key!r}", cure)
+            fix = did_you_mean(key, known)
+            raise InputError(f"{where}: {key}", f"{name} has no setting {key!r}", fix)
     if ordinal_actions and algorithm.discrete_only:
         raise InputError(
             f"{where}: ordinal_actions",
@@ -103,8 +103,8 @@ def configure_algorithm(
     )
 
 
-def _check_int(value: Any, where: str, minimum: int) -> int:
+def _check_int(value: Any, where: str, key: str, minimum: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        what = f"must be a whole number of at least {minimum}, got {value!r}"
-        raise InputError(where, what, f"Give {minimum} or more.")
+        problem = f"{key} must be a whole number of at least {minimum}, got {value!r}"
+        raise InputError(f"{where}: {key}", problem, f"Give {minimum} or more.")
     return value

@@ -284,7 +284,7 @@ class SAC:
             mask: Valid actions.
 
         Returns:
-            The value of the continuous actions, and what every discrete action adds to it.
+            The value of the continuous actions, and the contribution of every discrete action.
         """
         inputs = jnp.concatenate([inputs, jnp.where(mask.continuous, continuous, 0.0)], axis=-1)
         no_hidden_state = jnp.zeros((*inputs.shape[:-1], 0))

@@ -48,8 +48,8 @@ def load_tree(path: Path, template: Any) -> Any:
     with np.load(path) as stored:
         different = sorted(set(names) ^ set(stored.files))
         if different:
-            what = f"the array {different[0]} is missing or unknown"
-            raise InputError(str(path), what, _FIX)
+            problem = f"the array {different[0]} is missing or unknown"
+            raise InputError(str(path), problem, _FIX)
         leaves = [
             _from_numpy(stored[name], leaf, f"{path}: {name}")
             for name, (_, leaf) in zip(names, places, strict=True)
@@ -70,6 +70,6 @@ def _from_numpy(values: np.ndarray, template: Any, where: str) -> Array:
     if _is_key(template):
         array = jax.random.wrap_key_data(array)
     if array.shape != template.shape:
-        what = f"the array must have shape {template.shape}, got {array.shape}"
-        raise InputError(where, what, _FIX)
+        problem = f"the array must have shape {template.shape}, got {array.shape}"
+        raise InputError(where, problem, _FIX)
     return array

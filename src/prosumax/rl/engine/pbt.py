@@ -96,8 +96,8 @@ def make_pbt_config(
     known = list(dict.fromkeys(name for config in configs for name in config._fields))
     for name in hyperparameters or ():
         if name not in known:
-            what = f"no learner has a hyperparameter {name!r}"
-            raise InputError(where, what, did_you_mean(name, known))
+            problem = f"no learner has a hyperparameter {name!r}"
+            raise InputError(where, problem, did_you_mean(name, known))
     if hyperparameters is None:
         hyperparameters = [
             name for name in known if name.endswith("learning_rate") or name == "ent_coef"
@@ -153,8 +153,8 @@ def init_population(
 def check_population_size(size: int) -> None:
     """Raise `InputError` where a population has fewer than 2 members."""
     if size < 2:
-        what = f"a population must have at least 2 members, got {size}"
-        raise InputError("--population", what, "Give 2 or more; 8 or more are recommended.")
+        problem = f"a population must have at least 2 members, got {size}"
+        raise InputError("--population", problem, "Give 2 or more; 8 or more are recommended.")
 
 
 def episode_fitness(

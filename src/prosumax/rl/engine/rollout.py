@@ -36,7 +36,7 @@ class ScriptedPolicy(Protocol):
     def act(
         self, params: Any, state: Any, policy_state: Any, key: PRNGKeyArray
     ) -> tuple[Action, Any]:
-        """Return the squashed actions in one community, and what `update` receives as `sent`.
+        """Return the squashed actions in one community, and an action to pass on to `update`.
 
         Args:
             params: Parameters of the environment.
@@ -45,14 +45,14 @@ class ScriptedPolicy(Protocol):
             key: Random key.
         """
 
-    def update(self, params: Any, state: Any, policy_state: Any, sent: Any, step: Any) -> Any:
+    def update(self, params: Any, state: Any, policy_state: Any, raw_action: Any, step: Any) -> Any:
         """Return the policy's state after a step.
 
         Args:
             params: Parameters of the environment.
             state: State of the environment before the step.
             policy_state: State of the policy before the step.
-            sent: Second result of `act`.
+            raw_action: Second result of `act`.
             step: Result of the environment's step.
         """
 
@@ -358,15 +358,15 @@ def _env_step(
         )
         actor_outputs.append(output)
         actions.append(pad_action(group.to_agent_actions(output.action), space))
-    sent_actions: list[Any] = []
+    raw_actions: list[Any] = []
     for policy, policy_state, keys in zip(
         agents.scripted, rollout_state.policy_states, noise.policy_keys, strict=True
     ):
-        action, sent = jax.vmap(policy.act, in_axes=(None, 0, 0, 0))(
+        action, raw_action = jax.vmap(policy.act, in_axes=(None, 0, 0, 0))(
             params, rollout_state.env_state, policy_state, keys
         )
         actions.append(pad_action(action, space))
-        sent_actions.append(sent)
+        raw_actions.append(raw_action)
     joint_action: Action = jax.tree.map(
         lambda *parts: jnp.concatenate(parts, axis=1)[:, agents.action_order], *actions
     )
@@ -378,10 +378,10 @@ def _env_step(
     step, mask = batching.vmap(step_env)(noise.env_keys, rollout_state.env_state, joint_action)
     policy_states = tuple(
         jax.vmap(policy.update, in_axes=(None, 0, 0, 0, 0))(
-            params, rollout_state.env_state, policy_state, sent, step
+            params, rollout_state.env_state, policy_state, raw_action, step
         )
-        for policy, policy_state, sent in zip(
-            agents.scripted, rollout_state.policy_states, sent_actions, strict=True
+        for policy, policy_state, raw_action in zip(
+            agents.scripted, rollout_state.policy_states, raw_actions, strict=True
         )
     )
     # Hidden states inside a rollout are not kept, and the caller fills in the ends of segments.

@@ -65,7 +65,7 @@ class RulePolicy(NamedTuple):
         return Action(jnp.zeros((num_agents, 0)), jnp.round(position).astype(jnp.int32)), ()
 
     def update(
-        self, params: EnvParams, state: EnvState, policy_state: Any, sent: Any, step: TimeStep
+        self, params: EnvParams, state: EnvState, policy_state: Any, raw_action: Any, step: TimeStep
     ) -> Any:
         """Return the empty state."""
         return policy_state
@@ -109,7 +109,7 @@ class PriceRulePolicy(NamedTuple):
         return Action(prices, jnp.zeros((num_agents, 0), jnp.int32)), ()
 
     def update(
-        self, params: EnvParams, state: EnvState, policy_state: Any, sent: Any, step: TimeStep
+        self, params: EnvParams, state: EnvState, policy_state: Any, raw_action: Any, step: TimeStep
     ) -> Any:
         """Return the empty state."""
         return policy_state
@@ -141,10 +141,15 @@ class BidderPolicy(NamedTuple):
         return Action(continuous[index], discrete[index]), bid
 
     def update(
-        self, params: EnvParams, state: EnvState, policy_state: Any, sent: RawBid, step: TimeStep
+        self,
+        params: EnvParams,
+        state: EnvState,
+        policy_state: Any,
+        raw_action: RawBid,
+        step: TimeStep,
     ) -> Any:
         """Return the bidder's state after a step."""
-        return self.bidder.update(params, state, policy_state, sent, step)
+        return self.bidder.update(params, state, policy_state, raw_action, step)
 
 
 def make_scripted_policy(

@@ -94,8 +94,8 @@ class TrainingSetup:
         known = dict.fromkeys(name for config in initial for name in config._fields)
         for name in anneal:
             if name not in known:
-                what = f"no learner has a hyperparameter {name!r}"
-                raise InputError(f"anneal: {name}", what, did_you_mean(name, known))
+                problem = f"no learner has a hyperparameter {name!r}"
+                raise InputError(f"anneal: {name}", problem, did_you_mean(name, known))
         final = tuple(
             config._replace(
                 **{name: value for name, value in anneal.items() if name in config._fields}
@@ -205,7 +205,7 @@ def _make_agents(env: CommunityEnv, scenario: Scenario) -> MultiAgentSetup:
         where = f"population.{number}"
         label = _label(entry.policy, number, scenario)
         if entry.homes is None:
-            agents = _price_agents(env, entry, f"{where}.prices")
+            agents = _price_agents(env, entry, f"{where}.price_agents")
             algorithms.check(entry.policy, f"{where}.policy")
             label = f"{label}-prices"
         else:
@@ -261,7 +261,7 @@ def _price_agents(env: CommunityEnv, entry: AgentGroupConfig, where: str) -> tup
             "the market mechanism has no price agents",
             "Set market.mechanism to learned_price, microgrids or hierarchy.",
         )
-    names = known if entry.prices == "all" else tuple(entry.prices or ())
+    names = known if entry.price_agents == "all" else tuple(entry.price_agents or ())
     for name in names:
         if name not in known:
             raise InputError(where, f"there is no price agent {name!r}", did_you_mean(name, known))
@@ -301,7 +301,7 @@ def fill_population(
         algorithms.check(algorithm or "ppo", "algorithm")
         population = []
         if mechanism.has_price_agents:
-            population.append({"prices": "all"} | learner)
+            population.append({"price_agents": "all"} | learner)
         if algorithm is not None or not mechanism.has_price_agents:
             population.append({"homes": "others"} | learner)
     named = _named_homes(entry.get("homes") for entry in population)
@@ -312,13 +312,13 @@ def fill_population(
         if rewards is None:
             continue
         weights = {rewards: 1.0} if isinstance(rewards, str) else rewards
-        if entry.get("prices") == "all":
+        if entry.get("price_agents") == "all":
             changes["environment.price_rewards"] = weights
-        elif entry.get("prices") is not None:
+        elif entry.get("price_agents") is not None:
             agent_rewards = changes.setdefault(
                 "environment.price_agent_rewards", dict(scenario.environment.price_agent_rewards)
             )
-            agent_rewards |= dict.fromkeys(entry["prices"], weights)
+            agent_rewards |= dict.fromkeys(entry["price_agents"], weights)
         else:
             homes = entry["homes"]
             if homes == "others":

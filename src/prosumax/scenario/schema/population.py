@@ -12,7 +12,7 @@ class AgentGroupConfig(StrictModel):
 
     homes: Annotated[list[str], Field(min_length=1)] | Literal["others"] | None = None
     """Names of homes, or `others` for all homes that no other group names."""
-    prices: Annotated[list[str], Field(min_length=1)] | Literal["all"] | None = None
+    price_agents: Annotated[list[str], Field(min_length=1)] | Literal["all"] | None = None
     """Names of price agents, or `all`; an alternative to `homes`."""
     policy: str
     """A learning algorithm, a rule, or for price agents `market.price_policy`."""
@@ -27,6 +27,6 @@ class AgentGroupConfig(StrictModel):
 
     @model_validator(mode="after")
     def _check_one_kind(self) -> "AgentGroupConfig":
-        if (self.homes is None) == (self.prices is None):
-            raise ValueError("an entry of a population needs either `homes` or `prices`")
+        if (self.homes is None) == (self.price_agents is None):
+            raise ValueError("an entry of a population needs either `homes` or `price_agents`")
         return self

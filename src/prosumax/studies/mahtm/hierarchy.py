@@ -34,7 +34,7 @@ _HOME_LEARNERS: dict[str, Any] = {
     "settings": _PPO_SETTINGS,
 }
 _PRICE_LEARNERS: dict[str, Any] = {
-    "prices": "all",
+    "price_agents": "all",
     "policy": "ppo",
     "paradigm": "dtde",
     "settings": _PPO_SETTINGS,

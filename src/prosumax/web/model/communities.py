@@ -1,4 +1,4 @@
-"""From what a visitor has set to a scenario that `prosumax run` takes; free of the web framework and of JAX."""
+"""Scenarios of the communities that visitors compose; independent of the web framework and JAX."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,27 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from prosumax.data.datasets import DATASETS, cache_folder
+from prosumax.data.datasets import DATASETS, cache_dir
 from prosumax.errors import InputError
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
-from prosumax.web.model.state import FIRST_NAMES, ROUTINES, Community, OwnHome
+from prosumax.web.model.state import FIRST_NAMES, ROUTINES, CommunityPageState, CustomHome
 
 TARIFF = "brussels-2026"
-LEARNERS = ("q", "ppo")
-STEPS = {"day": 96, "week": 7 * 96, "month": 30 * 96, "year": 365 * 96}
-"""Quarter-hours. A month has 30 days in every season, so that all months are one compiled program."""
-FEWEST_HOMES = 2
-LEARNED = "learned_price"
-"""The mechanism in which an agent sets the price."""
+LEARNING_STYLES = ("q", "ppo")
+PERIOD_STEPS = {"day": 96, "week": 7 * 96, "month": 30 * 96, "year": 365 * 96}
+"""Quarter-hours of each period; every month has 30 days, so that all months share one program."""
+MIN_HOMES = 2
+LEARNED_PRICE_MECHANISM = "learned_price"
+"""Mechanism in which an agent sets the price."""
 
-_STARTS = {
+_PERIOD_STARTS = {
     "month": {"winter": "01-01", "spring": "04-01", "summer": "07-01", "autumn": "10-01"},
     "week": {"winter": "01-16", "spring": "04-17", "summer": "07-17", "autumn": "10-16"},
     "day": {"winter": "01-18", "spring": "04-19", "summer": "07-19", "autumn": "10-18"},
 }
 _YEAR = 2023
-_PLACE = {"latitude_deg": 50.85, "longitude_deg": 4.35, "altitude_m": 60}
+_LOCATION = {"latitude_deg": 50.85, "longitude_deg": 4.35, "altitude_m": 60}
 _PACKAGED = {
     "block": "apartment-block",
     "school": "school-and-homes",
@@ -40,19 +40,19 @@ _MECHANISMS = {
     ("use", "one"): "key_pro_rata",
     ("hybrid", "one"): "key_hybrid",
     ("auction", "one"): "double_auction",
-    ("learned", "one"): LEARNED,
+    ("learned", "one"): LEARNED_PRICE_MECHANISM,
 }
-_CHARGES = ("energy", "network", "levies")
+_PRICE_COMPONENTS = ("energy", "network", "levies")
 _POLICIES = {"habits": "citylearn-basic-battery-rbc", "rules": "self-consumption"}
-_AZIMUTHS_DEG = (180, 200, 160, 225, 135, 180, 250, 110)  # roofs of a street look different ways
+_AZIMUTHS_DEG = (180, 200, 160, 225, 135, 180, 250, 110)  # PV orientations along a street
 
 
-def _street(*homes: tuple[int, str, float, float]) -> tuple[OwnHome, ...]:
-    return tuple(OwnHome(number, *home) for number, home in enumerate(homes))
+def _make_homes(*homes: tuple[int, str, float, float]) -> tuple[CustomHome, ...]:
+    return tuple(CustomHome(number, *home) for number, home in enumerate(homes))
 
 
-PRESETS: Mapping[str, tuple[OwnHome, ...]] = {
-    "street": _street(
+PRESETS: Mapping[str, tuple[CustomHome, ...]] = {
+    "street": _make_homes(
         (4, "office", 5.0, 0.0),
         (2, "retired", 0.0, 0.0),
         (3, "home", 4.0, 5.0),
@@ -62,7 +62,7 @@ PRESETS: Mapping[str, tuple[OwnHome, ...]] = {
         (2, "retired", 0.0, 0.0),
         (2, "nights", 0.0, 0.0),
     ),
-    "village": _street(
+    "village": _make_homes(
         (4, "office", 5.0, 5.0),
         (2, "retired", 0.0, 0.0),
         (3, "home", 4.0, 0.0),
@@ -85,52 +85,65 @@ PRESETS: Mapping[str, tuple[OwnHome, ...]] = {
         (2, "office", 0.0, 0.0),
     ),
 }
-"""Communities whose homes can be taken over and changed."""
+"""Preset communities that visitors can copy and change (people, routine, PV kWp, battery kWh)."""
 
 
-def homes_of(state: Community) -> tuple[OwnHome, ...]:
-    """The homes of a community that is made of homes one can change; none for the others."""
+def community_homes(state: CommunityPageState) -> tuple[CustomHome, ...]:
+    """Return the homes of a community that consists of custom homes, otherwise an empty tuple.
+
+    Args:
+        state: settings of the community page.
+    """
     return state.homes if state.preset == "own" else PRESETS.get(state.preset, ())
 
 
-def drawn_homes(count: int, seed: int) -> tuple[OwnHome, ...]:
-    """Homes at random: the same for the same number.
+def random_homes(count: int, seed: int) -> tuple[CustomHome, ...]:
+    """Draw random homes; the same seed gives the same homes.
 
-    Arguments:
-        count: how many, at most 24.
-        seed: the number.
+    Args:
+        count: number of homes, at most 24.
+        seed: seed of the random number generator.
     """
-    dice = np.random.default_rng(seed)
-    names = dice.permutation(len(FIRST_NAMES))
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(len(FIRST_NAMES))
     homes = []
-    for at in range(count):
-        panels = float(dice.integers(4, 17)) / 2 if dice.random() < 0.4 else 0.0
-        battery = float(dice.integers(6, 21)) / 2 if panels and dice.random() < 0.4 else 0.0
-        people, routine = (
-            int(dice.choice(6, p=(0.3, 0.32, 0.15, 0.14, 0.07, 0.02))) + 1,
-            str(dice.choice(ROUTINES)),
-        )
-        homes.append(OwnHome(int(names[at]), people, routine, panels, battery))
+    for index in range(count):
+        panels = float(rng.integers(4, 17)) / 2 if rng.random() < 0.4 else 0.0
+        battery = float(rng.integers(6, 21)) / 2 if panels and rng.random() < 0.4 else 0.0
+        people = int(rng.choice(6, p=(0.3, 0.32, 0.15, 0.14, 0.07, 0.02))) + 1
+        routine = str(rng.choice(ROUTINES))
+        homes.append(CustomHome(int(names[index]), people, routine, panels, battery))
     return tuple(homes)
 
 
-def needs_training(state: Community) -> bool:
-    """Whether something must learn before there is a result: the price, or a home that has something to decide."""
-    return state.rule == "learned" or any(
-        home.style in LEARNERS and home.battery_kwh > 0 for home in homes_of(state)
-    )
+def _learns(home: CustomHome) -> bool:
+    """Return whether a home learns; without a battery it has nothing to decide."""
+    return home.style in LEARNING_STYLES and home.battery_kwh > 0
 
 
-def asked(state: Community, file: str | None = None) -> dict[str, Any]:
-    """What a worker must know, as plain data; the same for the same question.
+def needs_training(state: CommunityPageState) -> bool:
+    """Return whether a result requires training, of the price agent or of a home.
 
-    Arguments:
-        state: of the page.
-        file: folder of the visitor's own data, for preset `file`.
+    Args:
+        state: settings of the community page.
+    """
+    return state.rule == "learned" or any(_learns(home) for home in community_homes(state))
+
+
+def to_job_spec(state: CommunityPageState, file: str | None = None) -> dict[str, Any]:
+    """Return the specification of a simulation job, as plain data.
+
+    Settings that do not change the result are left out, so that equal simulations have equal
+    specifications.
+
+    Args:
+        state: settings of the community page.
+        file: folder of the visitor's data, for preset `file`.
     """
     spec = asdict(state)
-    for name in ("hour", *(() if state.preset == "own" else ("homes",))):
-        del spec[name]
+    del spec["hour"]
+    if state.preset != "own":
+        del spec["homes"]
     if state.rule in ("none", "auction", "learned"):
         del spec["price"]
     if state.rule != "equal":
@@ -140,82 +153,101 @@ def asked(state: Community, file: str | None = None) -> dict[str, Any]:
     return spec | ({"file": file} if state.preset == "file" else {})
 
 
-def community_of(spec: Mapping[str, Any]) -> tuple[Community, str | None]:
-    """The other way round: the page's state, and the folder of own data."""
+def from_job_spec(spec: Mapping[str, Any]) -> tuple[CommunityPageState, str | None]:
+    """Return the settings and the folder of uploaded data behind a job specification.
+
+    Args:
+        spec: result of `to_job_spec`.
+    """
     fields = {name: value for name, value in spec.items() if name != "file"}
-    homes = tuple(OwnHome(**home) for home in fields.pop("homes", ()))
-    return Community(**fields, homes=homes), spec.get("file")
+    homes = tuple(CustomHome(**home) for home in fields.pop("homes", ()))
+    return CommunityPageState(**fields, homes=homes), spec.get("file")
 
 
-def scenario_of(state: Community, file: str | None = None) -> Scenario:
-    """The scenario of a community: what `prosumax run` would be given.
+def community_scenario(state: CommunityPageState, file: str | None = None) -> Scenario:
+    """Build the scenario of a community, as `prosumax run` takes it.
 
-    Homes that learn follow simple rules in it; who learns is said by `learners_of`.
+    Homes that learn follow simple rules in it; `build_population` lists the learners.
+
+    Args:
+        state: settings of the community page.
+        file: folder of the visitor's data, for preset `file`.
 
     Raises:
-        InputError: there are too few homes, or the data are not there.
+        InputError: there are too few homes, or the data was deleted.
     """
     match state.preset:
         case "file":
-            content = _of_file(state, file)
+            content = _own_data_content(state, file)
         case "block" | "school" | "citylearn":
             content = load_scenario(_PACKAGED[state.preset]).model_dump(mode="json")
             if state.preset == "citylearn":
-                content["period"]["steps"] = STEPS[state.period] // 4
+                content["period"]["steps"] = PERIOD_STEPS[state.period] // 4
             else:
-                content["period"] = _period(state)
+                content["period"] = _period_spec(state)
             content["seed"] = state.seed
         case _:
-            homes = homes_of(state)
-            if len(homes) < FEWEST_HOMES:
-                raise InputError("homes", f"there are {len(homes)}", "Add two homes to start.")
-            content = {"period": _period(state), "location": _PLACE, "seed": state.seed}
-            named = enumerate(zip(_names(homes), homes, strict=True))
-            content["homes"] = [_home(number, name, home) for number, (name, home) in named]
+            homes = community_homes(state)
+            if len(homes) < MIN_HOMES:
+                raise InputError(
+                    "homes",
+                    f"a community needs at least two homes, got {len(homes)}",
+                    "Add two homes to start.",
+                )
+            content = {"period": _period_spec(state), "location": _LOCATION, "seed": state.seed}
+            content["homes"] = [
+                _home_spec(number, name, home)
+                for number, (name, home) in enumerate(zip(_home_names(homes), homes, strict=True))
+            ]
     content |= {
         "name": f"demo-{state.preset}",
         "description": "",
         "policy": "self-consumption",
         "tariff": {"preset": TARIFF, "locality": state.category},
-        "market": _market(state),
+        "market": _market_spec(state),
         "population": [],
     }
     return load_scenario(content)
 
 
-def learners_of(state: Community) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
-    """Who learns, and to what end.
+def build_population(
+    state: CommunityPageState,
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
+    """List the learning agents of a community and their rewards.
+
+    Args:
+        state: settings of the community page.
 
     Returns:
-        A scenario's `population`, one entry per way of learning, and the weights of the goal of each home that learns.
+        A scenario's `population`, one entry per algorithm, and the reward weights of each home
+        that learns.
     """
     algorithms = {"q": "qlearning", "ppo": "ppo"}
-    terms = {"bill": "cost", "sun": "self_consumption", "street": "community_cost"}
-    named = zip(_names(homes_of(state)), homes_of(state), strict=True)
-    learning = [
-        (name, home) for name, home in named if home.style in LEARNERS and home.battery_kwh > 0
-    ]
-    population = [
-        {"homes": names, "policy": policy}
-        for style, policy in algorithms.items()
-        if (names := [name for name, home in learning if home.style == style])
-    ]
-    population += [{"prices": "all", "policy": "ppo"}] if state.rule == "learned" else []
+    terms = {"bill": "cost", "self_consumption": "self_consumption", "community": "community_cost"}
+    homes = community_homes(state)
+    named = zip(_home_names(homes), homes, strict=True)
+    learning = [(name, home) for name, home in named if _learns(home)]
+    population: list[dict[str, Any]] = []
+    for style, policy in algorithms.items():
+        names = [name for name, home in learning if home.style == style]
+        if names:
+            population.append({"homes": names, "policy": policy})
+    if state.rule == "learned":
+        population.append({"price_agents": "all", "policy": "ppo"})
     return population, {name: {terms[home.goal]: 1.0} for name, home in learning}
 
 
-def _period(state: Community) -> dict[str, Any]:
-    first = "01-01" if state.period == "year" else _STARTS[state.period][state.season]
-    start = f"{_YEAR}-{first}T00:00"
+def _period_spec(state: CommunityPageState) -> dict[str, Any]:
+    first = "01-01" if state.period == "year" else _PERIOD_STARTS[state.period][state.season]
     return {
-        "start": start,
-        "steps": STEPS[state.period],
+        "start": f"{_YEAR}-{first}T00:00",
+        "steps": PERIOD_STEPS[state.period],
         "step_minutes": 15,
         "time_zone": "Europe/Brussels",
     }
 
 
-def _market(state: Community) -> dict[str, Any]:
+def _market_spec(state: CommunityPageState) -> dict[str, Any]:
     rounds = state.rounds if state.rule == "equal" else "one"
     market: dict[str, Any] = {"mechanism": _MECHANISMS[state.rule, rounds]}
     if state.rule in ("equal", "use", "hybrid"):
@@ -223,8 +255,8 @@ def _market(state: Community) -> dict[str, Any]:
     return market
 
 
-def _names(homes: tuple[OwnHome, ...]) -> list[str]:
-    """First names; who comes second by the same name gets a number."""
+def _home_names(homes: tuple[CustomHome, ...]) -> list[str]:
+    """Return unique names; repeated first names are numbered."""
     names: list[str] = []
     for home in homes:
         base = FIRST_NAMES[home.name]
@@ -233,37 +265,41 @@ def _names(homes: tuple[OwnHome, ...]) -> list[str]:
     return names
 
 
-def _home(number: int, name: str, home: OwnHome) -> dict[str, Any]:
-    made: dict[str, Any] = {
+def _home_spec(number: int, name: str, home: CustomHome) -> dict[str, Any]:
+    spec: dict[str, Any] = {
         "name": name,
         "load": {
             "source": "synthetic",
-            "lifestyle": lifestyle(home.people, home.routine),
-            "people": home.people,
+            "lifestyle": select_lifestyle(home.people, home.routine),
+            "occupants": home.people,
         },
     }
     if home.panels_kwp > 0:
-        azimuth = _AZIMUTHS_DEG[number % len(_AZIMUTHS_DEG)]
-        made["solar"] = {
+        spec["solar"] = {
             "source": "synthetic",
             "peak_kw": home.panels_kwp,
             "tilt_deg": 35,
-            "azimuth_deg": azimuth,
+            "azimuth_deg": _AZIMUTHS_DEG[number % len(_AZIMUTHS_DEG)],
         }
     if home.battery_kwh > 0:
-        made["battery"] = {
+        spec["battery"] = {
             "capacity_kwh": home.battery_kwh,
             "charge_kw": home.battery_kwh / 2,
             "soc_min": 0.1,
             "soc_max": 0.95,
             "self_discharge_per_month": 0.03,
         }
-    made["policy"] = _POLICIES.get(home.style, "self-consumption")
-    return made
+    spec["policy"] = _POLICIES.get(home.style, "self-consumption")
+    return spec
 
 
-def lifestyle(people: int, routine: str) -> str:
-    """The kind of generated household that fits who lives there and when they are in."""
+def select_lifestyle(people: int, routine: str) -> str:
+    """Select the lifestyle of the load generator for a household.
+
+    Args:
+        people: number of residents.
+        routine: one of `state.ROUTINES`.
+    """
     match routine:
         case "retired":
             return "retired"
@@ -274,39 +310,41 @@ def lifestyle(people: int, routine: str) -> str:
         case "home":
             return "family" if people > 2 else "retired"
         case _:
-            return (
-                ("single", "couple", "family", "family")[people - 1]
-                if people < 5
-                else "family_with_teenagers"
-            )
+            by_size = ("single", "couple", "family", "family", "family_with_teenagers")
+            return by_size[min(people, len(by_size)) - 1]
 
 
-def _of_file(state: Community, file: str | None) -> dict[str, Any]:
-    from prosumax.web.model.own_data import stored_scenario
+def _own_data_content(state: CommunityPageState, file: str | None) -> dict[str, Any]:
+    from prosumax.web.model.own_data import own_data_scenario
 
     if file is None:
-        raise InputError("file", "is not there", "Choose your file again.")
-    return stored_scenario(file, STEPS[state.period])
+        raise InputError("file", "no file was uploaded", "Choose your file again.")
+    return own_data_scenario(file, PERIOD_STEPS[state.period])
 
 
 @cache
 def category_prices(category: str) -> tuple[float, float]:
-    """EUR per kWh, taxes included: the supplier's price, and what is still due on a neighbour's kWh.
+    """Compute the prices of one kWh, EUR/kWh with taxes.
 
-    Arguments:
-        category: how near the neighbours are, A to D.
+    Args:
+        category: proximity category of the neighbors, A to D.
+
+    Returns:
+        The supplier's retail price, and the network fees and levies due on a neighbor's kWh.
     """
-    scenario = scenario_of(Community(category=category, rule="none", period="day"))
-    tariff, gross = scenario.tariff, 1 + scenario.tariff.vat
+    state = CommunityPageState(category=category, rule="none", period="day")
+    tariff = community_scenario(state).tariff
+    gross = 1 + tariff.vat
     sums = {
-        name: sum(float(price) for field, _, price in tariff.prices if field == name)
-        for name in _CHARGES
+        name: sum(float(price) for field, _, price in tariff.price_entries if field == name)
+        for name in _PRICE_COMPONENTS
     }
-    due = tariff.local_network_share * sums["network"] + tariff.local_levies * sums["levies"]
-    return sum(sums.values()) * gross, due * gross
+    local_network = tariff.resolved_local_network_share * sums["network"]
+    local_levies = tariff.local_levies_share * sums["levies"]
+    return sum(sums.values()) * gross, (local_network + local_levies) * gross
 
 
 @cache
-def citylearn_is_here() -> bool:
-    """Whether CityLearn's data set was fetched: the demo itself asks no other server."""
-    return (cache_folder() / DATASETS["citylearn-2022"] / "schema.json").is_file()
+def citylearn_available() -> bool:
+    """Return whether the CityLearn data set is on this machine; the demo does not download it."""
+    return (cache_dir() / DATASETS["citylearn-2022"] / "schema.json").is_file()
