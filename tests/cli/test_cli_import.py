@@ -1,4 +1,4 @@
-"""`prosumax import` as a community organiser meets it: three good exports, and more than 25 broken ones."""
+"""Command `prosumax import` with three valid exports and more than 25 invalid ones."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-AUTUMN, SPRING = "2023-10-29", "2023-03-26"
+DST_BEGIN = "2023-03-26"
+DST_END = "2023-10-29"
 
 
 def stamps(
@@ -20,31 +21,37 @@ def stamps(
 
 
 def table(times, values, header: str = "time;Afname (kWh)") -> list[str]:
-    """Lines of a plain file, local times without offset."""
+    """Return the lines of a file with local times without offset."""
     return [header, *(f"{t:%Y-%m-%d %H:%M};{v}" for t, v in zip(times, values, strict=False))]
 
 
 def day(values=None, header: str = "time;Afname (kWh)", when: str = "2023-05-01") -> list[str]:
-    """A day of quarter-hours that nobody would doubt."""
+    """Return the lines of a valid day of quarter-hours."""
     return table(stamps(when), [0.1] * 96 if values is None else values, header)
 
 
 def change(lines: list[str], number: int, text: str) -> list[str]:
-    """The same with another line at a place, counted from 1 as an editor does."""
+    """Return the lines with one replaced, counted from 1."""
     return [*lines[: number - 1], text, *lines[number:]]
 
 
 def without(lines: list[str], first: int, last: int) -> list[str]:
+    """Return the lines without a range, counted from 1."""
     return [*lines[: first - 1], *lines[last:]]
 
 
-# --- three good exports of different style, imported without any option
+# --- three valid exports of different formats, imported without any option
 
 
 def fluvius(folder: Path, rng: np.random.Generator) -> dict:
-    """A Flemish meter with day and night registers both ways, over the night of the clock change in spring."""
-    head = "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);EAN-code;Meter;Metertype;Register;Volume;Eenheid"
-    lines, taken, sent = [f"{head};Validatiestatus;Omschrijving"], 0.0, 0.0
+    """Write a Flemish export with day and night registers, when daylight saving time begins."""
+    head = (
+        "Van (datum);Van (tijdstip);Tot (datum);Tot (tijdstip);EAN-code;Meter;Metertype;Register;"
+        "Volume;Eenheid"
+    )
+    lines = [f"{head};Validatiestatus;Omschrijving"]
+    offtake = 0.0
+    injection = 0.0
     for t in stamps("2023-03-25", 3):
         end = t + pd.Timedelta(minutes=15)
         tariff = "Dag" if 7 <= t.hour < 22 and t.dayofweek < 5 else "Nacht"
@@ -54,24 +61,24 @@ def fluvius(folder: Path, rng: np.random.Generator) -> dict:
         ):
             place = f"{t:%d-%m-%Y};{t:%H:%M:%S};{end:%d-%m-%Y};{end:%H:%M:%S}"
             value = f"{kwh:.3f}".replace(".", ",")
-            lines.append(
-                f'{place};="541440110000000011";1SAG110;Digitaal;{direction} {tariff};{value};kWh;Uitgelezen;'
-            )
-            taken, sent = (
-                taken + kwh * (direction == "Afname"),
-                sent + kwh * (direction == "Injectie"),
-            )
+            meter = '="541440110000000011";1SAG110;Digitaal'
+            lines.append(f"{place};{meter};{direction} {tariff};{value};kWh;Uitgelezen;")
+            offtake += kwh * (direction == "Afname")
+            injection += kwh * (direction == "Injectie")
     (folder / "fluvius.csv").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
     return {
         "file": "fluvius.csv",
-        "homes": {"541440110000000011": (taken, sent)},
+        "homes": {"541440110000000011": (offtake, injection)},
         "steps": 3 * 96 - 4,
         "minutes": 15,
     }
 
 
 def sibelga(folder: Path, rng: np.random.Generator) -> dict:
-    """French, wide, decimal commas, notes above the header, times that mark ends, over the long night of autumn."""
+    """Write a wide French export over the end of daylight saving time.
+
+    It has decimal commas, notes above the header and times that mark interval ends.
+    """
     names = ("Jardins 1", "Jardins 2")
     columns = [f"{name} - {word} (kWh)" for name in names for word in ("Prélèvement", "Injection")]
     lines = [
@@ -82,7 +89,8 @@ def sibelga(folder: Path, rng: np.random.Generator) -> dict:
     ]
     total = np.zeros(4)
     for t in stamps("2023-10-28", 3):
-        end, values = t + pd.Timedelta(minutes=15), rng.integers(0, 500, 4) / 1000
+        end = t + pd.Timedelta(minutes=15)
+        values = rng.integers(0, 500, 4) / 1000
         values[3] = 0
         total += values
         cells = ";".join(f"{value:.3f}".replace(".", ",") for value in values)
@@ -93,17 +101,14 @@ def sibelga(folder: Path, rng: np.random.Generator) -> dict:
 
 
 def logger(folder: Path, rng: np.random.Generator) -> dict:
-    """English, long, hourly watts with offsets, and a column for the panels."""
-    lines, load = (
-        ["timestamp,house,load [W],pv generation [W],temperature"],
-        {"anna": 0.0, "bob": 0.0},
-    )
+    """Write a long English export with hourly watts, UTC offsets and PV generation."""
+    lines = ["timestamp,house,load [W],pv generation [W],temperature"]
+    load = {"anna": 0.0, "bob": 0.0}
     for t in stamps("2023-06-01", 2, 60):
         for house in load:
             watt = int(rng.integers(100, 900))
-            lines.append(
-                f"{t.isoformat()},{house},{watt},{500 if house == 'bob' and t.hour == 12 else 0},21.5"
-            )
+            pv_watt = 500 if house == "bob" and t.hour == 12 else 0
+            lines.append(f"{t.isoformat()},{house},{watt},{pv_watt},21.5")
             load[house] += watt / 1000
     (folder / "log.csv").write_text("\n".join(lines))
     return {
@@ -115,31 +120,31 @@ def logger(folder: Path, rng: np.random.Generator) -> dict:
 
 
 @pytest.mark.parametrize("style", [fluvius, sibelga, logger])
-def test_a_good_export_needs_no_option_and_its_scenario_runs(
+def test_valid_export_needs_no_option_and_its_scenario_runs(
     command, tmp_path, style: Callable
 ) -> None:
-    good = style(tmp_path, np.random.default_rng(0))
-    code, out, err = command("import", good["file"])
+    export = style(tmp_path, np.random.default_rng(0))
+    code, out, err = command("import", export["file"])
     assert (code, err) == (0, ""), err
-    name = good["file"].split(".")[0]
+    name = export["file"].split(".")[0]
     for words in (
-        f"{good['minutes']} min, {good['steps']} steps",
+        f"{export['minutes']} min, {export['steps']} steps",
         "Gaps    none",
         f"prosumax run {name}/{name}.yaml",
     ):
         assert words in out, out
     content = yaml.safe_load((tmp_path / name / f"{name}.yaml").read_text())
-    assert [home["name"] for home in content["homes"]] == list(good["homes"])
+    assert [home["name"] for home in content["homes"]] == list(export["homes"])
     code, out, err = command("run", f"{name}/{name}.yaml", "--json", "--no-optimum")
     assert code == 0, err
     for home, (load, solar) in zip(
-        json.loads(out)["households"], good["homes"].values(), strict=True
+        json.loads(out)["households"], export["homes"].values(), strict=True
     ):
         assert home["load_kwh"] == pytest.approx(load, abs=1e-3), home["name"]
         assert home["solar_kwh"] == pytest.approx(solar, abs=1e-3), home["name"]
 
 
-def test_what_was_understood_is_shown(command, tmp_path) -> None:
+def test_interpretation_is_printed(command, tmp_path) -> None:
     fluvius(tmp_path, np.random.default_rng(0))
     code, out, _ = command("import", "fluvius.csv", "--check")
     assert code == 0 and "Nothing was written" in out and not (tmp_path / "fluvius").exists()
@@ -147,12 +152,12 @@ def test_what_was_understood_is_shown(command, tmp_path) -> None:
         "25 March 2023 00:00 to 28 March 2023 00:00",
         "Europe/Brussels",
         "Afname Nacht + Afname Dag",
-        "sends",
+        "injection: ",
     ):
         assert words in out, out
 
 
-# --- broken ones: how to make each, the place, and words of the message and the cure
+# --- invalid exports: lines, place of the error, and words of the message
 
 
 def _rows(*pairs: str) -> list[str]:
@@ -166,10 +171,10 @@ def _register(name: str, unit: str = "kWh") -> list[str]:
     ]
 
 
-_FALLING = [f"{1000 + 0.1 * n - 5 * (n > 50):.1f}" for n in range(96)]
+_DECREASING = [f"{1000 + 0.1 * n - 5 * (n > 50):.1f}" for n in range(96)]
 _MIXED = [*stamps("2023-05-01", 1, 60), *stamps("2023-05-02", 1, 15)]
 
-BROKEN: dict[str, tuple[list[str], str, list[str]]] = {
+INVALID: dict[str, tuple[list[str], str, list[str]]] = {
     "empty": ([], "m.csv", ["is empty"]),
     "no rows": (["time;kWh"], "m.csv", ["no rows"]),
     "no header": (day()[1:], "m.csv line 1", ["no header", "2023-05-01 00:00", "time;load_kwh"]),
@@ -222,24 +227,24 @@ BROKEN: dict[str, tuple[list[str], str, list[str]]] = {
     "an hour twice": (
         [*day()[:9], *day()[5:9], *day()[9:]],
         "m.csv line 10",
-        ["already stands on line 6"],
+        ["already on line 6"],
     ),
     "autumn hour three times": (
-        [*table(stamps(AUTUMN), [0.1] * 100)[:18], *table(stamps(AUTUMN), [0.1] * 100)[14:]],
+        [*table(stamps(DST_END), [0.1] * 100)[:18], *table(stamps(DST_END), [0.1] * 100)[14:]],
         "m.csv line 19",
-        ["the same time already stands on line 15"],
+        ["the same time is already on line 15"],
     ),
     "spring hour that never was": (
-        table(pd.date_range(SPRING, periods=96, freq="15min"), [0.1] * 96),
+        table(pd.date_range(DST_BEGIN, periods=96, freq="15min"), [0.1] * 96),
         "m.csv line 10",
         ["2023-03-26 02:00 does not exist", "Etc/GMT-1"],
     ),
     "autumn hour only once": (
-        table(pd.date_range(AUTUMN, periods=96, freq="15min"), [0.1] * 96),
+        table(pd.date_range(DST_END, periods=96, freq="15min"), [0.1] * 96),
         "m.csv line 13",
         [
             "1 gap, 4 steps missing: 2023-10-29 02:00 .. 2023-10-29 02:45",
-            "repeats in autumn",
+            "the hour repeated at the end of daylight saving time",
             "--fill interpolate",
         ],
     ),
@@ -266,7 +271,7 @@ BROKEN: dict[str, tuple[list[str], str, list[str]]] = {
     "daily totals": (
         table(stamps("2023-05-01", 9, 1440), [9] * 9),
         "m.csv line 2",
-        ["per a day", "kwartiertotalen"],
+        ["per day", "kwartiertotalen"],
     ),
     "ten minutes": (
         table(stamps("2023-05-01", 1, 10), [0.1] * 144),
@@ -281,7 +286,7 @@ BROKEN: dict[str, tuple[list[str], str, list[str]]] = {
     "a unit of nothing": (
         _register("Afname Dag", "kWhh"),
         "m.csv line 2",
-        ["'kWhh' is not understood"],
+        ["'kWhh' is not supported"],
     ),
     "Wh called kWh": (
         change(day([100] * 96), 30, "2023-05-01 07:00;900"),
@@ -292,13 +297,13 @@ BROKEN: dict[str, tuple[list[str], str, list[str]]] = {
     "states of a counter": (
         day([f"{1000 + n / 10:.1f}" for n in range(96)]),
         "m.csv line 2",
-        ["only ever rises", "--readings"],
+        ["never decreases", "--cumulative"],
     ),
     "gas": (_register("Afname Dag", "m³"), "m.csv line 2", ["no electrical energy", "m3"]),
     "unknown register": (
         _register("Blauw"),
         "m.csv line 7",
-        ["the register 'Blauw' is not understood"],
+        ["the register 'Blauw' is not recognized"],
     ),
     "net beside offtake": (
         [
@@ -314,35 +319,35 @@ BROKEN: dict[str, tuple[list[str], str, list[str]]] = {
             f"{t:%Y-%m-%d %H:%M};0.1;{0.9 if t.hour == 12 else 0};0.2" for t in stamps("2023-05-01")
         ],
         "m.csv line 50",
-        ["sends 0.6 kWh more than it takes and produces at 2023-05-01 12:00"],
+        ["injects 0.6 kWh more than its offtake and production at 2023-05-01 12:00"],
     ),
     "one row": (_rows("2023-05-01 00:00;0.1"), "m.csv", ["fewer than two values"]),
 }
 
 
-@pytest.mark.parametrize("mistake", BROKEN)
-def test_a_broken_export_names_the_line_and_the_cure(mistake: str, command, tmp_path) -> None:
-    lines, place, words = BROKEN[mistake]
+@pytest.mark.parametrize("mistake", INVALID)
+def test_invalid_export_is_reported_with_line_and_fix(mistake: str, command, tmp_path) -> None:
+    lines, place, words = INVALID[mistake]
     (tmp_path / "m.csv").write_text("\n".join(lines) + "\n" * bool(lines), encoding="utf-8")
     code, _, err = command("import", "m.csv")
     assert code == 2 and err.startswith(f"Error: {place}: "), err
     assert err.count("\n") == 1 and "Traceback" not in err
     for word in words:
         assert word in err, err
-    assert {file.name for file in tmp_path.iterdir()} == {"m.csv"}  # nothing half-done is left
+    assert {file.name for file in tmp_path.iterdir()} == {"m.csv"}  # No partial output is left.
 
 
-def test_there_are_enough_broken_ones() -> None:
-    assert len(BROKEN) >= 25
+def test_invalid_exports_cover_25_mistakes() -> None:
+    assert len(INVALID) >= 25
 
 
-def test_an_excel_workbook_in_disguise(command, tmp_path) -> None:
+def test_excel_workbook_with_csv_extension_is_rejected(command, tmp_path) -> None:
     (tmp_path / "m.csv").write_bytes(b"PK\x03\x04rest of a zip")
     code, _, err = command("import", "m.csv")
     assert code == 2 and "Excel workbook" in err and "save the sheet as CSV" in err
 
 
-# --- the cures work
+# --- the proposed fixes
 
 
 def test_gaps_are_filled_on_request(command, tmp_path) -> None:
@@ -362,7 +367,7 @@ def test_gaps_are_filled_on_request(command, tmp_path) -> None:
     assert yaml.safe_load((tmp_path / "long" / "long.yaml").read_text())["period"]["steps"] == 96
 
 
-def test_units_net_meters_and_counters(command, tmp_path) -> None:
+def test_units_net_registers_and_cumulative_readings(command, tmp_path) -> None:
     def imported(lines: list[str], *options: str) -> pd.DataFrame:
         name = f"t{len(list(tmp_path.iterdir()))}"
         (tmp_path / f"{name}.csv").write_text("\n".join(lines))
@@ -377,20 +382,20 @@ def test_units_net_meters_and_counters(command, tmp_path) -> None:
     np.testing.assert_allclose(netted.iloc[:2], [[0.3, 0], [0, 0.2]])
     named = imported(day([0.3, -0.2] * 48, "time;Netto (kWh)"))
     np.testing.assert_allclose(named.iloc[:2], [[0.3, 0], [0, 0.2]])
-    counted = imported(day([f"{1000 + n / 10:.1f}" for n in range(96)]), "--readings")
+    counted = imported(day([f"{1000 + n / 10:.1f}" for n in range(96)]), "--cumulative")
     np.testing.assert_allclose(counted.iloc[:, 0], [0.1] * 95, atol=1e-9)  # 96 states
     signed = [
         "time;Afname (kWh);Injectie (kWh)",
         *(f"{t:%Y-%m-%d %H:%M};0.1;-0.3" for t in stamps("2023-05-01")),
     ]
     np.testing.assert_allclose(imported(signed).iloc[0], [0.1, 0.3])
-    winter = table(pd.date_range(SPRING, periods=96, freq="15min"), [0.1] * 96)
+    winter = table(pd.date_range(DST_BEGIN, periods=96, freq="15min"), [0.1] * 96)
     assert len(imported(winter, "--time-zone", "Etc/GMT-1")) == 96
     ended = table([t + pd.Timedelta(minutes=15) for t in stamps("2023-05-01")], [0.0, 0.2] * 48)
     assert imported(ended).iloc[0, 0] == 0
-    (tmp_path / "counter.csv").write_text("\n".join(day(_FALLING)))
-    code, _, err = command("import", "counter.csv", "--readings")
-    assert code == 2 and "counter.csv line 53" in err and "falls from 1005 to 1000.1" in err
+    (tmp_path / "counter.csv").write_text("\n".join(day(_DECREASING)))
+    code, _, err = command("import", "counter.csv", "--cumulative")
+    assert code == 2 and "counter.csv line 53" in err and "decreases from 1005 to 1000.1" in err
 
 
 def test_many_files_are_many_homes(command, tmp_path) -> None:
@@ -403,24 +408,26 @@ def test_many_files_are_many_homes(command, tmp_path) -> None:
     )
     assert code == 0 and "2023-05-02 00:00 to 2023-05-04 00:00 in common" in out
     content = yaml.safe_load((tmp_path / "both" / "both.yaml").read_text())
-    assert [home["name"] for home in content["homes"]] == ["north", "south"] and content[
-        "tariff"
-    ] == "flanders-2026"
+    assert [home["name"] for home in content["homes"]] == ["north", "south"]
+    assert content["tariff"] == "flanders-2026"
     assert content["period"] == {
-        "start": content["period"]["start"], "steps": 192, "step_minutes": 15, "time_zone": "Europe/Brussels",
-    }  # fmt: skip
+        "start": content["period"]["start"],
+        "steps": 192,
+        "step_minutes": 15,
+        "time_zone": "Europe/Brussels",
+    }
     (tmp_path / "later.csv").write_text("\n".join(table(stamps("2023-07-01"), [0.1] * 96)))
     code, _, err = command("import", "north.csv", "later.csv")
     assert (
         code == 2
-        and "'later' begins 2023-07-01 00:00, when 'north' has ended (2023-05-04 00:00)" in err
+        and "'later' begins at 2023-07-01 00:00, after the end of 'north' (2023-05-04 00:00)" in err
     )
     (tmp_path / "hours.csv").write_text("\n".join(table(stamps("2023-05-01", 3, 60), [0.1] * 72)))
     code, _, err = command("import", "north.csv", "hours.csv")
     assert code == 2 and "'hours' has steps of 60 min and 'north' of 15 min" in err
 
 
-def test_one_meter_in_two_files(command, tmp_path) -> None:
+def test_meter_in_two_files_is_joined(command, tmp_path) -> None:
     def export(name: str, first: str) -> None:
         rows = [f"{t:%Y-%m-%d %H:%M};EAN1;0.1" for t in stamps(first, 2)]
         (tmp_path / name).write_text("\n".join(["time;EAN;kWh", *rows]))
@@ -434,18 +441,18 @@ def test_one_meter_in_two_files(command, tmp_path) -> None:
     assert code == 2 and "again.csv line 2" in err and "same time in may.csv" in err
 
 
-def test_nothing_is_overwritten_and_options_are_checked(command, tmp_path) -> None:
+def test_existing_folder_is_kept_and_options_are_checked(command, tmp_path) -> None:
     (tmp_path / "m.csv").write_text("\n".join(day()))
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "thesis.txt").write_text("years of work")
     for options, words in (
-        ((), "exists already"),
+        ((), "already exists"),
         (("--out", "n", "--fill", "intrpolate"), "Did you mean 'interpolate'"),
-        (("--out", "n", "--unit", "kWx"), "'kWx' is not known"),
+        (("--out", "n", "--unit", "kWx"), "'kWx' is not supported"),
         (("--out", "n", "--tariff", "brussel-2026"), "Did you mean 'brussels-2026'"),
         (("--out", "n", "--mechanism", "mid_market"), "Did you mean 'mid_market_rate'"),
         (("--out", "n", "--time-zone", "Europe/Brussel"), "is not a time zone"),
-        (("--out", "n", "--from", "2023-06-01"), "lies outside the data"),
+        (("--out", "n", "--from", "2023-06-01"), "is outside the data"),
         (("--out", "n", "--from", "first of May"), "is not a day"),
     ):
         code, _, err = command("import", "m.csv", *options)

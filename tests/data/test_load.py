@@ -1,4 +1,4 @@
-"""The synthetic household: exact annual energy, habits by the local clock, a use for every kWh, published totals."""
+"""Synthetic household load: annual energy, local time, end uses and published totals."""
 
 from typing import get_args
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prosumax.data.generators.household.lifestyles import LIFESTYLES, LIFESTYLE_SHARES
+from prosumax.data.generators.household.lifestyles import LIFESTYLE_SHARES, LIFESTYLES
 from prosumax.data.generators.household.load import END_USES, synthetic_load
 from prosumax.errors import InputError
 from prosumax.scenario.schema.generators import LifestyleName
@@ -17,7 +17,7 @@ BRUSSELS = "Europe/Brussels"
 
 
 def local_year(year: int, freq: str = "15min") -> pd.DatetimeIndex:
-    """UTC step starts of a calendar year in Brussels."""
+    """Return the UTC step starts of a calendar year in Brussels."""
     start, end = (
         pd.Timestamp(f"{y}-01-01", tz=BRUSSELS).tz_convert("UTC") for y in (year, year + 1)
     )
@@ -29,7 +29,7 @@ CLOCK = YEAR.tz_convert(BRUSSELS)
 
 
 def mean_day_w(kwh: np.ndarray) -> np.ndarray:
-    """Mean W per hour of the local clock [24] of some homes [homes, T]."""
+    """Return the mean power per local hour of several homes, W."""
     return pd.Series(kwh.mean(axis=0) * 4000, CLOCK).groupby(CLOCK.hour).mean().to_numpy()
 
 
@@ -41,7 +41,7 @@ def synthetic_load_kwh(
 
 @pytest.fixture(scope="module")
 def homes() -> dict[str, np.ndarray]:
-    """Six homes per lifestyle, at the lifestyle's mean energy [6, T]."""
+    """Loads of six homes per lifestyle with the mean energy of the lifestyle, [6, step]."""
     return {
         name: np.stack(
             [synthetic_load_kwh(YEAR, name, kind.annual_kwh, seed, BRUSSELS) for seed in range(6)]
@@ -50,7 +50,7 @@ def homes() -> dict[str, np.ndarray]:
     }
 
 
-def test_the_lifestyles_are_those_of_the_scenario() -> None:
+def test_lifestyles_match_the_scenario_schema() -> None:
     assert tuple(LIFESTYLES) == get_args(LifestyleName)
     for kind in LIFESTYLES.values():
         assert set(kind.usage_factors) <= set(END_USES)
@@ -58,7 +58,7 @@ def test_the_lifestyles_are_those_of_the_scenario() -> None:
 
 @pytest.mark.parametrize("year", [2024, 2025])
 @pytest.mark.parametrize("annual_kwh", [600.0, 3500.0, 12000.0])
-def test_a_calendar_year_sums_to_the_annual_energy(year: int, annual_kwh: float) -> None:
+def test_calendar_year_sums_to_the_annual_energy(year: int, annual_kwh: float) -> None:
     index = local_year(year)
     kwh = synthetic_load_kwh(index, "family", annual_kwh, 5, BRUSSELS)
     assert len(kwh) == (366 if year == 2024 else 365) * 96
@@ -66,30 +66,31 @@ def test_a_calendar_year_sums_to_the_annual_energy(year: int, annual_kwh: float)
     assert kwh.min() > 0.0
 
 
-def test_a_utc_year_differs_by_an_hour_at_most() -> None:
+def test_utc_year_differs_by_an_hour_at_most() -> None:
     index = pd.date_range("2025-01-01", "2026-01-01", freq="15min", tz="UTC", inclusive="left")
     assert synthetic_load_kwh(index, "retired", 3000.0, 5, BRUSSELS).sum() == pytest.approx(
         3000.0, abs=3.0
     )
 
 
-def test_peaks_are_those_of_a_home(homes: dict[str, np.ndarray]) -> None:
+def test_monthly_peaks_match_belgian_meters(homes: dict[str, np.ndarray]) -> None:
     monthly = {}
     for name, kwh in homes.items():
         kw = kwh * 4
         monthly[name] = np.mean([kw[:, CLOCK.month == month].max(axis=1) for month in range(1, 13)])
-        assert kw.max() < 9.2  # a single-phase connection of 40 A
-    # The Flemish regulator (newsletter of 16 January 2023) has 4.37 kW as the mean monthly quarter-hour peak of some
-    # 470 000 digital meters, small businesses among them; about 4 is said of households. 15 % around that.
+        assert kw.max() < 9.2  # A single-phase connection of 40 A.
+    # The Flemish regulator (newsletter of 16 January 2023) states 4.37 kW as the mean monthly
+    # quarter-hour peak of some 470 000 digital meters, small businesses included, and about 4 kW
+    # for households; the tolerance is 15 %.
     assert 4 * 0.85 < sum(LIFESTYLE_SHARES[name] * kw for name, kw in monthly.items()) < 4 * 1.15
 
 
-def test_the_mix_is_a_whole() -> None:
+def test_lifestyle_shares_sum_to_one() -> None:
     assert set(LIFESTYLE_SHARES) == set(LIFESTYLES)
     assert sum(LIFESTYLE_SHARES.values()) == pytest.approx(1.0)
 
 
-def test_who_is_at_home_at_noon_and_at_midnight(homes: dict[str, np.ndarray]) -> None:
+def test_noon_and_midnight_load_follow_occupancy(homes: dict[str, np.ndarray]) -> None:
     noon, midnight = (
         {name: mean_day_w(kwh)[hour] / mean_day_w(kwh).mean() for name, kwh in homes.items()}
         for hour in (11, 0)
@@ -98,22 +99,22 @@ def test_who_is_at_home_at_noon_and_at_midnight(homes: dict[str, np.ndarray]) ->
     assert midnight["students"] > max(midnight["retired"], midnight["family"])
 
 
-def test_winter_evenings_need_light(homes: dict[str, np.ndarray]) -> None:
+def test_winter_load_exceeds_summer_load(homes: dict[str, np.ndarray]) -> None:
     kwh = homes["couple"]
     january, july = (kwh[:, CLOCK.month == month].sum() for month in (1, 7))
-    # BDEW's H0 has 1.45 times as much in January as in July; six homes of one kind may be off by a fifth.
+    # The ratio of BDEW's H0 is 1.45; six homes of one lifestyle may deviate by a fifth.
     assert 1.2 < january / july < 1.7
 
 
-def test_workdays_and_weekends_differ(homes: dict[str, np.ndarray]) -> None:
+def test_weekend_midday_load_exceeds_workday_midday_load(homes: dict[str, np.ndarray]) -> None:
     kwh = homes["couple"].mean(axis=0)
     midday = (CLOCK.hour >= 10) & (CLOCK.hour < 16)
     weekend = CLOCK.dayofweek >= 5
     assert kwh[midday & weekend].mean() > 1.3 * kwh[midday & ~weekend].mean()
 
 
-def test_habits_follow_the_clock_through_daylight_saving_time(homes: dict[str, np.ndarray]) -> None:
-    """The morning rise of a workday comes at the same hour by the clock in winter and summer, not by the sun."""
+def test_load_follows_local_time_through_daylight_saving_time(homes: dict[str, np.ndarray]) -> None:
+    """The morning rise of working days is at the same local time in winter and summer."""
     kwh = homes["family"].mean(axis=0)
     quarter = np.asarray(CLOCK.hour * 4 + CLOCK.minute // 15)
     rise = {}
@@ -121,13 +122,13 @@ def test_habits_follow_the_clock_through_daylight_saving_time(homes: dict[str, n
         workdays = (CLOCK.dayofweek < 5) & CLOCK.month.isin(months)
         morning = np.array([kwh[workdays & (quarter == q)].mean() for q in range(3 * 4, 10 * 4)])
         rise[season] = int((morning > (morning.min() + morning.max()) / 2).argmax())
-    assert abs(rise["winter"] - rise["summer"]) <= 1  # quarters; four if the habits followed UTC
+    assert abs(rise["winter"] - rise["summer"]) <= 1  # Quarter-hours; 4 if the load followed UTC.
 
 
 @pytest.mark.parametrize(
     ("day", "hours"), [("2025-03-30", 23), ("2025-10-26", 25), ("2025-06-01", 24)]
 )
-def test_days_on_which_the_clock_changes(day: str, hours: int) -> None:
+def test_days_with_daylight_saving_transition_have_the_right_length(day: str, hours: int) -> None:
     start = pd.Timestamp(day, tz=BRUSSELS)
     end = start + pd.DateOffset(days=1)
     index = pd.date_range(
@@ -155,7 +156,7 @@ def test_any_slice_of_the_year_agrees_with_the_year(
     )
 
 
-def test_a_period_over_new_year_joins_the_two_years() -> None:
+def test_period_over_new_year_joins_both_years() -> None:
     kwh = [
         synthetic_load_kwh(local_year(year), "couple", 3000.0, 3, BRUSSELS) for year in (2024, 2025)
     ]
@@ -178,18 +179,18 @@ def test_longer_steps_are_sums_of_shorter_ones(freq: str, per_step: int) -> None
     np.testing.assert_allclose(longer, quarters.reshape(-1, per_step).sum(axis=1), rtol=1e-12)
 
 
-def test_seeds_make_different_homes(homes: dict[str, np.ndarray]) -> None:
+def test_seeds_give_different_homes(homes: dict[str, np.ndarray]) -> None:
     family = homes["family"]
     np.testing.assert_array_equal(
         family[3], synthetic_load_kwh(YEAR, "family", LIFESTYLES["family"].annual_kwh, 3, BRUSSELS)
     )
-    # Neighbours share habits, not minutes: a strong correlation would make a street peak in step.
+    # A strong correlation between homes would make the peaks of a street coincide.
     assert np.abs(np.corrcoef(family) - np.eye(6)).max() < 0.4
     assert 4 * family.mean(axis=0).max() < 0.6 * 4 * family.max(axis=1).mean()
 
 
 @pytest.mark.parametrize("annual_kwh", [None, 3100.0])
-def test_every_kwh_has_a_use(annual_kwh: float | None) -> None:
+def test_end_uses_sum_to_the_load(annual_kwh: float | None) -> None:
     week = YEAR[20 * 96 : 27 * 96]
     for index in (YEAR, week):
         load = synthetic_load(index, "family", annual_kwh, 11, BRUSSELS)
@@ -197,7 +198,7 @@ def test_every_kwh_has_a_use(annual_kwh: float | None) -> None:
         assert sum(load.end_use_kwh.values()) == pytest.approx(load.kwh.sum(), rel=1e-9)
 
 
-def test_what_is_left_out_leaves_the_rest_alone() -> None:
+def test_excluded_use_does_not_change_the_other_uses() -> None:
     full = synthetic_load(YEAR, "couple", 3000.0, 3, BRUSSELS)
     rest = synthetic_load(YEAR, "couple", 3000.0, 3, BRUSSELS, excluded_uses=["washing machine"])
     assert "washing machine" in full.end_use_kwh
@@ -210,7 +211,7 @@ def test_what_is_left_out_leaves_the_rest_alone() -> None:
     )
 
 
-def test_more_people_use_more_but_less_each() -> None:
+def test_load_grows_less_than_proportionally_with_occupants() -> None:
     by_size = [
         np.mean(
             [
@@ -224,12 +225,13 @@ def test_more_people_use_more_but_less_each() -> None:
     assert by_size[3] < 6 * by_size[0]
 
 
-def test_homes_spread_around_their_lifestyle_when_no_energy_is_given() -> None:
+def test_annual_energy_varies_around_the_lifestyle_mean() -> None:
     year = local_year(2025, "60min")
     annual = np.array(
         [synthetic_load(year, "retired", None, seed, BRUSSELS).kwh.sum() for seed in range(40)]
     )
-    # 15 % around the target and a coefficient of variation of 0.3 to 0.5, each with two standard errors of 40 homes.
+    # The tolerances of 15 % and of a coefficient of variation of 0.3 to 0.5 include two standard
+    # errors of 40 homes.
     assert annual.mean() == pytest.approx(
         LIFESTYLES["retired"].annual_kwh, rel=0.15 + 2 * 0.35 / 40**0.5
     )
@@ -238,7 +240,7 @@ def test_homes_spread_around_their_lifestyle_when_no_energy_is_given() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LIFESTYLES)
-def test_two_hundred_homes_of_a_lifestyle(name: str) -> None:
+def test_mean_and_variation_of_two_hundred_homes(name: str) -> None:
     year = local_year(2025, "60min")
     annual = np.array(
         [synthetic_load(year, name, None, seed, BRUSSELS).kwh.sum() for seed in range(200)]
@@ -247,14 +249,14 @@ def test_two_hundred_homes_of_a_lifestyle(name: str) -> None:
     assert 0.3 < annual.std() / annual.mean() < 0.5
 
 
-def test_mistakes_are_named() -> None:
+def test_invalid_arguments_are_rejected() -> None:
     with pytest.raises(InputError, match="Did you mean 'students'"):
         synthetic_load_kwh(YEAR[:96], "student", None, 0, BRUSSELS)
     with pytest.raises(InputError, match="annual_kwh"):
         synthetic_load_kwh(YEAR[:96], "couple", -1.0, 0, BRUSSELS)
     with pytest.raises(InputError, match="Did you mean 'kettle'"):
         synthetic_load(YEAR[:96], "couple", None, 0, BRUSSELS, excluded_uses=["kettles"])
-    with pytest.raises(InputError, match="people"):
+    with pytest.raises(InputError, match="occupants"):
         synthetic_load(YEAR[:96], "couple", None, 0, BRUSSELS, occupants=0)
     with pytest.raises(ValueError, match="whole minutes"):
         synthetic_load_kwh(YEAR[:96] + pd.Timedelta(seconds=20), "couple", 3000.0, 0, BRUSSELS)

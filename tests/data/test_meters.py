@@ -1,4 +1,4 @@
-"""Meter exports in any style come back as they were; and what names of columns and registers mean."""
+"""Meter exports: names of columns and registers, formats, and combination of registers."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ NAMES = {
 @pytest.mark.parametrize(
     ("direction", "name"), [(d, name) for d, names in NAMES.items() for name in names]
 )
-def test_directions(direction: str, name: str) -> None:
+def test_register_names_state_direction_unit_and_home(direction: str, name: str) -> None:
     for form in (
         "{} (kWh)",
         "Rue Haute 12 - {} [kWh]",
@@ -60,14 +60,19 @@ def test_directions(direction: str, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["Afname van het net (kWh)", "Prélèvement sur le réseau kWh", "Bezug aus dem Netz kWh"]
 )
-def test_the_grid_is_no_net_meter(name: str) -> None:
+def test_dutch_word_for_grid_is_not_a_net_register(name: str) -> None:
     assert parse_name(name).direction == "offtake"
 
 
-def test_ends_and_starts() -> None:
-    assert all(map(is_interval_end, ("Tot (datum)", "to", "Date de fin", "End time", "Datum bis", "Au")))
+def test_names_of_interval_ends() -> None:
+    assert all(
+        map(is_interval_end, ("Tot (datum)", "to", "Date de fin", "End time", "Datum bis", "Au"))
+    )
     assert not any(
-        map(is_interval_end, ("Van (datum)", "Datum", "timestamp", "Date de début", "Von", "Heure", "total"))
+        map(
+            is_interval_end,
+            ("Van (datum)", "Datum", "timestamp", "Date de début", "Von", "Heure", "total"),
+        )
     )
 
 
@@ -97,15 +102,15 @@ def test_round_trip(
     shape: str,
     notes: bool,
 ) -> None:
-    """Two homes over two days, clock changes included, in any style: what is written comes back to a part in 1e9."""
+    """Any format of two homes over two days is read back with a relative error below 1e-9."""
     rng = np.random.default_rng(seed)
     zone = "Europe/Brussels"
     first = pd.Timestamp(begin, tz=zone)
     index = pd.date_range(
         first, first + pd.DateOffset(days=2), freq=f"{minutes}min", inclusive="left"
     )
-    taken, sent = rng.uniform(0.01, 1, (2, 2, len(index)))
-    sent[1] = 0
+    offtake, injection = rng.uniform(0.01, 1, (2, 2, len(index)))
+    injection[1] = 0
     night = (index.hour < 7) | (index.hour >= 22)
     per_kwh = {"kWh": 1, "Wh": 1e3, "kW": 60 / minutes, "W": 6e4 / minutes}[unit]
 
@@ -121,13 +126,16 @@ def test_round_trip(
             *(f"{home} {what} ({unit})" for home in homes for what in ("afname", "injectie")),
         ]
         rows = [
-            [times[t], *(cell(kwh) for home in (0, 1) for kwh in (taken[home, t], sent[home, t]))]
+            [
+                times[t],
+                *(cell(kwh) for home in (0, 1) for kwh in (offtake[home, t], injection[home, t])),
+            ]
             for t in range(len(index))
         ]
     elif shape == "columns":
         header = ["time", "home", f"import [{unit}]", f"export [{unit}]"]
         rows = [
-            [times[t], homes[home], cell(taken[home, t]), cell(sent[home, t])]
+            [times[t], homes[home], cell(offtake[home, t]), cell(injection[home, t])]
             for t in range(len(index))
             for home in (0, 1)
         ]
@@ -143,11 +151,11 @@ def test_round_trip(
             ]
             for t in range(len(index))
             for home in (0, 1)
-            for what, kwh in (("Afname", taken), ("Injectie", sent))
+            for what, kwh in (("Afname", offtake), ("Injectie", injection))
         ]
     lines = [separator.join(row) for row in [header, *rows]]
     if notes:
-        lines = ["Meter data", "Made for: somebody", "", *lines]
+        lines = ["Meter data", "Customer: unknown", "", *lines]
     path = tmp_path / "export.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     meters = read_meters([path], MeterReadOptions())
@@ -155,13 +163,13 @@ def test_round_trip(
     assert list(meters.local_index) == list(index)
     assert [home.name for home in meters.homes] == list(homes)
     for number, home in enumerate(meters.homes):
-        np.testing.assert_allclose(home.offtake_kwh, taken[number], rtol=1e-9)
-        np.testing.assert_allclose(home.injection_kwh, sent[number], rtol=1e-9)
+        np.testing.assert_allclose(home.offtake_kwh, offtake[number], rtol=1e-9)
+        np.testing.assert_allclose(home.injection_kwh, injection[number], rtol=1e-9)
         np.testing.assert_array_equal(home.load_kwh, home.offtake_kwh)
 
 
-def test_panels_behind_a_meter_of_their_own(tmp_path: Path) -> None:
-    """What a home uses is what it takes, plus what it makes, less what it sends."""
+def test_load_includes_self_consumption_with_a_production_register(tmp_path: Path) -> None:
+    """The load is offtake plus production less injection."""
     index = pd.date_range("2023-06-01", periods=96, freq="15min")
     rows = [f"{t:%Y-%m-%d %H:%M};0.1;{0.2 * (t.hour == 12)};{0.5 * (t.hour == 12)}" for t in index]
     (tmp_path / "a.csv").write_text(
@@ -174,7 +182,7 @@ def test_panels_behind_a_meter_of_their_own(tmp_path: Path) -> None:
     assert home.has_production
 
 
-def test_panels_younger_than_the_meter_shorten_nothing(tmp_path: Path) -> None:
+def test_later_start_of_injection_does_not_shorten_the_period(tmp_path: Path) -> None:
     index = pd.date_range("2023-06-01", periods=192, freq="15min")
     rows = [f"{t:%Y-%m-%d %H:%M};Afname;0.1;kWh" for t in index]
     rows += [f"{t:%Y-%m-%d %H:%M};Injectie;0.3;kWh" for t in index[96:]]
@@ -185,22 +193,21 @@ def test_panels_younger_than_the_meter_shorten_nothing(tmp_path: Path) -> None:
     assert any("injection begins 2023-06-02 00:00; zero before" in note for note in meters.notes)
 
 
-def test_exports_that_write_no_row_for_zero(tmp_path: Path) -> None:
-    """Where the other register has a value the meter was read; where none has, a quarter-hour is missing."""
+def test_omitted_rows_are_zero_where_another_register_has_a_value(tmp_path: Path) -> None:
+    """A step without a row in any register is a gap."""
     index = pd.date_range("2023-06-01", periods=96, freq="15min")
     rows = [f"{t:%Y-%m-%d %H:%M};Afname;0.1;kWh" for t in index if t.hour not in (12, 15)]
     rows += [f"{t:%Y-%m-%d %H:%M};Injectie;0.3;kWh" for t in index if 10 <= t.hour < 14]
     (tmp_path / "a.csv").write_text("\n".join(["time;Register;Volume;Eenheid", *rows]))
     meters = read_meters([tmp_path / "a.csv"], MeterReadOptions())
     (home,) = meters.homes
-    assert (
-        home.gaps == [(60, 64)] and "2023-06-01 15:00 .. 2023-06-01 15:45" in meters.gap_error.problem
-    )
+    assert home.gaps == [(60, 64)]
+    assert "2023-06-01 15:00 .. 2023-06-01 15:45" in meters.gap_error.problem
     assert home.offtake_kwh[48:52].sum() == 0 and home.injection_kwh[:40].sum() == 0
     assert any("4 steps without a row for offtake count as zero" in note for note in meters.notes)
 
 
-def test_totals_do_not_count_beside_their_parts(tmp_path: Path) -> None:
+def test_total_register_is_ignored_beside_its_parts(tmp_path: Path) -> None:
     index = pd.date_range("2023-06-01", periods=96, freq="15min")
     rows = [f"{t:%Y-%m-%d %H:%M};0.1;0.2;0.3" for t in index]
     (tmp_path / "a.csv").write_text(
@@ -208,13 +215,14 @@ def test_totals_do_not_count_beside_their_parts(tmp_path: Path) -> None:
     )
     meters = read_meters([tmp_path / "a.csv"], MeterReadOptions())
     assert meters.homes[0].load_kwh.sum() == pytest.approx(96 * 0.3)
-    assert any("'Afname totaal kWh' is left out" in note for note in meters.notes)
+    assert any("'Afname totaal kWh' is ignored" in note for note in meters.notes)
 
 
-GOOD = "\n".join(
+QUARTER = pd.Timedelta(minutes=15)
+VALID = "\n".join(
     ["Van;Tot;EAN;Register;Volume;Eenheid;Validatiestatus"]
     + [
-        f"{t:%d-%m-%Y %H:%M};{t + pd.Timedelta(minutes=15):%d-%m-%Y %H:%M};5414;{r};0,{n % 7};kWh;Uitgelezen"
+        f"{t:%d-%m-%Y %H:%M};{t + QUARTER:%d-%m-%Y %H:%M};5414;{r};0,{n % 7};kWh;Uitgelezen"
         for n, t in enumerate(pd.date_range("2023-05-01", periods=40, freq="15min"))
         for r in ("Afname Dag", "Injectie Dag")
     ]
@@ -225,7 +233,7 @@ GOOD = "\n".join(
 @given(
     edits=st.lists(
         st.tuples(
-            st.integers(0, len(GOOD)),
+            st.integers(0, len(VALID)),
             st.integers(0, 30),
             st.text("0159;,.:- \n\r\t\"'=+xké€kWh", max_size=8)
             | st.sampled_from(["nan", "inf", "1e999", "31-02-2023"]),
@@ -233,27 +241,30 @@ GOOD = "\n".join(
         min_size=1,
         max_size=6,
     ),
-    how=st.builds(
-        MeterReadOptions, unit=st.sampled_from([None, "Wh"]), net=st.booleans(), readings=st.booleans()
+    options=st.builds(
+        MeterReadOptions,
+        unit=st.sampled_from([None, "Wh"]),
+        net=st.booleans(),
+        cumulative=st.booleans(),
     ),
 )
-def test_a_damaged_file_is_read_or_refused_never_a_crash(
-    tmp_path: Path, edits: list, how: MeterReadOptions
+def test_damaged_file_is_read_or_rejected_without_crash(
+    tmp_path: Path, edits: list, options: MeterReadOptions
 ) -> None:
-    text = GOOD
+    text = VALID
     for at, length, new in edits:
         text = text[:at] + new + text[at + length :]
     path = tmp_path / "damaged.csv"
     path.write_text(text, encoding="utf-8", newline="")
     try:
-        meters = read_meters([path], how)
+        meters = read_meters([path], options)
     except InputError as error:
         assert error.where and error.problem and error.fix
     else:
         assert len(meters.index) == len(meters.homes[0].load_kwh)
 
 
-def test_utf16_and_old_line_ends(tmp_path: Path) -> None:
+def test_utf16_and_carriage_return_line_ends(tmp_path: Path) -> None:
     rows = "\r".join(
         ["time;Énergie prélevée (kWh)", *(f"2023-06-01 {h:02d}:00;0,5" for h in range(24))]
     )
