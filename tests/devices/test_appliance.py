@@ -53,7 +53,7 @@ def test_every_run_is_done_in_time_or_given_up(safeguard, seed):
             float(params.power_kw[place]),
         )
         running, given_up = (
-            flows.used_kwh[(slice(None), *place)] > 0,
+            flows.consumption_kwh[(slice(None), *place)] > 0,
             flows.unserved_kwh[(slice(None), *place)],
         )
         expected, lost = np.zeros(STEPS, bool), np.zeros(STEPS)
@@ -67,7 +67,7 @@ def test_every_run_is_done_in_time_or_given_up(safeguard, seed):
         np.testing.assert_array_equal(running, expected)
         np.testing.assert_allclose(given_up, lost, rtol=1e-5)
         np.testing.assert_allclose(
-            flows.used_kwh[(slice(None), *place)][running], power * 0.25, rtol=1e-6
+            flows.consumption_kwh[(slice(None), *place)][running], power * 0.25, rtol=1e-6
         )
 
 

@@ -33,7 +33,7 @@ def solar(planes: dict[str, Any], **fields: Any) -> np.ndarray:
 
 def test_several_roofs_add_up() -> None:
     east, west = ({"peak_kw": 3, "tilt_deg": 30, "azimuth_deg": side} for side in (90, 270))
-    both = solar({"roofs": [east, west]})
+    both = solar({"arrays": [east, west]})
     np.testing.assert_allclose(both, solar(east) + solar(west))
     assert both.sum() > 0
 
@@ -86,7 +86,7 @@ def test_mistakes_are_named(home: dict[str, Any], fields: dict[str, Any], said: 
 
 
 def test_mistakes_that_show_when_data_are_read() -> None:
-    with pytest.raises(InputError, match=r"homes\[0\]\.load: without: there is no use 'washer'"):
+    with pytest.raises(InputError, match=r"homes\[0\]\.load: excluded_uses: there is no use 'washer'"):
         read_profiles(scenario({"load": {**HOME["load"], "without": ["washer"]}}))
     with pytest.raises(InputError, match="no such weather file"):
         solar({"peak_kw": 3}, weather={"source": "file", "file": "/nowhere.epw"})
@@ -131,13 +131,13 @@ def test_presets_of_generated_homes(name: str, homes: int) -> None:
 
 def test_uses_are_in_the_result() -> None:
     result = prosumax.run(scenario({"load": {**HOME["load"], "annual_kwh": 3500}}), optimum=False)
-    uses = result.timeseries["use_kwh"]
-    assert uses.dims == ("home", "use")
+    uses = result.timeseries["end_use_kwh"]
+    assert uses.dims == ("home", "end_use")
     assert float(uses.sum()) == pytest.approx(float(result.timeseries["load_kwh"].sum()), rel=1e-5)
-    assert result.households[0]["uses_kwh"]["fridge-freezer"] > 0
-    assert "use" not in result.to_frame()
+    assert result.households[0]["end_use_kwh"]["fridge-freezer"] > 0
+    assert "end_use" not in result.to_frame()
     metered = prosumax.run(scenario({"load": {"source": "values", "values": [0.1]}}), optimum=False)
-    assert "use_kwh" not in metered.timeseries
+    assert "end_use_kwh" not in metered.timeseries
 
 
 def test_simbench_rural_says_where_its_data_are_from() -> None:

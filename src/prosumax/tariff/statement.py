@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from prosumax.numerics import ENERGY_TOLERANCE_KWH, MONEY_TOLERANCE
+
 Array = NDArray[np.float64]
 
 RECEIVERS = ("supplier", "network_operator", "government", "mechanism")
@@ -14,9 +16,6 @@ RECEIVERS = ("supplier", "network_operator", "government", "mechanism")
 
 _MAX_PRICE_LINES = 6
 """Charges with more distinct prices have a single line with the mean price."""
-
-_NEGLIGIBLE = 1e-5
-"""Energy in kWh or money below which a line is a rounding error of single precision."""
 
 _TOTALS = ("amount", "vat", "total")
 
@@ -170,7 +169,7 @@ def fixed_line(
         vat: VAT rate.
     """
     amount = quantity * price
-    if abs(amount) < _NEGLIGIBLE:
+    if abs(amount) < MONEY_TOLERANCE:
         return []
     return [StatementLine(receiver, item, quantity, unit, price, False, amount, amount * vat)]
 
@@ -184,9 +183,9 @@ def money_line(receiver: str, item: str, amount: float, kwh: float = 0.0) -> lis
         amount: Amount of money.
         kwh: Energy that the amount pays for, which gives the line a mean price.
     """
-    if abs(kwh) >= _NEGLIGIBLE:
+    if abs(kwh) >= ENERGY_TOLERANCE_KWH:
         return [StatementLine(receiver, item, kwh, "kWh", amount / kwh, True, amount, 0.0)]
-    if abs(amount) < _NEGLIGIBLE:
+    if abs(amount) < MONEY_TOLERANCE:
         return []
     return [StatementLine(receiver, item, 0.0, "", None, False, amount, 0.0)]
 
@@ -199,7 +198,7 @@ def _energy_line(
     vat: float,
     is_mean_price: bool = False,
 ) -> list[StatementLine]:
-    if abs(kwh) < _NEGLIGIBLE and abs(amount) < _NEGLIGIBLE:
+    if abs(kwh) < ENERGY_TOLERANCE_KWH and abs(amount) < MONEY_TOLERANCE:
         return []
     price = amount / kwh if kwh else None
     return [StatementLine(receiver, item, kwh, "kWh", price, is_mean_price, amount, amount * vat)]

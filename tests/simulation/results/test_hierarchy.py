@@ -39,7 +39,7 @@ def result():
 def test_equations_1_to_3_of_households(result):
     # 10 h: A1 has 3 left; A2 takes 1 of it (L1), B1 and B2 the other 2 as 1.5 : 2.5 (L2), and 2 from the grid (L3).
     # 11 h: B2 has 3 left; B1 takes 1 (L1), A1 and A2 the other 2 as 2 : 1 (L2), and 1 from the grid.
-    side = result.levels.household
+    side = result.hierarchy.household
     third = [4 / 3, 2 / 3]
     np.testing.assert_allclose(side.import_1, [[0, 1, 0, 0], [0, 0, 1, 0]], atol=1e-6)
     np.testing.assert_allclose(side.import_2, [[0, 0, 0.75, 1.25], [*third, 0, 0]], atol=1e-6)
@@ -57,15 +57,15 @@ def test_equations_1_to_3_of_households(result):
 
 def test_equation_4_what_a_household_pays(result):
     # All local energy costs 0.15. A1 earns 3 x .15; A2 pays .15; B1 .75 x .15 + .75 x .30; B2 1.25 x .15 + 1.25 x .30.
-    np.testing.assert_allclose(result.levels.cost_home[0], [-0.45, 0.15, 0.3375, 0.5625], atol=1e-6)
+    np.testing.assert_allclose(result.hierarchy.household_cost[0], [-0.45, 0.15, 0.3375, 0.5625], atol=1e-6)
     # With carbon on level 3 only: B1 emits .75 x .4 kg.
     np.testing.assert_allclose(
-        result.levels.household.import_3[0] * 0.4, [0, 0, 0.3, 0.5], atol=1e-6
+        result.hierarchy.household.import_3[0] * 0.4, [0, 0, 0.3, 0.5], atol=1e-6
     )
 
 
 def test_equations_5_to_8_of_microgrids(result):
-    side = result.levels.microgrid
+    side = result.hierarchy.microgrid
     np.testing.assert_allclose(
         side.shortage(2), [[0, 4], [3, 0]], atol=1e-6
     )  # (5): imports of levels 2 and 3
@@ -73,18 +73,18 @@ def test_equations_5_to_8_of_microgrids(result):
     np.testing.assert_allclose(side.net(2), [[-2, 4], [3, -2]], atol=1e-6)  # (7)
     # (8): A earns 2 x .15 as income; B pays 2 x .15 + 2 x .30. At 11 h A pays 2 x .15 + 1 x .30.
     np.testing.assert_allclose(
-        result.levels.cost_microgrid, [[-0.30, 0.90], [0.60, -0.30]], atol=1e-6
+        result.hierarchy.microgrid_cost, [[-0.30, 0.90], [0.60, -0.30]], atol=1e-6
     )
-    np.testing.assert_allclose(result.levels.emissions_kg, [[0, 0.8], [0.4, 0]], atol=1e-6)
+    np.testing.assert_allclose(result.hierarchy.emissions_kg, [[0, 0.8], [0.4, 0]], atol=1e-6)
 
 
 def test_equations_9_to_12_of_the_distributor(result):
-    side = result.levels.distributor
+    side = result.hierarchy.distributor
     np.testing.assert_allclose(side.shortage(3)[:, 0], [2, 1], atol=1e-6)  # (9)
     np.testing.assert_allclose(side.surplus(3)[:, 0], [0, 0], atol=1e-6)  # (10)
     np.testing.assert_allclose(side.net(3)[:, 0], [2, 1], atol=1e-6)  # (11)
-    np.testing.assert_allclose(result.levels.cost_distributor, [0.60, 0.30], atol=1e-6)  # (12)
-    np.testing.assert_allclose(result.levels.flows, [[1, 2, 0], [2, 1, 0], [1, 2, 0]], atol=1e-6)
+    np.testing.assert_allclose(result.hierarchy.distributor_cost, [0.60, 0.30], atol=1e-6)  # (12)
+    np.testing.assert_allclose(result.hierarchy.energy_flows_kwh, [[1, 2, 0], [2, 1, 0], [1, 2, 0]], atol=1e-6)
 
 
 def test_every_symbol_of_table_1_is_in_the_results_by_name(result):

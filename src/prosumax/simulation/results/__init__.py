@@ -1,1 +1,4 @@
-"""Results of a run: KPIs, bills, ledger, time series and files."""
+"""Results of a run: KPIs, bills, time series, trades, and their storage.
+
+`summary` computes a `Result`, `store` writes it to disk.
+"""

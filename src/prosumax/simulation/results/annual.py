@@ -1,4 +1,4 @@
-"""What is settled after the period: monthly peaks, net metering, fees by the year, and levies free of VAT."""
+"""Settlement of the period: monthly peaks, net metering, annual fees and VAT-exempt levies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,22 +13,26 @@ from prosumax.scenario.schema.tariff import total_fee
 from prosumax.simulation.inputs import Profiles
 
 Array = NDArray[np.float64]
+
 _HOURS_PER_YEAR = 8760.0
 
 
 @dataclass(frozen=True)
 class PeriodSettlement:
-    """Bills of the period, with all that no single step knows.
+    """Bills of the period with all items that no single step determines.
 
     Attributes:
-        years: length of the period; fees by the year count so often.
-        bill: sums over the steps, less what net metering cancels [home].
-        alone: the same total without exchange, and with the fees below [home].
-        bought_kwh, sold_kwh: traded with the grid [step, home].
-        peaks: of each month, kW [month, home].
-        covered: share of each calendar month that the period covers [month].
-        capacity, prosumer, levies: fees before VAT [home].
-        cancelled: by net metering; None where nobody has it.
+        years: Length of the period in years, the multiple of annual fees.
+        bill: Sums over the steps after net metering.
+        bill_without_exchange: Total without local exchange, fees included.
+        bought_kwh: Energy bought from the grid.
+        sold_kwh: Energy sold to the grid.
+        monthly_peaks_kw: Billed peak of each month.
+        month_coverage: Fraction of each calendar month that the period covers.
+        capacity_charge: Charge on monthly peaks, before VAT.
+        prosumer_fee: Fee of homes with net metering, before VAT.
+        annual_levies: Fixed levies, before VAT.
+        net_metering: Energy offset by net metering; None where no home has it.
     """
 
     years: float
@@ -45,85 +49,111 @@ class PeriodSettlement:
 
     @property
     def mean_peak_kw(self) -> Float[Array, " home"]:
-        """Mean of the monthly peaks; a month counts by its share in the period."""
+        """Mean of the monthly peaks, weighted by the coverage of the months."""
         mean: Array = self.month_coverage @ self.monthly_peaks_kw / self.month_coverage.sum()
         return mean
 
     @property
     def fees(self) -> Float[Array, " home"]:
-        """All fees before VAT."""
+        """Sum of capacity charge, prosumer fee and annual levies, before VAT."""
         return self.capacity_charge + self.prosumer_fee + self.annual_levies
 
 
 def settle_period(scenario: Scenario, profiles: Profiles, exact: Any) -> PeriodSettlement:
-    """Settle what the steps could not.
+    """Settle the items of the bills that depend on the whole period.
 
-    Arguments:
-        scenario, profiles: what was run.
-        exact: the trajectory in double precision.
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+        exact: `Trajectory` of the run in double precision.
     """
-    terms, record, hours = scenario.tariff, exact.record, scenario.period.step_hours
-    rest = record.flows.net_kwh - record.local.bought_kwh + record.local.sold_kwh
-    bought, sold = np.maximum(rest, 0), np.maximum(-rest, 0)
+    terms = scenario.tariff
+    record = exact.record
+    hours = scenario.period.step_hours
+    residual_kwh = record.flows.net_kwh - record.local.bought_kwh + record.local.sold_kwh
+    bought = np.maximum(residual_kwh, 0)
+    sold = np.maximum(-residual_kwh, 0)
     bill = tariff.Bill(*(np.asarray(item).sum(0) for item in record.bill))
-    bill = _split_levies(scenario, profiles, bill, bought, record.local.bought_kwh)
-    years = len(rest) * hours / _HOURS_PER_YEAR
-    calendar, covered = tariff.meter_calendar(profiles.local_index, hours)
-    peaks = tariff.monthly_peaks(
-        record.flows.import_kwh, calendar, hours, terms.min_billed_peak_kw
-    )
+    bill = _separate_exempt_levies(scenario, profiles, bill, bought, record.local.bought_kwh)
+    years = len(residual_kwh) * hours / _HOURS_PER_YEAR
+    calendar, coverage = tariff.meter_calendar(profiles.local_index, hours)
+    peaks = tariff.monthly_peaks(record.flows.import_kwh, calendar, hours, terms.min_billed_peak_kw)
     inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
-    fees = (
-        tariff.capacity_charge(peaks, covered, terms.capacity_charge_per_kw_year),
-        terms.prosumer_fee_per_kw_year * years * inverter_kw,
-        np.full(len(inverter_kw), total_fee(terms.levies_per_year) * years),
-    )
-    alone = exact.bill_alone.sum(0) + sum(fees) * (1 + terms.vat)
-    cancelled = None
+    capacity_charge = tariff.capacity_charge(peaks, coverage, terms.capacity_charge_per_kw_year)
+    prosumer_fee = terms.prosumer_fee_per_kw_year * years * inverter_kw
+    annual_levies = np.full(len(inverter_kw), total_fee(terms.levies_per_year) * years)
+    fees = capacity_charge + prosumer_fee + annual_levies
+    without_exchange = exact.standalone_bill.sum(0) + fees * (1 + terms.vat)
+    net_metering = None
     if inverter_kw.any():
-        series = [profiles.prices[name] for name in ("energy", "network", "levies", "feed_in")]
-        register, metered = tariff.assign_registers(*series), (inverter_kw > 0).astype(float)
-        cancelled = tariff.apply_net_metering(bought, sold, register, series[-1], metered)
-        bill = _less(scenario, profiles, bill, cancelled)
-        flows = record.flows
-        by_itself = tariff.apply_net_metering(
-            flows.import_kwh, flows.export_kwh, register, series[-1], metered
+        names = ("energy", "network", "levies", "feed_in")
+        register = tariff.assign_registers(*(profiles.prices[name] for name in names))
+        feed_in = profiles.prices["feed_in"]
+        metered = (inverter_kw > 0).astype(float)
+        net_metering = tariff.apply_net_metering(bought, sold, register, feed_in, metered)
+        bill = _subtract_netted(scenario, profiles, bill, net_metering)
+        standalone = tariff.apply_net_metering(
+            record.flows.import_kwh, record.flows.export_kwh, register, feed_in, metered
         )
-        nothing = tariff.Bill(*(np.zeros_like(alone) for _ in bill))
-        alone = alone + _less(scenario, profiles, nothing, by_itself).total
-    return PeriodSettlement(years, bill, alone, bought, sold, peaks, covered, *fees, cancelled)
-
-
-def _split_levies(
-    scenario: Scenario, profiles: Profiles, bill: tariff.Bill, bought: Array, bought_locally: Array
-) -> tariff.Bill:
-    """Levies free of VAT enter the steps as what costs as much before VAT; here levies and VAT get what is theirs."""
-    free = sum(profiles.charges["vat_exempt_levies"].values(), np.zeros(len(bought)))
-    money = free @ (bought + scenario.tariff.local_levies_share * bought_locally)
-    too_much = money * scenario.tariff.vat / (1 + scenario.tariff.vat)
-    return bill._replace(levies=bill.levies + too_much, vat=bill.vat - too_much)
-
-
-def _less(
-    scenario: Scenario, profiles: Profiles, bill: tariff.Bill, cancelled: tariff.NetMeteringResult
-) -> tariff.Bill:
-    """A bill without the charges on energy that net metering cancels, and without the feed-in for it."""
-    _, first = np.unique(cancelled.register, return_index=True)
-    free = sum(profiles.charges["vat_exempt_levies"].values(), np.zeros(len(cancelled.register)))
-    vat = scenario.tariff.vat
-    taxed = profiles.prices["levies"] - free / (1 + vat)
-    money = {
-        name: price[first] @ cancelled.netted_kwh
-        for name, price in (
-            ("energy", profiles.prices["energy"]),
-            ("network", profiles.prices["network"]),
-            ("levies", taxed),
-        )
-    }
-    return bill._replace(
-        energy=bill.energy - money["energy"],
-        network=bill.network - money["network"],
-        levies=bill.levies - money["levies"] - free[first] @ cancelled.netted_kwh,
-        vat=bill.vat - vat * sum(money.values()),
-        feed_in=bill.feed_in - cancelled.lost_feed_in,
+        zero_bill = tariff.Bill(*(np.zeros_like(without_exchange) for _ in bill))
+        reduction = _subtract_netted(scenario, profiles, zero_bill, standalone)
+        without_exchange = without_exchange + reduction.total
+    return PeriodSettlement(
+        years=years,
+        bill=bill,
+        bill_without_exchange=without_exchange,
+        bought_kwh=bought,
+        sold_kwh=sold,
+        monthly_peaks_kw=peaks,
+        month_coverage=coverage,
+        capacity_charge=capacity_charge,
+        prosumer_fee=prosumer_fee,
+        annual_levies=annual_levies,
+        net_metering=net_metering,
     )
+
+
+def _separate_exempt_levies(
+    scenario: Scenario,
+    profiles: Profiles,
+    bill: tariff.Bill,
+    bought: Float[Array, "step home"],
+    bought_locally: Float[Array, "step home"],
+) -> tariff.Bill:
+    """Move the VAT that the steps compute on VAT-exempt levies to the levies.
+
+    The simulation steps have VAT-exempt levies as the amount before VAT with the same cost.
+    """
+    exempt = _exempt_levies(profiles, len(bought))
+    amount = exempt @ (bought + scenario.tariff.local_levies_share * bought_locally)
+    excess_vat = amount * scenario.tariff.vat / (1 + scenario.tariff.vat)
+    return bill._replace(levies=bill.levies + excess_vat, vat=bill.vat - excess_vat)
+
+
+def _subtract_netted(
+    scenario: Scenario,
+    profiles: Profiles,
+    bill: tariff.Bill,
+    net_metering: tariff.NetMeteringResult,
+) -> tariff.Bill:
+    """Subtract the charges on offset purchases and the revenue of the offsetting exports."""
+    _, first = np.unique(net_metering.register, return_index=True)
+    netted_kwh = net_metering.netted_kwh
+    vat = scenario.tariff.vat
+    exempt = _exempt_levies(profiles, len(net_metering.register))
+    taxed_levies = profiles.prices["levies"] - exempt / (1 + vat)
+    energy = profiles.prices["energy"][first] @ netted_kwh
+    network = profiles.prices["network"][first] @ netted_kwh
+    levies = taxed_levies[first] @ netted_kwh
+    return bill._replace(
+        energy=bill.energy - energy,
+        network=bill.network - network,
+        levies=bill.levies - levies - exempt[first] @ netted_kwh,
+        vat=bill.vat - vat * (energy + network + levies),
+        feed_in=bill.feed_in - net_metering.lost_feed_in,
+    )
+
+
+def _exempt_levies(profiles: Profiles, steps: int) -> Float[Array, " step"]:
+    """Sum the VAT-exempt levies per kWh."""
+    return sum(profiles.charges["vat_exempt_levies"].values(), np.zeros(steps))

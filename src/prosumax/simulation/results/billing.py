@@ -1,17 +1,25 @@
-"""The bills of a run, line by line."""
+"""Itemized bill statements of a run."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.schema.tariff import BILL_ITEM_LABELS, TimeOfUsePrice, charge_components
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.annual import PeriodSettlement
-from prosumax.tariff.statement import StatementLine, BillStatement, fixed_line, kwh_lines, mean_line, money_line
+from prosumax.tariff.statement import (
+    BillStatement,
+    StatementLine,
+    fixed_line,
+    kwh_lines,
+    mean_line,
+    money_line,
+)
 
 Array = NDArray[np.float64]
 
@@ -24,145 +32,181 @@ _RECEIVER = {
 
 
 def make_statements(
-    scenario: Scenario, profiles: Profiles, exact: Any, year: PeriodSettlement, settlement: Array
-) -> list[BillStatement]:
-    """The bill of every home; its total is the home's bill, from the kWh and the prices of every step.
-
-    Arguments:
-        scenario, profiles: what was run.
-        exact: the trajectory in double precision.
-        year: what was settled after the period.
-        settlement: what the mechanism settled after the period, money [home].
-    """
-    local, flows, period = exact.record.local, exact.record.flows, scenario.period
-    zeros = np.zeros(len(scenario.homes))
-    cancelled = zeros if year.net_metering is None else year.net_metering.netted_kwh.sum(0)
-    made = []
-    for number, home in enumerate(scenario.homes):
-        lines = [
-            *_supplier(scenario, profiles, year, number),
-            *_charged(scenario, profiles, year, local.bought_kwh[:, number], number, ("network",)),
-            *_network_fees(scenario, exact, year, number),
-            *_charged(
-                scenario,
-                profiles,
-                year,
-                local.bought_kwh[:, number],
-                number,
-                ("levies", "vat_exempt_levies"),
-            ),
-            *_fees(scenario, "levies_per_year", "government", year.years),
-            *_neighbours(local, number),
-            *money_line(
-                "mechanism", "Settled by the exchange after the period", float(settlement[number])
-            ),
-        ]
-        made.append(
-            BillStatement(
-                home=home.name,
-                tariff=scenario.tariff.description,
-                currency=scenario.tariff.currency,
-                first_day=f"{profiles.local_index[0]:%Y-%m-%d}",
-                last_day=f"{profiles.local_index[-1]:%Y-%m-%d}",
-                days=period.steps * period.step_hours / 24,
-                vat_rate=scenario.tariff.vat,
-                import_kwh=float(flows.import_kwh[:, number].sum()),
-                export_kwh=float(flows.export_kwh[:, number].sum()),
-                netted_kwh=float(cancelled[number]),
-                lines=lines,
-            )
-        )
-    return made
-
-
-def _supplier(scenario: Scenario, profiles: Profiles, year: PeriodSettlement, number: int) -> Iterable[StatementLine]:
-    yield from _charged(
-        scenario, profiles, year, np.zeros(len(profiles.local_index)), number, ("energy",)
-    )
-    yield from _fees(scenario, "supplier_fee_per_year", "supplier", year.years)
-    (price,) = (
-        profiles.charges["feed_in"].values()
-        if profiles.charges["feed_in"]
-        else (np.zeros(len(profiles.local_index)),)
-    )
-    sold = year.sold_kwh[:, number]
-    money = float(sold @ price)
-    kwh = float(sold.sum())
-    if year.net_metering is not None:
-        kwh -= float(year.net_metering.netted_kwh[:, number].sum())
-        money -= float(year.net_metering.lost_feed_in[number])
-    for line in money_line("supplier", BILL_ITEM_LABELS["feed_in"], -money, -kwh):
-        yield replace(line, is_mean_price=bool(np.ptp(price) > 0))
-
-
-def _charged(
     scenario: Scenario,
     profiles: Profiles,
-    year: PeriodSettlement,
-    shared_kwh: Array,
-    number: int,
-    fields: tuple[str, ...],
-) -> Iterable[StatementLine]:
-    """Charges per kWh, on energy from the grid and on what neighbours supplied."""
-    terms = scenario.tariff
-    for field in fields:
-        vat = 0.0 if field == "vat_exempt_levies" else terms.vat
-        share = terms.resolved_local_network_share if field == "network" else terms.local_levies_share
-        specs = charge_components(field, getattr(terms, field))
-        for name, price in profiles.charges[field].items():
-            off = None
-            if year.net_metering is not None:
-                _, first = np.unique(year.net_metering.register, return_index=True)
-                off = (year.net_metering.netted_kwh[:, number], price[first])
-            labels = _hours(specs[name])
-            yield from kwh_lines(
-                _RECEIVER[field], name, year.bought_kwh[:, number], price, vat, labels, off
-            )
-        for name, price in profiles.charges[field].items():
-            said = f"{name}, shared" + ("" if share == 1 else f" at {100 * share:g} %")
-            if share > 0:
-                yield from mean_line(_RECEIVER[field], said, shared_kwh, price * share, vat)
+    exact: Any,
+    settled: PeriodSettlement,
+    redistribution: Float[Array, " home"],
+) -> list[BillStatement]:
+    """Create the statement of every home from the energy and prices of every step.
+
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+        exact: `Trajectory` of the run in double precision.
+        settled: Settlement of the period.
+        redistribution: Money that the mechanism charges after the period.
+    """
+    return [
+        _HomeStatement(scenario, profiles, exact, settled, number).make(float(amount))
+        for number, amount in enumerate(redistribution)
+    ]
 
 
-def _network_fees(scenario: Scenario, exact: Any, year: PeriodSettlement, number: int) -> Iterable[StatementLine]:
-    terms, vat, receiver = scenario.tariff, scenario.tariff.vat, "network_operator"
-    yield from _fees(scenario, "network_fee_per_year", receiver, year.years)
-    months = len(year.month_coverage)
-    said = (
-        "Highest quarter-hour"
-        if months == 1
-        else f"Mean of the highest quarter-hours of {months} months"
-    )
-    if scenario.period.step_minutes > 15:
-        said = said.replace("quarter-hour", f"{scenario.period.step_minutes} minutes").replace(
-            "minutess", "minutes"
+@dataclass(frozen=True)
+class _HomeStatement:
+    """The data behind the statement of one home, and the groups of its lines."""
+
+    scenario: Scenario
+    profiles: Profiles
+    exact: Any
+    settled: PeriodSettlement
+    number: int
+
+    def make(self, redistribution: float) -> BillStatement:
+        period = self.scenario.period
+        terms = self.scenario.tariff
+        flows = self.exact.record.flows
+        net_metering = self.settled.net_metering
+        netted_kwh = 0.0 if net_metering is None else net_metering.netted_kwh[:, self.number].sum()
+        lines = [
+            *self._supplier_lines(),
+            *self._network_lines(),
+            *self._levy_lines(),
+            *self._local_lines(),
+            *money_line("mechanism", "Settled by the exchange after the period", redistribution),
+        ]
+        return BillStatement(
+            home=self.scenario.homes[self.number].name,
+            tariff=terms.description,
+            currency=terms.currency,
+            first_day=f"{self.profiles.local_index[0]:%Y-%m-%d}",
+            last_day=f"{self.profiles.local_index[-1]:%Y-%m-%d}",
+            days=period.steps * period.step_hours / 24,
+            vat_rate=terms.vat,
+            import_kwh=float(flows.import_kwh[:, self.number].sum()),
+            export_kwh=float(flows.export_kwh[:, self.number].sum()),
+            netted_kwh=float(netted_kwh),
+            lines=lines,
         )
-    rate = terms.capacity_charge_per_kw_year * float(year.month_coverage.sum()) / 12
-    yield from fixed_line(receiver, said, float(year.mean_peak_kw[number]), "kW", rate, vat)
-    inverter_kw = scenario.homes[number].net_metering_kw or 0.0
-    prosumer = terms.prosumer_fee_per_kw_year * year.years
-    yield from fixed_line(receiver, "Prosumer fee, inverter", inverter_kw, "kW", prosumer, vat)
-    on_trades = float(exact.record.bill.network_fees[:, number].sum())
-    yield from money_line(receiver, "Fees on trades with neighbours", on_trades)
+
+    def _supplier_lines(self) -> Iterator[StatementLine]:
+        yield from self._grid_energy_lines("energy")
+        yield from self._fee_lines("supplier_fee_per_year", "supplier")
+        yield from self._feed_in_lines()
+
+    def _feed_in_lines(self) -> Iterator[StatementLine]:
+        price = sum(
+            self.profiles.charges["feed_in"].values(), np.zeros(len(self.profiles.local_index))
+        )
+        sold_kwh = self.settled.sold_kwh[:, self.number]
+        revenue = float(sold_kwh @ price)
+        kwh = float(sold_kwh.sum())
+        net_metering = self.settled.net_metering
+        if net_metering is not None:
+            kwh -= float(net_metering.netted_kwh[:, self.number].sum())
+            revenue -= float(net_metering.lost_feed_in[self.number])
+        for line in money_line("supplier", BILL_ITEM_LABELS["feed_in"], -revenue, -kwh):
+            yield replace(line, is_mean_price=bool(np.ptp(price) > 0))
+
+    def _network_lines(self) -> Iterator[StatementLine]:
+        terms = self.scenario.tariff
+        yield from self._grid_energy_lines("network")
+        yield from self._local_energy_lines("network", terms.resolved_local_network_share)
+        yield from self._fee_lines("network_fee_per_year", "network_operator")
+        yield from self._capacity_lines()
+        inverter_kw = self.scenario.homes[self.number].net_metering_kw or 0.0
+        yield from fixed_line(
+            "network_operator",
+            "Prosumer fee, inverter",
+            inverter_kw,
+            "kW",
+            terms.prosumer_fee_per_kw_year * self.settled.years,
+            terms.vat,
+        )
+        trade_fees = float(self.exact.record.bill.network_fees[:, self.number].sum())
+        yield from money_line("network_operator", "Fees on trades with neighbors", trade_fees)
+
+    def _capacity_lines(self) -> Iterator[StatementLine]:
+        terms = self.scenario.tariff
+        step_minutes = self.scenario.period.step_minutes
+        months = len(self.settled.month_coverage)
+        if months == 1:
+            interval = "quarter-hour" if step_minutes <= 15 else f"{step_minutes} minutes"
+            label = f"Highest {interval}"
+        else:
+            interval = "quarter-hours" if step_minutes <= 15 else f"{step_minutes} minutes"
+            label = f"Mean of the highest {interval} of {months} months"
+        covered_years = float(self.settled.month_coverage.sum()) / 12
+        yield from fixed_line(
+            "network_operator",
+            label,
+            float(self.settled.mean_peak_kw[self.number]),
+            "kW",
+            terms.capacity_charge_per_kw_year * covered_years,
+            terms.vat,
+        )
+
+    def _levy_lines(self) -> Iterator[StatementLine]:
+        for field in ("levies", "vat_exempt_levies"):
+            yield from self._grid_energy_lines(field)
+            yield from self._local_energy_lines(field, self.scenario.tariff.local_levies_share)
+        yield from self._fee_lines("levies_per_year", "government")
+
+    def _local_lines(self) -> Iterator[StatementLine]:
+        local = self.exact.record.local
+        bought_kwh = float(local.bought_kwh[:, self.number].sum())
+        sold_kwh = float(local.sold_kwh[:, self.number].sum())
+        paid = float(local.paid[:, self.number].sum())
+        earned = float(local.earned[:, self.number].sum())
+        yield from money_line("mechanism", "Bought from neighbors", paid, bought_kwh)
+        yield from money_line("mechanism", "Sold to neighbors", -earned, -sold_kwh)
+
+    def _grid_energy_lines(self, field: str) -> Iterator[StatementLine]:
+        """Yield the lines of a charge per kWh on energy from the grid."""
+        bought_kwh = self.settled.bought_kwh[:, self.number]
+        prices = charge_components(field, getattr(self.scenario.tariff, field))
+        net_metering = self.settled.net_metering
+        for item, price in self.profiles.charges[field].items():
+            netted = None
+            if net_metering is not None:
+                _, first = np.unique(net_metering.register, return_index=True)
+                netted = (net_metering.netted_kwh[:, self.number], price[first])
+            labels = _window_labels(prices[item])
+            yield from kwh_lines(
+                _RECEIVER[field], item, bought_kwh, price, self._vat(field), labels, netted
+            )
+
+    def _local_energy_lines(self, field: str, share: float) -> Iterator[StatementLine]:
+        """Yield the lines of a charge per kWh on local energy."""
+        if share == 0:
+            return
+        bought_kwh = self.exact.record.local.bought_kwh[:, self.number]
+        suffix = "shared" if share == 1 else f"shared at {100 * share:g} %"
+        for item, price in self.profiles.charges[field].items():
+            label = f"{item}, {suffix}"
+            yield from mean_line(
+                _RECEIVER[field], label, bought_kwh, price * share, self._vat(field)
+            )
+
+    def _fee_lines(self, field: str, receiver: str) -> Iterator[StatementLine]:
+        terms = self.scenario.tariff
+        for item, fee in charge_components(field, getattr(terms, field)).items():
+            yield from fixed_line(receiver, item, self.settled.years, "year", fee, terms.vat)
+
+    def _vat(self, field: str) -> float:
+        return 0.0 if field == "vat_exempt_levies" else self.scenario.tariff.vat
 
 
-def _neighbours(local: Any, number: int) -> Iterable[StatementLine]:
-    bought, sold, paid, earned = (float(part[:, number].sum()) for part in local[:4])
-    yield from money_line("mechanism", "Bought from neighbours", paid, bought)
-    yield from money_line("mechanism", "Sold to neighbours", -earned, -sold)
-
-
-def _fees(scenario: Scenario, field: str, receiver: str, years: float) -> Iterable[StatementLine]:
-    for name, fee in charge_components(field, getattr(scenario.tariff, field)).items():
-        yield from fixed_line(receiver, name, years, "year", fee, scenario.tariff.vat)
-
-
-def _hours(price: Any) -> dict[float, str]:
-    """Price -> the hours in which it holds, for prices by the clock."""
+def _window_labels(price: Any) -> dict[float, str]:
+    """Return the hours in which each price of a time-of-use tariff applies, by price."""
     if not isinstance(price, TimeOfUsePrice):
         return {}
-    said: dict[float, list[str]] = {}
+    hours: dict[float, list[str]] = {}
     for window in price.windows:
         days = "" if window.days == "all" else f" on {window.days}"
-        said.setdefault(window.price, []).append(f"{window.from_hour}-{window.to_hour} h{days}")
-    return {value: " and ".join(hours) for value, hours in said.items() if value != price.default}
+        label = f"{window.from_hour}-{window.to_hour} h{days}"
+        hours.setdefault(window.price, []).append(label)
+    return {
+        value: " and ".join(labels) for value, labels in hours.items() if value != price.default
+    }

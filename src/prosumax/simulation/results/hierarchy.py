@@ -1,229 +1,300 @@
-"""A run level by level: every symbol of MAHTM's table 1, by name, for households, microgrids and the distributor.
+"""Results by layer of a hierarchy: every symbol of MAHTM's table 1 for a run.
 
-A pool's energy is called after the level it comes from: level 1 from homes of the same microgrid, level 2 from other
-microgrids, level 3 from the grid. A single community has levels 1 and 3.
+The layers are households, microgrids and the distributor. Energy of a pool belongs to a level by
+its origin: level 1 from homes of the same microgrid, level 2 from other microgrids, level 3 from
+the grid. A single community has levels 1 and 3.
+
+References:
+    The MAHTM paper, table 1 and equations 1 to 12.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from prosumax.market.mechanism import mechanisms
 from prosumax.market.pricing.hierarchy import pool_memberships
+from prosumax.numerics import ENERGY_TOLERANCE_KWH, safe_divide
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import market_options
 from prosumax.simulation.inputs import Profiles
+from prosumax.tariff import retail_price
 
-Values = NDArray[np.float64]
+Array = NDArray[np.float64]
 
-_NUMBER = {"community": 1, "microgrid": 1, "district": 2}
-_DUST_KWH = 1e-5  # what single precision leaves in a step
+_LEVEL_OF_POOL = {"community": 1, "microgrid": 1, "district": 2}
 
 
 class LayerFlows(NamedTuple):
-    """Imports and exports of a layer by level, kWh [step, member]; what a level does not have is zero.
+    """Imports and exports of a layer by level in kWh; zero for levels that a layer does not have.
 
     Attributes:
-        import_1, import_2, import_3: E^imp1, E^imp2, E^imp3.
-        export_1, export_2, export_3: E^exp1, E^exp2, E^exp3.
+        import_1: E^imp1.
+        import_2: E^imp2.
+        import_3: E^imp3.
+        export_1: E^exp1.
+        export_2: E^exp2.
+        export_3: E^exp3.
     """
 
-    import_1: Values
-    import_2: Values
-    import_3: Values
-    export_1: Values
-    export_2: Values
-    export_3: Values
+    import_1: Float[Array, "step member"]
+    import_2: Float[Array, "step member"]
+    import_3: Float[Array, "step member"]
+    export_1: Float[Array, "step member"]
+    export_2: Float[Array, "step member"]
+    export_3: Float[Array, "step member"]
 
-    def shortage(self, layer: int) -> Values:
-        """E^st of a layer: what it gets from its own level and beyond (equations 1, 5, 9)."""
-        parts = (self.import_1, self.import_2, self.import_3)[layer - 1 :]
-        return np.sum(parts, axis=0)
+    def shortage(self, layer: int) -> Float[Array, "step member"]:
+        """Compute E^st, the import from the layer's own level and beyond (equations 1, 5, 9)."""
+        imports = (self.import_1, self.import_2, self.import_3)
+        return np.sum(imports[layer - 1 :], axis=0)
 
-    def surplus(self, layer: int) -> Values:
-        """E^sp of a layer: what it gives to its own level and beyond (equations 2, 6, 10)."""
-        parts = (self.export_1, self.export_2, self.export_3)[layer - 1 :]
-        return np.sum(parts, axis=0)
+    def surplus(self, layer: int) -> Float[Array, "step member"]:
+        """Compute E^sp, the export to the layer's own level and beyond (equations 2, 6, 10)."""
+        exports = (self.export_1, self.export_2, self.export_3)
+        return np.sum(exports[layer - 1 :], axis=0)
 
-    def net(self, layer: int) -> Values:
-        """E^net, positive when short (equations 3, 7, 11)."""
+    def net(self, layer: int) -> Float[Array, "step member"]:
+        """Compute E^net, positive for a shortage (equations 3, 7, 11)."""
         return self.shortage(layer) - self.surplus(layer)
 
 
 class HierarchyResult(NamedTuple):
-    """A run as its three layers see it; money in the tariff's currency, prices per kWh.
+    """Energy, prices and costs of the three layers of a run.
+
+    Money is in the tariff's currency and prices are per kWh. Prices of a level that does not exist
+    are NaN.
 
     Attributes:
-        microgrids: names.
-        of: position of each home's microgrid [home].
-        household: imports and exports of homes [step, home].
-        microgrid: sums over the homes of each microgrid [step, microgrid].
-        distributor: sums over all [step, 1].
-        sell_home, buy_home: r^sh and r^bh, at which a microgrid sells to its homes and buys from them
-            [step, microgrid]; NaN without level 1.
-        sell_microgrid, buy_microgrid: r^sm and r^bm of the distributor [step]; NaN without level 2.
-        sell_grid, buy_grid: r^sd and r^bd, retail and feed-in price [step].
-        carbon: of a kWh of level 3, kg [step].
-        cost_home: equation 4 for each home, carbon left out; the local charges of a tariff are not in it [step, home].
-        cost_microgrid, cost_distributor: equations 8 and 12 in the same way [step, microgrid], [step].
-        flows: energy over the period from each microgrid, and from the grid (last row), to each microgrid and to the
-            grid (last column), kWh.
+        microgrids: Names of the microgrids.
+        microgrid_of_home: Index of each home's microgrid.
+        household: Imports and exports of the homes.
+        microgrid: Sums over the homes of each microgrid.
+        distributor: Sums over all homes.
+        microgrid_sell_price: r^sh, the price at which a microgrid sells to its homes.
+        microgrid_buy_price: r^bh, the price at which a microgrid buys from its homes.
+        distributor_sell_price: r^sm, the price at which the distributor sells to microgrids.
+        distributor_buy_price: r^bm, the price at which the distributor buys from microgrids.
+        grid_sell_price: r^sd, the retail price.
+        grid_buy_price: r^bd, the feed-in price.
+        emission_factor_kg_per_kwh: Emission factor of level 3 imports.
+        household_cost: Cost of each home (equation 4), without carbon and without the charges of
+            the tariff on local energy.
+        microgrid_cost: Cost of each microgrid (equation 8), likewise.
+        distributor_cost: Cost of the distributor (equation 12), likewise.
+        energy_flows_kwh: Energy over the period from each microgrid and the grid (last row) to each
+            microgrid and the grid (last column).
     """
 
     microgrids: tuple[str, ...]
-    microgrid_of_home: NDArray[np.int64]
+    microgrid_of_home: Int[NDArray[np.int64], " home"]
     household: LayerFlows
     microgrid: LayerFlows
     distributor: LayerFlows
-    microgrid_sell_price: Values
-    microgrid_buy_price: Values
-    distributor_sell_price: Values
-    distributor_buy_price: Values
-    grid_sell_price: Values
-    grid_buy_price: Values
-    emission_factor_kg_per_kwh: Values
-    household_cost: Values
-    microgrid_cost: Values
-    distributor_cost: Values
-    energy_flows_kwh: Values
+    microgrid_sell_price: Float[Array, "step microgrid"]
+    microgrid_buy_price: Float[Array, "step microgrid"]
+    distributor_sell_price: Float[Array, " step"]
+    distributor_buy_price: Float[Array, " step"]
+    grid_sell_price: Float[Array, " step"]
+    grid_buy_price: Float[Array, " step"]
+    emission_factor_kg_per_kwh: Float[Array, " step"]
+    household_cost: Float[Array, "step home"]
+    microgrid_cost: Float[Array, "step microgrid"]
+    distributor_cost: Float[Array, " step"]
+    energy_flows_kwh: Float[Array, "source sink"]
 
     @property
-    def emissions_kg(self) -> Values:
-        """Of each microgrid: level 3 imports only, since local energy has no carbon (section 2.3) [step, microgrid]."""
+    def emissions_kg(self) -> Float[Array, "step microgrid"]:
+        """Emissions of level 3 imports of each microgrid; local energy has none (section 2.3)."""
         return np.asarray(self.microgrid.import_3 * self.emission_factor_kg_per_kwh[:, None])
 
 
-def make_hierarchy(scenario: Scenario, profiles: Profiles, record: Any) -> HierarchyResult | None:
-    """The layers of a run; None where no prices are announced.
+class _LocalPrices(NamedTuple):
+    """Posted prices of levels 1 and 2; NaN where a level does not exist."""
 
-    Arguments:
-        scenario, profiles: what was run.
-        record: `env.Record` of its steps, NumPy [step, ..].
+    microgrid_sell_price: Float[Array, "step microgrid"]
+    microgrid_buy_price: Float[Array, "step microgrid"]
+    distributor_sell_price: Float[Array, " step"]
+    distributor_buy_price: Float[Array, " step"]
+
+
+def make_hierarchy(scenario: Scenario, profiles: Profiles, record: Any) -> HierarchyResult | None:
+    """Compute the results by layer of a run.
+
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+        record: `StepRecord` of all steps as NumPy arrays.
+
+    Returns:
+        The results by layer; None where the mechanism has no posted prices.
     """
     if record.levels is None:
         return None
     options = market_options(scenario)
-    kinds = mechanisms.get(scenario.market.mechanism, "market.mechanism").levels
-    one = kinds == ("community",)
-    names = (scenario.name,) if one else options.microgrid_names
-    of = np.zeros(len(scenario.homes), np.int64) if one else options.microgrid_index
-    members = pool_memberships(("community",) if one else ("microgrid",), options)[0]
-    household, money = _households(record, kinds)
-    microgrid = LayerFlows(*(part @ members.T for part in household))
-    distributor = LayerFlows(*(part.sum(1, keepdims=True) for part in household))
-    prices, gross = profiles.prices, 1 + scenario.tariff.vat
-    retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
-    feed_in, carbon = prices["feed_in"], np.nan_to_num(prices["emission_factor_kg_per_kwh"])
-    grid = retail[:, None] * household.import_3 - feed_in[:, None] * household.export_3
-    own, between = money
-    own_prices, between_prices = _prices(record, kinds, members)
-    return HierarchyResult(
-        tuple(names), of, household, microgrid, distributor, *own_prices, *between_prices, retail, feed_in, carbon,
-        household_cost=own + between + grid,
-        microgrid_cost=(between + grid) @ members.T,
-        distributor_cost=grid.sum(1),
-        energy_flows_kwh=_flows(household, members),
-    )  # fmt: skip
-
-
-def _households(record: Any, kinds: tuple[str, ...]) -> tuple[LayerFlows, tuple[Values, Values]]:
-    """Imports and exports of homes by level, and what they paid less earned at levels 1 and 2."""
-    meter = np.asarray(record.flows.import_kwh, np.float64) - record.flows.export_kwh
-    nothing = np.zeros_like(meter)
-    bought, sold, paid = (
-        {1: nothing, 2: nothing},
-        {1: nothing, 2: nothing},
-        {1: nothing, 2: nothing},
+    pools = mechanisms.get(scenario.market.mechanism, "market.mechanism").levels
+    if pools == ("community",):
+        microgrids: tuple[str, ...] = (scenario.name,)
+        microgrid_of_home = np.zeros(len(scenario.homes), np.int64)
+        members = pool_memberships(("community",), options)[0]
+    else:
+        microgrids = tuple(options.microgrid_names)
+        microgrid_of_home = options.microgrid_index
+        members = pool_memberships(("microgrid",), options)[0]
+    household, cost_1, cost_2 = _household_flows_and_costs(record, pools)
+    prices = profiles.prices
+    retail = retail_price(
+        prices["energy"], prices["network"], prices["levies"], scenario.tariff.vat
     )
-    for at, kind in enumerate(kinds):
-        level, flows = _NUMBER[kind], record.levels
-        bought[level] = np.asarray(flows.import_kwh[:, at], np.float64)
-        sold[level] = np.asarray(flows.export_kwh[:, at], np.float64)
-        paid[level] = np.asarray(flows.paid[:, at], np.float64) - flows.earned[:, at]
-        meter = meter - bought[level] + sold[level]
-    rest = np.where(np.abs(meter) > _DUST_KWH, meter, 0.0)
-    side = LayerFlows(bought[1], bought[2], np.maximum(rest, 0), sold[1], sold[2], np.maximum(-rest, 0))
-    return side, (paid[1], paid[2])
+    feed_in = prices["feed_in"]
+    cost_3 = retail[:, None] * household.import_3 - feed_in[:, None] * household.export_3
+    local_prices = _local_prices(record, pools, members)
+    return HierarchyResult(
+        microgrids=microgrids,
+        microgrid_of_home=microgrid_of_home,
+        household=household,
+        microgrid=LayerFlows(*(flow @ members.T for flow in household)),
+        distributor=LayerFlows(*(flow.sum(1, keepdims=True) for flow in household)),
+        **local_prices._asdict(),
+        grid_sell_price=retail,
+        grid_buy_price=feed_in,
+        emission_factor_kg_per_kwh=np.nan_to_num(prices["emission_factor_kg_per_kwh"]),
+        household_cost=cost_1 + cost_2 + cost_3,
+        microgrid_cost=(cost_2 + cost_3) @ members.T,
+        distributor_cost=cost_3.sum(1),
+        energy_flows_kwh=_energy_flows_kwh(household, members),
+    )
 
 
-def _prices(
-    record: Any, kinds: tuple[str, ...], members: Values
-) -> tuple[tuple[Values, Values], tuple[Values, Values]]:
-    """Announced prices of level 1 by microgrid and of level 2; NaN where there is no such level."""
-    steps, announced = len(record.levels.paid), record.levels.prices
-    own = [np.full((steps, len(members)), np.nan)] * 2
-    between = [np.full(steps, np.nan)] * 2
-    first = np.argmax(members > 0, axis=1)  # all homes of a pool have its price
-    for at, kind in enumerate(kinds):
-        both = [np.asarray(price[:, at], np.float64) for price in announced]
-        if _NUMBER[kind] == 1:
-            own = [np.where(members.sum(1) > 0, price[:, first], np.nan) for price in both]
+def hierarchy_variables(
+    hierarchy: HierarchyResult, currency: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return every symbol of table 1 as variables of an xarray data set.
+
+    Args:
+        hierarchy: Results by layer.
+        currency: Currency of prices.
+
+    Returns:
+        Dimensions, values and attributes of each variable by name, where the attribute `symbol` is
+        that of the paper; and the coordinate `microgrid`.
+    """
+    variables: dict[str, Any] = {}
+    layers = (
+        (1, "household", hierarchy.household, ("time", "home")),
+        (2, "microgrid", hierarchy.microgrid, ("time", "microgrid")),
+        (3, "distributor", hierarchy.distributor, ("time",)),
+    )
+    for layer, name, flows, dims in layers:
+        for quantity, symbol, values in _layer_quantities(layer, flows):
+            attributes = {
+                "units": "kWh",
+                "symbol": symbol,
+                "long_name": f"{name} {quantity.replace('_', ' ')}",
+            }
+            data = values if len(dims) == 2 else values[:, 0]
+            variables[f"{name}_{quantity}_kwh"] = (dims, data.astype(np.float32), attributes)
+    prices = (
+        ("microgrid_sell_price", "r^sh", ("time", "microgrid")),
+        ("microgrid_buy_price", "r^bh", ("time", "microgrid")),
+        ("distributor_sell_price", "r^sm", ("time",)),
+        ("distributor_buy_price", "r^bm", ("time",)),
+        ("grid_sell_price", "r^sd", ("time",)),
+        ("grid_buy_price", "r^bd", ("time",)),
+    )
+    for name, symbol, dims in prices:
+        attributes = {"units": f"{currency}/kWh", "symbol": symbol}
+        variables[name] = (dims, getattr(hierarchy, name).astype(np.float32), attributes)
+    variables["grid_emission"] = (
+        ("time",),
+        hierarchy.emission_factor_kg_per_kwh.astype(np.float32),
+        {"units": "kg/kWh", "symbol": "c", "long_name": "emission factor of level 3 imports"},
+    )
+    return variables, {"microgrid": list(hierarchy.microgrids)}
+
+
+def _layer_quantities(layer: int, flows: LayerFlows) -> list[tuple[str, str, Array]]:
+    """Return name, symbol and values of the energy quantities of a layer."""
+    quantities = [
+        ("net", "E^net", flows.net(layer)),
+        ("shortage", "E^st", flows.shortage(layer)),
+        ("surplus", "E^sp", flows.surplus(layer)),
+    ]
+    for level in range(layer, 4):
+        imported = getattr(flows, f"import_{level}")
+        exported = getattr(flows, f"export_{level}")
+        quantities.append((f"l{level}_import", f"E^imp{level}", imported))
+        quantities.append((f"l{level}_export", f"E^exp{level}", exported))
+    return quantities
+
+
+def _household_flows_and_costs(
+    record: Any, pools: tuple[str, ...]
+) -> tuple[LayerFlows, Float[Array, "step home"], Float[Array, "step home"]]:
+    """Return the flows of homes by level, and their costs of levels 1 and 2."""
+    residual = np.asarray(record.flows.import_kwh, np.float64) - record.flows.export_kwh
+    zeros = np.zeros_like(residual)
+    imports = {1: zeros, 2: zeros}
+    exports = {1: zeros, 2: zeros}
+    costs = {1: zeros, 2: zeros}
+    for position, pool in enumerate(pools):
+        level = _LEVEL_OF_POOL[pool]
+        flows = record.levels
+        imports[level] = np.asarray(flows.import_kwh[:, position], np.float64)
+        exports[level] = np.asarray(flows.export_kwh[:, position], np.float64)
+        costs[level] = np.asarray(flows.paid[:, position], np.float64) - flows.earned[:, position]
+        residual = residual - imports[level] + exports[level]
+    grid = np.where(np.abs(residual) > ENERGY_TOLERANCE_KWH, residual, 0.0)
+    household = LayerFlows(
+        import_1=imports[1],
+        import_2=imports[2],
+        import_3=np.maximum(grid, 0),
+        export_1=exports[1],
+        export_2=exports[2],
+        export_3=np.maximum(-grid, 0),
+    )
+    return household, costs[1], costs[2]
+
+
+def _local_prices(
+    record: Any, pools: tuple[str, ...], members: Float[Array, "microgrid home"]
+) -> _LocalPrices:
+    """Return the posted prices of level 1 by microgrid, and of level 2."""
+    steps = len(record.levels.paid)
+    posted = record.levels.prices
+    first_home = np.argmax(members > 0, axis=1)  # all homes of a pool have the same price
+    has_members = members.sum(1) > 0
+    level_1 = np.full((steps, len(members)), np.nan)
+    level_2 = np.full(steps, np.nan)
+    prices = _LocalPrices(level_1, level_1, level_2, level_2)
+    for position, pool in enumerate(pools):
+        # Homes buy at the price at which their pool sells, and the other way round.
+        sell = np.asarray(posted.buy[:, position], np.float64)
+        buy = np.asarray(posted.sell[:, position], np.float64)
+        if _LEVEL_OF_POOL[pool] == 1:
+            prices = prices._replace(
+                microgrid_sell_price=np.where(has_members, sell[:, first_home], np.nan),
+                microgrid_buy_price=np.where(has_members, buy[:, first_home], np.nan),
+            )
         else:
-            between = [price[:, 0] for price in both]
-    return (own[0], own[1]), (between[0], between[1])
+            prices = prices._replace(
+                distributor_sell_price=sell[:, 0], distributor_buy_price=buy[:, 0]
+            )
+    return prices
 
 
-def _flows(household: LayerFlows, members: Values) -> Values:
-    """Who gets energy from whom over the period; a pool's energy is split among its sellers in proportion."""
-    bought, sold = ((part @ members.T) for part in (household.import_2, household.export_2))
-    total = sold.sum(1, keepdims=True)
-    share = sold / np.where(total > 0, total, 1.0)
+def _energy_flows_kwh(
+    household: LayerFlows, members: Float[Array, "microgrid home"]
+) -> Float[Array, "source sink"]:
+    """Sum the energy between microgrids and the grid; buyers share a pool's sellers pro rata."""
+    bought = household.import_2 @ members.T
+    sold = household.export_2 @ members.T
+    seller_share = safe_divide(sold, sold.sum(1, keepdims=True), xp=np)
     flows = np.zeros((len(members) + 1, len(members) + 1))
-    flows[:-1, :-1] = share.T @ bought
+    flows[:-1, :-1] = seller_share.T @ bought
     flows[:-1, :-1] += np.diag((household.import_1 @ members.T).sum(0))
     flows[-1, :-1] = (household.import_3 @ members.T).sum(0)
     flows[:-1, -1] = (household.export_3 @ members.T).sum(0)
     return flows
-
-
-def hierarchy_variables(levels: HierarchyResult, currency: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Every symbol of table 1 as series for a data set, by name, and coordinates.
-
-    Returns:
-        Name -> (dimensions, values, attributes with the paper's symbol), and the coordinate `microgrid`.
-    """
-    series: dict[str, Any] = {}
-    layers = (
-        (1, "household", levels.household, "home"),
-        (2, "microgrid", levels.microgrid, "microgrid"),
-    )
-    for layer, name, side, dimension in (*layers, (3, "distributor", levels.distributor, "")):
-        found = {
-            "net": side.net(layer),
-            "shortage": side.shortage(layer),
-            "surplus": side.surplus(layer),
-        }
-        symbols = {"net": "E^net", "shortage": "E^st", "surplus": "E^sp"}
-        for level in range(layer, 4):
-            found |= {
-                f"l{level}_import": getattr(side, f"import_{level}"),
-                f"l{level}_export": getattr(side, f"export_{level}"),
-            }
-            symbols |= {f"l{level}_import": f"E^imp{level}", f"l{level}_export": f"E^exp{level}"}
-        for what, values in found.items():
-            dims = ("time", dimension) if dimension else ("time",)
-            kept = values if dimension else values[:, 0]
-            about = {
-                "units": "kWh",
-                "symbol": symbols[what],
-                "long_name": f"{name} {what.replace('_', ' ')}",
-            }
-            series[f"{name}_{what}_kwh"] = (dims, kept.astype(np.float32), about)
-    per_microgrid, whole = ("time", "microgrid"), ("time",)
-    for name, values, dims, symbol in (
-        ("microgrid_sell_price", levels.microgrid_sell_price, per_microgrid, "r^sh"),
-        ("microgrid_buy_price", levels.microgrid_buy_price, per_microgrid, "r^bh"),
-        ("distributor_sell_price", levels.distributor_sell_price, whole, "r^sm"),
-        ("distributor_buy_price", levels.distributor_buy_price, whole, "r^bm"),
-        ("grid_sell_price", levels.grid_sell_price, whole, "r^sd"),
-        ("grid_buy_price", levels.grid_buy_price, whole, "r^bd"),
-    ):
-        series[name] = (
-            dims,
-            values.astype(np.float32),
-            {"units": f"{currency}/kWh", "symbol": symbol},
-        )
-    about = {"units": "kg/kWh", "symbol": "c", "long_name": "emission of level 3 imports"}
-    series["grid_emission"] = (whole, levels.emission_factor_kg_per_kwh.astype(np.float32), about)
-    return series, {"microgrid": list(levels.microgrids)}

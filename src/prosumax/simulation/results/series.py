@@ -1,116 +1,140 @@
-"""What analytics look at: a run cut down to a few series of the whole community and who traded with whom."""
+"""Summary series of a run: community totals per step, and energy traded by pair of homes."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from prosumax import metrics
 from prosumax.grid.paths import shortest_paths
 from prosumax.metrics.network import CONVERGENCE_TOLERANCE_PU
+from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.inputs import Profiles
+from prosumax.tariff import local_grid_fee, retail_price
 
-Values = NDArray[np.float64]
-
-_DUST_KWH = 1e-5  # less than this in a step is what single precision leaves
+Array = NDArray[np.float64]
 
 
 class TradingPairs(NamedTuple):
-    """Energy traded between neighbours over the period, one entry per pair and direction [pair].
+    """Energy traded over the period, one entry per pair of homes and direction.
 
     Attributes:
-        buyer, seller: positions of the homes.
-        kwh: from seller to buyer. A pool has no pairs: what a home takes from it in a step is split among those who
-            gave, in proportion.
-        km: length of the shortest way between them; NaN without a network.
+        buyer: Index of the buying home.
+        seller: Index of the selling home.
+        kwh: Energy from seller to buyer. Purchases from a pool are shared among its sellers pro
+            rata in each step.
+        distance_km: Length of the shortest path between the homes; NaN without a network.
     """
 
-    buyer: NDArray[np.int64]
-    seller: NDArray[np.int64]
-    kwh: Values
-    distance_km: Values
+    buyer: Int[NDArray[np.int64], " pair"]
+    seller: Int[NDArray[np.int64], " pair"]
+    kwh: Float[Array, " pair"]
+    distance_km: Float[Array, " pair"]
 
 
 class SummarySeries(NamedTuple):
-    """A run (of one seed) as its analytics see it: the community as a whole, kWh and money per step [step].
+    """Totals of a community in each step of a run, energy in kWh.
+
+    Network series are NaN without a network, and in steps without a power flow solution.
 
     Attributes:
-        homes: names.
-        currency: of money.
-        step_hours: length of a step.
-        capacity_kwh: of all batteries together.
-        hour: local hour, 0 to 23.
-        load, solar, charge, discharge: energy of all homes.
-        stored: in all batteries at the end of the step.
-        balance: exported less imported, meters of all homes (MARLEM equation 16).
-        traded: between neighbours.
-        most_traded: the lesser of what all homes with need, and all with surplus, have at their meters.
-        from_grid, to_grid: bought from and sold to the grid side.
-        price: between neighbours, per kWh, midway where buyers and sellers see two; NaN without trade.
-        gains: what the traded energy is worth to its buyers less the least its sellers take.
-        loading, fullest: mean and highest loading of the lines, 1 is 100 %; NaN without a network or a solution.
-        loss, fed_in: lost in the network, and what source and homes feed into it; NaN as above.
-        low_pu, high_pu: lowest and highest voltage; NaN as above and where flow is `path`.
-        fees: paid to the network operator on trades; 0 without any.
-        intervened: 1 where the operator cut or punished, else 0.
-        pairs: who traded with whom.
+        homes: Names of the homes.
+        currency: Currency of money.
+        step_hours: Length of a step.
+        capacity_kwh: Total battery capacity.
+        hour: Local hour of day, 0 to 23.
+        load: Load of all homes.
+        solar: PV generation of all homes.
+        charge: Battery charge of all homes.
+        discharge: Battery discharge of all homes.
+        stored: Energy stored in all batteries at the end of the step.
+        balance: Export less import of all meters (MARLEM equation 16).
+        traded: Energy traded between homes.
+        tradable: Smaller of the total deficit and the total surplus of the homes' meters.
+        grid_import: Energy bought from the grid.
+        grid_export: Energy sold to the grid.
+        price: Mean of the prices of buyers and sellers per local kWh; NaN without trade.
+        gains: Reservation value of the traded energy to buyers less that to sellers.
+        mean_loading: Mean loading of the lines, 1 for the rating.
+        max_loading: Highest loading of a line.
+        loss: Energy lost in the network.
+        network_input: Energy fed into the network by source and homes.
+        min_voltage_pu: Lowest voltage; NaN with flow `path`.
+        max_voltage_pu: Highest voltage; NaN with flow `path`.
+        fees: Fees on trades paid to the network operator, in money; 0 without fees.
+        intervention: 1 where the network operator curtailed or penalized, else 0.
+        pairs: Energy traded by pair of homes.
     """
 
     homes: tuple[str, ...]
     currency: str
     step_hours: float
     capacity_kwh: float
-    hour: NDArray[np.int64]
-    load: Values
-    solar: Values
-    charge: Values
-    discharge: Values
-    stored: Values
-    balance: Values
-    traded: Values
-    tradable: Values
-    grid_import: Values
-    grid_export: Values
-    price: Values
-    gains: Values
-    mean_loading: Values
-    max_loading: Values
-    loss: Values
-    network_input: Values
-    min_voltage_pu: Values
-    max_voltage_pu: Values
-    fees: Values
-    intervention: Values
+    hour: Int[NDArray[np.int64], " step"]
+    load: Float[Array, " step"]
+    solar: Float[Array, " step"]
+    charge: Float[Array, " step"]
+    discharge: Float[Array, " step"]
+    stored: Float[Array, " step"]
+    balance: Float[Array, " step"]
+    traded: Float[Array, " step"]
+    tradable: Float[Array, " step"]
+    grid_import: Float[Array, " step"]
+    grid_export: Float[Array, " step"]
+    price: Float[Array, " step"]
+    gains: Float[Array, " step"]
+    mean_loading: Float[Array, " step"]
+    max_loading: Float[Array, " step"]
+    loss: Float[Array, " step"]
+    network_input: Float[Array, " step"]
+    min_voltage_pu: Float[Array, " step"]
+    max_voltage_pu: Float[Array, " step"]
+    fees: Float[Array, " step"]
+    intervention: Float[Array, " step"]
     pairs: TradingPairs
 
 
 def make_summary_series(scenario: Scenario, profiles: Profiles, record: Any) -> SummarySeries:
-    """The trace of a run.
+    """Compute the summary series of a run.
 
-    Arguments:
-        scenario, profiles: what was run.
-        record: `env.Record` of its steps, NumPy [step, home].
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+        record: `StepRecord` of all steps as NumPy arrays.
     """
-    flows, local = record.flows, record.local
-    bought, sold, paid, earned = (np.asarray(part, np.float64) for part in local[:4])
-    prices, terms = profiles.prices, scenario.tariff
-    charges = (1 - terms.resolved_local_network_share) * prices["network"] + (
-        1 - terms.local_levies_share
-    ) * prices["levies"]
-    worth = (prices["energy"] + charges) * (1 + terms.vat)
-    some = bought.sum(1) + sold.sum(1) > _DUST_KWH
+    flows = record.flows
+    local = record.local
+    terms = scenario.tariff
+    prices = profiles.prices
+    bought = np.asarray(local.bought_kwh, np.float64)
+    sold = np.asarray(local.sold_kwh, np.float64)
+    paid = np.asarray(local.paid, np.float64)
+    earned = np.asarray(local.earned, np.float64)
+    retail = retail_price(prices["energy"], prices["network"], prices["levies"], terms.vat)
+    local_fee = local_grid_fee(
+        prices["network"],
+        prices["levies"],
+        terms.vat,
+        terms.resolved_local_network_share,
+        terms.local_levies_share,
+    )
+    reservation_price = retail - local_fee
+    has_trades = bought.sum(1) + sold.sum(1) > ENERGY_TOLERANCE_KWH
     price = np.full(len(bought), np.nan)
-    price[some] = metrics.price_series(bought[some], paid[some], sold[some], earned[some])
-    rest = np.asarray(flows.import_kwh, np.float64) - flows.export_kwh - bought + sold
-    imported, exported = _total(flows.import_kwh), _total(flows.export_kwh)
+    price[has_trades] = metrics.price_series(
+        bought[has_trades], paid[has_trades], sold[has_trades], earned[has_trades]
+    )
+    grid = np.asarray(flows.import_kwh, np.float64) - flows.export_kwh - bought + sold
+    imported = _total(flows.import_kwh)
+    exported = _total(flows.export_kwh)
+    batteries = [home.battery for home in scenario.homes if home.battery is not None]
     return SummarySeries(
         homes=tuple(home.name for home in scenario.homes),
         currency=terms.currency,
         step_hours=scenario.period.step_hours,
-        capacity_kwh=float(
-            sum(home.battery.capacity_kwh for home in scenario.homes if home.battery is not None)
-        ),
+        capacity_kwh=float(sum(battery.capacity_kwh for battery in batteries)),
         hour=np.asarray(profiles.local_index.hour, np.int64),
         load=_total(flows.load_kwh),
         solar=_total(flows.solar_kwh),
@@ -120,63 +144,75 @@ def make_summary_series(scenario: Scenario, profiles: Profiles, record: Any) -> 
         balance=exported - imported,
         traded=bought.sum(1),
         tradable=np.minimum(imported, exported),
-        grid_import=np.maximum(rest, 0).sum(1),
-        grid_export=np.maximum(-rest, 0).sum(1),
+        grid_import=np.maximum(grid, 0).sum(1),
+        grid_export=np.maximum(-grid, 0).sum(1),
         price=price,
-        gains=worth * bought.sum(1) - prices["feed_in"] * sold.sum(1),
-        **_network(profiles, record.grid, scenario.network.flow, len(bought)),
-        pairs=_pairs(profiles, local, len(scenario.homes)),
+        gains=reservation_price * bought.sum(1) - prices["feed_in"] * sold.sum(1),
+        **_network_series(profiles, record.grid, scenario.network.flow, len(bought)),
+        pairs=_trading_pairs(profiles, local, len(scenario.homes)),
     )
 
 
-def _total(values: Any) -> Values:
-    total: Values = np.asarray(values, np.float64).sum(1)
+def _total(values: Any) -> Float[Array, " step"]:
+    """Sum over homes in double precision."""
+    total: Array = np.asarray(values, np.float64).sum(1)
     return total
 
 
-def _network(profiles: Profiles, grid: Any, flow: str, steps: int) -> dict[str, Values]:
-    """What the wires saw; NaN in steps without a solution."""
-    nothing = np.full(steps, np.nan)
+def _network_series(
+    profiles: Profiles, grid: Any, flow: str, steps: int
+) -> dict[str, Float[Array, " step"]]:
+    """Return the network series by name."""
+    missing = np.full(steps, np.nan)
     if grid is None or profiles.feeder is None:
-        absent = dict.fromkeys(
-            ("loading", "fullest", "loss", "fed_in", "low_pu", "high_pu"), nothing
-        )
-        return absent | {"fees": np.zeros(steps), "intervened": np.zeros(steps)}
-    solved = np.asarray(grid.residual) <= CONVERGENCE_TOLERANCE_PU
-    lines = np.asarray(grid.loading, np.float64)[:, ~profiles.feeder.branches.is_transformer]
-    voltage = np.asarray(grid.voltage, np.float64)
-    source, balance = (
-        np.asarray(grid.source_kwh, np.float64),
-        np.asarray(grid.balance_kwh, np.float64),
-    )
-    found = {
-        "loading": lines.mean(1) if lines.shape[1] else nothing,
-        "fullest": lines.max(1) if lines.shape[1] else nothing,
+        names = ("mean_loading", "max_loading", "loss", "network_input")
+        series = dict.fromkeys((*names, "min_voltage_pu", "max_voltage_pu"), missing)
+        return series | {"fees": np.zeros(steps), "intervention": np.zeros(steps)}
+    is_line = ~profiles.feeder.branches.is_transformer
+    line_loading = np.asarray(grid.loading, np.float64)[:, is_line]
+    has_lines = line_loading.shape[1] > 0
+    has_voltages = flow != "path"
+    voltage = np.asarray(grid.voltage_pu, np.float64)
+    source = np.asarray(grid.source_kwh, np.float64)
+    balance = np.asarray(grid.balance_kwh, np.float64)
+    series = {
+        "mean_loading": line_loading.mean(1) if has_lines else missing,
+        "max_loading": line_loading.max(1) if has_lines else missing,
         "loss": np.asarray(grid.loss_kwh, np.float64),
-        "fed_in": np.maximum(source, 0) + np.maximum(balance, 0),
-        "low_pu": nothing if flow == "path" else voltage.min(1),
-        "high_pu": nothing if flow == "path" else voltage.max(1),
+        "network_input": np.maximum(source, 0) + np.maximum(balance, 0),
+        "min_voltage_pu": voltage.min(1) if has_voltages else missing,
+        "max_voltage_pu": voltage.max(1) if has_voltages else missing,
     }
-    return {name: np.where(solved, values, np.nan) for name, values in found.items()} | {
+    converged = np.asarray(grid.residual_pu) <= CONVERGENCE_TOLERANCE_PU
+    series = {name: np.where(converged, values, np.nan) for name, values in series.items()}
+    return series | {
         "fees": _total(grid.fees),
-        "intervened": np.asarray(grid.intervened, np.float64),
+        "intervention": np.asarray(grid.intervened, np.float64),
     }
 
 
-def _pairs(profiles: Profiles, local: Any, homes: int) -> TradingPairs:
-    bought, sold = np.array(local.bought_kwh, np.float64), np.array(local.sold_kwh, np.float64)
-    trades, kwh = local.trades, np.zeros((homes, homes))
+def _trading_pairs(profiles: Profiles, local: Any, homes: int) -> TradingPairs:
+    """Sum the traded energy by pair of homes, bilateral trades and pools alike."""
+    pool_bought = np.array(local.bought_kwh, np.float64)
+    pool_sold = np.array(local.sold_kwh, np.float64)
+    kwh = np.zeros((homes, homes))
+    trades = local.trades
     if trades is not None and trades.kwh.shape[1]:
-        amount, steps = np.asarray(trades.kwh, np.float64), np.arange(len(bought))[:, None]
-        buyer, seller = np.asarray(trades.buyer).astype(int), np.asarray(trades.seller).astype(int)
-        kwh += metrics.trade_matrix(buyer, seller, amount, homes)
-        np.subtract.at(bought, (steps, buyer), amount)
-        np.subtract.at(sold, (steps, seller), amount)
-    pooled = (np.where(part > _DUST_KWH, part, 0.0) for part in (bought, sold))
-    kwh += metrics.payment_matrix(*pooled)
-    buyer, seller = np.nonzero(kwh > _DUST_KWH)
-    km = np.full(len(buyer), np.nan)
+        amount = np.asarray(trades.kwh, np.float64)
+        steps = np.arange(len(pool_bought))[:, None]
+        buyers = np.asarray(trades.buyer).astype(int)
+        sellers = np.asarray(trades.seller).astype(int)
+        kwh += metrics.trade_matrix(buyers, sellers, amount, homes)
+        np.subtract.at(pool_bought, (steps, buyers), amount)
+        np.subtract.at(pool_sold, (steps, sellers), amount)
+    kwh += metrics.payment_matrix(
+        np.where(pool_bought > ENERGY_TOLERANCE_KWH, pool_bought, 0.0),
+        np.where(pool_sold > ENERGY_TOLERANCE_KWH, pool_sold, 0.0),
+    )
+    buyer, seller = np.nonzero(kwh > ENERGY_TOLERANCE_KWH)
+    distance_km = np.full(len(buyer), np.nan)
     if profiles.feeder is not None and len(buyer):
-        starts, place = np.unique(profiles.home_bus, return_inverse=True)
-        km = shortest_paths(profiles.feeder, starts).km[place[buyer], profiles.home_bus[seller]]
-    return TradingPairs(buyer, seller, kwh[buyer, seller], km)
+        buses, position = np.unique(profiles.home_bus, return_inverse=True)
+        paths = shortest_paths(profiles.feeder, buses)
+        distance_km = paths.km[position[buyer], profiles.home_bus[seller]]
+    return TradingPairs(buyer, seller, kwh[buyer, seller], distance_km)

@@ -1,4 +1,4 @@
-"""From a trajectory to key figures and a row per home; all sums in double precision."""
+"""KPIs and bills from the trajectory of a run, computed in double precision."""
 
 import math
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import jax
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax import grid, metrics, tariff
@@ -13,13 +14,19 @@ from prosumax.devices.home import household_type
 from prosumax.market.mechanism import SettlementAccounts, mechanisms
 from prosumax.market.settlement.redistribution import MAX_EXACT_SHAPLEY_HOMES, shapley_savings
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
+from prosumax.numerics import safe_divide
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community, market_options
 from prosumax.simulation.inputs import Profiles
-from prosumax.simulation.results.annual import settle_period
+from prosumax.simulation.results.annual import PeriodSettlement, settle_period
 from prosumax.simulation.results.billing import make_statements
-from prosumax.simulation.results.result import Result
+from prosumax.simulation.results.result import Result, RunArrays
 from prosumax.simulation.rollout import Trajectory
+
+Array = NDArray[np.float64]
+
+# A state of health is a ratio, so its sum over homes has no meaning.
+_NOT_SUMMED = "battery_state_of_health"
 
 
 def summarize(
@@ -29,187 +36,256 @@ def summarize(
     trajectory: Trajectory,
     timing: Mapping[str, Any],
 ) -> Result:
-    """Settle what the mechanism settles after the period, and work out every figure.
+    """Settle the period and compute all KPIs and bills of a run.
 
-    Arguments:
-        scenario, profiles, community: what was run.
-        trajectory: what came out, NumPy [step, home].
-        timing: passed on.
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+        community: Community of the run.
+        trajectory: Results of all steps as NumPy arrays.
+        timing: Seconds of each stage, for `Result.timing`.
     """
     exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
-    hours, record, gross = scenario.period.step_hours, exact.record, 1 + scenario.tariff.vat
-    carbon = profiles.prices["emission_factor_kg_per_kwh"]
-    capacity = np.asarray(community.homes.battery.capacity_kwh, dtype=np.float64)
-    year = settle_period(scenario, profiles, exact)
-    bill, fees = year.bill, year.fees
-    accounts = _accounts(scenario, profiles, exact)
-    rule = mechanisms.get(scenario.market.mechanism, "market.mechanism").redistribute
-    settlement = (
-        np.zeros(len(scenario.homes)) if rule is None else rule(accounts, market_options(scenario))
+    record = exact.record
+    settled = settle_period(scenario, profiles, exact)
+    accounts = _settlement_accounts(scenario, profiles, exact)
+    redistribution = _redistribution(scenario, accounts)
+    fees_with_vat = settled.fees * (1 + scenario.tariff.vat)
+    bill: Array = np.asarray(settled.bill.total) + redistribution + fees_with_vat
+    saving = settled.bill_without_exchange - bill
+    device_kpis = _device_kpis(community, record.flows)
+    households = _households(
+        scenario, profiles, community, exact, settled, redistribution, bill, device_kpis
     )
-    total, alone = bill.total + settlement + fees * gross, year.bill_without_exchange
-    per_home = metrics.home_kpis(record.flows, record.local, carbon, capacity, hours)
-    of_devices = _device_figures(community, record.flows)
-    households = [
-        {
+    network = _network_kpis(scenario, profiles, record.grid)
+    receipts = _receipts(scenario, settled, redistribution, network)
+    emission_factor = profiles.prices["emission_factor_kg_per_kwh"]
+    step_hours = scenario.period.step_hours
+    citylearn = metrics.citylearn_kpis(
+        record.flows.net_kwh,
+        record.flows.load_kwh - record.flows.solar_kwh,
+        accounts.retail_price,
+        emission_factor,
+        step_hours,
+    )
+    figures = {
+        "cost": bill.sum(),
+        "cost_without_exchange": settled.bill_without_exchange.sum(),
+        "saving": settled.bill_without_exchange.sum() - bill.sum(),
+        **metrics.community_kpis(record.flows, record.local, emission_factor, step_hours),
+        **{name: values.sum() for name, values in device_kpis.items() if name != _NOT_SUMMED},
+        **{f"{receiver}_revenue": amount for receiver, amount in receipts.items()},
+        **_market_kpis(exact, accounts),
+        **_fairness_kpis(exact, accounts, saving),
+    }
+    kpis: dict[str, Any] = _finite(figures)
+    kpis["citylearn"] = _finite(citylearn)
+    kpis["network"] = None if network is None else _finite(network)
+    return Result(
+        scenario=scenario,
+        kpis=cast(CommunityKPIs, kpis),
+        households=households,
+        timing=dict(timing),
+        notes=[
+            *profiles.notes,
+            *_tariff_notes(scenario),
+            *_network_notes(scenario, kpis["network"]),
+        ],
+        bills=make_statements(scenario, profiles, exact, settled, redistribution),
+        arrays=RunArrays(trajectory, profiles),
+    )
+
+
+def finite_or_none(value: Any) -> float | None:
+    """Return a number as a plain float; None (null in JSON) where it is undefined."""
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: finite_or_none(value) for name, value in figures.items()}
+
+
+def _households(
+    scenario: Scenario,
+    profiles: Profiles,
+    community: Community,
+    exact: Any,
+    settled: PeriodSettlement,
+    redistribution: Float[Array, " home"],
+    bill: Float[Array, " home"],
+    device_kpis: Mapping[str, Float[Array, " home"]],
+) -> list[HouseholdKPIs]:
+    """Return the KPIs of each home."""
+    record = exact.record
+    energy_kpis = metrics.home_kpis(
+        record.flows,
+        record.local,
+        profiles.prices["emission_factor_kg_per_kwh"],
+        np.asarray(community.homes.battery.capacity_kwh, dtype=np.float64),
+        scenario.period.step_hours,
+    )
+    vat = scenario.tariff.vat
+    bill_items = {
+        **settled.bill._asdict(),
+        "vat": settled.bill.vat + vat * settled.fees,
+        "capacity_charge": settled.capacity_charge,
+        "prosumer_fee": settled.prosumer_fee,
+        "levies_per_year": settled.annual_levies,
+        "settlement": redistribution,
+    }
+    households = []
+    for number, home in enumerate(scenario.homes):
+        household = {
             "name": home.name,
             "kind": household_type(home.solar is not None, home.battery is not None),
             "policy": home.policy or scenario.policy,
-            "bill": float(total[number]),
-            "bill_without_exchange": float(alone[number]),
-            "saving": float(alone[number] - total[number]),
-            **{name: finite_or_none(values[number]) for name, values in per_home.items()},
-            **{name: finite_or_none(values[number]) for name, values in of_devices.items()},
-            "mean_monthly_peak_kw": float(year.mean_peak_kw[number]),
+            "bill": float(bill[number]),
+            "bill_without_exchange": float(settled.bill_without_exchange[number]),
+            "saving": float(settled.bill_without_exchange[number] - bill[number]),
+            **_finite({name: values[number] for name, values in energy_kpis.items()}),
+            **_finite({name: values[number] for name, values in device_kpis.items()}),
+            "mean_monthly_peak_kw": float(settled.mean_peak_kw[number]),
             "reputation": float(record.reputation[-1, number]),
-            "uses_kwh": profiles.end_use_kwh[number] if profiles.end_use_kwh else {},
-            "bill_items": {
-                **{name: float(item[number]) for name, item in bill._asdict().items()},
-                "vat": float(bill.vat[number] + (gross - 1) * fees[number]),
-                "capacity_charge": float(year.capacity_charge[number]),
-                "prosumer_fee": float(year.prosumer_fee[number]),
-                "levies_per_year": float(year.annual_levies[number]),
-                "settlement": float(settlement[number]),
-            },
+            "end_use_kwh": profiles.end_use_kwh[number] if profiles.end_use_kwh else {},
+            "bill_items": {name: float(item[number]) for name, item in bill_items.items()},
         }
-        for number, home in enumerate(scenario.homes)
-    ]
-    receipts = {name: float(amount) for name, amount in tariff.receipts(bill).items()}
-    receipts["mechanism"] += float(settlement.sum())
-    receipts["network_operator"] += float((year.capacity_charge + year.prosumer_fee).sum())
-    receipts["government"] += float((year.annual_levies + (gross - 1) * fees).sum())
-    wires = _network_figures(scenario, profiles, record.grid)
-    if wires is not None:  # the operator buys what is lost on the way
-        receipts["network_operator"] -= float(wires["loss_cost"])
-        receipts["supplier"] += float(wires["loss_cost"])
-    baseline = record.flows.load_kwh - record.flows.solar_kwh
-    citylearn = metrics.citylearn_kpis(
-        record.flows.net_kwh, baseline, accounts.retail_price, carbon, hours
-    )
-    figures = {
-        "cost": total.sum(),
-        "cost_without_exchange": alone.sum(),
-        "saving": alone.sum() - total.sum(),
-        **metrics.community_kpis(record.flows, record.local, carbon, hours),
-        **{
-            name: values.sum()
-            for name, values in of_devices.items()
-            if name != "battery_state_of_health"
-        },
-        **{f"{party}_revenue": amount for party, amount in receipts.items()},
-        **_market_figures(exact, accounts),
-        **_fairness_figures(exact, accounts, alone - total),
-    }
-    kpis: dict[str, Any] = {name: finite_or_none(value) for name, value in figures.items()}
-    kpis["citylearn"] = {name: finite_or_none(value) for name, value in citylearn.items()}
-    kpis["network"] = (
-        None if wires is None else {name: finite_or_none(value) for name, value in wires.items()}
-    )
-    notes = [*profiles.notes, *_tariff_notes(scenario), *_network_notes(scenario, kpis["network"])]
-    bills = make_statements(scenario, profiles, exact, year, settlement)
-    return Result(
-        scenario,
-        cast(CommunityKPIs, kpis),
-        cast(list[HouseholdKPIs], households),
-        dict(timing),
-        notes,
-        trajectory,
-        profiles,
-        bills,
-    )
+        households.append(cast(HouseholdKPIs, household))
+    return households
 
 
-def _device_figures(community: Community, flows: Any) -> dict[str, Any]:
-    """Per home, of what there is: flexible devices, and the wear of batteries."""
-    figures = {} if flows.devices is None else metrics.device_kpis(flows.devices)
+def _redistribution(scenario: Scenario, accounts: SettlementAccounts) -> Float[Array, " home"]:
+    """Return the money that the mechanism charges each home after the period."""
+    rule = mechanisms.get(scenario.market.mechanism, "market.mechanism").redistribute
+    if rule is None:
+        return np.zeros(len(scenario.homes))
+    return rule(accounts, market_options(scenario))
+
+
+def _receipts(
+    scenario: Scenario,
+    settled: PeriodSettlement,
+    redistribution: Float[Array, " home"],
+    network: Mapping[str, Any] | None,
+) -> dict[str, float]:
+    """Return the receipts of each receiver over the period."""
+    receipts = {name: float(amount) for name, amount in tariff.receipts(settled.bill).items()}
+    vat_on_fees = scenario.tariff.vat * settled.fees
+    receipts["mechanism"] += float(redistribution.sum())
+    receipts["network_operator"] += float((settled.capacity_charge + settled.prosumer_fee).sum())
+    receipts["government"] += float((settled.annual_levies + vat_on_fees).sum())
+    if network is not None:
+        # The network operator buys the losses from the supplier.
+        receipts["network_operator"] -= float(network["loss_cost"])
+        receipts["supplier"] += float(network["loss_cost"])
+    return receipts
+
+
+def _device_kpis(community: Community, flows: Any) -> dict[str, Any]:
+    """Return the KPIs of flexible devices and battery aging by home, as far as they exist."""
+    kpis = {} if flows.devices is None else metrics.device_kpis(flows.devices)
     if flows.battery_life_used is not None and community.homes.aging is not None:
-        owned = (community.homes.aging.replacement_cost, community.homes.battery.capacity_kwh)
-        price, capacity = (np.asarray(part, np.float64) for part in owned)
-        figures |= metrics.wear_kpis(flows.capacity_loss_kwh, flows.battery_life_used, price, capacity)
-    return figures
+        kpis |= metrics.wear_kpis(
+            flows.capacity_loss_kwh,
+            flows.battery_life_used,
+            np.asarray(community.homes.aging.replacement_cost, np.float64),
+            np.asarray(community.homes.battery.capacity_kwh, np.float64),
+        )
+    return kpis
 
 
-def _network_figures(scenario: Scenario, profiles: Profiles, record: Any) -> dict[str, Any] | None:
+def _network_kpis(scenario: Scenario, profiles: Profiles, record: Any) -> dict[str, Any] | None:
+    """Return the KPIs of the network; None without one."""
     if record is None or profiles.feeder is None:
         return None
-    is_transformer, price = profiles.feeder.branches.is_transformer, profiles.prices["energy"]
-    hours, flow = scenario.period.step_hours, scenario.network.flow
-    return metrics.network_kpis(record, grid.FEE_TERMS, is_transformer, price, flow, hours)
+    return metrics.network_kpis(
+        record,
+        grid.FEE_TERMS,
+        profiles.feeder.branches.is_transformer,
+        profiles.prices["energy"],
+        scenario.network.flow,
+        scenario.period.step_hours,
+    )
 
 
 def _tariff_notes(scenario: Scenario) -> list[str]:
-    """What a reader of the bills must know."""
+    """Return remarks on the bills."""
     minutes = scenario.period.step_minutes
     if not scenario.tariff.capacity_charge_per_kw_year or minutes <= 15:
         return []
     return [
-        f"the capacity charge looks at quarter-hours; steps of {minutes} minutes show lower peaks than a meter does"
+        "the capacity charge is based on quarter-hours; steps of "
+        f"{minutes} minutes show lower peaks than a meter does"
     ]
 
 
-def _network_notes(scenario: Scenario, wires: Mapping[str, Any] | None) -> list[str]:
-    """What a reader of the network's figures must know."""
-    if wires is None or not wires["not_converged_steps"]:
+def _network_notes(scenario: Scenario, network: Mapping[str, Any] | None) -> list[str]:
+    """Return remarks on the network's KPIs."""
+    if network is None or not network["not_converged_steps"]:
         return []
     return [
-        f"in {wires['not_converged_steps']:,.0f} of {scenario.period.steps:,} steps the network cannot carry what is"
-        " drawn (the power flow did not converge); the figures of the network leave these steps out"
+        f"in {network['not_converged_steps']:,.0f} of {scenario.period.steps:,} steps the power "
+        "flow did not converge: the network cannot carry the load; its KPIs leave these steps out"
     ]
 
 
-def _accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> SettlementAccounts:
-    """The period as rules that settle afterwards see it."""
-    prices, terms, bill = profiles.prices, scenario.tariff, exact.record.bill
-    gross = 1 + terms.vat
-    retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
-    local_charges = (
-        terms.resolved_local_network_share * prices["network"] + terms.local_levies_share * prices["levies"]
-    ) * gross
+def _settlement_accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> SettlementAccounts:
+    """Return the accounts of the period for mechanisms that settle after it."""
+    prices = profiles.prices
+    terms = scenario.tariff
+    record = exact.record
+    bill = record.bill
+    retail = tariff.retail_price(prices["energy"], prices["network"], prices["levies"], terms.vat)
+    local_fee = tariff.local_grid_fee(
+        prices["network"],
+        prices["levies"],
+        terms.vat,
+        terms.resolved_local_network_share,
+        terms.local_levies_share,
+    )
     return SettlementAccounts(
-        net_kwh=exact.record.flows.net_kwh,
-        grid_charges=(bill.energy + bill.network + bill.levies) * gross,
+        net_kwh=record.flows.net_kwh,
+        grid_charges=(bill.energy + bill.network + bill.levies) * (1 + terms.vat),
         feed_in_revenue=bill.feed_in,
-        traded_kwh=exact.record.local.bought_kwh + exact.record.local.sold_kwh,
+        traded_kwh=record.local.bought_kwh + record.local.sold_kwh,
         bill=bill.total.sum(0),
-        standalone_bill=exact.bill_alone.sum(0),
+        standalone_bill=exact.standalone_bill.sum(0),
         retail_price=retail,
-        reservation_price=retail - local_charges,
+        reservation_price=retail - local_fee,
         feed_in_price=prices["feed_in"],
         step_hours=scenario.period.step_hours,
     )
 
 
-def _market_figures(exact: Any, accounts: SettlementAccounts) -> dict[str, Any]:
-    local, shape = exact.record.local, accounts.net_kwh.shape
-    value, cost = (
-        np.broadcast_to(p[:, None], shape) for p in (accounts.reservation_price, accounts.feed_in_price)
-    )
+def _market_kpis(exact: Any, accounts: SettlementAccounts) -> dict[str, Any]:
+    local = exact.record.local
+    shape = accounts.net_kwh.shape
     return metrics.market_kpis(
-        accounts.net_kwh, local.bought_kwh, local.sold_kwh, local.paid, local.earned, value, cost
+        accounts.net_kwh,
+        local.bought_kwh,
+        local.sold_kwh,
+        local.paid,
+        local.earned,
+        value=np.broadcast_to(accounts.reservation_price[:, None], shape),
+        cost=np.broadcast_to(accounts.feed_in_price[:, None], shape),
     )
 
 
-def _fairness_figures(
-    exact: Any, accounts: SettlementAccounts, saving: NDArray[np.float64]
+def _fairness_kpis(
+    exact: Any, accounts: SettlementAccounts, saving: Float[Array, " home"]
 ) -> dict[str, Any]:
-    local, flows = exact.record.local, exact.record.flows
-    offered, traded = (flows.import_kwh + flows.export_kwh).sum(0), accounts.traded_kwh.sum(0)
-    bought = local.bought_kwh.sum(0)
-    figures = metrics.fairness_kpis(
+    local = exact.record.local
+    flows = exact.record.flows
+    tradable_kwh = (flows.import_kwh + flows.export_kwh).sum(0)
+    bought_kwh = local.bought_kwh.sum(0)
+    kpis = metrics.fairness_kpis(
         saving,
         accounts.standalone_bill,
-        served_share=np.where(offered > 0, traded / np.where(offered > 0, offered, 1), np.nan),
-        price_paid=np.where(
-            bought > 0, local.paid.sum(0) / np.where(bought > 0, bought, 1), np.nan
-        ),
+        served_share=safe_divide(accounts.traded_kwh.sum(0), tradable_kwh, np.nan, xp=np),
+        price_paid=safe_divide(local.paid.sum(0), bought_kwh, np.nan, xp=np),
         price_range=(accounts.reservation_price - accounts.feed_in_price).mean(),
     )
     if len(saving) <= MAX_EXACT_SHAPLEY_HOMES:
-        figures["distance_to_shapley"] = metrics.distance_to_reference(shapley_savings(accounts), saving)
-    return figures
-
-
-def finite_or_none(value: Any) -> float | None:
-    """A plain float; None (JSON null) where the figure means nothing, such as self-consumption without solar."""
-    number = float(value)
-    return number if math.isfinite(number) else None
+        reference = shapley_savings(accounts)
+        kpis["distance_to_shapley"] = metrics.distance_to_reference(reference, saving)
+    return kpis

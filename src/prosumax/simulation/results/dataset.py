@@ -1,0 +1,144 @@
+"""Time series of a run as an xarray data set."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.inputs import Profiles
+from prosumax.simulation.results.hierarchy import HierarchyResult, hierarchy_variables
+from prosumax.simulation.rollout import Trajectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+_UNITS_BY_SUFFIX = {"kh": "K h", "c": "degC", "used": "1", "waiting": "1"}
+"""Units by the last word of a variable's name; energy in kWh otherwise."""
+
+_NETWORK_VARIABLES = {
+    "voltage_pu": (("time", "bus"), "pu"),
+    "loading": (("time", "branch"), "1"),
+    "loss_kwh": (("time",), "kWh"),
+    "source_kwh": (("time",), "kWh"),
+    "residual_pu": (("time",), "pu"),
+}
+"""Dimensions and units of the network's series."""
+
+_EMISSION_FACTOR = "emission_factor_kg_per_kwh"
+
+
+def make_dataset(
+    scenario: Scenario,
+    profiles: Profiles,
+    trajectory: Trajectory,
+    end_use_kwh: "pd.DataFrame",
+    hierarchy: HierarchyResult | None,
+) -> "xr.Dataset":
+    """Collect all series of a run with their units.
+
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+        trajectory: Results of all steps as NumPy arrays.
+        end_use_kwh: Energy by home (rows) and end use (columns).
+        hierarchy: Results by layer, if the mechanism has posted prices.
+
+    Returns:
+        Data set with dimensions `time` (UTC, with the coordinate `local_time`) and `home`, and as
+        far as they exist `end_use`, `bus`, `branch` and `microgrid`.
+    """
+    import xarray as xr
+
+    record = trajectory.record
+    currency = scenario.tariff.currency
+    variables: dict[str, Any] = {
+        **_energy_variables(record),
+        "bill": _per_home(record.bill.total, units=currency),
+        "bill_without_exchange": _per_home(trajectory.standalone_bill, units=currency),
+        **_tariff_variables(profiles, currency),
+    }
+    coordinates: dict[str, Any] = {
+        "time": profiles.index.tz_localize(None).to_numpy(),
+        "local_time": (("time",), profiles.local_index.tz_localize(None).to_numpy()),
+        "home": [home.name for home in scenario.homes],
+    }
+    if len(end_use_kwh.columns):
+        attributes = {"units": "kWh", "long_name": "energy by end use"}
+        variables["end_use_kwh"] = (("home", "end_use"), end_use_kwh.to_numpy(), attributes)
+        coordinates["end_use"] = list(end_use_kwh.columns)
+    if record.grid is not None and profiles.feeder is not None:
+        variables |= _network_variables(record.grid, scenario.network.flow)
+        coordinates["bus"] = list(profiles.feeder.buses)
+        coordinates["branch"] = list(profiles.feeder.branches.name)
+    if hierarchy is not None:
+        layer_variables, layer_coordinates = hierarchy_variables(hierarchy, currency)
+        variables |= layer_variables
+        coordinates |= layer_coordinates
+    attributes = {
+        "scenario": scenario.name,
+        "time_zone": scenario.period.time_zone or "none (fixed clock)",
+    }
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def dataset_to_frame(dataset: "xr.Dataset") -> "pd.DataFrame":
+    """Convert the series with a home dimension to a long table.
+
+    Args:
+        dataset: Data set of `make_dataset`.
+
+    Returns:
+        Table with columns `time`, `local_time`, `home` and one per variable.
+    """
+    # Further dimensions would multiply the rows.
+    other_dims = [dim for dim in dataset.dims if dim not in ("time", "home")]
+    series = dataset.drop_dims(other_dims)
+    per_home = series.drop_vars([name for name in series if "home" not in series[name].dims])
+    return per_home.to_dataframe().reset_index()
+
+
+def _per_home(values: Any, **attributes: str) -> tuple[tuple[str, str], np.ndarray, dict[str, str]]:
+    return ("time", "home"), np.asarray(values, np.float32), attributes
+
+
+def _energy_variables(record: Any) -> dict[str, Any]:
+    """Return the energy flows of homes, devices and local trade."""
+    series = {
+        name: values
+        for name, values in record.flows._asdict().items()
+        if name != "devices" and values is not None
+    }
+    devices = {} if record.flows.devices is None else record.flows.devices._asdict()
+    for device, flow in devices.items():
+        if flow is None:
+            continue
+        for name, values in flow._asdict().items():
+            # The appliances of a home are not named, so their sum is kept.
+            series[f"{device}_{name}"] = values if values.ndim == 2 else values.sum(-1)
+    series["bought_locally_kwh"] = record.local.bought_kwh
+    series["sold_locally_kwh"] = record.local.sold_kwh
+    variables = {}
+    for name, values in series.items():
+        units = _UNITS_BY_SUFFIX.get(name.rsplit("_", 1)[-1], "kWh")
+        long_name = name.removesuffix("_kwh").replace("_", " ")
+        variables[name] = _per_home(values, units=units, long_name=long_name)
+    return variables
+
+
+def _tariff_variables(profiles: Profiles, currency: str) -> dict[str, Any]:
+    """Return the prices of the tariff and its emission factor."""
+    variables = {}
+    for name, price in profiles.prices.items():
+        units = "kg/kWh" if name == _EMISSION_FACTOR else f"{currency}/kWh"
+        variables[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
+    return variables
+
+
+def _network_variables(grid: Any, flow: str) -> dict[str, Any]:
+    """Return the series of the network; flow `path` has no voltages."""
+    return {
+        f"network_{name}": (dims, np.asarray(getattr(grid, name), np.float32), {"units": units})
+        for name, (dims, units) in _NETWORK_VARIABLES.items()
+        if flow != "path" or name != "voltage_pu"
+    }
