@@ -20,7 +20,7 @@ TEST_HOURS = 2208
 _SCENARIO: dict[str, Any] = {
     "tariff.feed_in": 0.0,  # CityLearn pays nothing for exports.
     "environment.observations": ["hour", "emission_factor", "retail", "load", "solar", "soc"],
-    "environment.rewards": {"cost": 1.0, "carbon": 1.0},
+    "environment.rewards": {"cost": 1.0, "emissions": 1.0},
     "environment.episode_steps": 168,
     "environment.episode_start": "random_day",
 }
