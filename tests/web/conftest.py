@@ -1,4 +1,4 @@
-"""A demo server of its own and a browser, once per session; nothing leaves the machine."""
+"""Fixtures of the demo: a server and a browser per session, which reach no other machine."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 _READY_S = 300
-_PATIENCE_MS = 60_000  # of a browser on a machine that has other things to do
+_TIMEOUT_MS = 60_000  # of browser actions, long enough for a busy machine
 _START = "import sys; from prosumax.cli import main; sys.argv[1:] = {}; main()"
 
 
@@ -26,7 +26,7 @@ def server(tmp_path_factory):
     log = tmp_path_factory.mktemp("demo") / "log.txt"
     command = [sys.executable, "-c", _START.format(["demo", "--port", str(port)])]
     with log.open("w") as out:
-        # The server must not take itself for a test.
+        # NiceGUI changes its behavior when it finds variables of pytest.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=env)
     address = f"http://127.0.0.1:{port}"
@@ -51,7 +51,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chromium():
-    """A headless browser; Debian's where there is one."""
+    """A headless Chromium, preferably that of the system."""
     api = pytest.importorskip(
         "playwright.sync_api", reason="pip install playwright to test in a browser"
     )
@@ -62,48 +62,51 @@ def chromium():
         try:
             browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
         except api.Error as error:
-            pytest.skip(
-                f"no Chromium here: apt-get install chromium, or playwright install chromium ({error})"
-            )
+            pytest.skip(f"Chromium is missing, run: playwright install chromium ({error})")
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def visit(server, chromium):
-    """Opens pages of the demo: `visit("/home?lang=fr", width=390)`; each is a visitor of its own.
+    """Function that opens a page for a new visitor: `visit("/home?lang=fr", width=390)`.
 
-    Whatever goes wrong in the browser, and any request to another host, fails the test.
+    Errors in the browser and requests to other hosts fail the test; `visit.allow` permits one.
     """
-    contexts, wrong = [], []
+    contexts = []
+    errors = []
 
-    def watched(page):
-        def routed(route):
+    def watch(page):
+        def check_host(route):
             if urlsplit(route.request.url).hostname not in ("127.0.0.1", None):
-                wrong.append(f"request to {route.request.url}")
+                errors.append(f"request to {route.request.url}")
                 route.abort()
             else:
                 route.continue_()
 
-        page.route("**/*", routed)
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.route("**/*", check_host)
+        page.on(
+            "console",
+            lambda message: errors.append(message.text) if message.type == "error" else None,
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 
     def open_page(path, width=1280, height=900, **settings):
         context = chromium.new_context(viewport={"width": width, "height": height}, **settings)
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(_TIMEOUT_MS)
         contexts.append(context)
-        page = watched(context.new_page())
+        page = watch(context.new_page())
         answer = page.goto(server + path)
         assert answer.status == 200
         page.locator("h1").first.wait_for()
         return page
 
-    open_page.allow = lambda text: wrong.__setitem__(
-        slice(None), [one for one in wrong if text not in one]
-    )
+    def allow(text):
+        errors[:] = [error for error in errors if text not in error]
+
+    open_page.allow = allow
     yield open_page
     for context in contexts:
         context.close()
-    assert not wrong, wrong
+    assert not errors, errors

@@ -1,4 +1,4 @@
-"""Everybody can use the pages: checks 11 and 12 of the demo's design."""
+"""Accessibility of the pages."""
 
 import itertools
 
@@ -12,7 +12,7 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 @pytest.fixture(scope="session")
 def violations():
-    """What axe finds against WCAG 2.1 A and AA on a page as it is."""
+    """Function that lists the violations of WCAG 2.1 A and AA that axe finds on a page."""
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
     )
@@ -41,7 +41,7 @@ def _open_all(page):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_at_a_desk(visit, violations, path):
+def test_axe_finds_no_violation_on_a_desktop(visit, violations, path):
     page = visit(f"{path}?lang=en")
     _settled(page)
     assert violations(page) == []
@@ -49,7 +49,7 @@ def test_axe_finds_nothing_at_a_desk(visit, violations, path):
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_on_a_page_with_notices_and_errors(visit, violations, tmp_path):
+def test_axe_finds_no_violation_with_notices_and_errors(visit, violations, tmp_path):
     page = visit("/home?lang=en&pv=999")
     _settled(page)
     page.get_by_test_id("own-data-fold").locator("summary").click()
@@ -73,7 +73,7 @@ def test_every_chart_has_a_table(visit, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_nothing_moves_for_who_asked_for_less_motion(visit, path):
+def test_nothing_moves_with_reduced_motion(visit, path):
     page = visit(f"{path}?lang=en", reduced_motion="reduce")
     _settled(page)
     assert (
@@ -83,7 +83,7 @@ def test_nothing_moves_for_who_asked_for_less_motion(visit, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_focus_is_always_seen(visit, path):
+def test_focus_is_always_visible(visit, path):
     page = visit(f"{path}?lang=en")
     _settled(page)
     seen = set()
@@ -107,10 +107,10 @@ def _tab_to(page, test_id):
         page.keyboard.press("Tab")
         if page.evaluate("id => !!document.activeElement.closest(`[data-testid=${id}]`)", test_id):
             return
-    raise AssertionError(f"no way to {test_id} by keyboard")
+    raise AssertionError(f"{test_id} is not reachable by keyboard")
 
 
-def test_a_community_is_run_and_kept_by_keyboard_alone(visit):
+def test_community_is_run_and_saved_by_keyboard(visit):
     page = visit("/community?lang=en&m=none")
     page.locator(".x-chart svg").first.wait_for(timeout=60_000)
     figures = page.locator(".x-verdict-figure")
@@ -120,14 +120,15 @@ def test_a_community_is_run_and_kept_by_keyboard_alone(visit):
     page.keyboard.press("ArrowDown")
     _tab_to(page, "run")
     page.keyboard.press("Enter")
-    changed = "old => [...document.querySelectorAll('.x-verdict-figure')].some((one, at) => one.innerText !== old[at])"
+    changed = """old => [...document.querySelectorAll('.x-verdict-figure')]
+      .some((one, at) => one.innerText !== old[at])"""
     page.wait_for_function(changed, arg=before, timeout=60_000)
     _tab_to(page, "keep")
     page.keyboard.press("Enter")
     page.get_by_test_id("compare").wait_for(timeout=10_000)
 
 
-def test_the_skip_link_leads_to_the_content(visit):
+def test_skip_link_leads_to_the_content(visit):
     page = visit("/home?lang=en")
     _settled(page)
     page.keyboard.press("Tab")
@@ -137,20 +138,23 @@ def test_the_skip_link_leads_to_the_content(visit):
     assert page.evaluate("document.activeElement.closest('.nicegui-content') !== null")
 
 
-_TOO_WIDE = """() => document.documentElement.scrollWidth <= 390 ? [] : [...document.querySelectorAll('body *')]
-  .filter(one => one.getBoundingClientRect().right > 391 && !one.closest('.x-table-scroll, .x-sr, .x-skip, svg'))
+_TOO_WIDE = """() => document.documentElement.scrollWidth <= 390
+  ? [] : [...document.querySelectorAll('body *')]
+  .filter(one => one.getBoundingClientRect().right > 391)
+  .filter(one => !one.closest('.x-table-scroll, .x-sr, .x-skip, svg'))
   .map(one => one.outerHTML.slice(0, 100))"""
 _TOO_SMALL = """() => [...document.querySelectorAll('a, button, summary, select, input')]
   .filter(one => one.checkVisibility())
   .map(one => (one.type === 'radio' || one.type === 'checkbox') ? one.closest('label') ?? one : one)
   .filter(one => !one.closest('p') && !one.classList.contains('x-skip'))
   .map(one => [one.getBoundingClientRect(), one.outerHTML.slice(0, 120)])
-  .filter(([box]) => box.height > 0 && (box.height < 43.5 || box.width < 43.5)).map(([box, html]) => html)"""
+  .filter(([box]) => box.height > 0 && (box.height < 43.5 || box.width < 43.5))
+  .map(([box, html]) => html)"""
 
 
 @pytest.mark.parametrize(("path", "lang"), list(itertools.product(PAGES, LANGUAGES)))
-def test_a_phone_shows_all_of_it(visit, violations, path, lang):
-    """Nothing to scroll sideways for, nothing too small for a finger, nothing that axe finds; folds closed and open."""
+def test_phone_shows_everything(visit, violations, path, lang):
+    """Check width, size of touch targets and axe, with sections closed and open."""
     page = visit(f"{path}?lang={lang}", **_PHONE)
     _settled(page)
     for _ in range(2):
@@ -160,7 +164,7 @@ def test_a_phone_shows_all_of_it(visit, violations, path, lang):
         _open_all(page)
 
 
-def test_the_chart_stays_in_sight_while_a_slider_moves(visit):
+def test_chart_stays_visible_while_a_slider_moves(visit):
     page = visit("/home?lang=en", **_PHONE)
     _settled(page)
     slider = page.get_by_label("Home battery")

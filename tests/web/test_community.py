@@ -1,4 +1,4 @@
-"""The community page's numbers are those of `prosumax run`, whatever way they take to the screen."""
+"""Numbers of the community page, which equal those of `prosumax run`."""
 
 import json
 from dataclasses import replace
@@ -12,58 +12,67 @@ import prosumax
 from prosumax.errors import InputError
 from prosumax.web.charts import analytics
 from prosumax.web.charts import community as charts
-from prosumax.web.jobs.tasks import explore, simulate
+from prosumax.web.jobs.tasks import explore_policies, run_community
 from prosumax.web.model.communities import (
     PRESETS,
-    asked,
+    build_population,
     category_prices,
-    community_of,
-    drawn_homes,
-    learners_of,
+    community_scenario,
+    from_job_spec,
     needs_training,
-    scenario_of,
+    random_homes,
+    to_job_spec,
 )
-from prosumax.web.model.outcome import Outcome, Spread, whole_cents
-from prosumax.web.model.state import Community, OwnHome
-from prosumax.web.model.translations import Words
+from prosumax.web.model.outcome import CommunityOutcome, TrainingSpread, round_to_cents
+from prosumax.web.model.state import CommunityPageState, CustomHome
+from prosumax.web.model.translations import Translator
 
 LANGUAGES = ("en", "fr", "nl")
 
 
-def silent(done: float, stage: str, left_s: float | None = None, **more: object) -> None:
+def ignore_progress(
+    progress: float, stage: str, remaining_s: float | None = None, **details: object
+) -> None:
     pass
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> dict[str, Outcome]:
+def outcomes() -> dict[str, CommunityOutcome]:
     """A week of the street under each rule that needs no training."""
     rules = ("none", "equal", "use", "hybrid", "auction")
-    return {rule: simulate(asked(Community(rule=rule, period="week")), silent) for rule in rules}
+    return {
+        rule: run_community(
+            to_job_spec(CommunityPageState(rule=rule, period="week")), ignore_progress
+        )
+        for rule in rules
+    }
 
 
-def test_what_is_shown_is_what_prosumax_run_and_compare_say_to_the_cent(
-    outcomes: dict[str, Outcome],
+def test_shown_bills_equal_those_of_prosumax_compare_to_the_cent(
+    outcomes: dict[str, CommunityOutcome],
 ) -> None:
     names = {"none": "none", "equal": "key_static", "use": "key_pro_rata", "hybrid": "key_hybrid"}
-    base = scenario_of(Community(rule="use", period="week"))
+    base = community_scenario(CommunityPageState(rule="use", period="week"))
     for rule, result in prosumax.compare(base, names.values(), optimum=False).items():
         shown = outcomes[next(key for key, name in names.items() if name == rule)]
-        # A shown bill is a whole cent beside the exact one; the sum is the exact sum, rounded.
+        # A displayed bill is within one cent of the exact one; their sum is the exact sum, rounded.
         exact = np.array([home["bill"] for home in result.households])
         assert np.abs(np.array(shown.bill_cents) / 100 - exact).max() < 0.01
         assert sum(shown.bill_cents) == round(100 * result.kpis["cost"])
-        assert sum(shown.alone_cents) == round(100 * result.kpis["cost_without_exchange"])
+        assert sum(shown.baseline_cents) == round(100 * result.kpis["cost_without_exchange"])
         assert shown.shared_kwh == pytest.approx(result.kpis["traded_kwh"])
         surplus = sum(home["export_kwh"] for home in result.households)
         assert shown.surplus_kwh == pytest.approx(surplus)
 
 
-def test_the_verdict_is_the_sum_of_the_bills_differences(outcomes: dict[str, Outcome]) -> None:
-    words = Words("en")
+def test_cost_figure_is_the_sum_of_the_bill_changes(
+    outcomes: dict[str, CommunityOutcome],
+) -> None:
+    tr = Translator("en")
     for rule, outcome in outcomes.items():
-        chart = charts.bills(words, outcome, "week")
+        chart = charts.home_bills(tr, outcome, "week")
         changes = [float(row[3].replace("−", "-").replace("€", "")) for row in chart.table.rows]
-        figure = charts.cost(words, outcome, "week").figure
+        figure = charts.cost_figure(tr, outcome, "week").figure
         assert round(sum(changes), 2) == float(
             figure.replace("−", "-").replace("€", "").replace("+", "")
         )
@@ -71,34 +80,40 @@ def test_the_verdict_is_the_sum_of_the_bills_differences(outcomes: dict[str, Out
             assert set(changes) == {0.0}
 
 
-def test_who_gives_adds_up_to_what_is_shared(outcomes: dict[str, Outcome]) -> None:
+def test_transfers_add_up_to_the_shared_energy(outcomes: dict[str, CommunityOutcome]) -> None:
     for outcome in outcomes.values():
-        given_kwh = outcome.days * sum(kw for _, _, _, kw in outcome.gives_kw)
-        # Each flow is rounded to a tenth of a watt, and less than half a watt is left out: 24 hours, 8 x 8 pairs.
-        assert given_kwh == pytest.approx(outcome.shared_kwh, abs=outcome.days * 24 * 24 * 0.0005)
-        assert all(outcome.has_sun[giver] for _, giver, _, _ in outcome.gives_kw)
-        between = np.array(outcome.buys_alone_kw) - outcome.buys_kw
+        transferred_kwh = outcome.days * sum(kw for _, _, _, kw in outcome.transfers_kw)
+        # Each transfer is rounded to a tenth of a watt, and transfers below half a watt are left
+        # out, in 24 hours and for 8 x 8 pairs.
+        assert transferred_kwh == pytest.approx(
+            outcome.shared_kwh, abs=outcome.days * 24 * 24 * 0.0005
+        )
+        assert all(outcome.has_solar[seller] for _, seller, _, _ in outcome.transfers_kw)
+        between = np.array(outcome.baseline_import_kw) - outcome.import_kw
         assert between.min() > -1e-3
         assert between.sum() / 4 * outcome.days == pytest.approx(
             outcome.shared_kwh, rel=1e-3, abs=1e-3
         )
 
 
-def test_an_auction_names_its_price_between_the_grids(outcomes: dict[str, Outcome]) -> None:
-    prices = [price for price in outcomes["auction"].price if price is not None]
+def test_auction_price_lies_between_feed_in_and_retail_price(
+    outcomes: dict[str, CommunityOutcome],
+) -> None:
+    prices = [price for price in outcomes["auction"].local_price if price is not None]
     assert prices and all(
-        outcomes["auction"].feed_in <= price <= outcomes["auction"].retail for price in prices
+        outcomes["auction"].feed_in_price <= price <= outcomes["auction"].retail_price
+        for price in prices
     )
-    assert {price for price in outcomes["use"].price if price is not None} == {0.14}
+    assert {price for price in outcomes["use"].local_price if price is not None} == {0.14}
     retail, charges = category_prices("B")
-    assert outcomes["use"].retail == pytest.approx(retail) and outcomes[
+    assert outcomes["use"].retail_price == pytest.approx(retail) and outcomes[
         "use"
     ].local_charges == pytest.approx(charges)
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=24))
-def test_whole_cents_add_up_and_stay_beside_the_amounts(amounts: list[float]) -> None:
-    cents = whole_cents(np.array(amounts))
+def test_rounded_cents_add_up_and_differ_by_less_than_a_cent(amounts: list[float]) -> None:
+    cents = round_to_cents(np.array(amounts))
     assert all(
         abs(cent - 100 * amount) < 1 + 1e-6 for cent, amount in zip(cents, amounts, strict=True)
     )
@@ -106,99 +121,107 @@ def test_whole_cents_add_up_and_stay_beside_the_amounts(amounts: list[float]) ->
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_chart_speaks_every_language(outcomes: dict[str, Outcome], lang: str) -> None:
-    words = Words(lang)
-    spread = Spread(
+def test_every_chart_is_available_in_every_language(
+    outcomes: dict[str, CommunityOutcome], lang: str
+) -> None:
+    tr = Translator(lang)
+    spread = TrainingSpread(
         (1.0, 2.0), (3.0, 3.0), (0.4, 0.5), (0, 0), 40, (20, 40), ((3.0, 2.0), (2.0, 1.0))
     )
     for outcome in (*outcomes.values(), replace(outcomes["use"], spread=spread)):
         made = [
-            charts.bills(words, outcome, "month"),
-            charts.street(words, outcome),
-            charts.matrix(words, outcome, 12),
-            analytics.lorenz(words, outcome),
-            analytics.price(words, outcome),
-            analytics.learning(words, (20, 40), ((3.0, 2.0), (2.0, 1.0)), 60),
+            charts.home_bills(tr, outcome, "month"),
+            charts.community_profile(tr, outcome),
+            charts.transfer_matrix(tr, outcome, 12),
+            analytics.lorenz_curve(tr, outcome),
+            analytics.price_profile(tr, outcome),
+            analytics.learning_curve(tr, (20, 40), ((3.0, 2.0), (2.0, 1.0)), 60),
         ]
         for chart in made:
             json.dumps(chart.option)
             assert chart.sentence and chart.table.rows
-            assert all(len(row) == len(chart.table.head) for row in chart.table.rows)
+            assert all(len(row) == len(chart.table.header) for row in chart.table.rows)
         for verdict in (
-            charts.cost(words, outcome, "year"),
-            charts.efficiency(words, outcome),
-            charts.fairness(words, outcome),
+            charts.cost_figure(tr, outcome, "year"),
+            charts.efficiency_figure(tr, outcome),
+            charts.fairness_figure(tr, outcome),
         ):
             assert verdict.figure and verdict.sentence and verdict.details
-    kept = [analytics.Kept(rule, outcome, rule) for rule, outcome in outcomes.items()][:4]
-    assert set(analytics.comparison(words, kept)) == {"cost", "efficiency", "fairness"}
-    assert kept[2].name in analytics.comparison_sentence(words, kept)
+    kept = [analytics.SavedRun(rule, outcome, rule) for rule, outcome in outcomes.items()][:4]
+    assert set(analytics.comparison_charts(tr, kept)) == {"cost", "efficiency", "fairness"}
+    assert kept[2].name in analytics.comparison_sentence(tr, kept)
 
 
-def test_the_question_leads_back_to_the_community() -> None:
-    homes = (OwnHome(1, panels_kwp=3.5, style="q", battery_kwh=4.0), OwnHome(2), OwnHome(2))
-    state = Community(
+def test_job_spec_decodes_to_the_community() -> None:
+    homes = (
+        CustomHome(1, panels_kwp=3.5, style="q", battery_kwh=4.0),
+        CustomHome(2),
+        CustomHome(2),
+    )
+    state = CommunityPageState(
         preset="own", homes=homes, rule="equal", rounds="several", period="day", hour=3.0
     )
-    again, file = community_of(json.loads(json.dumps(asked(state))))
+    again, file = from_job_spec(json.loads(json.dumps(to_job_spec(state))))
     assert replace(again, hour=3.0) == state and file is None
-    # The hour that is looked at changes nothing, nor does a price that no rule reads.
-    assert asked(replace(state, hour=5.0)) == asked(state)
+    # Neither the displayed hour nor a price that the rule does not use changes the result.
+    assert to_job_spec(replace(state, hour=5.0)) == to_job_spec(state)
     auction = replace(state, rule="auction")
-    assert asked(replace(auction, price=0.3)) == asked(auction)
+    assert to_job_spec(replace(auction, price=0.3)) == to_job_spec(auction)
 
 
-def test_homes_become_households() -> None:
+def test_scenario_of_custom_homes() -> None:
     homes = (
-        OwnHome(1, 4, "home", 3.5, 4.0, style="habits"),
-        OwnHome(2, routine="nights"),
-        OwnHome(2, style="ppo"),
+        CustomHome(1, 4, "home", 3.5, 4.0, style="habits"),
+        CustomHome(2, routine="nights"),
+        CustomHome(2, style="ppo"),
     )
-    scenario = scenario_of(Community(preset="own", homes=homes, category="A"))
+    scenario = community_scenario(CommunityPageState(preset="own", homes=homes, category="A"))
     assert [home.name for home in scenario.homes] == ["Bert", "Chloé", "Chloé 2"]
     assert [home.policy for home in scenario.homes] == [
         "citylearn-basic-battery-rbc",
         *["self-consumption"] * 2,
     ]
     assert scenario.homes[0].solar is not None and scenario.homes[0].battery is not None
-    assert scenario.tariff.local_network_share == 0.0
+    assert scenario.tariff.resolved_local_network_share == 0.0
     # Without a battery there is nothing to learn.
-    assert not needs_training(Community(preset="own", homes=homes))
-    able = Community(
-        preset="own", homes=(*homes, OwnHome(5, battery_kwh=5, style="ppo", goal="street"))
+    assert not needs_training(CommunityPageState(preset="own", homes=homes))
+    able = CommunityPageState(
+        preset="own", homes=(*homes, CustomHome(5, battery_kwh=5, style="ppo", goal="community"))
     )
     assert needs_training(able)
-    assert learners_of(able) == (
+    assert build_population(able) == (
         [{"homes": ["Fatou"], "policy": "ppo"}],
         {"Fatou": {"community_cost": 1.0}},
     )
 
 
-def test_homes_are_drawn_again_by_their_number() -> None:
-    assert drawn_homes(8, 7) == drawn_homes(8, 7) != drawn_homes(8, 8)
-    homes = drawn_homes(24, 3)
+def test_random_homes_depend_on_the_seed_only() -> None:
+    assert random_homes(8, 7) == random_homes(8, 7) != random_homes(8, 8)
+    homes = random_homes(24, 3)
     assert len({home.name for home in homes}) == 24 and any(home.panels_kwp for home in homes)
 
 
-def test_a_community_without_panels_has_nothing_to_share() -> None:
-    homes = (OwnHome(0), OwnHome(1))
-    outcome = simulate(asked(Community(preset="own", homes=homes, period="day")), silent)
-    verdict = charts.efficiency(Words("en"), outcome)
+def test_community_without_panels_has_nothing_to_share() -> None:
+    homes = (CustomHome(0), CustomHome(1))
+    outcome = run_community(
+        to_job_spec(CommunityPageState(preset="own", homes=homes, period="day")), ignore_progress
+    )
+    verdict = charts.efficiency_figure(Translator("en"), outcome)
     assert verdict.figure == "–" and "no home has panels" in verdict.sentence
     with pytest.raises(InputError, match="two homes"):
-        scenario_of(Community(preset="own", homes=homes[:1]))
+        community_scenario(CommunityPageState(preset="own", homes=homes[:1]))
 
 
-def test_a_home_by_the_clock_would_gain_by_its_own_sun() -> None:
+def test_home_with_a_schedule_would_gain_by_self_consumption() -> None:
     homes = (replace(PRESETS["street"][2], style="habits"), PRESETS["street"][1])
-    spec = asked(Community(preset="own", homes=homes, period="week", rule="none"))
-    found = explore(spec, silent)
-    # 100 % is the community's optimum; homes by the clock may do worse than idle ones.
+    spec = to_job_spec(CommunityPageState(preset="own", homes=homes, period="week", rule="none"))
+    found = explore_policies(spec, ignore_progress)
+    # 100 % is the community's optimum; a schedule may be worse than an idle battery.
     assert found.get("share", 0.0) <= 1.0
     assert (
         found["homes"] == 1 and found["name"] == "Chloé" and found["policy"] == "self-consumption"
     )
-    base = scenario_of(*community_of(spec))
+    base = community_scenario(*from_job_spec(spec))
     bills = [
         prosumax.run(base, {"homes.0.policy": policy}, optimum=False).households[0]["bill"]
         for policy in ("citylearn-basic-battery-rbc", "self-consumption")

@@ -1,4 +1,4 @@
-"""The community page in a browser: checks 7 to 10 of the demo's design, and keeping three rules on a phone."""
+"""The community page in a browser."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def _figures(page):
 
 
 def _changes(page):
-    """Last column of the table under the bills, in cents."""
+    """Return the last column of the table of bills, in cents."""
     table = page.locator("[data-testid=chart-bills] table")
     if not table.is_visible():
         page.locator("[data-testid=chart-bills] summary").click()
@@ -48,7 +48,7 @@ def _open_step(page, step):
     page.locator(f"[data-testid=step-{step}] > summary").click()
 
 
-def test_a_rule_changes_the_verdicts_and_the_bills_add_up(visit):
+def test_rule_changes_the_figures_and_bills_add_up(visit):
     page = visit("/community?lang=en&m=none")
     _ready(page)
     before = _figures(page)
@@ -56,15 +56,13 @@ def test_a_rule_changes_the_verdicts_and_the_bills_add_up(visit):
     assert before[0] == "€0.00"
     _choose(page, "use")
     page.get_by_test_id("run").click()
-    page.wait_for_function(
-        f"document.querySelector('[data-testid=verdict-cost] .x-verdict-figure').textContent !== {before[0]!r}",
-        timeout=_LONG,
-    )
+    figure = "document.querySelector('[data-testid=verdict-cost] .x-verdict-figure')"
+    page.wait_for_function(f"{figure}.textContent !== {before[0]!r}", timeout=_LONG)
     _ready(page)
     after = _figures(page)
     assert all(a != b for a, b in zip(after, before, strict=True))
     assert sum(_changes(page)) == _euro(after[0])
-    # The network is there, speaks, and its slider moves.
+    # The network has a sentence and its slider moves.
     sentence = page.locator("px-network .x-sentence")
     first = sentence.inner_text()
     page.locator("px-network input[type=range]").focus()
@@ -73,13 +71,13 @@ def test_a_rule_changes_the_verdicts_and_the_bills_add_up(visit):
     assert sentence.inner_text() != first and sentence.inner_text().startswith("21:00")
     page.wait_for_timeout(900)
     assert "at=21" in page.url
-    # What was set is in the link, and another visitor sees the same at once.
+    # The link holds the settings: another visitor sees the same results.
     other = visit(page.url.split("/", 3)[3].join(["/", ""]))
     _ready(other)
     assert _figures(other) == after
 
 
-def test_the_network_plays_and_pauses(visit):
+def test_network_plays_and_pauses(visit):
     page = visit("/community?lang=en")
     _ready(page)
     play = page.locator("px-network button")
@@ -107,7 +105,7 @@ def _lines(count=96, columns=3, wrong=None):
     return "\r\n".join(rows) + "\r\n"
 
 
-def test_own_files_are_taken_or_refused_with_a_reason(visit, tmp_path):
+def test_own_files_are_accepted_or_rejected_with_a_reason(visit, tmp_path):
     page = visit("/community?lang=en")
     _ready(page)
     _open_step(page, "homes")
@@ -137,7 +135,7 @@ def test_own_files_are_taken_or_refused_with_a_reason(visit, tmp_path):
         assert _figures(page) == shown
     assert page.evaluate("window.hacked") is None
     assert "your own file" in page.get_by_test_id("banner").inner_text()
-    # Another visitor's page knows nothing of it, not even by the link.
+    # The link does not give the file to another visitor.
     other = visit(page.url.split("/", 3)[3].join(["/", ""]))
     other.wait_for_timeout(1500)
     assert script not in other.content()
@@ -147,7 +145,7 @@ def test_own_files_are_taken_or_refused_with_a_reason(visit, tmp_path):
     visit.allow("422")
 
 
-def test_the_server_keeps_the_limit_itself(server):
+def test_server_enforces_the_upload_limit(server):
     def post(size, **headers):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(
@@ -169,13 +167,13 @@ def test_the_server_keeps_the_limit_itself(server):
 
     streamed = urllib.request.Request(
         f"{server}/api/upload", chunks(), method="POST"
-    )  # no length is announced
+    )  # without Content-Length
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(streamed, timeout=30)
     assert refused.value.code == 413
 
 
-def test_every_answer_carries_the_headers(server):
+def test_every_response_has_the_security_headers(server):
     for path in ("/community", "/static/net.js", "/api/nothing", "/nothing"):
         try:
             headers = urllib.request.urlopen(server + path, timeout=30).headers
@@ -208,14 +206,14 @@ def test_three_rules_side_by_side_on_a_phone(visit):
     assert page.get_by_test_id("compare-sentence").inner_text().startswith("By use saves €")
     page.get_by_test_id("keep").click()
     page.get_by_text("This run is kept already.").wait_for()
-    # Another language shows the same three.
+    # The saved runs survive a change of language.
     page.goto(page.url.replace("lang=en", "lang=nl"))
     chart = page.locator("[data-testid=compare-cost] .x-chart svg")
     chart.get_by_text("Volgens").first.wait_for(timeout=_LONG)
     assert "Niet delen" in chart.text_content()
 
 
-def test_two_visitors_do_not_see_each_other(visit):
+def test_visitors_do_not_see_each_other(visit):
     one, two = visit("/community?lang=en"), visit("/community?lang=en&c=block")
     _ready(one)
     _ready(two)
@@ -227,15 +225,15 @@ def test_two_visitors_do_not_see_each_other(visit):
     assert "Amina" in one.locator("[data-testid=chart-bills] .x-chart svg").text_content()
 
 
-# Two homes, of which one learns, a day: the smallest training there is.
+# The smallest training: two homes, one of which learns, for one day.
 _LEARNING = "/community?lang=en&c=own&len=day&h=AAMAFAoDAQIBAAAB"
 
 
-# The whole street under a price that is learned: long enough to be watched and stopped.
+# Training of the price agent in the street, long enough to be observed and stopped.
 _LONG_LEARNING = "/community?lang=en&m=learned"
 
 
-def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
+def test_training_shows_progress_and_can_be_stopped(visit):
     page = visit(f"{_LONG_LEARNING}&seed=701")
     run, stop = page.get_by_test_id("run"), page.get_by_test_id("stop")
     assert "about" in run.inner_text()
@@ -248,9 +246,12 @@ def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
           window.taken = []; let pressed = 0;
           const slider = document.querySelector('[data-testid=panels]');
           slider.addEventListener('keydown', () => { pressed = performance.now(); }, true);
-          const redrawn = () => { if (pressed) { window.taken.push(performance.now() - pressed); pressed = 0; } };
-          new MutationObserver(redrawn).observe(document.querySelector('[data-testid=chart-a] .x-chart'),
-            {subtree: true, childList: true, attributes: true});
+          const redrawn = () => {
+            if (pressed) { window.taken.push(performance.now() - pressed); pressed = 0; }
+          };
+          const chart = document.querySelector('[data-testid=chart-a] .x-chart');
+          const all = {subtree: true, childList: true, attributes: true};
+          new MutationObserver(redrawn).observe(chart, all);
         }"""
     )
     slider.get_by_label("Solar panels").focus()
@@ -268,9 +269,9 @@ def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
     assert len(seen) >= 5 and seen == sorted(seen)
     assert any("agents" in text for text in stages)
     taken = sorted(slider.evaluate("window.taken"))
-    # A press that is redrawn after the next one is not told apart.
+    # A redraw after the next key press cannot be attributed.
     assert len(taken) >= 0.9 * presses and taken[int(0.95 * len(taken)) - 1] < 400 * SLOWER
-    # Who leaves the page and comes back by its address finds the job.
+    # A visitor who returns to the address finds the job.
     again = visit(page.url.split("/", 3)[3].join(["/", ""]))
     again.get_by_test_id("progress").wait_for()
     again.wait_for_timeout(500)
@@ -283,7 +284,7 @@ def test_training_shows_how_far_it_is_and_can_be_stopped(visit):
 
 
 @pytest.mark.slow
-def test_a_finished_training_is_marked_and_comes_back_at_once(visit):
+def test_finished_training_is_marked_and_cached(visit):
     page = visit(_LEARNING)
     page.get_by_test_id("run").click()
     page.locator("[data-testid=curve] .x-chart svg path").first.wait_for(
@@ -301,8 +302,8 @@ def test_a_finished_training_is_marked_and_comes_back_at_once(visit):
     assert _figures(other) == figures
 
 
-def test_the_ninth_in_the_queue_is_told_to_wait(visit):
-    # Open before the first begins: it must not be over when the last comes.
+def test_full_queue_rejects_a_training(visit):
+    # All pages are open before the first job starts, so that it is not done before the last.
     pages = [visit(f"{_LONG_LEARNING}&seed={900 + number}") for number in range(10)]
     for page in pages:
         page.get_by_test_id("run").click()

@@ -1,4 +1,4 @@
-"""The pages in a browser: checks 1 to 6 of the demo's design."""
+"""The first two pages in a browser."""
 
 import os
 import re
@@ -8,13 +8,13 @@ import time
 import pytest
 
 from prosumax.web.model import home_day, state
-from prosumax.web.model.translations import Words, texts
+from prosumax.web.model.translations import Translator, load_texts
 
 _TRIES = 3
 
 
 def _slower():
-    """How much longer than on a quiet machine things may take: twice in CI, and as the processes share the cores."""
+    """Return the factor of time limits against those of a quiet machine."""
     return (2 if os.environ.get("CI") else 1.5) * max(
         1.0, os.getloadavg()[0] / (os.cpu_count() or 1)
     )
@@ -33,7 +33,7 @@ def _numbers(text):
 
 
 def _lines(page, test_id="chart-a"):
-    """What a chart draws."""
+    """Return the paths of a chart as one string."""
     paths = page.locator(f"[data-testid={test_id}] .x-chart svg path")
     return paths.evaluate_all("found => found.map(path => path.getAttribute('d')).join('|')")
 
@@ -46,8 +46,8 @@ def _open(page, test_id):
     page.get_by_test_id(test_id).locator("summary").first.click()
 
 
-def test_the_first_page_says_it_all_without_a_click(visit):
-    # Right after its start the server is still compiling for page three, beside everything else.
+def test_first_page_shows_results_without_a_click(visit):
+    # After its start the server still compiles the programs of page three.
     visit("/community?lang=en").locator(".x-chart svg").first.wait_for(timeout=120_000)
     for tried in range(_TRIES):
         began = time.monotonic()
@@ -60,7 +60,7 @@ def test_the_first_page_says_it_all_without_a_click(visit):
         if seconds < 3 * _slower():
             break
         assert tried < _TRIES - 1, seconds
-    assert "At noon your roof makes more" in page.locator("h1").inner_text()
+    assert "At noon your panels produce more" in page.locator("h1").inner_text()
     counts = page.locator(".x-chart svg").evaluate_all(
         "all => all.map(svg => svg.querySelectorAll('path').length)"
     )
@@ -69,7 +69,7 @@ def test_the_first_page_says_it_all_without_a_click(visit):
     assert len(_numbers(sentence)) >= 3
 
 
-def test_a_key_moves_the_chart_and_the_sentence(visit):
+def test_key_press_updates_chart_and_sentence(visit):
     page = visit("/home?lang=en&pv=1")
     _drawn(page)
     page.evaluate(
@@ -77,9 +77,12 @@ def test_a_key_moves_the_chart_and_the_sentence(visit):
           window.taken = []; let pressed = 0;
           const slider = document.querySelector('[data-testid=panels]');
           slider.addEventListener('keydown', () => { pressed = performance.now(); }, true);
-          const changed = () => { if (pressed) { window.taken.push(performance.now() - pressed); pressed = 0; } };
-          new MutationObserver(changed).observe(document.querySelector('[data-testid=chart-a] .x-chart'),
-            {subtree: true, childList: true, attributes: true});
+          const changed = () => {
+            if (pressed) { window.taken.push(performance.now() - pressed); pressed = 0; }
+          };
+          const chart = document.querySelector('[data-testid=chart-a] .x-chart');
+          const all = {subtree: true, childList: true, attributes: true};
+          new MutationObserver(changed).observe(chart, all);
         }"""
     )
     slider = page.get_by_label("Solar panels")
@@ -105,7 +108,7 @@ def test_a_key_moves_the_chart_and_the_sentence(visit):
     assert _plain(slider.get_attribute("aria-valuetext")) == f"{kwp} kWp, about {panels} panels"
 
 
-def test_holding_a_key_ends_at_the_last_value(visit):
+def test_held_key_ends_at_the_last_value(visit):
     page = visit("/home?lang=en&pv=0&b=0")
     page.locator("[data-testid=chart-a] .x-chart svg").wait_for()
     page.wait_for_timeout(300)
@@ -130,12 +133,12 @@ def test_holding_a_key_ends_at_the_last_value(visit):
     page.keyboard.up("ArrowLeft")
     page.wait_for_timeout(500 * _slower())
     assert page.evaluate("window.redraws") >= 20
-    home = state.Home(panels_kwp=12.0, battery_kwh=12.0)
+    home = state.HomePageState(panels_kwp=12.0, battery_kwh=12.0)
     assert slider.input_value() == "12"
-    day = home_day.day(home)
-    words = Words("en")
-    assert words.percent(day.own_share) in _shown(page, "sentence")
-    assert words.euro(abs(day.bill)) in _shown(page, "sentence")
+    day = home_day.simulate_day(home)
+    tr = Translator("en")
+    assert tr.percent(day.self_sufficiency) in _shown(page, "sentence")
+    assert tr.euro(abs(day.bill)) in _shown(page, "sentence")
     page.wait_for_timeout(400)
     assert page.url.endswith("pv=12&b=12")
 
@@ -143,7 +146,7 @@ def test_holding_a_key_ends_at_the_last_value(visit):
 @pytest.mark.parametrize(
     "query", ["", "pv=0", "pv=6&b=0", "pv=9&b=10&s=summer", "pv=4&b=5&hp=on&s=winter&ev=noon"]
 )
-def test_the_table_adds_up(visit, query):
+def test_table_adds_up(visit, query):
     page = visit(f"/home?lang=en&{query}")
     _open(page, "chart-b")
     table = page.locator("[data-testid=chart-b] table")
@@ -156,12 +159,14 @@ def test_the_table_adds_up(visit, query):
         return 0.0 if text == "–" else float(text.replace(",", ""))
 
     for _, whole, *parts in rows:
-        # Each of the five numbers is rounded to a hundredth.
+        # Each of the five numbers is rounded to hundredths.
         assert amount(whole) == pytest.approx(sum(map(amount, parts)), abs=0.021)
-    day = home_day.day(
-        state.read(state.Home, dict(part.split("=") for part in query.split("&") if part))[0]
+    day = home_day.simulate_day(
+        state.parse_query(
+            state.HomePageState, dict(part.split("=") for part in query.split("&") if part)
+        )[0]
     )
-    assert amount(rows[0][1]) == pytest.approx(day.use_kwh.sum(), abs=0.006)
+    assert amount(rows[0][1]) == pytest.approx(day.load_kwh.sum(), abs=0.006)
     assert amount(rows[1][1]) == pytest.approx(day.solar_kwh.sum(), abs=0.006)
 
 
@@ -179,18 +184,18 @@ _ENGLISH = (
 )
 
 
-def test_languages_keep_what_is_set(visit):
+def test_settings_survive_a_change_of_language(visit):
     page = visit("/home?lang=en&p=4&pv=7&b=5&s=summer&t=daynight")
     seen = {}
     for lang, name in (("fr", "Français"), ("nl", "Nederlands")):
         page.get_by_role("link", name=name).click()
         page.wait_for_url(f"**lang={lang}**")
         _drawn(page)
-        words = Words(lang)
+        tr = Translator(lang)
         assert page.locator("html").get_attribute("lang") == lang
-        assert words("common.home") in page.title()
+        assert tr("common.home") in page.title()
         for label, value in (("people", "4"), ("panels", "7"), ("battery_field", "5")):
-            assert page.get_by_label(words(f"home.{label}")).input_value() == value
+            assert page.get_by_label(tr(f"home.{label}")).input_value() == value
         assert page.locator("[data-testid=season] input:checked").get_attribute("value") == "summer"
         text = page.locator("body").inner_text()
         assert "€" in _shown(page, "sentence")
@@ -199,23 +204,23 @@ def test_languages_keep_what_is_set(visit):
         for word in _ENGLISH:
             assert not re.search(rf"\b{word}\b", text), (lang, word)
         bars = page.locator("[data-testid=chart-b] .x-chart svg text").all_text_contents()
-        seen[lang] = (words("home.you_use"), " ".join(bars))
+        seen[lang] = (tr("home.you_use"), " ".join(bars))
     assert seen["fr"][1] != seen["nl"][1]
 
 
 @pytest.mark.parametrize("lang", ["fr", "nl"])
-def test_no_text_of_another_language_on_the_first_page(visit, lang):
+def test_first_page_has_no_text_of_another_language(visit, lang):
     page = visit(f"/?lang={lang}")
     text = page.locator("body").inner_text()
     english = {
         str(one)
-        for key, one in texts("en").items()
+        for key, one in load_texts("en").items()
         if key.startswith("basics.") and len(str(one)) > 12
     }
     assert not [one for one in english if one in text]
 
 
-def test_a_shared_view_shows_the_same_elsewhere(visit):
+def test_shared_link_shows_the_same_view(visit):
     page = visit("/home?lang=en", permissions=["clipboard-read", "clipboard-write"])
     page.get_by_label("Solar panels").focus()
     for _ in range(3):
@@ -239,7 +244,7 @@ def test_a_shared_view_shows_the_same_elsewhere(visit):
         "/home?lang=en&s=<script>alert(1)</script>",
     ],
 )
-def test_junk_in_the_link_is_put_right_with_a_notice(visit, path):
+def test_invalid_link_is_corrected_with_a_notice(visit, path):
     page = visit(path)
     assert page.get_by_test_id("banner").is_visible()
     assert "not possible" in _shown(page, "banner")
@@ -255,7 +260,7 @@ def test_surprise_and_start_again_set_all_controls(visit):
     assert not page.get_by_test_id("banner").is_visible()
 
 
-def test_more_charts_and_the_time_that_is_read(visit):
+def test_more_charts_and_reading_of_a_time(visit):
     page = visit("/home?lang=en&b=5")
     _open(page, "more-charts")
     for chart in ("chart-c", "chart-d", "chart-e"):
@@ -269,7 +274,7 @@ def test_more_charts_and_the_time_that_is_read(visit):
     assert at.get_attribute("aria-valuetext").startswith("12:15: you use")
 
 
-def test_the_bet_is_answered_by_a_simulation(visit):
+def test_bet_is_answered_by_a_simulation(visit):
     page = visit("/?lang=en")
     page.locator("[data-testid=bet] input[value=with]").check()
     page.locator("[data-testid=bills] .x-chart svg").wait_for(timeout=60_000)
@@ -293,13 +298,13 @@ def test_own_meter_data_and_back(visit, tmp_path):
     page.get_by_test_id("upload").set_input_files(own)
     kept = _shown(page, "sentence")
     page.get_by_test_id("upload-error").filter(has_text="abc").wait_for(timeout=30_000)
-    visit.allow("422")  # which is how the server refuses a file
+    visit.allow("422")  # the status of a rejected file
     assert _shown(page, "sentence") == kept
     page.get_by_test_id("own-off").click()
     page.get_by_test_id("own-off").wait_for(state="detached")
 
 
-def test_without_scripts_the_page_still_speaks(visit):
+def test_page_without_scripts_shows_its_sentences(visit):
     page = visit("/home?lang=fr", java_script_enabled=False)
     assert "Votre logement couvre" in page.locator("body").inner_text()
     assert page.locator("svg").count() >= 1

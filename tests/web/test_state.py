@@ -1,30 +1,36 @@
+"""Page states and their URLs."""
+
 from dataclasses import fields
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prosumax.web.model import state
-from prosumax.web.model.state import Basics, Community, Home, OwnHome
+from prosumax.web.model.state import (
+    BasicsPageState,
+    CommunityPageState,
+    CustomHome,
+    HomePageState,
+)
 
-PAGES = (Basics, Home, Community)
+PAGES = (BasicsPageState, HomePageState, CommunityPageState)
 
 
 def _query(url):
-    from urllib.parse import parse_qsl, urlsplit
-
     return dict(parse_qsl(urlsplit(url).query))
 
 
-def _values(kind):
-    if isinstance(kind, state.Number):
-        steps = round((kind.highest - kind.lowest) / kind.step)
-        return st.integers(0, steps).map(lambda n: kind.read(str(kind.lowest + n * kind.step)))
-    if isinstance(kind, state.Choice):
-        return st.sampled_from(kind.options)
+def _values(codec):
+    if isinstance(codec, state.NumberField):
+        steps = round((codec.highest - codec.lowest) / codec.step)
+        return st.integers(0, steps).map(lambda n: codec.parse(str(codec.lowest + n * codec.step)))
+    if isinstance(codec, state.ChoiceField):
+        return st.sampled_from(codec.options)
     half = st.integers(0, 24).map(lambda n: n / 2)
     home = st.builds(
-        OwnHome,
+        CustomHome,
         name=st.integers(0, len(state.FIRST_NAMES) - 1),
         people=st.integers(1, 6),
         routine=st.sampled_from(state.ROUTINES),
@@ -33,48 +39,50 @@ def _values(kind):
         goal=st.sampled_from(state.GOALS),
         style=st.sampled_from(state.STYLES),
     )
-    return st.lists(home, max_size=state.MOST_HOMES).map(tuple)
+    return st.lists(home, max_size=state.MAX_HOMES).map(tuple)
 
 
 _states = st.one_of(
-    st.builds(page, **{one.name: _values(one.metadata["kind"]) for one in fields(page)})
+    st.builds(page, **{item.name: _values(item.metadata["codec"]) for item in fields(page)})
     for page in PAGES
 )
 
 
 @given(_states, st.sampled_from(state.LANGUAGES))
-def test_a_url_says_what_it_was_made_from(now, lang):
-    url = state.write(now, lang)
-    again, changed = state.read(type(now), _query(url))
-    assert again == now
-    assert changed == []
-    assert state.language(_query(url), "") == lang
+def test_url_decodes_to_the_state_it_encodes(page_state, lang):
+    url = state.to_url(page_state, lang)
+    decoded, replaced = state.parse_query(type(page_state), _query(url))
+    assert decoded == page_state
+    assert replaced == []
+    assert state.select_language(_query(url), "") == lang
     assert len(url) < 400
 
 
 @given(
     st.sampled_from(PAGES),
     st.dictionaries(
-        st.sampled_from([one.metadata["kind"].key for page in PAGES for one in fields(page)]),
+        st.sampled_from([item.metadata["codec"].key for page in PAGES for item in fields(page)]),
         st.one_of(st.text(max_size=30), st.floats().map(str), st.integers().map(str)),
     ),
 )
 def test_any_query_gives_an_allowed_state(page, query):
-    now, changed = state.read(page, query)
-    for one in fields(page):
-        kind, value = one.metadata["kind"], getattr(now, one.name)
-        if isinstance(kind, state.Number):
-            assert kind.lowest <= value <= kind.highest
-        elif isinstance(kind, state.Choice):
-            assert value in kind.options
+    page_state, replaced = state.parse_query(page, query)
+    for item in fields(page):
+        codec = item.metadata["codec"]
+        value = getattr(page_state, item.name)
+        if isinstance(codec, state.NumberField):
+            assert codec.lowest <= value <= codec.highest
+        elif isinstance(codec, state.ChoiceField):
+            assert value in codec.options
         else:
-            assert len(value) <= state.MOST_HOMES
-    assert state.read(page, _query(state.write(now, "en"))) == (now, [])
-    assert set(changed) <= {one.name for one in fields(page)}
+            assert len(value) <= state.MAX_HOMES
+    again = state.parse_query(page, _query(state.to_url(page_state, "en")))
+    assert again == (page_state, [])
+    assert set(replaced) <= {item.name for item in fields(page)}
 
 
 @pytest.mark.parametrize(
-    ("query", "changed", "field", "value"),
+    ("query", "replaced", "field", "value"),
     [
         ({"pv": "99"}, ["panels_kwp"], "panels_kwp", 12),
         ({"pv": "-1"}, ["panels_kwp"], "panels_kwp", 0),
@@ -86,10 +94,10 @@ def test_any_query_gives_an_allowed_state(page, query):
         ({"utm_source": "x"}, [], "people", 3),
     ],
 )
-def test_junk_is_replaced_and_named(query, changed, field, value):
-    now, found = state.read(Home, query)
-    assert found == changed
-    assert getattr(now, field) == value
+def test_invalid_values_are_replaced_and_reported(query, replaced, field, value):
+    home, found = state.parse_query(HomePageState, query)
+    assert found == replaced
+    assert getattr(home, field) == value
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,7 @@ def test_junk_is_replaced_and_named(query, changed, field, value):
         ("fr;q=x,nl", "nl"),
     ],
 )
-def test_the_browsers_language_counts_unless_the_link_says_one(accept, lang):
-    assert state.language({}, accept) == lang
-    assert state.language({"lang": "fr"}, accept) == "fr"
-    assert state.language({"lang": "xx"}, accept) == lang
+def test_language_of_the_link_precedes_that_of_the_browser(accept, lang):
+    assert state.select_language({}, accept) == lang
+    assert state.select_language({"lang": "fr"}, accept) == "fr"
+    assert state.select_language({"lang": "xx"}, accept) == lang

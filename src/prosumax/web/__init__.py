@@ -1,10 +1,6 @@
-"""The citizen demo: understand, try your home, choose your community's rule. Needs `prosumax[web]`.
+"""Citizen demo: energy communities explained in a browser; needs the extra `prosumax[web]`.
 
-`serve` starts it. What is not layout knows nothing of the web framework: `state` (what a visitor set, as a URL),
-`words` (texts and numbers in three languages), `charts` (results as ECharts options with a sentence and a table) and
-`household` (the home of page two, on the simulator).
+`prosumax.web.server.launch.serve` starts it. `model` (state of the pages, translations, simulated
+homes and communities), `charts` and `jobs` do not depend on the web framework; `kit`, `pages` and
+`server` do.
 """
-
-from prosumax.web.server.launch import serve
-
-__all__ = ["serve"]

@@ -1,8 +1,9 @@
-"""Results as charts: an ECharts option, one sentence, and a table; plain data, no web framework.
+"""Charts of the demo as plain data: an ECharts option, a sentence, a table and a legend.
 
-One file per page. `common` has the colours and axes that all of them share.
+Each page has its own module; `common` holds the colors and axes they share. Nothing here depends
+on the web framework.
 """
 
-from prosumax.web.charts.common import FORMATTERS, Chart, Mark, Table
+from prosumax.web.charts.common import FORMATTERS, ChartTable, LegendItem, RenderedChart
 
-__all__ = ["FORMATTERS", "Chart", "Mark", "Table"]
+__all__ = ["FORMATTERS", "ChartTable", "LegendItem", "RenderedChart"]

@@ -1,159 +1,177 @@
-"""Charts for the curious, of training, and the comparison of kept runs."""
+"""Detailed charts of page three: savings, prices, training, and the comparison of saved runs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from prosumax.web.charts.common import (
-    BOUGHT,
+    EXPORT_COLOR,
+    IMPORT_COLOR,
     INK,
-    QUIET,
-    SENT,
-    SUN,
-    USE,
-    Chart,
-    Mark,
+    LOAD_COLOR,
+    MUTED,
+    SOLAR_COLOR,
+    ChartTable,
+    LegendItem,
     Option,
-    Table,
-    amount_text,
-    axis_text,
-    base,
+    RenderedChart,
+    axis_label,
+    base_option,
     tooltip,
     value_axis,
+    value_label,
 )
-from prosumax.web.model.outcome import Outcome
-from prosumax.web.model.translations import Words
+from prosumax.web.model.outcome import CommunityOutcome
+from prosumax.web.model.translations import Translator
+
+_MIN_DIFFERENCE = 0.005  # half a cent
 
 
-def lorenz(words: Words, outcome: Outcome) -> Chart:
-    """How evenly the savings are spread."""
+def lorenz_curve(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
+    """Draw the Lorenz curve of the savings.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
     homes = len(outcome.names)
-    points = outcome.lorenz or tuple(at / homes for at in range(homes + 1))
-    data = [[round(100 * at / homes, 1), round(100 * share, 1)] for at, share in enumerate(points)]
-    percent = amount_text(words.lang, "%")
-    axis = {
-        "type": "value",
-        "min": 0,
-        "max": 100,
-        "axisLabel": percent,
-        "nameTextStyle": {"color": QUIET},
-    }
-    option = base(
+    points = outcome.lorenz or tuple(count / homes for count in range(homes + 1))
+    data = [
+        [round(100 * count / homes, 1), round(100 * share, 1)] for count, share in enumerate(points)
+    ]
+    percent = value_label(tr.lang, "%")
+    option = base_option(
         grid={"left": 8, "right": 24, "top": 34, "bottom": 44, "containLabel": True},
-        xAxis={**axis, "name": words("community.share_homes"), "nameLocation": "middle", "nameGap": 30},
-        yAxis=value_axis(words("community.share_savings"), min=0, max=100, axisLabel=percent),
+        xAxis={
+            "type": "value",
+            "min": 0,
+            "max": 100,
+            "axisLabel": percent,
+            "nameTextStyle": {"color": MUTED},
+            "name": tr("community.share_homes"),
+            "nameLocation": "middle",
+            "nameGap": 30,
+        },
+        yAxis=value_axis(tr("community.share_savings"), min=0, max=100, axisLabel=percent),
         series=[
             {
                 "type": "line",
-                "name": words("community.all_equal"),
+                "name": tr("community.all_equal"),
                 "data": [[0, 0], [100, 100]],
                 "symbol": "none",
-                "lineStyle": {"color": QUIET, "type": "dashed"},
+                "lineStyle": {"color": MUTED, "type": "dashed"},
             },
-            {"type": "line", "name": words("community.savings"), "data": data, "lineStyle": {"color": USE, "width": 3},
-             "itemStyle": {"color": USE}, "symbolSize": 8},
+            {
+                "type": "line",
+                "name": tr("community.savings"),
+                "data": data,
+                "lineStyle": {"color": LOAD_COLOR, "width": 3},
+                "itemStyle": {"color": LOAD_COLOR},
+                "symbolSize": 8,
+            },
         ],
-    )  # fmt: skip
-    half = homes // 2
-    share = points[half] if outcome.lorenz is not None else None
-    if share is None:
-        sentence = words("community.lorenz_none")
+    )
+    if outcome.lorenz is None:
+        sentence = tr("community.lorenz_none")
     else:
-        sentence = words(
-            "community.lorenz_sentence", n=half, m=homes, share=words.number(100 * share)
-        )
+        half = homes // 2
+        share = tr.number(100 * points[half])
+        sentence = tr("community.lorenz_sentence", n=half, m=homes, share=share)
     rows = tuple(
-        (words.number(at), f"{words.number(x)} %", f"{words.number(y)} %")
-        for at, (x, y) in enumerate(data)
+        (tr.number(count), f"{tr.number(x)} %", f"{tr.number(y)} %")
+        for count, (x, y) in enumerate(data)
     )
-    head = (
-        words("community.homes"),
-        words("community.share_homes"),
-        words("community.share_savings"),
+    header = (tr("community.homes"), tr("community.share_homes"), tr("community.share_savings"))
+    legend = (
+        LegendItem(tr("community.savings"), "line", LOAD_COLOR),
+        LegendItem(tr("community.all_equal"), "dash", MUTED),
     )
-    marks = (
-        Mark(words("community.savings"), "line", USE),
-        Mark(words("community.all_equal"), "dash", QUIET),
-    )
-    return Chart(option, sentence, Table(words("community.lorenz_caption"), head, rows), marks)
+    table = ChartTable(tr("community.lorenz_caption"), header, rows)
+    return RenderedChart(option, sentence, table, legend)
 
 
-def price(words: Words, outcome: Outcome) -> Chart:
-    """What a neighbour's kWh costs by hour of the day, between what the grid pays and asks."""
-    worth = outcome.retail - outcome.local_charges
-    level: Option = {"type": "line", "symbol": "none"}
-    hours = [words.time(hour) for hour in range(24)]
+def price_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
+    """Draw the local price by hour of the day between the feed-in and the retail price.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
+    line: Option = {"type": "line", "symbol": "none"}
+    hours = [tr.time(hour) for hour in range(24)]
+    reservation_price = outcome.retail_price - outcome.local_charges
     levels = (
-        (words("community.retail"), outcome.retail, BOUGHT, "dashed"),
-        (words("community.worth"), worth, QUIET, "dotted"),
-        (words("community.feed_in"), outcome.feed_in, SENT, "dashed"),
+        (tr("community.retail_price"), outcome.retail_price, IMPORT_COLOR, "dashed"),
+        (tr("community.reservation_price"), reservation_price, MUTED, "dotted"),
+        (tr("community.feed_in_price"), outcome.feed_in_price, EXPORT_COLOR, "dashed"),
     )
     series = [
         {
-            **level,
+            **line,
             "name": name,
             "data": [round(value, 4)] * 24,
-            "lineStyle": {"color": colour, "type": kind, "width": 2},
-            "itemStyle": {"color": colour},
+            "lineStyle": {"color": color, "type": line_type, "width": 2},
+            "itemStyle": {"color": color},
         }
-        for name, value, colour, kind in levels
+        for name, value, color, line_type in levels
     ]
     series.append(
         {
-            **level,
-            "name": words("community.price"),
+            **line,
+            "name": tr("community.price"),
             "step": "middle",
-            "data": list(outcome.price),
-            "lineStyle": {"color": USE, "width": 3},
-            "itemStyle": {"color": USE},
+            "data": list(outcome.local_price),
+            "lineStyle": {"color": LOAD_COLOR, "width": 3},
+            "itemStyle": {"color": LOAD_COLOR},
         }
     )
-    option = base(
+    option = base_option(
         grid={"left": 8, "right": 16, "top": 34, "bottom": 8, "containLabel": True},
-        tooltip=tooltip(words.lang, "€"),
-        xAxis={"type": "category", "data": hours, "axisLabel": axis_text(interval=5)},
-        yAxis=value_axis("", min=0, axisLabel=amount_text(words.lang, "€")),
+        tooltip=tooltip(tr.lang, "€"),
+        xAxis={"type": "category", "data": hours, "axisLabel": axis_label(interval=5)},
+        yAxis=value_axis("", min=0, axisLabel=value_label(tr.lang, "€")),
         series=series,
     )
-    known = [value for value in outcome.price if value is not None]
-    if known and max(known) - min(known) < 0.005:
-        sentence = words("community.price_same", price=words.price(known[0]))
-    elif known:
-        sentence = words(
-            "community.price_sentence", low=words.price(min(known)), high=words.price(max(known))
-        )
+    prices = [price for price in outcome.local_price if price is not None]
+    if prices and max(prices) - min(prices) < _MIN_DIFFERENCE:
+        sentence = tr("community.price_same", price=tr.price(prices[0]))
+    elif prices:
+        low = tr.price(min(prices))
+        sentence = tr("community.price_sentence", low=low, high=tr.price(max(prices)))
     else:
-        sentence = words("community.price_none")
+        sentence = tr("community.price_none")
     rows = tuple(
-        (hour, "–" if value is None else words.euro(value, 3))
-        for hour, value in zip(hours, outcome.price, strict=True)
+        (hour, "–" if price is None else tr.euro(price, 3))
+        for hour, price in zip(hours, outcome.local_price, strict=True)
     )
-    table = Table(
-        words("community.price_caption"),
-        (words("community.hour_of_day"), words("community.price")),
-        rows,
+    header = (tr("community.hour_of_day"), tr("community.price"))
+    legend = (
+        LegendItem(tr("community.price"), "line", LOAD_COLOR),
+        *(LegendItem(name, "dash", color) for name, _, color, _ in levels),
     )
-    marks = [Mark(name, "dash", colour) for name, _, colour, _ in levels]
-    return Chart(option, sentence, table, (Mark(words("community.price"), "line", USE), *marks))
+    table = ChartTable(tr("community.price_caption"), header, rows)
+    return RenderedChart(option, sentence, table, legend)
 
 
-def learning(
-    words: Words,
+def learning_curve(
+    tr: Translator,
     rounds: Sequence[int],
     curve: Sequence[Sequence[float]],
-    planned: int,
-    what: str = "cost",
-) -> Chart:
-    """How agents learn: mean over tries, and the band between them.
+    planned_rounds: int,
+    metric: str = "cost",
+) -> RenderedChart:
+    """Draw the learning curve: the mean over seeds and the range between them.
 
-    Arguments:
-        rounds: at which it was looked at.
-        curve: all bills per day by look and try.
-        planned: rounds of the whole training.
-        what: of `Spread.curve_of`.
+    Args:
+        tr: translator of the page's language.
+        rounds: iterations of the evaluations.
+        curve: evaluated quantity by evaluation and seed.
+        planned_rounds: iterations of the whole training.
+        metric: evaluated quantity, see `TrainingSpread.curve_metric`.
     """
-    low = [round(min(row), 4) for row in curve]
-    high = [round(max(row), 4) for row in curve]
+    lowest = [round(min(row), 4) for row in curve]
+    highest = [round(max(row), 4) for row in curve]
     mean = [round(sum(row) / len(row), 4) for row in curve]
+    height = [round(high - low, 4) for low, high in zip(lowest, highest, strict=True)]
     hidden: Option = {
         "type": "line",
         "symbol": "none",
@@ -161,171 +179,232 @@ def learning(
         "silent": True,
         "lineStyle": {"opacity": 0},
     }
-    option = base(
+    option = base_option(
         grid={"left": 8, "right": 16, "top": 34, "bottom": 44, "containLabel": True},
         xAxis={
             "type": "value",
             "min": 0,
-            "max": planned,
-            "name": words("community.rounds"),
+            "max": planned_rounds,
+            "name": tr("community.rounds"),
             "nameLocation": "middle",
             "nameGap": 28,
-            "axisLabel": axis_text(),
+            "axisLabel": axis_label(),
         },
         yAxis=value_axis(
-            words("community.daily_bill" if what == "cost" else "community.daily_uneven"),
+            tr("community.daily_bill" if metric == "cost" else "community.daily_uneven"),
             scale=True,
-            minInterval=0.01,  # labels have cents, and no two are the same
-            axisLabel=amount_text(words.lang, "€"),
+            minInterval=0.01,  # Labels show cents; a finer interval would repeat labels.
+            axisLabel=value_label(tr.lang, "€"),
         ),
         series=[
-            {**hidden, "data": [[at, value] for at, value in zip(rounds, low, strict=True)]},
+            {**hidden, "data": _points(rounds, lowest)},
             {
                 **hidden,
-                "name": words("community.tries"),
-                "areaStyle": {"color": SUN, "opacity": 0.35},
-                "data": [[at, round(b - a, 4)] for at, a, b in zip(rounds, low, high, strict=True)],
+                "name": tr("community.tries"),
+                "areaStyle": {"color": SOLAR_COLOR, "opacity": 0.35},
+                "data": _points(rounds, height),
             },
             {
                 "type": "line",
-                "name": words("community.mean_tries"),
-                "data": [[at, value] for at, value in zip(rounds, mean, strict=True)],
+                "name": tr("community.mean_tries"),
+                "data": _points(rounds, mean),
                 "symbolSize": 6,
-                "lineStyle": {"color": USE, "width": 3},
-                "itemStyle": {"color": USE},
+                "lineStyle": {"color": LOAD_COLOR, "width": 3},
+                "itemStyle": {"color": LOAD_COLOR},
             },
         ],
     )
     rows = tuple(
-        (words.number(at), words.euro(a), words.euro(m), words.euro(b))
-        for at, a, m, b in zip(rounds, low, mean, high, strict=True)
+        (tr.number(count), *(tr.euro(value) for value in values))
+        for count, *values in zip(rounds, lowest, mean, highest, strict=True)
     )
-    head = tuple(words(f"community.{name}") for name in ("round", "lowest", "mean", "highest"))
+    header = tuple(tr(f"community.{name}") for name in ("round", "lowest", "mean", "highest"))
     if mean:
-        key = "community.curve_sentence" if what == "cost" else "community.uneven_sentence"
-        sentence = words(key, first=words.euro(mean[0]), last=words.euro(mean[-1]))
+        key = "community.curve_sentence" if metric == "cost" else "community.uneven_sentence"
+        sentence = tr(key, first=tr.euro(mean[0]), last=tr.euro(mean[-1]))
     else:
-        sentence = words("community.curve_waiting")
-    marks = (
-        Mark(words("community.mean_tries"), "line", USE),
-        Mark(words("community.tries"), "area", SUN),
+        sentence = tr("community.curve_waiting")
+    legend = (
+        LegendItem(tr("community.mean_tries"), "line", LOAD_COLOR),
+        LegendItem(tr("community.tries"), "area", SOLAR_COLOR),
     )
-    return Chart(option, sentence, Table(words("community.curve_caption"), head, rows), marks)
+    table = ChartTable(tr("community.curve_caption"), header, rows)
+    return RenderedChart(option, sentence, table, legend)
 
 
-class Kept(NamedTuple):
-    """A run that was kept: what it is called, what came out, and how it is told apart."""
+def _points(x: Sequence[float], y: Sequence[float]) -> list[list[float]]:
+    return [list(point) for point in zip(x, y, strict=True)]
+
+
+class SavedRun(NamedTuple):
+    """Run that a visitor saved for comparison.
+
+    Attributes:
+        name: displayed name.
+        outcome: outcome of the run.
+        key: serialized job specification, which identifies the run.
+    """
 
     name: str
-    outcome: Outcome
+    outcome: CommunityOutcome
     key: str
 
 
-def comparison(words: Words, kept: Sequence[Kept]) -> dict[str, Chart]:
-    """Kept runs side by side, a chart each for cost, efficiency and fairness: rows of dots on an own axis."""
-    savings = [sum(run.outcome.gain_cents) / 100 for run in kept]
-    shares = [100 * (run.outcome.shared_share or 0.0) for run in kept]
-    better = [float(sum(gain > 0 for gain in run.outcome.gain_cents)) for run in kept]
-    cost_range = [_range(run.outcome, "saving") for run in kept]
-    share_range = [_range(run.outcome, "share") for run in kept]
-    most_homes = max((len(run.outcome.names) for run in kept), default=1)
-    nothing = [None] * len(kept)
-    counts = [
-        words("community.n_of_m", n=int(n), m=len(run.outcome.names))
-        for n, run in zip(better, kept, strict=True)
-    ]
+def comparison_charts(tr: Translator, runs: Sequence[SavedRun]) -> dict[str, RenderedChart]:
+    """Draw saved runs side by side, one chart each for cost, efficiency and fairness.
+
+    Args:
+        tr: translator of the page's language.
+        runs: saved runs.
+    """
+    savings = [sum(run.outcome.saving_cents) / 100 for run in runs]
+    shares = [100 * (run.outcome.shared_share or 0.0) for run in runs]
+    winners = [sum(saving > 0 for saving in run.outcome.saving_cents) for run in runs]
     return {
-        "cost": _dots(words, kept, "cost", savings, cost_range, [words.euro(value) for value in savings], None),
-        "efficiency": _dots(
-            words, kept, "efficiency", shares, share_range,
-            [words("community.of_hundred", n=words.number(value)) for value in shares], 100,
+        "cost": _dot_chart(
+            tr,
+            runs,
+            "cost",
+            values=savings,
+            texts=[tr.euro(value) for value in savings],
+            ranges=[_saving_range(run.outcome) for run in runs],
         ),
-        "fairness": _dots(
-            words, kept, "fairness", better, nothing, counts, most_homes,
+        "efficiency": _dot_chart(
+            tr,
+            runs,
+            "efficiency",
+            values=shares,
+            texts=[tr("community.of_hundred", n=tr.number(value)) for value in shares],
+            ranges=[_shared_range(run.outcome) for run in runs],
+            upper=100,
         ),
-    }  # fmt: skip
+        "fairness": _dot_chart(
+            tr,
+            runs,
+            "fairness",
+            values=winners,
+            texts=[
+                tr("community.n_of_m", n=count, m=len(run.outcome.names))
+                for count, run in zip(winners, runs, strict=True)
+            ],
+            ranges=[None] * len(runs),
+            upper=max((len(run.outcome.names) for run in runs), default=1),
+        ),
+    }
 
 
-def comparison_sentence(words: Words, kept: Sequence[Kept]) -> str:
-    """The best by savings against the second, and who pays for it; no total score."""
-    if len(kept) < 2:
-        return words("community.keep_another")
-    ranked = sorted(kept, key=lambda run: -sum(run.outcome.gain_cents))
-    first, second = ranked[0], ranked[1]
-    more = (sum(first.outcome.gain_cents) - sum(second.outcome.gain_cents)) / 100
-    if more < 0.005:
-        said = words("community.compare_equal", first=first.name, second=second.name)
+def comparison_sentence(tr: Translator, runs: Sequence[SavedRun]) -> str:
+    """Compare the two runs with the highest savings, and report losing homes.
+
+    Args:
+        tr: translator of the page's language.
+        runs: saved runs.
+    """
+    if len(runs) < 2:
+        return tr("community.keep_another")
+    ranked = sorted(runs, key=lambda run: -sum(run.outcome.saving_cents))
+    first = ranked[0]
+    second = ranked[1]
+    more = (sum(first.outcome.saving_cents) - sum(second.outcome.saving_cents)) / 100
+    if more < _MIN_DIFFERENCE:
+        sentence = tr("community.compare_equal", first=first.name, second=second.name)
     else:
-        said = words(
-            "community.compare_more", first=first.name, second=second.name, amount=words.euro(more)
-        )
-    losers = [(run.name, run.outcome.losers) for run in kept if run.outcome.losers]
-    if losers:
-        name, n = max(losers, key=lambda entry: entry[1])
-        said += " " + words("community.compare_lose", name=name, n=n)
-    return said
+        amount = tr.euro(more)
+        sentence = tr("community.compare_more", first=first.name, second=second.name, amount=amount)
+    worst = max(runs, key=lambda run: run.outcome.losers)
+    if worst.outcome.losers:
+        lose = tr("community.compare_lose", name=worst.name, n=worst.outcome.losers)
+        sentence += f" {lose}"
+    return sentence
 
 
-def _range(outcome: Outcome, what: str) -> tuple[float, float] | None:
+def _saving_range(outcome: CommunityOutcome) -> tuple[float, float] | None:
+    """Return lowest and highest saving over the seeds of a training, EUR."""
     spread = outcome.spread
     if spread is None:
         return None
-    if what == "share":
-        return 100 * min(spread.shared_share), 100 * max(spread.shared_share)
-    saved = [alone - cost for alone, cost in zip(spread.cost_alone, spread.cost, strict=True)]
-    return min(saved), max(saved)
+    pairs = zip(spread.baseline_cost, spread.cost, strict=True)
+    savings = [baseline - cost for baseline, cost in pairs]
+    return min(savings), max(savings)
 
 
-def _dots(
-    words: Words,
-    kept: Sequence[Kept],
-    what: str,
+def _shared_range(outcome: CommunityOutcome) -> tuple[float, float] | None:
+    """Return lowest and highest share of the surplus kept over the seeds of a training, %."""
+    spread = outcome.spread
+    if spread is None:
+        return None
+    return 100 * min(spread.shared_share), 100 * max(spread.shared_share)
+
+
+def _dot_chart(
+    tr: Translator,
+    runs: Sequence[SavedRun],
+    criterion: str,
+    *,
     values: Sequence[float],
+    texts: Sequence[str],
     ranges: Sequence[tuple[float, float] | None],
-    shown: Sequence[str],
-    most: float | None,
-) -> Chart:
-    bound = {} if most is None else {"min": 0, "max": most}
+    upper: float | None = None,
+) -> RenderedChart:
+    """Draw one dot per run, with a whisker over the seeds of a training."""
+    bounds = {} if upper is None else {"min": 0, "max": upper}
     whiskers = [
-        {"coords": [[low, at], [high, at]]}
-        for at, pair in enumerate(ranges)
-        if pair is not None
-        for low, high in [pair]
+        {"coords": [[bound, row] for bound in limits]}
+        for row, limits in enumerate(ranges)
+        if limits is not None
     ]
-    option = base(
+    option = base_option(
         grid={"left": 8, "right": 30, "top": 8, "bottom": 48, "containLabel": True},
         tooltip={"renderMode": "richText", "confine": True, "trigger": "item", "formatter": "{b}"},
         xAxis=value_axis(
-            words(f"community.better_{what}"), nameLocation="middle", nameGap=30, axisLabel=amount_text(words.lang),
-            nameTextStyle={"color": QUIET, "fontSize": 13}, **bound,
+            tr(f"community.better_{criterion}"),
+            nameLocation="middle",
+            nameGap=30,
+            axisLabel=value_label(tr.lang),
+            nameTextStyle={"color": MUTED, "fontSize": 13},
+            **bounds,
         ),
         yAxis={
             "type": "category",
-            "data": [run.name for run in kept],
+            "data": [run.name for run in runs],
             "inverse": True,
-            "axisLabel": axis_text(interval=0, width=110, overflow="break", hideOverlap=False),
+            "axisLabel": axis_label(interval=0, width=110, overflow="break", hideOverlap=False),
             "axisTick": {"show": False},
         },
         series=[
-            {"type": "lines", "coordinateSystem": "cartesian2d", "silent": True, "data": whiskers,
-             "lineStyle": {"color": INK, "width": 2, "opacity": 1}},
+            {
+                "type": "lines",
+                "coordinateSystem": "cartesian2d",
+                "silent": True,
+                "data": whiskers,
+                "lineStyle": {"color": INK, "width": 2, "opacity": 1},
+            },
             {
                 "type": "scatter",
                 "symbolSize": 16,
-                "itemStyle": {"color": USE},
+                "itemStyle": {"color": LOAD_COLOR},
                 "data": [
-                    {"value": [value, at], "name": f"{run.name}: {text}",
-                     "label": {"show": True, "position": "top", "formatter": text, "color": INK, "fontSize": 13}}
-                    for at, (value, run, text) in enumerate(zip(values, kept, shown, strict=True))
+                    {
+                        "value": [value, row],
+                        "name": f"{run.name}: {text}",
+                        "label": {
+                            "show": True,
+                            "position": "top",
+                            "formatter": text,
+                            "color": INK,
+                            "fontSize": 13,
+                        },
+                    }
+                    for row, (value, run, text) in enumerate(zip(values, runs, texts, strict=True))
                 ],
             },
         ],
-    )  # fmt: skip
-    rows = tuple((run.name, text) for run, text in zip(kept, shown, strict=True))
-    table = Table(
-        words(f"community.compare_{what}"),
-        (words("community.rule"), words(f"community.verdict_{what}")),
+    )
+    rows = tuple((run.name, text) for run, text in zip(runs, texts, strict=True))
+    table = ChartTable(
+        tr(f"community.compare_{criterion}"),
+        (tr("community.rule"), tr(f"community.verdict_{criterion}")),
         rows,
     )
-    sentence = "; ".join(f"{run.name}: {text}" for run, text in zip(kept, shown, strict=True)) + "."
-    return Chart(option, sentence, table)
+    sentence = "; ".join(f"{name}: {text}" for name, text in rows) + "."
+    return RenderedChart(option, sentence, table)

@@ -1,97 +1,106 @@
-"""Charts of page one: the five ideas."""
+"""Charts of page one, one for each of its five ideas."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.web.charts.clock import clock, clock_marks
+from prosumax.web.charts.clock import clock_legend, clock_option
 from prosumax.web.charts.common import (
-    BOUGHT,
+    EXPORT_COLOR,
+    IMPORT_COLOR,
     INK,
-    QUIET,
-    SENT,
-    SHARED_EDGE,
-    STORE,
-    SUN,
-    USE,
-    Chart,
-    Mark,
+    LOAD_COLOR,
+    MUTED,
+    PAPER,
+    SHARED_EDGE_COLOR,
+    SOLAR_COLOR,
+    STORAGE_COLOR,
+    ChartTable,
+    LegendItem,
     Option,
-    Table,
-    amount_text,
-    axis_text,
-    base,
-    clock_axis,
+    RenderedChart,
+    axis_label,
+    base_option,
+    time_axis,
     tooltip,
     value_axis,
+    value_label,
 )
-from prosumax.web.charts.home import Energy, Power
-from prosumax.web.model.translations import Words
+from prosumax.web.charts.home import HomeEnergy, HomePower
+from prosumax.web.model.translations import Translator
 
 Series = NDArray[np.float64]
 
 DOT_KWH = 0.1
 _HOMES = "ABCD"
-_LEAST_KWH = 0.05  # flows below it are not drawn
+_MIN_FLOW_KWH = 0.05  # flows below it are not drawn
 
 
-def hours(words: Words, now: Power) -> Chart:
-    """The day clock of one home."""
-    use, solar = (part.reshape(24, -1).mean(axis=1) for part in (now.use, now.solar))
-    over = solar > use
-    text = words(
+def day_clock(tr: Translator, power: HomePower) -> RenderedChart:
+    """Draw the load and PV generation of one home as a day clock.
+
+    Args:
+        tr: translator of the page's language.
+        power: load and PV generation of the day.
+    """
+    load_kw = power.load.reshape(24, -1).mean(axis=1)
+    solar_kw = power.solar.reshape(24, -1).mean(axis=1)
+    text = tr(
         "basics.clock",
-        n=int(over.sum()),
-        top=words.kw(float(solar.max())),
-        peak=words.kw(float(use.max())),
+        n=int((solar_kw > load_kw).sum()),
+        top=tr.kw(float(solar_kw.max())),
+        peak=tr.kw(float(load_kw.max())),
     )
     rows = tuple(
         (
-            f"{words.time(hour)}–{words.time(hour + 1)}",
-            words.number(float(use[hour]), 2),
-            words.number(float(sun), 2),
+            f"{tr.time(hour)}–{tr.time(hour + 1)}",
+            tr.number(float(load), 2),
+            tr.number(float(solar), 2),
         )
-        for hour, sun in enumerate(solar)
+        for hour, (load, solar) in enumerate(zip(load_kw, solar_kw, strict=True))
     )
-    head = (
-        words("home.hour"),
-        f"{words('home.you_use')} (kW)",
-        f"{words('home.panels_make')} (kW)",
+    header = (
+        tr("home.hour"),
+        f"{tr('home.you_use')} (kW)",
+        f"{tr('home.panels_make')} (kW)",
     )
-    return Chart(
-        clock(words, use, solar),
+    return RenderedChart(
+        clock_option(tr, load_kw, solar_kw),
         text,
-        Table(words("home.when_caption"), head, rows),
-        clock_marks(words),
+        ChartTable(tr("home.when_caption"), header, rows),
+        clock_legend(tr),
     )
 
 
-def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
-    """Where the day's electricity went.
+def energy_flows(tr: Translator, energy: HomeEnergy, earned: float, paid: float) -> RenderedChart:
+    """Draw the energy flows of one day as a Sankey diagram.
 
-    Arguments:
-        earned, paid: for what was sent to the grid and bought from it, EUR.
+    Args:
+        tr: translator of the page's language.
+        energy: energy of the day.
+        earned: revenue of the exported energy, EUR.
+        paid: cost of the imported energy, EUR.
     """
     flows = [
-        ("grid", "home_node", now.bought, BOUGHT),
-        ("roof", "home_node", now.direct, SUN),
-        ("roof", "battery_node", now.to_battery, SUN),
-        ("battery_node", "home_node", now.from_battery, STORE),
-        ("roof", "sent_node", now.sent, SENT),
+        ("grid", "home_node", energy.imported, IMPORT_COLOR),
+        ("panels_node", "home_node", energy.direct, SOLAR_COLOR),
+        ("panels_node", "battery_node", energy.to_battery, SOLAR_COLOR),
+        ("battery_node", "home_node", energy.from_battery, STORAGE_COLOR),
+        ("panels_node", "sent_node", energy.exported, EXPORT_COLOR),
     ]
-    shown = [flow for flow in flows if flow[2] > _LEAST_KWH]
-    colours = {
-        "grid": BOUGHT,
-        "roof": SUN,
-        "battery_node": STORE,
-        "home_node": USE,
-        "sent_node": SENT,
+    shown = [flow for flow in flows if flow[2] > _MIN_FLOW_KWH]
+    colors = {
+        "grid": IMPORT_COLOR,
+        "panels_node": SOLAR_COLOR,
+        "battery_node": STORAGE_COLOR,
+        "home_node": LOAD_COLOR,
+        "sent_node": EXPORT_COLOR,
     }
-    nodes = [name for name in colours if any(name in flow[:2] for flow in shown)]
-    named = {name: words(f"basics.{name}") for name in colours}
-    option = base(
-        tooltip=tooltip(words.lang, "kWh", trigger="item"),
+    nodes = [name for name in colors if any(name in flow[:2] for flow in shown)]
+    named = {name: tr(f"basics.{name}") for name in colors}
+    option = base_option(
+        tooltip=tooltip(tr.lang, "kWh", trigger="item"),
         series=[
             {
                 "type": "sankey",
@@ -107,7 +116,7 @@ def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
                 "data": [
                     {
                         "name": named[name],
-                        "itemStyle": {"color": colours[name], "borderWidth": 0},
+                        "itemStyle": {"color": colors[name], "borderWidth": 0},
                         "label": {"width": 108, "overflow": "break"}
                         if name.endswith("home_node")
                         else {},
@@ -119,9 +128,9 @@ def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
                         "source": named[source],
                         "target": named[target],
                         "value": round(kwh, 2),
-                        "lineStyle": {"color": colour, "opacity": 0.36},
+                        "lineStyle": {"color": color, "opacity": 0.36},
                     }
-                    for source, target, kwh, colour in shown
+                    for source, target, kwh, color in shown
                 ],
                 "label": {
                     "color": INK,
@@ -133,58 +142,78 @@ def where(words: Words, now: Energy, earned: float, paid: float) -> Chart:
             }
         ],
     )
-    kept = now.direct + now.to_battery
-    text = words(
-        "basics.where" if now.to_battery <= _LEAST_KWH else "basics.where_battery",
-        made=words.kwh(now.made),
-        kept=words.kwh(kept),
-        sent=words.kwh(now.sent),
-        earned=words.euro(earned),
-        bought=words.kwh(now.bought),
-        paid=words.euro(paid),
+    kept = energy.direct + energy.to_battery
+    text = tr(
+        "basics.where" if energy.to_battery <= _MIN_FLOW_KWH else "basics.where_battery",
+        made=tr.kwh(energy.generation),
+        kept=tr.kwh(kept),
+        sent=tr.kwh(energy.exported),
+        earned=tr.euro(earned),
+        bought=tr.kwh(energy.imported),
+        paid=tr.euro(paid),
     )
     rows = tuple(
-        (f"{named[source]} → {named[target]}", words.number(kwh, 2))
+        (f"{named[source]} → {named[target]}", tr.number(kwh, 2))
         for source, target, kwh, _ in shown
     )
-    return Chart(
-        option, text, Table(words("basics.where_caption"), (words("basics.flow"), "kWh"), rows)
+    return RenderedChart(
+        option, text, ChartTable(tr("basics.where_caption"), (tr("basics.flow"), "kWh"), rows)
     )
 
 
-def duck(words: Words, net_kw: Series, roofs: int, homes: int) -> Chart:
-    """What a street draws and sends over the day, kW [96]."""
-    above, below = np.maximum(net_kw, 0.0), np.minimum(net_kw, 0.0)
-    sent, bought = -float(below.sum()) / 4, float(above.sum()) / 4
-    lowest, highest = float(min(net_kw.min(), -1.0)), float(max(net_kw.max(), 1.0))
-    names = [words("basics.all_buy"), words("basics.nobody")]
-    option = base(
-        tooltip=tooltip(words.lang, "kW"),
+def duck_curve(tr: Translator, net_kw: Series, pv_homes: int, homes: int) -> RenderedChart:
+    """Draw the net load of a street over one day.
+
+    Args:
+        tr: translator of the page's language.
+        net_kw: net load, kW [96]; negative values are exported.
+        pv_homes: number of homes with PV.
+        homes: number of homes.
+    """
+    import_kw = np.maximum(net_kw, 0.0)
+    export_kw = np.minimum(net_kw, 0.0)
+    import_kwh = float(import_kw.sum()) / 4
+    export_kwh = -float(export_kw.sum()) / 4
+    lowest = float(min(net_kw.min(), -1.0))
+    highest = float(max(net_kw.max(), 1.0))
+    import_name = tr("basics.street_import")
+    export_name = tr("basics.street_export")
+    option = base_option(
+        tooltip=tooltip(tr.lang, "kW"),
         grid={"left": 8, "right": 16, "top": 28, "bottom": 8, "containLabel": True},
-        xAxis={**clock_axis(), "axisLine": {"onZero": False, "lineStyle": {"color": QUIET}}},
+        xAxis={**time_axis(), "axisLine": {"onZero": False, "lineStyle": {"color": MUTED}}},
         yAxis=value_axis(
             "kW",
-            axisLabel=amount_text(words.lang),
+            axisLabel=value_label(tr.lang),
             min=float(np.floor(lowest / 2) * 2),
             max=float(np.ceil(highest / 2) * 2),
             splitNumber=5,
             nameGap=10,
         ),
         series=[
-            _band(names[0], above, BOUGHT, BOUGHT, 0.3),
-            _band(names[1], below if sent > 0 else None, SUN, SHARED_EDGE, 0.55),
+            _band(import_name, import_kw, IMPORT_COLOR, IMPORT_COLOR, 0.3),
+            _band(
+                export_name,
+                export_kw if export_kwh > 0 else None,
+                SOLAR_COLOR,
+                SHARED_EDGE_COLOR,
+                0.55,
+            ),
         ],
     )
-    key = "basics.duck" if sent > _LEAST_KWH else "basics.duck_none"
-    text = words(key, n=roofs, sent=words.kwh(sent), bought=words.kwh(bought))
+    key = "basics.duck_curve" if export_kwh > _MIN_FLOW_KWH else "basics.duck_curve_none"
+    text = tr(key, n=pv_homes, sent=tr.kwh(export_kwh), bought=tr.kwh(import_kwh))
     hourly = net_kw.reshape(24, 4).mean(axis=1)
     rows = tuple(
-        (f"{words.time(at)}–{words.time(at + 1)}", words.number(float(kw), 1))
-        for at, kw in enumerate(hourly)
+        (f"{tr.time(hour)}–{tr.time(hour + 1)}", tr.number(float(kw), 1))
+        for hour, kw in enumerate(hourly)
     )
-    caption = words("basics.duck_caption", homes=homes)
-    marks = (Mark(names[0], "area", BOUGHT), Mark(names[1], "area", SUN))
-    return Chart(option, text, Table(caption, (words("home.hour"), "kW"), rows), marks)
+    caption = tr("basics.duck_caption", homes=homes)
+    legend = (
+        LegendItem(import_name, "area", IMPORT_COLOR),
+        LegendItem(export_name, "area", SOLAR_COLOR),
+    )
+    return RenderedChart(option, text, ChartTable(caption, (tr("home.hour"), "kW"), rows), legend)
 
 
 def _band(name: str, kw: Series | None, fill: str, edge: str, opacity: float) -> Option:
@@ -199,31 +228,34 @@ def _band(name: str, kw: Series | None, fill: str, edge: str, opacity: float) ->
     }
 
 
-def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence[float]) -> Chart:
-    """One rule: what each of four homes gets, one dot per tenth of a kWh.
+def allocation_dots(
+    tr: Translator, rule: str, allocated_kwh: Sequence[float], demand_kwh: Sequence[float]
+) -> RenderedChart:
+    """Draw the allocation of a rule to four homes, one dot per tenth of a kWh.
 
-    Arguments:
-        rule: "equal", "use", "auction" or "none".
-        got_kwh, wanted_kwh: of each home.
+    Args:
+        tr: translator of the page's language.
+        rule: `equal`, `use`, `auction` or `none`.
+        allocated_kwh: allocated energy of each home.
+        demand_kwh: demand of each home.
     """
     filled: list[list[int]] = []
     hollow: list[list[int]] = []
-    for home, (got, wanted) in enumerate(zip(got_kwh, wanted_kwh, strict=True)):
-        count = round(got / DOT_KWH)
-        for dot in range(round(wanted / DOT_KWH)):
+    for home, (allocated, demand) in enumerate(zip(allocated_kwh, demand_kwh, strict=True)):
+        count = round(allocated / DOT_KWH)
+        for dot in range(round(demand / DOT_KWH)):
             (filled if dot < count else hollow).append([dot, home])
-    names = [words("basics.dot_shared"), words("basics.dot_bought")]
     labels = [
-        words("basics.wants", home=_HOMES[at], kwh=words.short(kwh))
-        for at, kwh in enumerate(wanted_kwh)
+        tr("basics.wants", home=_HOMES[home], kwh=tr.short(kwh))
+        for home, kwh in enumerate(demand_kwh)
     ]
-    option = base(
+    option = base_option(
         tooltip={"show": False},
         grid={"left": 8, "right": 8, "top": 4, "bottom": 4, "containLabel": True},
         xAxis={
             "type": "value",
             "min": -1,
-            "max": max(round(max(wanted_kwh) / DOT_KWH), 10),
+            "max": max(round(max(demand_kwh) / DOT_KWH), 10),
             "show": False,
         },
         yAxis={
@@ -232,7 +264,7 @@ def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence
             "data": labels,
             "axisLine": {"show": False},
             "axisTick": {"show": False},
-            "axisLabel": axis_text(interval=0, hideOverlap=False),
+            "axisLabel": axis_label(interval=0, hideOverlap=False),
         },
         series=[
             {
@@ -246,58 +278,62 @@ def dots(words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence
             }
             for name, data, symbol, style in (
                 (
-                    names[0],
+                    tr("basics.dot_shared"),
                     filled,
                     "circle",
-                    {"color": SUN, "borderColor": SHARED_EDGE, "borderWidth": 1.5},
+                    {"color": SOLAR_COLOR, "borderColor": SHARED_EDGE_COLOR, "borderWidth": 1.5},
                 ),
                 (
-                    names[1],
+                    tr("basics.dot_bought"),
                     hollow,
                     "circle",
-                    {"color": "#ffffff", "borderColor": BOUGHT, "borderWidth": 1},
+                    {"color": PAPER, "borderColor": IMPORT_COLOR, "borderWidth": 1},
                 ),
             )
         ],
     )
     rows = tuple(
         (
-            words("basics.home", home=_HOMES[at]),
-            words.short(wanted, 2),
-            words.short(got, 2),
-            words.short(wanted - got, 2),
+            tr("basics.home", home=_HOMES[home]),
+            tr.short(demand, 2),
+            tr.short(allocated, 2),
+            tr.short(demand - allocated, 2),
         )
-        for at, (got, wanted) in enumerate(zip(got_kwh, wanted_kwh, strict=True))
+        for home, (allocated, demand) in enumerate(zip(allocated_kwh, demand_kwh, strict=True))
     )
-    head = tuple(
-        words(f"basics.{key}") for key in ("one_home", "wanted", "dot_shared", "dot_bought")
+    header = tuple(
+        tr(f"basics.{key}") for key in ("one_home", "wanted", "dot_shared", "dot_bought")
     )
-    return Chart(
+    return RenderedChart(
         option,
-        dots_sentence(words, rule, got_kwh, wanted_kwh),
-        Table(_title(words, rule), head, rows),
+        allocation_sentence(tr, rule, allocated_kwh, demand_kwh),
+        ChartTable(tr(f"basics.rule_{rule}"), header, rows),
     )
 
 
-def _title(words: Words, rule: str) -> str:
-    return words(f"basics.rule_{rule}")
-
-
-def dots_sentence(
-    words: Words, rule: str, got_kwh: Sequence[float], wanted_kwh: Sequence[float]
+def allocation_sentence(
+    tr: Translator, rule: str, allocated_kwh: Sequence[float], demand_kwh: Sequence[float]
 ) -> str:
-    """What the rule does, in one line."""
-    shared = sum(got_kwh)
+    """Describe the allocation of a rule in one sentence.
+
+    Args:
+        tr: translator of the page's language.
+        rule: `equal`, `use`, `auction` or `none`.
+        allocated_kwh: allocated energy of each home.
+        demand_kwh: demand of each home.
+    """
+    shared = sum(allocated_kwh)
     if rule == "none" or shared <= 0:
-        return words("basics.dots_none")
-    if sum(wanted_kwh) - shared < DOT_KWH / 2:
-        return words("basics.dots_all")
-    most = max(range(len(got_kwh)), key=lambda at: got_kwh[at])
+        return tr("basics.dots_none")
+    if sum(demand_kwh) - shared < DOT_KWH / 2:
+        return tr("basics.dots_all")
+    largest = max(range(len(allocated_kwh)), key=lambda home: allocated_kwh[home])
+    without = [_HOMES[home] for home, kwh in enumerate(allocated_kwh) if kwh <= 0]
     values: Mapping[str, str] = {
-        "home": _HOMES[most],
-        "kwh": words.short(got_kwh[most], 2),
-        "least": words.short(min(got_kwh), 2),
-        "without": ", ".join(_HOMES[at] for at, got in enumerate(got_kwh) if got <= 0),
+        "home": _HOMES[largest],
+        "kwh": tr.short(allocated_kwh[largest], 2),
+        "least": tr.short(min(allocated_kwh), 2),
+        "without": ", ".join(without),
     }
     key = "auction" if rule == "auction" and values["without"] else f"{rule}_some"
-    return words(f"basics.dots_{key}", **values)
+    return tr(f"basics.dots_{key}", **values)

@@ -1,58 +1,78 @@
-"""What all charts share: the meaning of colours, axes, and the shape of what is handed out."""
+"""Elements shared by all charts: colors, axes, number formats and the types of a chart."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-INK, QUIET, RULE, PAPER = "#1B2730", "#56636D", "#DADFE3", "#FFFFFF"
-USE, SUN, STORE, BOUGHT, SENT = "#005B96", "#E69F00", "#008F6B", "#5B6770", "#B04A7F"
-SHARED_EDGE = "#B36B00"
-"""Colour is meaning on every page: use, production, battery, bought, sent; shared is the sun's with an edge."""
+INK = "#1B2730"
+MUTED = "#56636D"
+GRID_LINE = "#DADFE3"
+PAPER = "#FFFFFF"
+# Each color has one meaning on every page.
+LOAD_COLOR = "#005B96"
+SOLAR_COLOR = "#E69F00"
+STORAGE_COLOR = "#008F6B"
+IMPORT_COLOR = "#5B6770"
+EXPORT_COLOR = "#B04A7F"
+SHARED_EDGE_COLOR = "#B36B00"  # edge of areas of shared energy, filled with the solar color
 
 Option = dict[str, Any]
 
 
-class Table(NamedTuple):
-    """A chart's numbers as text: caption, names of the columns, rows whose first cell is a name."""
+class ChartTable(NamedTuple):
+    """Numbers of a chart as text.
+
+    Attributes:
+        caption: caption of the table.
+        header: names of the columns.
+        rows: cells; the first cell of a row is its name.
+    """
 
     caption: str
-    head: tuple[str, ...]
+    header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-class Mark(NamedTuple):
-    """What a line or an area stands for.
+class LegendItem(NamedTuple):
+    """Entry of a chart's legend.
 
     Attributes:
-        name: in words.
-        shape: "line", "dash", "area", "bar", "ring" (hollow dot) or "dot".
-        colour: of it.
-        decal: of an area or a bar, a key of `DECALS`.
+        name: translated name of the series.
+        shape: `line`, `dash`, `area`, `bar`, `ring` (hollow dot) or `dot`.
+        color: color of the series.
+        decal: pattern of an area or a bar, a key of `DECALS`.
     """
 
     name: str
     shape: str
-    colour: str
+    color: str
     decal: str = "none"
 
 
-class Chart(NamedTuple):
-    """A picture (`option`, for ECharts), one sentence that says the same (**bold** parts), its table and its key."""
+class RenderedChart(NamedTuple):
+    """A chart ready to be shown.
+
+    Attributes:
+        option: ECharts option.
+        sentence: main message of the chart, with `**bold**` parts.
+        table: numbers of the chart.
+        legend: entries of the legend.
+    """
 
     option: Option
     sentence: str
-    table: Table
-    marks: tuple[Mark, ...] = ()
+    table: ChartTable
+    legend: tuple[LegendItem, ...] = ()
 
 
 DECALS: dict[str, Option] = {
-    "bought": {
+    "import": {
         "symbol": "rect",
         "color": "rgba(255,255,255,.45)",
         "dashArrayX": [1, 0],
         "dashArrayY": [2, 6],
         "rotation": 0.785,
     },
-    "sent": {
+    "export": {
         "symbol": "triangle",
         "color": "rgba(255,255,255,.5)",
         "symbolSize": 0.7,
@@ -60,7 +80,7 @@ DECALS: dict[str, Option] = {
         "dashArrayY": [9, 3],
         "rotation": 0,
     },
-    "store": {
+    "storage": {
         "symbol": "circle",
         "color": "rgba(255,255,255,.55)",
         "symbolSize": 0.6,
@@ -70,8 +90,7 @@ DECALS: dict[str, Option] = {
     },
     "none": {"symbol": "none"},
 }
-"""The second encoding of filled areas, so that no colour has to be told from another."""
-
+"""Patterns of filled areas, which distinguish them without color."""
 
 _DIGITS = {"": 2, "1": 1, "kW": 2, "kWh": 1, "%": 0, "€": 2}
 _TAGS = {"en": "en-IE", "fr": "fr-BE", "nl": "nl-BE"}
@@ -81,24 +100,29 @@ def _formatter(tag: str, unit: str) -> str:
     style = f"maximumFractionDigits: {_DIGITS[unit]}"
     if unit == "€":
         style = f"style: 'currency', currency: 'EUR', minimumFractionDigits: 0, {style}"
-    after = f"\u00a0{unit}" if unit not in ("", "1", "€") else ""
+    suffix = f"\u00a0{unit}" if unit not in ("", "1", "€") else ""
     return (
         "(v) => { const x = v && v.value !== undefined ? v.value : v; "
-        f"return x == null || x === '-' ? '–' : Number(x).toLocaleString('{tag}', {{{style}}}) + '{after}'; }}"
+        "return x == null || x === '-' ? '–' : "
+        f"Number(x).toLocaleString('{tag}', {{{style}}}) + '{suffix}'; }}"
     )
 
 
 FORMATTERS: Mapping[tuple[str, str], str] = {
     (lang, unit): _formatter(tag, unit) for lang, tag in _TAGS.items() for unit in _DIGITS
 }
-"""The only code that an option may hold: numbers as a language (first) writes them, with their unit (second).
+"""Number formatters by language and unit; unit "1" has no suffix and one decimal.
 
-Unit "1" is none, with one decimal.
+They are the only code that an option may contain.
 """
 
 
-def base(**parts: Any) -> Option:
-    """What every option begins with: no motion, our type, tooltips that are never HTML."""
+def base_option(**parts: Any) -> Option:
+    """Return the common part of all options: no animation, plain-text tooltips.
+
+    Args:
+        **parts: other components of the option.
+    """
     return {
         "animation": False,
         "textStyle": {"fontFamily": "system-ui, sans-serif", "color": INK, "fontSize": 14},
@@ -108,7 +132,13 @@ def base(**parts: Any) -> Option:
 
 
 def tooltip(lang: str, unit: str, trigger: str = "axis") -> Option:
-    """What is shown under the pointer, every number with its unit: "", "kW", "kWh", "%" or "€"."""
+    """Return a tooltip whose numbers carry their unit.
+
+    Args:
+        lang: language code.
+        unit: unit of `FORMATTERS`.
+        trigger: `axis` or `item`.
+    """
     return {
         "renderMode": "richText",
         "confine": True,
@@ -117,36 +147,58 @@ def tooltip(lang: str, unit: str, trigger: str = "axis") -> Option:
     }
 
 
-def axis_text(**more: Any) -> Option:
-    """Labels of an axis; the line height is explicit because the page's would be taken otherwise."""
-    return {"color": INK, "fontSize": 13, "lineHeight": 17, "hideOverlap": True, **more}
+def axis_label(**settings: Any) -> Option:
+    """Return the labels of an axis.
+
+    The line height is set because labels would inherit that of the page.
+
+    Args:
+        **settings: other settings of the labels.
+    """
+    return {"color": INK, "fontSize": 13, "lineHeight": 17, "hideOverlap": True, **settings}
 
 
-def amount_text(lang: str, unit: str = "") -> Option:
-    """Labels of an axis of amounts, as the language writes numbers."""
-    return axis_text(**{":formatter": FORMATTERS[lang, unit]})
+def value_label(lang: str, unit: str = "") -> Option:
+    """Return the labels of a value axis in the number format of a language.
+
+    Args:
+        lang: language code.
+        unit: unit of `FORMATTERS`.
+    """
+    return axis_label(**{":formatter": FORMATTERS[lang, unit]})
 
 
-def clock_axis(grid: int = 0, show: bool = True, every_h: int = 3) -> Option:
-    """The 96 quarter-hours of a day from left to right, labelled every few hours."""
+def time_axis(grid: int = 0, show: bool = True, every_h: int = 3) -> Option:
+    """Return an axis of the 96 quarter-hours of a day.
+
+    Args:
+        grid: index of the grid.
+        show: whether labels are shown.
+        every_h: hours between labels.
+    """
     return {
         "type": "category",
         "gridIndex": grid,
         "data": [f"{quarter // 4:02d}:{quarter % 4 * 15:02d}" for quarter in range(96)],
         "boundaryGap": False,
         "axisTick": {"show": False},
-        "axisLine": {"lineStyle": {"color": QUIET}},
-        "axisLabel": axis_text(interval=4 * every_h - 1, show=show, showMaxLabel=False),
+        "axisLine": {"lineStyle": {"color": MUTED}},
+        "axisLabel": axis_label(interval=4 * every_h - 1, show=show, showMaxLabel=False),
     }
 
 
-def value_axis(name: str, **more: Any) -> Option:
-    """An axis of amounts, its name on top; `axisLabel=amount_text(lang, unit)` writes the numbers in a language."""
+def value_axis(name: str, **settings: Any) -> Option:
+    """Return a value axis with its name on top.
+
+    Args:
+        name: name of the axis.
+        **settings: other settings; `axisLabel=value_label(lang, unit)` formats the numbers.
+    """
     return {
         "type": "value",
         "name": name,
-        "nameTextStyle": {"color": QUIET, "align": "left", "fontSize": 13},
-        "axisLabel": axis_text(),
-        "splitLine": {"lineStyle": {"color": RULE}},
-        **more,
+        "nameTextStyle": {"color": MUTED, "align": "left", "fontSize": 13},
+        "axisLabel": axis_label(),
+        "splitLine": {"lineStyle": {"color": GRID_LINE}},
+        **settings,
     }

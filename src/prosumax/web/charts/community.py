@@ -1,155 +1,196 @@
-"""The community page's charts: an outcome as drawing, sentence and table."""
+"""Charts of page three, which shows the outcome of a community."""
 
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from prosumax.web.charts.common import (
-    BOUGHT,
+    EXPORT_COLOR,
+    GRID_LINE,
+    IMPORT_COLOR,
     INK,
-    QUIET,
-    RULE,
-    SENT,
-    SHARED_EDGE,
-    SUN,
-    USE,
-    Chart,
-    Mark,
+    LOAD_COLOR,
+    MUTED,
+    PAPER,
+    SHARED_EDGE_COLOR,
+    SOLAR_COLOR,
+    ChartTable,
+    LegendItem,
     Option,
-    Table,
-    amount_text,
-    axis_text,
-    base,
-    clock_axis,
+    RenderedChart,
+    axis_label,
+    base_option,
+    time_axis,
     tooltip,
     value_axis,
+    value_label,
 )
-from prosumax.web.model.outcome import Outcome
-from prosumax.web.model.translations import Words
+from prosumax.web.model.outcome import CommunityOutcome
+from prosumax.web.model.translations import Translator
 
-MOST_AROUND = 12
-"""Homes that a circle shows well; more are a table of colours."""
+MAX_CIRCLE_HOMES = 12
+"""Largest number of homes drawn as a circle; more homes are drawn as a matrix."""
 
 _HOME_NUMBER = re.compile(r"(\d+[A-Z]?) .+")
 
 
-class Verdict(NamedTuple):
-    """A figure, what it means, and the figures behind it (name, value)."""
+class KeyFigure(NamedTuple):
+    """Result in one figure.
+
+    Attributes:
+        figure: the figure as text.
+        sentence: explanation of the figure.
+        details: names and values of the figures behind it.
+    """
 
     figure: str
     sentence: str
     details: tuple[tuple[str, str], ...]
 
 
-def home_name(words: Words, name: str) -> str:
-    """A home's name as it is shown: those of packaged communities in the visitor's language."""
-    fixed = {"Building": words("community.building"), "School": words("community.school")}
+def home_name(tr: Translator, name: str) -> str:
+    """Return the displayed name of a home; names of packaged communities are translated.
+
+    Args:
+        tr: translator of the page's language.
+        name: name in the scenario.
+    """
+    fixed = {"Building": tr("community.building"), "School": tr("community.school")}
     numbered = _HOME_NUMBER.fullmatch(name)
-    return fixed.get(name) or (words("community.number", number=numbered[1]) if numbered else name)
+    return fixed.get(name) or (tr("community.number", number=numbered[1]) if numbered else name)
 
 
-def home_names(words: Words, outcome: Outcome) -> list[str]:
-    """Names of all homes as they are shown."""
-    return [home_name(words, name) for name in outcome.names]
+def home_names(tr: Translator, outcome: CommunityOutcome) -> list[str]:
+    """Return the displayed names of all homes.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
+    return [home_name(tr, name) for name in outcome.names]
 
 
-def cost(words: Words, outcome: Outcome, period: str) -> Verdict:
-    """All bills together, and what the rule changes in them."""
-    now, before = sum(outcome.bill_cents) / 100, sum(outcome.alone_cents) / 100
-    sentence = words(f"community.cost_{period}", now=words.euro(now), before=words.euro(before))
+def cost_figure(tr: Translator, outcome: CommunityOutcome, period: str) -> KeyFigure:
+    """Summarize the sum of all bills and its change by the rule.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+        period: length of the period, a key of `communities.PERIOD_STEPS`.
+    """
+    cost = sum(outcome.bill_cents) / 100
+    baseline = sum(outcome.baseline_cents) / 100
+    sentence = tr(f"community.cost_{period}", now=tr.euro(cost), before=tr.euro(baseline))
+    details = (
+        (tr("community.traded"), tr.kwh(outcome.kpis["traded_kwh"] or 0.0)),
+        (tr("community.retail_price"), tr.price(outcome.retail_price)),
+        (tr("community.feed_in_price"), tr.price(outcome.feed_in_price)),
+        (tr("community.local_charges"), tr.price(outcome.local_charges)),
+    )
+    change = cost - baseline
+    figure = ("+" if change > 0 else "") + tr.euro(change)
+    return KeyFigure(figure, sentence, details)
+
+
+def efficiency_figure(tr: Translator, outcome: CommunityOutcome) -> KeyFigure:
+    """Summarize the share of the surplus that neighbors buy.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
     kpis = outcome.kpis
     details = [
-        (words("community.traded"), words.kwh(kpis["traded_kwh"] or 0.0)),
-        (words("community.retail"), words.price(outcome.retail)),
-        (words("community.feed_in"), words.price(outcome.feed_in)),
-        (words("community.charges"), words.price(outcome.local_charges)),
+        (tr("community.surplus"), tr.kwh(outcome.surplus_kwh)),
+        (tr("community.self_consumption"), _percent(tr, kpis["self_consumption"])),
+        (tr("community.self_sufficiency"), _percent(tr, kpis["self_sufficiency"])),
+        (tr("community.peak"), tr.kw(kpis["peak_kw"] or 0.0)),
     ]
-    change = now - before
-    figure = ("+" if change > 0 else "") + words.euro(change)
-    return Verdict(figure, sentence, tuple(details))
-
-
-def efficiency(words: Words, outcome: Outcome) -> Verdict:
-    """How much of what homes cannot use themselves stays with neighbours."""
-    kpis = outcome.kpis
-    details = [
-        (words("community.surplus"), words.kwh(outcome.surplus_kwh)),
-        (words("community.self_consumption"), _percent(words, kpis["self_consumption"])),
-        (words("community.self_sufficiency"), _percent(words, kpis["self_sufficiency"])),
-        (words("community.peak"), words.kw(kpis["peak_kw"] or 0.0)),
-    ]
-    if any(price is not None for price in outcome.price):
+    if any(price is not None for price in outcome.local_price):
         details.append(
-            (words("community.possible_gains"), _percent(words, kpis["allocative_efficiency"]))
+            (tr("community.possible_gains"), _percent(tr, kpis["allocative_efficiency"]))
         )
     share = outcome.shared_share
     if share is None:
-        key = "community.no_surplus" if any(outcome.has_sun) else "community.no_panels"
-        return Verdict("–", words(key), tuple(details))
-    of_100 = words.number(100 * share)
-    return Verdict(
-        words("community.of_hundred", n=of_100), words("community.stay", n=of_100), tuple(details)
+        key = "community.no_surplus" if any(outcome.has_solar) else "community.no_panels"
+        return KeyFigure("–", tr(key), tuple(details))
+    of_100 = tr.number(100 * share)
+    return KeyFigure(
+        tr("community.of_hundred", n=of_100), tr("community.stay", n=of_100), tuple(details)
     )
 
 
-def fairness(words: Words, outcome: Outcome) -> Verdict:
-    """Who pays less, in plain counts."""
-    gains = outcome.gain_cents
-    homes, better, worse = len(gains), sum(gain > 0 for gain in gains), outcome.losers
-    low, high = words.euro(min(gains) / 100), words.euro(max(gains) / 100)
-    if worse:
-        sentence = words(
-            "community.some_lose", n=worse, most=words.euro(-min(gains) / 100), high=high
-        )
-    elif better:
-        sentence = words("community.pay_less", low=low, high=high)
+def fairness_figure(tr: Translator, outcome: CommunityOutcome) -> KeyFigure:
+    """Summarize the number of homes that pay less, with the savings of groups of homes.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
+    savings = outcome.saving_cents
+    winners = sum(saving > 0 for saving in savings)
+    lowest = tr.euro(min(savings) / 100)
+    highest = tr.euro(max(savings) / 100)
+    if outcome.losers:
+        loss = tr.euro(-min(savings) / 100)
+        sentence = tr("community.some_lose", n=outcome.losers, most=loss, high=highest)
+    elif winners:
+        sentence = tr("community.pay_less", low=lowest, high=highest)
     else:
-        sentence = words("community.same_bills")
-    details = [(words("community.smallest"), low), (words("community.largest"), high)]
-    for name, wanted in (("with_panels", True), ("without_panels", False)):
-        of = [gain for gain, sun in zip(gains, outcome.has_sun, strict=True) if sun is wanted]
-        if of:
-            details.append((words(f"community.gain_{name}"), words.euro(sum(of) / len(of) / 100)))
-    for style in sorted(set(outcome.styles)):
-        of = [
-            g
-            for g, own, has in zip(gains, outcome.styles, outcome.has_battery, strict=True)
-            if own == style and has
-        ]
-        if of and len(set(outcome.styles)) > 1:
-            details.append(
-                (words(f"community.gain_{style_key(style)}"), words.euro(sum(of) / len(of) / 100))
-            )
+        sentence = tr("community.same_bills")
+    details = [(tr("community.smallest"), lowest), (tr("community.largest"), highest)]
+
+    def add_group(name: str, members: Sequence[bool]) -> None:
+        group = [saving for saving, member in zip(savings, members, strict=True) if member]
+        if group:
+            mean = sum(group) / len(group) / 100
+            details.append((tr(f"community.gain_{name}"), tr.euro(mean)))
+
+    add_group("with_panels", outcome.has_solar)
+    add_group("without_panels", [not has_solar for has_solar in outcome.has_solar])
+    policies = sorted(set(outcome.policies))
+    if len(policies) > 1:
+        for policy in policies:
+            homes = zip(outcome.policies, outcome.has_battery, strict=True)
+            add_group(style_key(policy), [own == policy and battery for own, battery in homes])
     for name in ("gini", "jain"):
         value = outcome.kpis[name]
-        details.append(
-            (words(f"community.{name}"), "–" if value is None else words.number(value, 2))
-        )
-    return Verdict(words("community.n_of_m", n=better, m=homes), sentence, tuple(details))
+        details.append((tr(f"community.{name}"), "–" if value is None else tr.number(value, 2)))
+    figure = tr("community.n_of_m", n=winners, m=len(savings))
+    return KeyFigure(figure, sentence, tuple(details))
 
 
 def style_key(policy: str) -> str:
-    """The key of a decision style, of the name of a policy."""
-    return {"citylearn-basic-battery-rbc": "habits", "qlearning": "q", "ppo": "ppo"}.get(
-        policy, "rules"
-    )
+    """Return the decision style of a policy, one of `state.STYLES`.
+
+    Args:
+        policy: name of the policy.
+    """
+    styles = {"citylearn-basic-battery-rbc": "habits", "qlearning": "q", "ppo": "ppo"}
+    return styles.get(policy, "rules")
 
 
-def bills(words: Words, outcome: Outcome, period: str) -> Chart:
-    """Each home's bill before and after, the highest on top."""
-    names = home_names(words, outcome)
-    order = sorted(range(len(names)), key=lambda home: outcome.alone_cents[home])
-    before = [outcome.alone_cents[home] / 100 for home in order]
+def home_bills(tr: Translator, outcome: CommunityOutcome, period: str) -> RenderedChart:
+    """Draw the bill of each home with and without sharing, the highest on top.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+        period: length of the period, a key of `communities.PERIOD_STEPS`.
+    """
+    names = home_names(tr, outcome)
+    order = sorted(range(len(names)), key=lambda home: outcome.baseline_cents[home])
+    before = [outcome.baseline_cents[home] / 100 for home in order]
     after = [outcome.bill_cents[home] / 100 for home in order]
-    gains = [outcome.gain_cents[home] for home in order]
-    option = base(
+    savings = [outcome.saving_cents[home] for home in order]
+    option = base_option(
         grid={"left": 8, "right": 48, "top": 16, "bottom": 8, "containLabel": True},
         tooltip={"renderMode": "richText", "confine": True, "trigger": "item"},
-        xAxis=value_axis("", axisLabel=amount_text(words.lang, "€")),
+        xAxis=value_axis("", axisLabel=value_label(tr.lang, "€")),
         yAxis={
             "type": "category",
             "data": [names[home] for home in order],
-            "axisLabel": axis_text(interval=0, width=92, overflow="truncate"),
+            "axisLabel": axis_label(interval=0, width=92, overflow="truncate"),
             "axisTick": {"show": False},
             "axisLine": {"show": False},
         },
@@ -158,65 +199,64 @@ def bills(words: Words, outcome: Outcome, period: str) -> Chart:
                 "type": "lines",
                 "coordinateSystem": "cartesian2d",
                 "silent": True,
-                "lineStyle": {"color": BOUGHT, "width": 5, "opacity": 0.55},
+                "lineStyle": {"color": IMPORT_COLOR, "width": 5, "opacity": 0.55},
                 "data": [
-                    {"coords": [[a, at], [b, at]]}
-                    for at, (a, b) in enumerate(zip(before, after, strict=True))
+                    {"coords": [[start, row], [end, row]]}
+                    for row, (start, end) in enumerate(zip(before, after, strict=True))
                 ],
             },
             {
                 "type": "scatter",
-                "name": words("community.before"),
+                "name": tr("community.before"),
                 "symbolSize": 15,
-                "itemStyle": {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 2.5},
+                "itemStyle": {"color": PAPER, "borderColor": INK, "borderWidth": 2.5},
                 "data": [
-                    _point(value, at, words("community.before"), words)
-                    for at, value in enumerate(before)
+                    _point(tr, value, row, tr("community.before"))
+                    for row, value in enumerate(before)
                 ],
             },
             {
                 "type": "scatter",
-                "name": words("community.after"),
+                "name": tr("community.after"),
                 "data": [
-                    _point(
-                        value, at, words("community.after"), words, loss=-gain if gain < 0 else 0
-                    )
-                    for at, (value, gain) in enumerate(zip(after, gains, strict=True))
+                    _point(tr, value, row, tr("community.after"), loss_cents=max(-saving, 0))
+                    for row, (value, saving) in enumerate(zip(after, savings, strict=True))
                 ],
-                "itemStyle": {"color": USE, "borderColor": USE},
+                "itemStyle": {"color": LOAD_COLOR, "borderColor": LOAD_COLOR},
             },
         ],
     )
     rows = tuple(
         (
             names[home],
-            words.euro(outcome.alone_cents[home] / 100),
-            words.euro(outcome.bill_cents[home] / 100),
-            words.euro(-outcome.gain_cents[home] / 100),
+            tr.euro(outcome.baseline_cents[home] / 100),
+            tr.euro(outcome.bill_cents[home] / 100),
+            tr.euro(-outcome.saving_cents[home] / 100),
         )
         for home in reversed(order)
     )
-    head = tuple(words(f"community.{name}") for name in ("home", "before", "after", "change"))
-    best = max(range(len(names)), key=lambda home: outcome.gain_cents[home])
-    if outcome.gain_cents[best] <= 0 and outcome.losers == 0:
-        sentence = words("community.bills_same")
+    header = tuple(tr(f"community.{name}") for name in ("home", "before", "after", "change"))
+    best = max(range(len(names)), key=lambda home: outcome.saving_cents[home])
+    if outcome.saving_cents[best] <= 0 and outcome.losers == 0:
+        sentence = tr("community.bills_same")
     else:
-        gain = words.euro(outcome.gain_cents[best] / 100)
-        sentence = words(f"community.bills_{period}", name=names[best], gain=gain)
+        gain = tr.euro(outcome.saving_cents[best] / 100)
+        sentence = tr(f"community.bills_{period}", name=names[best], gain=gain)
         if outcome.losers:
-            sentence += " " + words("community.bills_lose", n=outcome.losers)
-    marks = (
-        Mark(words("community.before"), "ring", INK),
-        Mark(words("community.after"), "dot", USE),
+            sentence += " " + tr("community.bills_lose", n=outcome.losers)
+    legend = (
+        LegendItem(tr("community.before"), "ring", INK),
+        LegendItem(tr("community.after"), "dot", LOAD_COLOR),
     )
-    return Chart(option, sentence, Table(words("community.bills_caption"), head, rows), marks)
+    table = ChartTable(tr("community.bills_caption"), header, rows)
+    return RenderedChart(option, sentence, table, legend)
 
 
-def _point(value: float, at: int, what: str, words: Words, loss: int = 0) -> Option:
-    point: Option = {"value": [value, at], "name": f"{what}: {words.euro(value)}", "symbolSize": 15}
+def _point(tr: Translator, value: float, row: int, name: str, loss_cents: int = 0) -> Option:
+    point: Option = {"value": [value, row], "name": f"{name}: {tr.euro(value)}", "symbolSize": 15}
     point["tooltip"] = {"formatter": "{b}"}
-    if loss:
-        text = words("community.pays_more", amount=words.euro(loss / 100))
+    if loss_cents:
+        text = tr("community.pays_more", amount=tr.euro(loss_cents / 100))
         point |= {"symbol": "triangle", "symbolSize": 16}
         point["label"] = {
             "show": True,
@@ -229,14 +269,23 @@ def _point(value: float, at: int, what: str, words: Words, loss: int = 0) -> Opt
     return point
 
 
-def street(words: Words, outcome: Outcome) -> Chart:
-    """What all homes buy from and send to the grid over the day, before and after."""
-    bought, alone = outcome.buys_kw, outcome.buys_alone_kw
-    sent, sent_alone = (
-        [-value for value in part] for part in (outcome.sends_kw, outcome.sends_alone_kw)
-    )
-    shared = [a - b for a, b in zip(alone, bought, strict=True)]
-    band = {"color": SUN, "opacity": 0.45}
+def community_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
+    """Draw import and export of all homes over the mean day, with and without sharing.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
+    imports = outcome.import_kw
+    baseline_imports = outcome.baseline_import_kw
+    # Exports are drawn below zero.
+    exports = [-kw for kw in outcome.export_kw]
+    baseline_exports = [-kw for kw in outcome.baseline_export_kw]
+    shared = [before - after for before, after in zip(baseline_imports, imports, strict=True)]
+    shared_exports = [
+        round(before - after, 4) for before, after in zip(baseline_exports, exports, strict=True)
+    ]
+    band = {"color": SOLAR_COLOR, "opacity": 0.45}
     plain: Option = {"type": "line", "step": "end", "symbol": "none"}
     hidden: Option = {
         **plain,
@@ -245,173 +294,203 @@ def street(words: Words, outcome: Outcome) -> Chart:
         "tooltip": {"show": False},
     }
     series = [
-        {**hidden, "stack": "above", "data": list(bought)},
+        {**hidden, "stack": "above", "data": list(imports)},
         {
             **hidden,
             "stack": "above",
-            "name": words("community.from_neighbours"),
+            "name": tr("community.from_neighbors"),
             "areaStyle": band,
             "data": [round(value, 4) for value in shared],
-            "itemStyle": {"color": SUN},
+            "itemStyle": {"color": SOLAR_COLOR},
         },
-        {**hidden, "stack": "below", "data": sent},
+        {**hidden, "stack": "below", "data": exports},
         {
             **hidden,
             "stack": "below",
             "areaStyle": band,
-            "data": [round(a - b, 4) for a, b in zip(sent_alone, sent, strict=True)],
+            "data": shared_exports,
         },
-        _line(plain, words("community.bought_before"), list(alone), BOUGHT, "dashed"),
-        _line(plain, words("community.bought_after"), list(bought), USE, "solid"),
-        _line(plain, words("community.sent_before"), sent_alone, BOUGHT, "dotted"),
-        _line(plain, words("community.sent_after"), sent, SENT, "solid"),
+        _line(plain, tr("community.bought_before"), baseline_imports, IMPORT_COLOR, "dashed"),
+        _line(plain, tr("community.bought_after"), imports, LOAD_COLOR, "solid"),
+        _line(plain, tr("community.sent_before"), baseline_exports, IMPORT_COLOR, "dotted"),
+        _line(plain, tr("community.sent_after"), exports, EXPORT_COLOR, "solid"),
     ]
-    option = base(
+    option = base_option(
         grid={"left": 8, "right": 16, "top": 12, "bottom": 8, "containLabel": True},
-        tooltip=tooltip(words.lang, "kW"),
-        xAxis=clock_axis(every_h=6)
-        | {"axisLine": {"onZero": False, "lineStyle": {"color": QUIET}}},
-        yAxis=value_axis("", axisLabel=amount_text(words.lang, "kW")),
+        tooltip=tooltip(tr.lang, "kW"),
+        xAxis=time_axis(every_h=6) | {"axisLine": {"onZero": False, "lineStyle": {"color": MUTED}}},
+        yAxis=value_axis("", axisLabel=value_label(tr.lang, "kW")),
         series=series,
     )
-    hours = [(hour, 4 * hour, 4 * hour + 4) for hour in range(24)]
-    columns = (alone, bought, shared, [-v for v in sent_alone], [-v for v in sent])
+    columns = (
+        baseline_imports,
+        imports,
+        shared,
+        outcome.baseline_export_kw,
+        outcome.export_kw,
+    )
     rows = tuple(
-        (words.time(hour), *(words.number(sum(column[a:b]) / 4, 2) for column in columns))
-        for hour, a, b in hours
+        (
+            tr.time(hour),
+            *(tr.number(sum(column[4 * hour : 4 * hour + 4]) / 4, 2) for column in columns),
+        )
+        for hour in range(24)
     )
     names = (
         "hour_of_day",
         "bought_before",
         "bought_after",
-        "from_neighbours",
+        "from_neighbors",
         "sent_before",
         "sent_after",
     )
-    table = Table(
-        words("community.street_caption"), tuple(words(f"community.{name}") for name in names), rows
+    table = ChartTable(
+        tr("community.day_profile_caption"), tuple(tr(f"community.{name}") for name in names), rows
     )
-    sentence = words(
-        "community.street_sentence", kwh=words.kwh(sum(shared) / 4), total=words.kwh(sum(alone) / 4)
+    sentence = tr(
+        "community.day_profile_sentence",
+        kwh=tr.kwh(sum(shared) / 4),
+        total=tr.kwh(sum(baseline_imports) / 4),
     )
-    marks = (
-        Mark(words("community.bought_before"), "dash", BOUGHT),
-        Mark(words("community.bought_after"), "line", USE),
-        Mark(words("community.from_neighbours"), "area", SUN),
-        Mark(words("community.sent_before"), "dash", BOUGHT),
-        Mark(words("community.sent_after"), "line", SENT),
+    legend = (
+        LegendItem(tr("community.bought_before"), "dash", IMPORT_COLOR),
+        LegendItem(tr("community.bought_after"), "line", LOAD_COLOR),
+        LegendItem(tr("community.from_neighbors"), "area", SOLAR_COLOR),
+        LegendItem(tr("community.sent_before"), "dash", IMPORT_COLOR),
+        LegendItem(tr("community.sent_after"), "line", EXPORT_COLOR),
     )
-    return Chart(option, sentence, table, marks)
+    return RenderedChart(option, sentence, table, legend)
 
 
-def _line(plain: Option, name: str, data: Sequence[float], colour: str, kind: str) -> Option:
+def _line(plain: Option, name: str, data: Sequence[float], color: str, line_type: str) -> Option:
     return {
         **plain,
         "name": name,
         "data": list(data),
-        "lineStyle": {"color": colour, "type": kind, "width": 2.2},
-        "itemStyle": {"color": colour},
+        "lineStyle": {"color": color, "type": line_type, "width": 2.2},
+        "itemStyle": {"color": color},
     }
 
 
-def hour_sentence(words: Words, outcome: Outcome, hour: int) -> str:
-    """Who gives to whom in an hour of the day."""
-    now = [flow for flow in outcome.gives_kw if flow[0] == hour]
-    if not now:
-        return words("community.hour_none", time=words.time(hour))
-    names, (_, giver, taker, _) = home_names(words, outcome), max(now, key=lambda flow: flow[3])
-    total = words.kw(sum(flow[3] for flow in now))
-    return words(
-        "community.hour", time=words.time(hour), kw=total, giver=names[giver], taker=names[taker]
+def hour_sentence(tr: Translator, outcome: CommunityOutcome, hour: int) -> str:
+    """Describe the exchange in an hour of the day.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+        hour: hour of the day.
+    """
+    transfers = [transfer for transfer in outcome.transfers_kw if transfer[0] == hour]
+    if not transfers:
+        return tr("community.hour_none", time=tr.time(hour))
+    names = home_names(tr, outcome)
+    _, seller, buyer, _ = max(transfers, key=lambda transfer: transfer[3])
+    return tr(
+        "community.hour",
+        time=tr.time(hour),
+        kw=tr.kw(sum(transfer[3] for transfer in transfers)),
+        seller=names[seller],
+        buyer=names[buyer],
     )
 
 
-def network(words: Words, outcome: Outcome) -> dict[str, Any]:
-    """What the drawing of the trade network needs: homes, flows, and the sentence of every hour."""
+def trade_network(tr: Translator, outcome: CommunityOutcome) -> dict[str, Any]:
+    """Return the content of the network drawing: homes, flows, and a sentence for every hour.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
+    names = home_names(tr, outcome)
+    homes = zip(names, outcome.has_solar, outcome.has_battery, strict=True)
     return {
         "homes": [
-            {"name": name, "sun": sun, "battery": battery}
-            for name, sun, battery in zip(
-                home_names(words, outcome), outcome.has_sun, outcome.has_battery, strict=True
-            )
+            {"name": name, "solar": has_solar, "battery": has_battery}
+            for name, has_solar, has_battery in homes
         ],
-        "flows": [list(flow) for flow in outcome.gives_kw],
-        "sentences": [hour_sentence(words, outcome, hour) for hour in range(24)],
+        "flows": [list(flow) for flow in outcome.transfers_kw],
+        "sentences": [hour_sentence(tr, outcome, hour) for hour in range(24)],
     }
 
 
-def given(words: Words, outcome: Outcome) -> Table:
-    """Who gives how much to whom on a mean day, kWh; the table of the network."""
-    names = home_names(words, outcome)
+def transfer_table(tr: Translator, outcome: CommunityOutcome) -> ChartTable:
+    """Return the table of the network drawing: energy between homes on the mean day, kWh.
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+    """
+    names = home_names(tr, outcome)
     sums: dict[tuple[int, int], float] = {}
-    for _, giver, taker, kw in outcome.gives_kw:
-        sums[giver, taker] = sums.get((giver, taker), 0.0) + kw
+    for _, seller, buyer, kw in outcome.transfers_kw:
+        sums[seller, buyer] = sums.get((seller, buyer), 0.0) + kw
     largest = sorted(sums.items(), key=lambda entry: -entry[1])
     rows = tuple(
-        (names[giver], names[taker], words.number(kwh, 2)) for (giver, taker), kwh in largest
+        (names[seller], names[buyer], tr.number(kwh, 2)) for (seller, buyer), kwh in largest
     )
-    head = (words("community.giver"), words("community.taker"), words("community.kwh_a_day"))
-    return Table(
-        words("community.given_caption"), head, rows or ((words("community.nobody"), "–", "–"),)
-    )
+    header = (tr("community.seller"), tr("community.buyer"), tr("community.kwh_a_day"))
+    no_transfers = ((tr("community.no_home"), "–", "–"),)
+    return ChartTable(tr("community.transfers_caption"), header, rows or no_transfers)
 
 
-def matrix(words: Words, outcome: Outcome, hour: int) -> Chart:
-    """Who gives to whom in an hour where a circle has too many homes: rows give, columns take."""
-    names = home_names(words, outcome)
+def transfer_matrix(tr: Translator, outcome: CommunityOutcome, hour: int) -> RenderedChart:
+    """Draw the exchange of an hour as a matrix of sellers (rows) and buyers (columns).
+
+    Args:
+        tr: translator of the page's language.
+        outcome: outcome of the run.
+        hour: hour of the day.
+    """
+    names = home_names(tr, outcome)
     volume = [0.0] * len(names)
-    for _, giver, taker, kw in outcome.gives_kw:
-        volume[giver] += kw
-        volume[taker] += kw
-    givers = [
-        home
-        for home in sorted(range(len(names)), key=lambda h: -volume[h])
-        if outcome.has_sun[home]
-    ]
-    takers = sorted(range(len(names)), key=lambda home: -volume[home])
+    for _, seller, buyer, kw in outcome.transfers_kw:
+        volume[seller] += kw
+        volume[buyer] += kw
+    buyers = sorted(range(len(names)), key=lambda home: -volume[home])
+    sellers = [home for home in buyers if outcome.has_solar[home]]
     cells = [
-        [takers.index(taker), givers.index(giver), kw]
-        for at, giver, taker, kw in outcome.gives_kw
-        if at == hour and giver in givers
+        [buyers.index(buyer), sellers.index(seller), kw]
+        for hour_of_day, seller, buyer, kw in outcome.transfers_kw
+        if hour_of_day == hour and seller in sellers
     ]
-    most = max((kw for _, _, _, kw in outcome.gives_kw), default=0.1)
-    label = axis_text(interval=0, fontSize=12, width=70, overflow="truncate", hideOverlap=False)
-    option = base(
+    highest = max((kw for _, _, _, kw in outcome.transfers_kw), default=0.1)
+    label = axis_label(interval=0, fontSize=12, width=70, overflow="truncate", hideOverlap=False)
+    option = base_option(
         grid={"left": 8, "right": 8, "top": 8, "bottom": 48, "containLabel": True},
         tooltip={"renderMode": "richText", "confine": True, "trigger": "item", "formatter": "{c}"},
         xAxis={
             "type": "category",
-            "data": [names[h] for h in takers],
+            "data": [names[h] for h in buyers],
             "axisLabel": label | {"rotate": 60},
         },
         yAxis={
             "type": "category",
-            "data": [names[h] for h in givers],
+            "data": [names[h] for h in sellers],
             "axisLabel": label,
             "inverse": True,
         },
         visualMap={
             "min": 0,
-            "max": round(most, 2),
+            "max": round(highest, 2),
             "orient": "horizontal",
             "left": "center",
             "bottom": 0,
             "itemHeight": 90,
-            "text": [f"{words.number(most, 1)} kW", "0"],
+            "text": [f"{tr.number(highest, 1)} kW", "0"],
             "textStyle": {"color": INK},
-            "inRange": {"color": ["#FFF6DE", SUN, SHARED_EDGE]},
+            "inRange": {"color": ["#FFF6DE", SOLAR_COLOR, SHARED_EDGE_COLOR]},
         },
         series=[
             {
                 "type": "heatmap",
                 "data": cells,
-                "itemStyle": {"borderColor": RULE, "borderWidth": 1},
-                "emphasis": {"itemStyle": {"borderColor": QUIET, "borderWidth": 2}},
+                "itemStyle": {"borderColor": GRID_LINE, "borderWidth": 1},
+                "emphasis": {"itemStyle": {"borderColor": MUTED, "borderWidth": 2}},
             }
         ],
     )
-    return Chart(option, hour_sentence(words, outcome, hour), given(words, outcome))
+    return RenderedChart(option, hour_sentence(tr, outcome, hour), transfer_table(tr, outcome))
 
 
-def _percent(words: Words, share: float | None) -> str:
-    return "–" if share is None else words.percent(share)
+def _percent(tr: Translator, share: float | None) -> str:
+    return "–" if share is None else tr.percent(share)

@@ -1,89 +1,109 @@
-"""Charts of page two: one home on one day."""
+"""Charts of page two, which shows one home on one day."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prosumax.web.charts.clock import clock, clock_marks
+from prosumax.web.charts.clock import clock_legend, clock_option
 from prosumax.web.charts.common import (
-    BOUGHT,
     DECALS,
+    EXPORT_COLOR,
     FORMATTERS,
+    IMPORT_COLOR,
     INK,
-    QUIET,
-    SENT,
-    STORE,
-    SUN,
-    USE,
-    Chart,
-    Mark,
+    LOAD_COLOR,
+    MUTED,
+    PAPER,
+    SOLAR_COLOR,
+    STORAGE_COLOR,
+    ChartTable,
+    LegendItem,
     Option,
-    Table,
-    amount_text,
-    axis_text,
-    base,
-    clock_axis,
+    RenderedChart,
+    axis_label,
+    base_option,
+    time_axis,
     tooltip,
     value_axis,
+    value_label,
 )
-from prosumax.web.model.translations import Words
+from prosumax.web.model.translations import Translator
 
 Series = NDArray[np.float64]
 
 _STEPS_PER_HOUR = 4
-SUN_EDGE = {"color": SUN, "borderColor": INK}
-"""Production as a bar: orange alone is too pale on white."""
-_LABEL_SHARE = 0.1  # of a bar: narrower parts do not carry their number
+_LABEL_SHARE = 0.1  # smallest share of a bar whose part is labeled with its number
+_OVERLAP_COLOR = "#7f9c92"  # load color over solar color, as drawn for self-consumption
 
 
-class Power(NamedTuple):
-    """The day in kW per quarter-hour [96], and the battery's charge as a share; None where there is no battery."""
+class HomePower(NamedTuple):
+    """Power of one day.
 
-    use: Series
+    Attributes:
+        load: load, kW [96].
+        solar: PV generation, kW [96].
+        soc: state of charge, 0 to 1 [96]; None without a battery.
+    """
+
+    load: Series
     solar: Series
-    stored: Series | None
+    soc: Series | None
 
 
-class Energy(NamedTuple):
-    """The day in kWh: where the power of the home comes from and goes."""
+class HomeEnergy(NamedTuple):
+    """Energy of one day by origin and destination, kWh.
+
+    Attributes:
+        direct: PV generation used in the same step.
+        from_battery: load supplied by the battery.
+        imported: load supplied by the grid.
+        to_battery: PV generation charged into the battery.
+        exported: PV generation sent to the grid.
+    """
 
     direct: float
     from_battery: float
-    bought: float
+    imported: float
     to_battery: float
-    sent: float
+    exported: float
 
     @property
-    def used(self) -> float:
-        """All that the home used."""
-        return self.direct + self.from_battery + self.bought
+    def load(self) -> float:
+        """Load of the home."""
+        return self.direct + self.from_battery + self.imported
 
     @property
-    def made(self) -> float:
-        """All that its panels made."""
-        return self.direct + self.to_battery + self.sent
+    def generation(self) -> float:
+        """PV generation of the home."""
+        return self.direct + self.to_battery + self.exported
 
 
-def when(
-    words: Words, now: Power, top_kw: float, before: Power | None = None, at: int | None = None
-) -> Chart:
-    """Chart A: when the home uses and makes power.
+def power_profile(
+    tr: Translator,
+    power: HomePower,
+    top_kw: float,
+    previous: HomePower | None = None,
+    marked_step: int | None = None,
+) -> RenderedChart:
+    """Draw load, PV generation and state of charge over the day (chart A).
 
-    Arguments:
-        words: of the page's language.
-        now: what is set.
-        top_kw: end of the axis; the caller keeps it while a slider is held, so that shapes can be compared.
-        before: the setting before the last change, drawn in grey.
-        at: quarter-hour that is read out, marked by a line.
+    Args:
+        tr: translator of the page's language.
+        power: power of the day.
+        top_kw: end of the axis; it stays the same while a slider moves, so that shapes can be
+            compared.
+        previous: power before the last change of a setting, drawn in gray.
+        marked_step: quarter-hour marked by a line.
     """
-    has_panels, has_battery = bool(now.solar.any()), now.stored is not None
-    marks = (
-        Mark(words("home.you_use"), "line", USE),
-        Mark(words("home.panels_make"), "dash", SUN),
-        Mark(words("home.used_directly"), "area", "#7f9c92"),
+    has_panels = bool(power.solar.any())
+    has_battery = power.soc is not None
+    legend = (
+        LegendItem(tr("home.you_use"), "line", LOAD_COLOR),
+        LegendItem(tr("home.panels_make"), "dash", SOLAR_COLOR),
+        LegendItem(tr("home.used_directly"), "area", _OVERLAP_COLOR),
     )
-    battery = words("home.battery_charge")
+    battery = tr("home.battery_charge")
     grids = [
         {"left": 46, "right": 14, "top": 28, "bottom": 92 if has_battery else 30},
         {"left": 46, "right": 14, "height": 26 if has_battery else 0, "bottom": 30},
@@ -93,20 +113,20 @@ def when(
         "symbol": "none",
         "label": {"show": False},
         "lineStyle": {"color": INK, "width": 1.5, "type": "solid"},
-        "data": [] if at is None else [{"xAxis": at}],
+        "data": [] if marked_step is None else [{"xAxis": marked_step}],
     }
-    overlap = np.minimum(now.use, now.solar)
-    option = base(
-        tooltip=tooltip(words.lang, "kW"),
+    overlap = np.minimum(power.load, power.solar)
+    option = base_option(
+        tooltip=tooltip(tr.lang, "kW"),
         grid=grids,
         xAxis=[
-            clock_axis(0, show=not has_battery),
-            {**clock_axis(1, show=has_battery), "show": has_battery},
+            time_axis(0, show=not has_battery),
+            {**time_axis(1, show=has_battery), "show": has_battery},
         ],
         yAxis=[
             value_axis(
                 "kW",
-                axisLabel=amount_text(words.lang),
+                axisLabel=value_label(tr.lang),
                 min=0,
                 max=top_kw,
                 splitNumber=4,
@@ -127,36 +147,43 @@ def when(
         ],
         series=[
             _line(
-                words("home.panels_make"),
-                now.solar if has_panels else None,
-                SUN,
+                tr("home.panels_make"),
+                power.solar if has_panels else None,
+                SOLAR_COLOR,
                 width=3,
                 dash=True,
                 fill=0.25,
             ),
             _line(
-                words("home.used_directly"),
+                tr("home.used_directly"),
                 overlap if has_panels else None,
-                USE,
+                LOAD_COLOR,
                 width=0,
                 fill=0.35,
             ),
-            {**_line(words("home.you_use"), now.use, USE, width=2.5), "markLine": mark, "z": 4},
+            {
+                **_line(tr("home.you_use"), power.load, LOAD_COLOR, width=2.5),
+                "markLine": mark,
+                "z": 4,
+            },
             _line(
-                words("home.before_use"), None if before is None else before.use, QUIET, width=1.5
+                tr("home.before_use"),
+                None if previous is None else previous.load,
+                MUTED,
+                width=1.5,
             ),
             _line(
-                words("home.before_solar"),
-                None if before is None else before.solar,
-                QUIET,
+                tr("home.before_solar"),
+                None if previous is None else previous.solar,
+                MUTED,
                 width=1.5,
                 dash=True,
             ),
             {
                 **_line(
                     battery,
-                    None if now.stored is None else 100 * now.stored,
-                    STORE,
+                    None if power.soc is None else 100 * power.soc,
+                    STORAGE_COLOR,
                     width=2,
                     fill=0.45,
                 ),
@@ -166,18 +193,18 @@ def when(
             },
         ],
     )
-    return Chart(
+    return RenderedChart(
         option,
-        _when_sentence(words, now),
-        _when_table(words, now),
-        marks if has_panels else marks[:1],
+        _profile_sentence(tr, power),
+        _profile_table(tr, power),
+        legend if has_panels else legend[:1],
     )
 
 
 def _line(
     name: str,
     kw: Series | None,
-    colour: str,
+    color: str,
     width: float,
     dash: bool = False,
     fill: float | None = None,
@@ -187,110 +214,133 @@ def _line(
         "name": name,
         "data": [] if kw is None else kw.round(3).tolist(),
         "symbol": "none",
-        "lineStyle": {"color": colour, "width": width, "type": [7, 4] if dash else "solid"},
-        "itemStyle": {"color": colour},
-        "areaStyle": {"color": colour, "opacity": fill or 0.0},
+        "lineStyle": {"color": color, "width": width, "type": [7, 4] if dash else "solid"},
+        "itemStyle": {"color": color},
+        "areaStyle": {"color": color, "opacity": fill or 0.0},
         "silent": True,
     }
 
 
-def reading(words: Words, now: Power, at: int) -> str:
-    """What the home does at one quarter-hour, as a sentence."""
-    return words(
-        "home.reading" if now.solar.any() else "home.reading_no_panels",
-        time=words.time(at / _STEPS_PER_HOUR),
-        use=words.kw(float(now.use[at])),
-        solar=words.kw(float(now.solar[at])),
+def reading_text(tr: Translator, power: HomePower, step: int) -> str:
+    """Describe load and PV generation of one quarter-hour in a sentence.
+
+    Args:
+        tr: translator of the page's language.
+        power: power of the day.
+        step: index of the quarter-hour.
+    """
+    return tr(
+        "home.reading" if power.solar.any() else "home.reading_no_panels",
+        time=tr.time(step / _STEPS_PER_HOUR),
+        use=tr.kw(float(power.load[step])),
+        solar=tr.kw(float(power.solar[step])),
     )
 
 
-def _when_sentence(words: Words, now: Power) -> str:
-    peak = int(np.argmax(now.use))
-    values = {"use": words.kw(float(now.use[peak])), "use_time": words.time(peak / _STEPS_PER_HOUR)}
-    if not now.solar.any():
-        return words("home.when_no_panels", **values)
-    noon = int(np.argmax(now.solar))
-    return words(
+def _profile_sentence(tr: Translator, power: HomePower) -> str:
+    peak = int(np.argmax(power.load))
+    values = {"use": tr.kw(float(power.load[peak])), "use_time": tr.time(peak / _STEPS_PER_HOUR)}
+    if not power.solar.any():
+        return tr("home.when_no_panels", **values)
+    solar_peak = int(np.argmax(power.solar))
+    return tr(
         "home.when",
-        solar=words.kw(float(now.solar[noon])),
-        solar_time=words.time(noon / _STEPS_PER_HOUR),
+        solar=tr.kw(float(power.solar[solar_peak])),
+        solar_time=tr.time(solar_peak / _STEPS_PER_HOUR),
         **values,
     )
 
 
-def _when_table(words: Words, now: Power) -> Table:
-    hourly = [part.reshape(24, _STEPS_PER_HOUR).mean(axis=1) for part in (now.use, now.solar)]
-    stored = None if now.stored is None else now.stored[_STEPS_PER_HOUR - 1 :: _STEPS_PER_HOUR]
+def _hourly_means(power: HomePower) -> tuple[Series, Series]:
+    """Compute mean load and PV generation of each hour, kW [24]."""
+    return (
+        power.load.reshape(24, _STEPS_PER_HOUR).mean(axis=1),
+        power.solar.reshape(24, _STEPS_PER_HOUR).mean(axis=1),
+    )
+
+
+def _profile_table(tr: Translator, power: HomePower) -> ChartTable:
+    soc = None if power.soc is None else power.soc[_STEPS_PER_HOUR - 1 :: _STEPS_PER_HOUR]
     rows = tuple(
         (
-            f"{words.time(hour)}–{words.time(hour + 1)}",
-            words.number(use, 2),
-            words.number(solar, 2),
-            *(() if stored is None else (words.percent(float(stored[hour])),)),
+            f"{tr.time(hour)}–{tr.time(hour + 1)}",
+            tr.number(load, 2),
+            tr.number(solar, 2),
+            *(() if soc is None else (tr.percent(float(soc[hour])),)),
         )
-        for hour, (use, solar) in enumerate(zip(*hourly, strict=True))
+        for hour, (load, solar) in enumerate(zip(*_hourly_means(power), strict=True))
     )
-    head = [
-        words("home.hour"),
-        f"{words('home.you_use')} (kW)",
-        f"{words('home.panels_make')} (kW)",
+    header = [
+        tr("home.hour"),
+        f"{tr('home.you_use')} (kW)",
+        f"{tr('home.panels_make')} (kW)",
     ]
-    if stored is not None:
-        head.append(words("home.battery_charge"))
-    return Table(words("home.when_caption"), tuple(head), rows)
+    if soc is not None:
+        header.append(tr("home.battery_charge"))
+    return ChartTable(tr("home.when_caption"), tuple(header), rows)
 
 
-def balance(words: Words, now: Energy) -> Chart:
-    """Chart B: where the power comes from and where it goes."""
-    used = {"direct": now.direct, "battery": now.from_battery, "bought": now.bought}
-    made = {"direct": now.direct, "battery": now.to_battery, "sent": now.sent}
-    total = max(now.used, now.made, 0.1)
-    look = {
-        "direct": (SUN, "none", INK),
-        "battery": (STORE, "store", "#ffffff"),
-        "bought": (BOUGHT, "bought", "#ffffff"),
-        "sent": (SENT, "sent", "#ffffff"),
+def energy_balance(tr: Translator, energy: HomeEnergy) -> RenderedChart:
+    """Draw origin and destination of the day's energy as stacked bars (chart B).
+
+    Args:
+        tr: translator of the page's language.
+        energy: energy of the day.
+    """
+    origins = {
+        "direct": energy.direct,
+        "battery": energy.from_battery,
+        "bought": energy.imported,
+    }
+    destinations = {
+        "direct": energy.direct,
+        "battery": energy.to_battery,
+        "sent": energy.exported,
+    }
+    total = max(energy.load, energy.generation, 0.1)
+    styles = {
+        "direct": (SOLAR_COLOR, "none", INK),
+        "battery": (STORAGE_COLOR, "storage", PAPER),
+        "bought": (IMPORT_COLOR, "import", PAPER),
+        "sent": (EXPORT_COLOR, "export", PAPER),
     }
     series = []
-    for key, (colour, decal, ink) in look.items():
+    for key, (color, decal, ink) in styles.items():
         data = [
             {"value": round(kwh, 3), "label": {"show": kwh > _LABEL_SHARE * total}}
-            for kwh in (used.get(key, 0.0), made.get(key, 0.0))
+            for kwh in (origins.get(key, 0.0), destinations.get(key, 0.0))
         ]
+        background = {"backgroundColor": color, "padding": [2, 4], "borderRadius": 4}
         series.append(
             {
                 "type": "bar",
                 "stack": "all",
-                "name": words(f"home.{key}"),
+                "name": tr(f"home.{key}"),
                 "data": data,
                 "barWidth": 46,
                 "itemStyle": {
-                    "color": colour,
+                    "color": color,
                     "decal": DECALS[decal],
-                    "borderColor": "#ffffff",
+                    "borderColor": PAPER,
                     "borderWidth": 1,
                 },
                 "label": {
                     "color": ink,
                     "fontSize": 14,
                     "fontWeight": 650,
-                    ":formatter": FORMATTERS[words.lang, "1"],
-                    **(
-                        {}
-                        if ink == INK
-                        else {"backgroundColor": colour, "padding": [2, 4], "borderRadius": 4}
-                    ),
+                    ":formatter": FORMATTERS[tr.lang, "1"],
+                    **({} if ink == INK else background),
                 },
             }
         )
-    names = [words("home.you_use"), words("home.panels_make")]
-    marks = tuple(
-        Mark(words(f"home.{key}"), "bar", colour, decal)
-        for key, (colour, decal, _) in look.items()
-        if used.get(key, 0.0) + made.get(key, 0.0) > 0.005
+    names = [tr("home.you_use"), tr("home.panels_make")]
+    legend = tuple(
+        LegendItem(tr(f"home.{key}"), "bar", color, decal)
+        for key, (color, decal, _) in styles.items()
+        if origins.get(key, 0.0) + destinations.get(key, 0.0) > 0.005
     )
-    option = base(
-        tooltip=tooltip(words.lang, "kWh"),
+    option = base_option(
+        tooltip=tooltip(tr.lang, "kWh"),
         grid={"left": 8, "right": 20, "top": 4, "bottom": 8, "containLabel": True},
         xAxis={**value_axis("", splitNumber=3), "max": round(total * 1.02, 2), "nameGap": 0},
         yAxis={
@@ -298,93 +348,99 @@ def balance(words: Words, now: Energy) -> Chart:
             "inverse": True,
             "data": names,
             "axisTick": {"show": False},
-            "axisLabel": axis_text(width=92, overflow="break", fontSize=14, hideOverlap=False),
+            "axisLabel": axis_label(width=92, overflow="break", fontSize=14, hideOverlap=False),
         },
         series=series,
     )
-    option["xAxis"]["axisLabel"] = {**amount_text(words.lang, "kWh"), "showMaxLabel": False}
-    return Chart(option, _balance_sentence(words, now), _balance_table(words, now), marks)
+    option["xAxis"]["axisLabel"] = {**value_label(tr.lang, "kWh"), "showMaxLabel": False}
+    return RenderedChart(option, _balance_sentence(tr, energy), _balance_table(tr, energy), legend)
 
 
-def _balance_sentence(words: Words, now: Energy) -> str:
-    if now.made <= 0:
-        return words("home.balance_no_panels", used=words.kwh(now.used))
-    return words(
+def _balance_sentence(tr: Translator, energy: HomeEnergy) -> str:
+    if energy.generation <= 0:
+        return tr("home.balance_no_panels", used=tr.kwh(energy.load))
+    return tr(
         "home.balance",
-        made=words.kwh(now.made),
-        kept=words.kwh(now.direct + now.to_battery),
-        sent=words.kwh(now.sent),
-        bought=words.kwh(now.bought),
+        made=tr.kwh(energy.generation),
+        kept=tr.kwh(energy.direct + energy.to_battery),
+        sent=tr.kwh(energy.exported),
+        bought=tr.kwh(energy.imported),
     )
 
 
-def _balance_table(words: Words, now: Energy) -> Table:
-    # One decimal more than on the chart, so that the sums can be checked.
+def _balance_table(tr: Translator, energy: HomeEnergy) -> ChartTable:
+    # One decimal more than in the chart, so that the sums can be checked.
     rows = (
-        ("you_use", now.used, now.direct, now.from_battery, now.bought, None),
-        ("panels_make", now.made, now.direct, now.to_battery, None, now.sent),
+        ("you_use", energy.load, energy.direct, energy.from_battery, energy.imported, None),
+        ("panels_make", energy.generation, energy.direct, energy.to_battery, None, energy.exported),
     )
-    head = (
+    header = (
         "",
-        *(words(f"home.{key}") for key in ("in_all", "direct", "battery", "bought", "sent")),
+        *(tr(f"home.{key}") for key in ("in_all", "direct", "battery", "bought", "sent")),
     )
-    return Table(
-        words("home.balance_caption"),
-        head,
+    return ChartTable(
+        tr("home.balance_caption"),
+        header,
         tuple(
             (
-                words(f"home.{name}"),
-                *("–" if kwh is None else words.number(kwh, 2) for kwh in parts),
+                tr(f"home.{name}"),
+                *("–" if kwh is None else tr.number(kwh, 2) for kwh in parts),
             )
             for name, *parts in rows
         ),
     )
 
 
-def months(words: Words, names: list[str], use_kwh: Series, solar_kwh: Series) -> Chart:
-    """Chart C: use and production of the twelve months of a year.
+def monthly_energy(
+    tr: Translator, names: list[str], load_kwh: Series, solar_kwh: Series
+) -> RenderedChart:
+    """Draw load and PV generation of the months of a year (chart C).
 
-    Arguments:
-        names: of the months, short.
-        use_kwh, solar_kwh: [12].
+    Args:
+        tr: translator of the page's language.
+        names: abbreviated names of the months.
+        load_kwh: load of each month [12].
+        solar_kwh: PV generation of each month [12].
     """
-    option = base(
-        tooltip=tooltip(words.lang, "kWh"),
+    option = base_option(
+        tooltip=tooltip(tr.lang, "kWh"),
         grid={"left": 8, "right": 8, "top": 28, "bottom": 8, "containLabel": True},
         xAxis={
             "type": "category",
             "data": names,
             "axisTick": {"show": False},
-            "axisLabel": axis_text(interval=0, hideOverlap=True),
+            "axisLabel": axis_label(interval=0, hideOverlap=True),
         },
-        yAxis=value_axis("kWh", axisLabel=amount_text(words.lang), splitNumber=4, nameGap=10),
+        yAxis=value_axis("kWh", axisLabel=value_label(tr.lang), splitNumber=4, nameGap=10),
         series=[
-            _months_bar(words("home.you_use"), use_kwh, {"color": USE}),
+            _months_bar(tr("home.you_use"), load_kwh, {"color": LOAD_COLOR}),
             _months_bar(
-                words("home.panels_make"),
+                tr("home.panels_make"),
                 solar_kwh,
-                {"color": SUN, "borderColor": INK, "borderType": "dashed"},
+                {"color": SOLAR_COLOR, "borderColor": INK, "borderType": "dashed"},
             ),
         ],
     )
-    more = int((solar_kwh > use_kwh).sum())
-    text = words(
+    text = tr(
         "home.months" if solar_kwh.any() else "home.months_no_panels",
-        n=more,
-        used=words.kwh(float(use_kwh.sum())),
-        made=words.kwh(float(solar_kwh.sum())),
+        n=int((solar_kwh > load_kwh).sum()),
+        used=tr.kwh(float(load_kwh.sum())),
+        made=tr.kwh(float(solar_kwh.sum())),
     )
-    head = (
-        words("home.month"),
-        f"{words('home.you_use')} (kWh)",
-        f"{words('home.panels_make')} (kWh)",
+    header = (
+        tr("home.month"),
+        f"{tr('home.you_use')} (kWh)",
+        f"{tr('home.panels_make')} (kWh)",
     )
     rows = tuple(
-        (name, words.number(use), words.number(solar))
-        for name, use, solar in zip(names, use_kwh, solar_kwh, strict=True)
+        (name, tr.number(load), tr.number(solar))
+        for name, load, solar in zip(names, load_kwh, solar_kwh, strict=True)
     )
-    marks = (Mark(words("home.you_use"), "bar", USE), Mark(words("home.panels_make"), "bar", SUN))
-    return Chart(option, text, Table(words("home.months_caption"), head, rows), marks)
+    legend = (
+        LegendItem(tr("home.you_use"), "bar", LOAD_COLOR),
+        LegendItem(tr("home.panels_make"), "bar", SOLAR_COLOR),
+    )
+    return RenderedChart(option, text, ChartTable(tr("home.months_caption"), header, rows), legend)
 
 
 def _months_bar(name: str, kwh: Series, style: Option) -> Option:
@@ -397,23 +453,26 @@ def _months_bar(name: str, kwh: Series, style: Option) -> Option:
     }
 
 
-def bill(words: Words, before: float, after: float) -> Chart:
-    """Chart D: the day's bill without panels and battery, and with what is set.
+def daily_bill(tr: Translator, baseline: float, bill: float) -> RenderedChart:
+    """Draw the day's bill against the bill without PV and battery (chart D).
 
-    Arguments:
-        before, after: EUR.
+    Args:
+        tr: translator of the page's language.
+        baseline: bill without PV and battery, EUR.
+        bill: bill of the home, EUR.
     """
-    names = [words("home.bill_before"), words("home.bill_after")]
-    lowest, highest = min(0.0, before, after), max(before, after, 0.5)
-    option = base(
-        tooltip=tooltip(words.lang, "€"),
+    names = [tr("home.bill_before"), tr("home.bill_after")]
+    lowest = min(0.0, baseline, bill)
+    highest = max(baseline, bill, 0.5)
+    option = base_option(
+        tooltip=tooltip(tr.lang, "€"),
         grid={"left": 8, "right": 70, "top": 8, "bottom": 8, "containLabel": True},
         xAxis={
             **value_axis("", splitNumber=3),
             "min": round(1.15 * lowest, 2),
             "max": round(1.1 * highest, 2),
             "axisLabel": {
-                **amount_text(words.lang, "€"),
+                **value_label(tr.lang, "€"),
                 "showMaxLabel": False,
                 "showMinLabel": False,
             },
@@ -423,21 +482,25 @@ def bill(words: Words, before: float, after: float) -> Chart:
             "inverse": True,
             "data": names,
             "axisTick": {"show": False},
-            "axisLabel": axis_text(width=110, overflow="break", fontSize=14, hideOverlap=False),
+            "axisLabel": axis_label(width=110, overflow="break", fontSize=14, hideOverlap=False),
         },
         series=[
             {
                 "type": "bar",
-                "name": words("home.bill"),
+                "name": tr("home.bill"),
                 "barWidth": 30,
                 "data": [
                     {
-                        "value": round(before, 4),
-                        "itemStyle": {"color": "#ffffff", "borderColor": INK, "borderWidth": 2},
+                        "value": round(baseline, 4),
+                        "itemStyle": {"color": PAPER, "borderColor": INK, "borderWidth": 2},
                     },
                     {
-                        "value": round(after, 4),
-                        "itemStyle": {"color": USE, "borderColor": USE, "borderWidth": 2},
+                        "value": round(bill, 4),
+                        "itemStyle": {
+                            "color": LOAD_COLOR,
+                            "borderColor": LOAD_COLOR,
+                            "borderWidth": 2,
+                        },
                     },
                 ],
                 "label": {
@@ -446,55 +509,73 @@ def bill(words: Words, before: float, after: float) -> Chart:
                     "color": INK,
                     "fontSize": 15,
                     "fontWeight": 650,
-                    ":formatter": FORMATTERS[words.lang, "€"],
+                    ":formatter": FORMATTERS[tr.lang, "€"],
                 },
             }
         ],
     )
     rows = tuple(
-        (name, words.euro(amount)) for name, amount in zip(names, (before, after), strict=True)
+        (name, tr.euro(amount)) for name, amount in zip(names, (baseline, bill), strict=True)
     )
-    return Chart(
+    return RenderedChart(
         option,
-        bill_sentence(words, before, after),
-        Table(words("home.bill_caption"), ("", "EUR"), rows),
+        bill_sentence(tr, baseline, bill),
+        ChartTable(tr("home.bill_caption"), ("", "EUR"), rows),
     )
 
 
-def bill_sentence(words: Words, before: float, after: float) -> str:
-    """What the difference is, in words."""
-    saving = round(before, 2) - round(after, 2)
+def bill_sentence(tr: Translator, baseline: float, bill: float) -> str:
+    """Describe the difference between two bills in one sentence.
+
+    Args:
+        tr: translator of the page's language.
+        baseline: bill without PV and battery, EUR.
+        bill: bill of the home, EUR.
+    """
+    saving = round(baseline, 2) - round(bill, 2)
     if abs(saving) < 0.005:
-        return words("home.bill_same")
-    return words(
-        "home.bill_less" if saving > 0 else "home.bill_more", amount=words.euro(abs(saving))
-    )
+        return tr("home.bill_same")
+    return tr("home.bill_less" if saving > 0 else "home.bill_more", amount=tr.euro(abs(saving)))
 
 
-def around_the_clock(words: Words, now: Power) -> Chart:
-    """Chart E: the day as a clock."""
-    use, solar = (part.reshape(24, _STEPS_PER_HOUR).mean(axis=1) for part in (now.use, now.solar))
-    return Chart(
-        clock(words, use, solar),
-        _when_sentence(words, now),
-        _when_table(words, now),
-        clock_marks(words),
+def day_clock(tr: Translator, power: HomePower) -> RenderedChart:
+    """Draw load and PV generation of the day as a clock (chart E).
+
+    Args:
+        tr: translator of the page's language.
+        power: power of the day.
+    """
+    return RenderedChart(
+        clock_option(tr, *_hourly_means(power)),
+        _profile_sentence(tr, power),
+        _profile_table(tr, power),
+        clock_legend(tr),
     )
 
 
 def headline(
-    words: Words, own_share: float, used: float, made: float, after: float, before: float
+    tr: Translator,
+    self_sufficiency: float,
+    load_kwh: float,
+    solar_kwh: float,
+    bill: float,
+    baseline: float,
 ) -> str:
-    """The page's sentence.
+    """Summarize the day in one sentence.
 
-    Arguments:
-        own_share: self-sufficiency, 0 to 1.
-        used, made: kWh of the day.
-        after, before: bill with what is set, and without panels and battery, EUR.
+    Args:
+        tr: translator of the page's language.
+        self_sufficiency: share of the load that was not imported, 0 to 1.
+        load_kwh: load of the day.
+        solar_kwh: PV generation of the day.
+        bill: bill of the home, EUR.
+        baseline: bill without PV and battery, EUR.
     """
-    if made <= 0:
-        return words("home.headline_no_panels", used=words.kwh(used), bill=words.euro(after))
-    key = "home.headline" if round(after, 2) >= 0 else "home.headline_earns"
-    return words(
-        key, share=words.percent(own_share), bill=words.euro(abs(after)), before=words.euro(before)
+    if solar_kwh <= 0:
+        return tr("home.headline_no_panels", used=tr.kwh(load_kwh), bill=tr.euro(bill))
+    return tr(
+        "home.headline" if round(bill, 2) >= 0 else "home.headline_earns",
+        share=tr.percent(self_sufficiency),
+        bill=tr.euro(abs(bill)),
+        before=tr.euro(baseline),
     )

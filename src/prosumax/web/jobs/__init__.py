@@ -1,1 +1,1 @@
-"""Background jobs: queue, worker processes and what they run."""
+"""Background jobs: the queue, its worker processes, and the tasks they execute."""

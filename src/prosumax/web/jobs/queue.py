@@ -1,7 +1,8 @@
-"""Work that takes longer than a blink: bounded queues in front of spawned processes, and what became of each job.
+"""Bounded queues in front of worker processes, and the status of each job.
 
-A lane is a queue and one process. Runs of a moment and training stand in different lanes, so that nobody waits for
-somebody else's training to see a bill. Nothing here knows the web framework: pages ask `Jobs.see` whenever they like.
+Each queue has one worker process. Short runs and training use different queues, so that a visitor
+who requests a bill does not wait for a training of another visitor. This module is independent of
+the web framework: pages poll `JobQueue.status`.
 """
 
 import hashlib
@@ -14,126 +15,138 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from prosumax.web.jobs.worker_pool import Job, Lane, Line, State
+from prosumax.web.jobs.worker_pool import (
+    FINISHED_STATES,
+    Job,
+    JobState,
+    QueueConfig,
+    QueueWorker,
+)
 
 
-class Refused(Exception):
-    """A job is not taken.
+class JobRejectedError(Exception):
+    """Raised when a job is not accepted.
 
-    Arguments:
-        reason: `full` (the queue), `own` (this visitor has one already) or `address` (too many from one address).
+    Args:
+        reason: `queue_full`; `owner_limit` (the visitor has too many jobs); or `address_limit`
+            (there are too many jobs from one address).
     """
 
-    def __init__(self, reason: Literal["full", "own", "address"]) -> None:
+    def __init__(self, reason: Literal["queue_full", "owner_limit", "address_limit"]) -> None:
         self.reason = reason
         super().__init__(reason)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """How a job stands.
+class JobStatus:
+    """Status of a job.
 
     Attributes:
-        id: by which it is found again.
-        state: waiting, running, done, failed or stopped.
-        ahead: how many jobs come before it.
-        done: share of the work, 0 to 1; never falls.
-        stage: key of a text.
-        left_s: seconds left, about; None while nobody knows.
-        more: numbers of that text, and what is to be drawn meanwhile.
-        result: what the job answered.
-        error: key of a text when it failed: `refused` (the input), `broke`, `died` or `late`.
-        said: where, what and the cure, of an input that was refused.
-        code: by which the server's log knows the failure.
-        seconds: it has run.
+        id: identifier of the job.
+        state: waiting, running, done, failed or cancelled.
+        jobs_ahead: number of jobs that are executed before this one.
+        progress: completed share of the work, 0 to 1; never decreases.
+        stage: key of the text that names the current stage.
+        remaining_s: estimated remaining time, seconds; None while it is unknown.
+        details: values for the text of the stage, and data to plot while the job runs.
+        result: result of the job.
+        error: cause of a failure: `invalid_input`, `exception`, `worker_died` or `timeout`.
+        input_error: place, cause and cure of an invalid input.
+        code: code that identifies the failure in the server's log.
+        elapsed_s: running time, seconds.
     """
 
     id: str
-    state: State
-    ahead: int = 0
-    done: float = 0.0
+    state: JobState
+    jobs_ahead: int = 0
+    progress: float = 0.0
     stage: str = "waiting"
-    left_s: float | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
+    remaining_s: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
     result: Any = None
     error: str | None = None
-    said: tuple[str, str, str] | None = None
+    input_error: tuple[str, str, str] | None = None
     code: str | None = None
-    seconds: float = 0.0
+    elapsed_s: float = 0.0
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.state in ("done", "failed", "stopped")
+    def finished(self) -> bool:
+        """Whether the job has ended."""
+        return self.state in FINISHED_STATES
 
 
 def fingerprint(kind: str, spec: Any) -> str:
-    """The same for the same question, whatever the order of its fields.
+    """Return a hash of a job's specification that does not depend on the order of its fields.
 
-    Arguments:
-        kind: of the job.
-        spec: plain data.
+    Args:
+        kind: kind of the job.
+        spec: specification, plain data.
     """
     return hashlib.sha256(json.dumps([kind, spec], sort_keys=True).encode()).hexdigest()
 
 
-class Jobs:
-    """All lanes, the jobs of the last hour, and answers that were given already.
+class JobQueue:
+    """All queues, the recent jobs, and a cache of their results.
 
-    Arguments:
-        perform: `module:function` that does a job, imported in the processes only (see `worker.Perform`).
-        lanes: queues.
-        per_owner: jobs that a visitor may have in a lane.
-        per_address: the same for an address; None (a visitor on this machine) is not counted.
-        kept: answers that are remembered.
+    Args:
+        task: `module:function` that executes a job; it is imported only in the worker processes
+            (see `worker.Task`).
+        configs: settings of each queue.
+        max_per_owner: largest number of jobs of a visitor in one queue.
+        max_per_address: largest number of jobs of a network address in one queue; jobs without an
+            address (of visitors on this machine) are not counted.
+        cache_size: number of cached results.
     """
 
     def __init__(
         self,
-        perform: str,
-        lanes: tuple[Lane, ...],
-        per_owner: int = 1,
-        per_address: int = 3,
-        kept: int = 128,
+        task: str,
+        configs: tuple[QueueConfig, ...],
+        max_per_owner: int = 1,
+        max_per_address: int = 3,
+        cache_size: int = 128,
     ) -> None:
-        self._per_owner, self._per_address, self._kept = per_owner, per_address, kept
+        self._max_per_owner = max_per_owner
+        self._max_per_address = max_per_address
+        self._cache_size = cache_size
         self._lock = threading.Condition()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._answers: OrderedDict[str, Any] = OrderedDict()
-        self._lines: dict[str, Line] = {
-            lane.name: Line(lane, perform, self._lock, self._answered) for lane in lanes
+        self._results: OrderedDict[str, Any] = OrderedDict()
+        self._workers: dict[str, QueueWorker] = {
+            config.name: QueueWorker(config, task, self._lock, self._cache_result)
+            for config in configs
         }
 
     def start(self) -> None:
-        """Start the processes; returns at once."""
-        for line in self._lines.values():
-            line.thread.start()
+        """Start the worker processes without waiting for them."""
+        for worker in self._workers.values():
+            worker.thread.start()
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the worker processes."""
         with self._lock:
-            for line in self._lines.values():
-                line.closing = True
+            for worker in self._workers.values():
+                worker.closing = True
             self._lock.notify_all()
-        for line in self._lines.values():
-            line.thread.join(5)
+        for worker in self._workers.values():
+            worker.thread.join(5)
 
-    def ready(self, lane: str) -> bool:
-        """Whether a lane's process is warm."""
-        return self._lines[lane].warm
+    def is_ready(self, queue: str) -> bool:
+        """Return whether the worker of a queue has finished its warm-up."""
+        return self._workers[queue].ready
 
-    def idle(self, lane: str) -> bool:
-        """Whether nobody waits in a lane."""
-        line = self._lines[lane]
-        return line.running is None and not line.waiting
+    def is_idle(self, queue: str) -> bool:
+        """Return whether a queue has neither running nor waiting jobs."""
+        worker = self._workers[queue]
+        return worker.running is None and not worker.waiting
 
-    def process(self, lane: str) -> int | None:
-        """Number of a lane's process."""
-        return self._lines[lane].pid
+    def worker_pid(self, queue: str) -> int | None:
+        """Return the process id of a queue's worker."""
+        return self._workers[queue].pid
 
     def submit(
         self,
-        lane: str,
+        queue: str,
         kind: str,
         spec: Any,
         *,
@@ -141,124 +154,162 @@ class Jobs:
         address: str | None = None,
         private: bool = False,
     ) -> str:
-        """Ask for a job.
+        """Submit a job.
 
-        Arguments:
-            lane: where it stands.
-            kind, spec: what is to be done; plain data.
-            owner: the visitor's session.
-            address: the visitor's address; None where it is this machine's own.
-            private: whether it rests on somebody's own data: only the owner sees it, and no answer is remembered.
+        Args:
+            queue: name of the queue.
+            kind: kind of the job.
+            spec: specification of the job, plain data.
+            owner: session of the visitor.
+            address: network address of the visitor; None for this machine.
+            private: whether the job uses data that only the owner may see; its result is not
+                cached.
 
         Returns:
-            The job's id. Where the same was answered before, that job is done already.
+            The job's id. A job whose result is cached is done immediately.
 
         Raises:
-            Refused: the queue is full, or the visitor or the address has enough.
+            JobRejectedError: the queue is full, or the visitor or the address has too many jobs.
         """
         key = None if private else fingerprint(kind, spec)
         job = Job(secrets.token_urlsafe(9), kind, spec, key, owner, address, private)
-        line = self._lines[lane]
+        worker = self._workers[queue]
         with self._lock:
-            if key is not None and key in self._answers:
-                self._answers.move_to_end(key)
-                job.state, job.done, job.result = "done", 1.0, self._answers[key]
+            if key is not None and key in self._results:
+                self._results.move_to_end(key)
+                job.state = "done"
+                job.progress = 1.0
+                job.result = self._results[key]
                 self._remember(job)
                 return job.id
-            active = [*line.waiting, *([] if line.running is None else [line.running])]
-            if sum(other.owner == owner and not other.stop for other in active) >= self._per_owner:
-                raise Refused("own")
-            alike = sum(other.address == address for other in active)
-            if address is not None and alike >= self._per_address:
-                raise Refused("address")
-            if len(line.waiting) >= line.lane.room:
-                raise Refused("full")
+            self._check_limits(worker, owner, address)
             self._remember(job)
-            line.waiting.append(job)
+            worker.waiting.append(job)
             self._lock.notify_all()
         return job.id
 
-    def answer(self, kind: str, spec: Any) -> Any:
-        """What was answered to the same question; None when it was not asked yet."""
-        with self._lock:
-            return self._answers.get(fingerprint(kind, spec))
+    def _check_limits(self, worker: QueueWorker, owner: str, address: str | None) -> None:
+        active = [*worker.waiting, *([] if worker.running is None else [worker.running])]
+        of_owner = sum(job.owner == owner and not job.cancel_requested for job in active)
+        if of_owner >= self._max_per_owner:
+            raise JobRejectedError("owner_limit")
+        of_address = sum(job.address == address for job in active)
+        if address is not None and of_address >= self._max_per_address:
+            raise JobRejectedError("address_limit")
+        if len(worker.waiting) >= worker.config.capacity:
+            raise JobRejectedError("queue_full")
 
-    def see(self, job_id: str, owner: str | None = None) -> Seen | None:
-        """How a job stands; None where there is none by that id, or it is somebody else's private one."""
+    def cached_result(self, kind: str, spec: Any) -> Any:
+        """Return the cached result of a job with the same specification, or None.
+
+        Args:
+            kind: kind of the job.
+            spec: specification of the job.
+        """
+        with self._lock:
+            return self._results.get(fingerprint(kind, spec))
+
+    def status(self, job_id: str, owner: str | None = None) -> JobStatus | None:
+        """Return the status of a job.
+
+        Args:
+            job_id: id of the job.
+            owner: session that asks.
+
+        Returns:
+            The status, or None if the job does not exist or is private to another session.
+        """
         with self._lock:
             job = self._jobs.get(job_id)
             if job is None or (job.private and job.owner != owner):
                 return None
-            ahead = 0
+            jobs_ahead = 0
             if job.state == "waiting":
-                line = next(line for line in self._lines.values() if job in line.waiting)
-                ahead = line.waiting.index(job) + (line.running is not None)
-            end = job.ended or time.monotonic()
-            return Seen(
+                worker = next(w for w in self._workers.values() if job in w.waiting)
+                jobs_ahead = worker.waiting.index(job) + (worker.running is not None)
+            end = job.ended_at or time.monotonic()
+            return JobStatus(
                 id=job.id,
                 state=job.state,
-                ahead=ahead,
-                done=job.done,
+                jobs_ahead=jobs_ahead,
+                progress=job.progress,
                 stage=job.stage,
-                left_s=job.left_s,
-                more=dict(job.more),
+                remaining_s=job.remaining_s,
+                details=dict(job.details),
                 result=job.result,
                 error=job.error,
-                said=job.said,
+                input_error=job.input_error,
                 code=job.code,
-                seconds=end - job.began if job.began else 0.0,
+                elapsed_s=end - job.started_at if job.started_at else 0.0,
             )
 
-    def question(self, job_id: str) -> tuple[str, Any] | None:
-        """Kind and content of a job that anybody may see; None for a private one, or none."""
+    def public_spec(self, job_id: str) -> tuple[str, Any] | None:
+        """Return kind and specification of a job, or None if it is private or does not exist."""
         with self._lock:
             job = self._jobs.get(job_id)
             return None if job is None or job.private else (job.kind, job.spec)
 
-    def owner(self, job_id: str) -> str | None:
-        """Whose job it is."""
+    def owner_of(self, job_id: str) -> str | None:
+        """Return the session that owns a job, or None if the job does not exist."""
         with self._lock:
             job = self._jobs.get(job_id)
             return None if job is None else job.owner
 
-    def adopt(self, job_id: str, owner: str) -> None:
-        """Make a job another session's: of a visitor who left the page and came back to it."""
+    def reassign(self, job_id: str, owner: str) -> None:
+        """Transfer a job to the new session of a visitor who left the page and came back.
+
+        Args:
+            job_id: id of the job; private jobs are not transferred.
+            owner: the new session.
+        """
         with self._lock:
             job = self._jobs.get(job_id)
             if job is not None and not job.private:
                 job.owner = owner
 
-    def stop(self, job_id: str, owner: str) -> None:
-        """End a job of this visitor's; nothing happens if it is over or somebody else's."""
+    def cancel(self, job_id: str, owner: str) -> None:
+        """Cancel a job; jobs that have ended or belong to another session are left alone.
+
+        Args:
+            job_id: id of the job.
+            owner: session that cancels it.
+        """
         with self._lock:
             job = self._jobs.get(job_id)
-            if job is None or job.owner != owner or job.over:
+            if job is None or job.owner != owner or job.finished:
                 return
-            job.stop = True
-            for line in self._lines.values():
-                if job in line.waiting:
-                    line.waiting.remove(job)
-                    line.end(job, "stopped")
+            job.cancel_requested = True
+            for worker in self._workers.values():
+                if job in worker.waiting:
+                    worker.waiting.remove(job)
+                    worker.finish(job, "cancelled")
             self._lock.notify_all()
 
-    def forget(self, owner: str) -> None:
-        """End a visitor's jobs on own data and forget their answers."""
+    def forget_owner(self, owner: str) -> None:
+        """Cancel the private jobs of a session and delete their results.
+
+        Args:
+            owner: the session.
+        """
         with self._lock:
-            own = [job.id for job in self._jobs.values() if job.owner == owner and job.private]
-        for job_id in own:
-            self.stop(job_id, owner)
+            private = [job.id for job in self._jobs.values() if job.owner == owner and job.private]
+        for job_id in private:
+            self.cancel(job_id, owner)
             with self._lock:
                 if (job := self._jobs.get(job_id)) is not None:
                     job.result = None
 
     def _remember(self, job: Job) -> None:
         self._jobs[job.id] = job
-        while len(self._jobs) > self._kept and (old := next(iter(self._jobs.values()))).over:
-            del self._jobs[old.id]
+        while len(self._jobs) > self._cache_size:
+            oldest = next(iter(self._jobs.values()))
+            if not oldest.finished:
+                return
+            del self._jobs[oldest.id]
 
-    def _answered(self, job: Job) -> None:
-        """Remember an answer; called under the lock."""
-        if job.key is not None:
-            self._answers[job.key] = job.result
-            while len(self._answers) > self._kept:
-                self._answers.popitem(last=False)
+    def _cache_result(self, job: Job) -> None:
+        """Cache the result of a job; must be called under the lock."""
+        if job.cache_key is not None:
+            self._results[job.cache_key] = job.result
+            while len(self._results) > self._cache_size:
+                self._results.popitem(last=False)

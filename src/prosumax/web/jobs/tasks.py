@@ -1,6 +1,6 @@
-"""What the worker processes do: run communities, let them learn, read visitors' files.
+"""Tasks of the worker processes: run communities, train agents, read uploaded files.
 
-Only imported there: it loads JAX, and keeps compiled programs warm from one job to the next.
+This module is imported only there: it loads JAX and keeps compiled programs between jobs.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,97 +8,111 @@ from pathlib import Path
 from typing import Any
 
 from prosumax.runner import run
-from prosumax.simulation.rollout import use_compilation_cache
-from prosumax.web.jobs.worker import Report
-from prosumax.web.model.communities import asked, community_of, scenario_of
-from prosumax.web.model.outcome import Outcome, outcome_of
-from prosumax.web.model.own_data import OwnData, Refusal, read_own
-from prosumax.web.model.state import Community
+from prosumax.simulation.rollout import enable_compilation_cache
+from prosumax.web.jobs.worker import ProgressCallback
+from prosumax.web.model.communities import community_scenario, from_job_spec, to_job_spec
+from prosumax.web.model.outcome import CommunityOutcome, summarize_outcome
+from prosumax.web.model.own_data import OwnData, Rejection, read_own_data
+from prosumax.web.model.state import CommunityPageState
 
-SIMPLE = ("none", "citylearn-basic-battery-rbc", "self-consumption")
-"""Ways of deciding that take no training: leaving the battery alone, by the clock, with the own sun."""
+BASELINE_POLICIES = ("none", "citylearn-basic-battery-rbc", "self-consumption")
+"""Policies without training: an idle battery, a schedule by hour, and self-consumption."""
 
-_WARM: tuple[str, ...] = ("use", "none")
-"""Rules of the preset street that are compiled before the first visitor is served; the others follow in the queue."""
+_WARM_UP_RULES: tuple[str, ...] = ("use", "none")
+"""Rules of the preset street that are compiled before the first visitor is served."""
 
-
-def perform(kind: str, spec: Any, report: Report) -> Any:
-    """A job of any kind; see `worker.Perform`."""
-    return _KINDS[kind](spec, report)
+_MIN_GAIN = 0.005  # half a cent
 
 
-def simulate(spec: Mapping[str, Any], report: Report) -> Outcome:
-    """Run a community in which nobody has to learn.
+def run_task(kind: str, spec: Any, report: ProgressCallback) -> Any:
+    """Execute a job; the function has the type `worker.Task`.
 
-    Arguments:
-        spec: from `communities.asked`.
-        report: of stages.
+    Args:
+        kind: kind of the job, a key of `_TASKS`.
+        spec: specification of the job.
+        report: progress callback.
+    """
+    return _TASKS[kind](spec, report)
+
+
+def run_community(spec: Mapping[str, Any], report: ProgressCallback) -> CommunityOutcome:
+    """Simulate a community without learning agents.
+
+    Args:
+        spec: result of `communities.to_job_spec`.
+        report: progress callback.
     """
     report(0.1, "running")
-    return outcome_of(run(scenario_of(*community_of(spec)), optimum=False))
+    return summarize_outcome(run(community_scenario(*from_job_spec(spec)), optimum=False))
 
 
-def _warm(lane: str, report: Report) -> None:
-    use_compilation_cache()
-    if lane == "quick":
-        for rule in _WARM:
-            simulate(asked(Community(rule=rule)), report)
+def _warm_up(queue: str, report: ProgressCallback) -> None:
+    enable_compilation_cache()
+    if queue == "quick":
+        for rule in _WARM_UP_RULES:
+            run_community(to_job_spec(CommunityPageState(rule=rule)), report)
 
 
-def _upload(folder: str, report: Report) -> OwnData | Refusal:
+def _read_upload(folder: str, report: ProgressCallback) -> OwnData | Rejection:
     report(0.1, "reading")
-    return read_own(Path(folder) / "sent.csv", Path(folder))
+    return read_own_data(Path(folder) / "sent.csv", Path(folder))
 
 
-def explore(spec: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """What more there is: by one home alone that decides in another of the simple ways, and by perfect foresight.
+def explore_policies(spec: Mapping[str, Any], report: ProgressCallback) -> dict[str, Any]:
+    """Search for a home that would gain by another baseline policy, and compare with the optimum.
 
-    Arguments:
-        spec: from `communities.asked`.
-        report: of tries.
+    One home changes its policy at a time; all others keep theirs.
+
+    Args:
+        spec: result of `communities.to_job_spec`.
+        report: progress callback.
 
     Returns:
-        `homes` with a battery; of the best change, if any gains a cent, all others as they are: `name`, `policy` and
-        `gain` in money; and where the optimum takes no more than seconds, its solver being there: `best`, the bills of
-        all in it, and `share`, how far towards it the community comes.
+        `homes`, the number of homes with a battery. If a change gains at least a cent, the best
+        one as `name`, `policy` and `gain`. If the optimum was computed, the sum of its bills as
+        `best` and the community's share of the optimal gain as `share`.
     """
     report(0.01, "running")
-    scenario = scenario_of(*community_of(spec))
+    scenario = community_scenario(*from_job_spec(spec))
     base = run(scenario)
     bills = {home["name"]: home["bill"] for home in base.households}
-    able = [(at, home) for at, home in enumerate(scenario.homes) if home.battery is not None]
-    tries = [
-        (at, home, policy)
-        for at, home in able
-        for policy in SIMPLE
+    with_battery = [
+        (index, home) for index, home in enumerate(scenario.homes) if home.battery is not None
+    ]
+    changes = [
+        (index, home, policy)
+        for index, home in with_battery
+        for policy in BASELINE_POLICIES
         if policy != (home.policy or scenario.policy)
     ]
-    best: dict[str, Any] = {"gain": 0.005}
-    for number, (at, home, policy) in enumerate(tries):
-        report(number / len(tries), "exploring", round=number + 1, rounds=len(tries))
-        tried = run(scenario, {f"homes.{at}.policy": policy}, optimum=False)
-        gain = bills[home.name] - tried.households[at]["bill"]
-        if gain > best["gain"]:
+    best: dict[str, Any] = {}
+    best_gain = _MIN_GAIN
+    for number, (index, home, policy) in enumerate(changes):
+        report(number / len(changes), "exploring", round=number + 1, rounds=len(changes))
+        changed = run(scenario, {f"homes.{index}.policy": policy}, optimum=False)
+        gain = bills[home.name] - changed.households[index]["bill"]
+        if gain > best_gain:
             best = {"name": home.name, "policy": policy, "gain": gain}
-    known = base.kpis["share_of_gain"] is not None
-    optimum = (
-        {"best": base.kpis["community_optimum"], "share": base.kpis["share_of_gain"]}
-        if known
-        else {}
-    )
-    return {"homes": len(able), **(best if "name" in best else {}), **optimum}
+            best_gain = gain
+    optimum: dict[str, Any] = {}
+    if base.kpis["share_of_optimal_gain"] is not None:
+        optimum = {
+            "best": base.kpis["community_optimum"],
+            "share": base.kpis["share_of_optimal_gain"],
+        }
+    return {"homes": len(with_battery), **best, **optimum}
 
 
-def _learn(spec: Mapping[str, Any], report: Report) -> Outcome:
-    from prosumax.web.model.learning import learn
+def _train(spec: Mapping[str, Any], report: ProgressCallback) -> CommunityOutcome:
+    from prosumax.web.model.learning import train_community
 
-    return learn(spec, report)
+    return train_community(spec, report)
 
 
-_KINDS: dict[str, Callable[[Any, Report], Any]] = {
-    "warm": _warm,
-    "run": simulate,
-    "upload": _upload,
-    "explore": explore,
-    "train": _learn,
+_TASKS: dict[str, Callable[[Any, ProgressCallback], Any]] = {
+    "warm_up": _warm_up,
+    "run": run_community,
+    "upload": _read_upload,
+    "explore": explore_policies,
+    "train": _train,
 }

@@ -1,6 +1,6 @@
-"""What runs in a spawned process: takes jobs from a pipe, reports how far they are, and answers.
+"""Main loop of a worker process: receives jobs from a pipe, reports progress and returns results.
 
-Importing this file loads neither JAX nor the web framework, so that a process is there at once.
+Importing this module loads neither JAX nor the web framework, so that a process starts quickly.
 """
 
 import os
@@ -17,78 +17,89 @@ from typing import Any, Protocol
 from prosumax.errors import InputError
 
 
-class Stopped(Exception):
-    """Whoever asked for a job wants it no more."""
+class JobCancelledError(Exception):
+    """Raised inside a job whose cancellation was requested."""
 
 
-class Report(Protocol):
-    """Tells the visitor how far a job is."""
+class ProgressCallback(Protocol):
+    """Callback that reports the progress of a job."""
 
-    def __call__(self, done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
-        """Say it; raises `Stopped` when the job is wanted no more.
+    def __call__(
+        self, progress: float, stage: str, remaining_s: float | None = None, **details: Any
+    ) -> None:
+        """Report the progress.
 
-        Arguments:
-            done: share of the whole, 0 to 1.
+        Args:
+            progress: completed share of the work, 0 to 1.
             stage: key of a text, such as `training`.
-            left_s: seconds left, about.
-            more: numbers of that text, and what is to be drawn meanwhile.
+            remaining_s: estimated remaining time, seconds.
+            **details: values for that text, and data to plot while the job runs.
+
+        Raises:
+            JobCancelledError: the job was cancelled.
         """
 
 
-Perform = Callable[[str, Any, Report], Any]
-"""Does a job: its kind, what was asked for (plain data), and where to report. Answers plain data."""
+Task = Callable[[str, Any, ProgressCallback], Any]
+"""Function that executes a job: its kind, its specification (plain data) and a progress callback.
+
+The result is plain data.
+"""
 
 
-def serve(
-    link: Connection, stop: Event, perform: str, lane: str, nice: int, environ: Mapping[str, str]
+def run_worker(
+    pipe: Connection, cancel: Event, task: str, queue: str, nice: int, env: Mapping[str, str]
 ) -> None:
-    """Do jobs until the other end of the pipe is closed.
+    """Execute jobs until the other end of the pipe is closed.
 
-    Arguments:
-        link: sends `(kind, spec)`, receives `(word, ...)`.
-        stop: set when the running job is to end.
-        perform: `module:function` of type `Perform`; before the first job it is called with the kind `warm` and the
-            lane's name.
-        lane: which jobs come here.
-        nice: how far behind other processes this one stands.
-        environ: settings of this process.
+    Args:
+        pipe: connection from which `(kind, spec)` is received and to which `(message, ...)` is
+            sent.
+        cancel: event that is set to cancel the running job.
+        task: `module:function` of type `Task`; it is called once with the kind `warm_up` and the
+            name of the queue before the first job.
+        queue: name of the queue.
+        nice: increment of the niceness of this process.
+        env: environment variables of this process.
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C ends the server, which then closes the pipe
-    os.environ.update(environ)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which closes the pipe.
+    os.environ.update(env)
     if hasattr(os, "nice"):
         os.nice(nice)
 
-    one_at_a_time = threading.Lock()
+    send_lock = threading.Lock()
 
-    def report(done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
-        if stop.is_set():
-            raise Stopped
-        with one_at_a_time:
-            link.send(("progress", done, stage, left_s, more))
+    def report(
+        progress: float, stage: str, remaining_s: float | None = None, **details: Any
+    ) -> None:
+        if cancel.is_set():
+            raise JobCancelledError
+        with send_lock:
+            pipe.send(("progress", progress, stage, remaining_s, details))
 
-    def silent(done: float, stage: str, left_s: float | None = None, **more: Any) -> None:
-        """Nobody asked for the warming up."""
+    def ignore(
+        progress: float, stage: str, remaining_s: float | None = None, **details: Any
+    ) -> None:
+        """Discard the progress of the warm-up, which no visitor requested."""
 
     try:
-        module, _, name = perform.partition(":")
-        act: Perform = getattr(import_module(module), name)
-        act("warm", lane, silent)
-        link.send(("ready",))
+        module, _, name = task.partition(":")
+        function: Task = getattr(import_module(module), name)
+        function("warm_up", queue, ignore)
+        pipe.send(("ready",))
         while True:
-            kind, spec = link.recv()
-            link.send(_answer(act, kind, spec, report))
+            kind, spec = pipe.recv()
+            pipe.send(_execute(function, kind, spec, report))
     except (EOFError, BrokenPipeError):
         sys.exit(0)
 
 
-def _answer(act: Perform, kind: str, spec: Any, report: Report) -> tuple[Any, ...]:
+def _execute(function: Task, kind: str, spec: Any, report: ProgressCallback) -> tuple[Any, ...]:
     try:
-        return "done", act(kind, spec, report)
-    except Stopped:
-        return ("stopped",)
+        return "done", function(kind, spec, report)
+    except JobCancelledError:
+        return ("cancelled",)
     except InputError as error:
-        return "refused", error.where, error.what, error.cure
+        return "invalid_input", error.where, error.problem, error.fix
     except Exception:
-        return "broke", traceback.format_exc()
+        return "exception", traceback.format_exc()

@@ -1,4 +1,4 @@
-"""A queue, the spawned process in front of which it stands, and the thread that talks to it."""
+"""Queues of jobs, each with one spawned worker process and the thread that communicates with it."""
 
 import logging
 import multiprocessing
@@ -10,245 +10,296 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import Any, Literal
 
-from prosumax.web.jobs.worker import serve
+from prosumax.web.jobs.worker import run_worker
 
 _LOG = logging.getLogger("prosumax.web")
-_SPAWN = multiprocessing.get_context("spawn")  # a process that JAX runs in must not be forked
-_GRACE_S = 0.4  # for a job that is stopped to end by itself; then its process is killed
+_SPAWN = multiprocessing.get_context("spawn")  # A process that runs JAX must not be forked.
+_CANCEL_GRACE_S = 0.4  # Time for a cancelled job to end before its process is killed.
 _POLL_S = 0.05
-_START_S = 180.0
-_LEAST_STEP = 1e-4
+_STARTUP_TIMEOUT_S = 180.0
+_MIN_PROGRESS_STEP = 1e-4
 
-State = Literal["waiting", "running", "done", "failed", "stopped"]
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+FINISHED_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
-class Lane:
-    """One queue and its process.
+class QueueConfig:
+    """Settings of one queue and its worker process.
 
     Attributes:
-        name: which jobs stand here.
-        room: how many may wait.
-        most_s: a job that takes longer is ended.
-        nice: how far its process stands behind others.
-        environ: settings of its process.
+        name: name of the queue.
+        capacity: largest number of waiting jobs.
+        timeout_s: running time after which a job is ended, seconds.
+        nice: increment of the niceness of the process.
+        env: environment variables of the process.
     """
 
     name: str
-    room: int = 8
-    most_s: float = 120.0
+    capacity: int = 8
+    timeout_s: float = 120.0
     nice: int = 0
-    environ: Mapping[str, str] = field(default_factory=lambda: {"JAX_PLATFORMS": "cpu"})
+    env: Mapping[str, str] = field(default_factory=lambda: {"JAX_PLATFORMS": "cpu"})
 
 
 @dataclass
 class Job:
-    """A job and what became of it; attributes as in `jobs.Seen`, which visitors get."""
+    """A job and its outcome.
+
+    The attributes not listed here are those of `queue.JobStatus`, the copy given to visitors.
+
+    Attributes:
+        kind: kind of the job.
+        spec: specification, plain data.
+        cache_key: key of the cached result; None for private jobs.
+        owner: session of the visitor.
+        address: network address of the visitor; None for this machine.
+        private: whether the job uses data that only its owner may see.
+        cancel_requested: whether the job is to be cancelled.
+        started_at: monotonic time of the start, seconds; 0 before.
+        ended_at: monotonic time of the end, seconds; 0 before.
+    """
 
     id: str
     kind: str
     spec: Any
-    key: str | None
+    cache_key: str | None
     owner: str
     address: str | None
     private: bool
-    state: State = "waiting"
-    done: float = 0.0
+    state: JobState = "waiting"
+    progress: float = 0.0
     stage: str = "waiting"
-    left_s: float | None = None
-    more: dict[str, Any] = field(default_factory=dict)
+    remaining_s: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
     result: Any = None
     error: str | None = None
-    said: tuple[str, str, str] | None = None
+    input_error: tuple[str, str, str] | None = None
     code: str | None = None
-    stop: bool = False
-    began: float = 0.0
-    ended: float = 0.0
+    cancel_requested: bool = False
+    started_at: float = 0.0
+    ended_at: float = 0.0
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.state in ("done", "failed", "stopped")
+    def finished(self) -> bool:
+        """Whether the job has ended."""
+        return self.state in FINISHED_STATES
 
 
-class Line:
-    """A lane's queue, its process, and the thread that talks to it.
+class QueueWorker:
+    """A queue, its worker process, and the thread that communicates with the process.
 
-    Arguments:
-        lane: its settings.
-        perform: `module:function` that does a job.
-        lock: under which jobs and queues are changed; notified when there is something to do.
-        ended: called under the lock with a job that is done.
+    Args:
+        config: settings of the queue.
+        task: `module:function` that executes a job; see `worker.Task`.
+        lock: lock of jobs and queues; notified when there is something to do.
+        on_done: called under the lock with each job that is done.
     """
 
     def __init__(
-        self, lane: Lane, perform: str, lock: threading.Condition, ended: Callable[[Job], None]
+        self,
+        config: QueueConfig,
+        task: str,
+        lock: threading.Condition,
+        on_done: Callable[[Job], None],
     ) -> None:
-        self.lane, self._perform, self._lock, self._ended = lane, perform, lock, ended
+        self.config = config
         self.waiting: list[Job] = []
         self.running: Job | None = None
         self.closing = False
-        self.warm = False
-        self.thread = threading.Thread(target=self._talk, name=f"jobs-{lane.name}", daemon=True)
+        self.ready = False
+        self.thread = threading.Thread(target=self._loop, name=f"jobs-{config.name}", daemon=True)
+        self._task = task
+        self._lock = lock
+        self._on_done = on_done
         self._worker: Any = None
-        self._link: Any = None
-        self._stop: Any = None
+        self._pipe: Any = None
+        self._cancel: Any = None
 
     @property
     def pid(self) -> int | None:
-        """Number of the process."""
+        """Process id of the worker."""
         return None if self._worker is None else self._worker.pid
 
-    def end(self, job: Job, state: State, **changes: Any) -> None:
-        """Note that a job is over; called under the lock."""
-        job.state, job.ended = state, time.monotonic()
+    def finish(self, job: Job, state: JobState, **changes: Any) -> None:
+        """Mark a job as finished; must be called under the lock.
+
+        Args:
+            job: job that ended.
+            state: final state.
+            **changes: other attributes of the job to set.
+        """
+        job.state = state
+        job.ended_at = time.monotonic()
         for name, value in changes.items():
             setattr(job, name, value)
         if state == "done":
-            job.done = 1.0
-            self._ended(job)
+            job.progress = 1.0
+            self._on_done(job)
 
-    def _talk(self) -> None:
-        self._spawn()
+    def _loop(self) -> None:
+        self._spawn_worker()
         while not self.closing:
             if not self._worker.is_alive():
-                self._spawn()
-            if not self.warm:
-                self._hear_ready()
-            job = self._next()
+                self._spawn_worker()
+            if not self.ready:
+                self._check_ready()
+            job = self._next_job()
             if job is None:
                 continue
             try:
-                self._do(job)
+                self._run_job(job)
             except Exception:
                 _LOG.exception("job %s", job.id)
-                self._kill()
+                self._kill_worker()
                 with self._lock:
-                    self.end(job, "failed", error="broke", code=_code())
+                    self.finish(job, "failed", error="exception", code=_new_error_code())
             finally:
                 with self._lock:
                     self.running = None
-        self._kill()
+        self._kill_worker()
 
-    def _spawn(self) -> None:
-        self._kill()
-        self._link, theirs = _SPAWN.Pipe()
-        self._stop = _SPAWN.Event()
-        lane = self.lane
-        arguments = (theirs, self._stop, self._perform, lane.name, lane.nice, dict(lane.environ))
+    def _spawn_worker(self) -> None:
+        self._kill_worker()
+        self._pipe, worker_end = _SPAWN.Pipe()
+        self._cancel = _SPAWN.Event()
+        config = self.config
         self._worker = _SPAWN.Process(
-            target=serve, args=arguments, name=f"prosumax-{self.lane.name}", daemon=True
-        )
+            target=run_worker,
+            args=(
+                worker_end, self._cancel, self._task, config.name, config.nice, dict(config.env)
+            ),
+            name=f"prosumax-{config.name}",
+            daemon=True,
+        )  # fmt: skip
         self._worker.start()
-        theirs.close()  # else the end of the process would not close the pipe
-        self._since = time.monotonic()
+        worker_end.close()  # Otherwise the end of the process would not close the pipe.
+        self._spawned_at = time.monotonic()
 
-    def _kill(self) -> None:
-        self.warm = False
+    def _kill_worker(self) -> None:
+        self.ready = False
         if self._worker is not None:
             self._worker.kill()
             self._worker.join(5)
-            self._link.close()
+            self._pipe.close()
             self._worker = None
 
-    def _hear_ready(self) -> None:
-        """Take the word that the process is warm, if it is there."""
-        if self._link.poll(0):
+    def _check_ready(self) -> None:
+        """Receive the message that the process is ready, if it was sent."""
+        if self._pipe.poll(0):
             try:
-                self.warm = self._link.recv()[0] == "ready"
+                self.ready = self._pipe.recv()[0] == "ready"
             except (EOFError, OSError):
-                time.sleep(1)  # a process that cannot start would otherwise be started without end
-        elif time.monotonic() - self._since > _START_S:
-            _LOG.error("the process of lane %s does not start", self.lane.name)
-            self._spawn()
+                time.sleep(1)  # Limits the rate at which a process that cannot start is respawned.
+        elif time.monotonic() - self._spawned_at > _STARTUP_TIMEOUT_S:
+            _LOG.error("the worker of queue %s does not start", self.config.name)
+            self._spawn_worker()
 
-    def _next(self) -> Job | None:
-        """The next job, once there is one and the process is warm; None after a moment without."""
+    def _next_job(self) -> Job | None:
+        """Return the next job once the worker is ready, or None after a short wait."""
         with self._lock:
-            if not self.waiting or not self.warm:
+            if not self.waiting or not self.ready:
                 self._lock.wait(_POLL_S)
-            if not self.waiting or not self.warm or self.closing:
+            if not self.waiting or not self.ready or self.closing:
                 return None
             job = self.waiting.pop(0)
-            job.state, job.stage, job.began = "running", "starting", time.monotonic()
+            job.state = "running"
+            job.stage = "starting"
+            job.started_at = time.monotonic()
             self.running = job
             return job
 
-    def _do(self, job: Job) -> None:
-        self._stop.clear()
+    def _run_job(self, job: Job) -> None:
+        self._cancel.clear()
         try:
-            self._link.send((job.kind, job.spec))
+            self._pipe.send((job.kind, job.spec))
         except (BrokenPipeError, OSError):
-            self._lost(job)
+            self._handle_worker_death(job)
             return
-        stopped_at: float | None = None
+        cancelled_at: float | None = None
         while True:
             now = time.monotonic()
-            if job.stop and stopped_at is None:
-                stopped_at = now
-                self._stop.set()
-            late = now - job.began > self.lane.most_s
-            if self.closing or late or (stopped_at is not None and now - stopped_at > _GRACE_S):
-                self._spawn()
+            if job.cancel_requested and cancelled_at is None:
+                cancelled_at = now
+                self._cancel.set()
+            timed_out = now - job.started_at > self.config.timeout_s
+            grace_over = cancelled_at is not None and now - cancelled_at > _CANCEL_GRACE_S
+            if self.closing or timed_out or grace_over:
+                self._spawn_worker()
                 with self._lock:
-                    if late and not job.stop:
-                        self.end(job, "failed", error="late", code=_code())
+                    if timed_out and not job.cancel_requested:
+                        self.finish(job, "failed", error="timeout", code=_new_error_code())
                     else:
-                        self.end(job, "stopped")
+                        self.finish(job, "cancelled")
                 return
-            connection.wait([self._link, self._worker.sentinel], _POLL_S)
+            connection.wait([self._pipe, self._worker.sentinel], _POLL_S)
             try:
-                while self._link.poll(0):
-                    if self._heard(job, self._link.recv()):
+                while self._pipe.poll(0):
+                    if self._handle_message(job, self._pipe.recv()):
                         return
             except (EOFError, OSError):
-                self._lost(job)
+                self._handle_worker_death(job)
                 return
             if not self._worker.is_alive():
-                self._lost(job)
+                self._handle_worker_death(job)
                 return
 
-    def _heard(self, job: Job, message: tuple[Any, ...]) -> bool:
-        """Note what the process says; whether the job is over."""
-        word, *content = message
+    def _handle_message(self, job: Job, message: tuple[Any, ...]) -> bool:
+        """Process a message of the worker and return whether the job has ended."""
+        kind, *content = message
         with self._lock:
-            match word:
+            match kind:
                 case "progress":
-                    done, stage, left_s, more = content
-                    if job.stop:
-                        return False
-                    # What a visitor sees never stands still when something is said, and is never quite whole.
-                    job.done = min(max(float(done), job.done + _LEAST_STEP), 1 - _LEAST_STEP)
-                    job.stage, job.left_s, job.more = stage, left_s, more
+                    if not job.cancel_requested:
+                        self._update_progress(job, *content)
                     return False
-                case "done" if not job.stop:
-                    self.end(job, "done", result=content[0])
-                case "done" | "stopped":
-                    self.end(job, "stopped")
-                case "refused":
-                    self.end(job, "failed", error="refused", said=tuple(content))
+                case "done" if not job.cancel_requested:
+                    self.finish(job, "done", result=content[0])
+                case "done" | "cancelled":
+                    self.finish(job, "cancelled")
+                case "invalid_input":
+                    self.finish(job, "failed", error="invalid_input", input_error=tuple(content))
                 case _:
-                    code = _code()
-                    _LOG.error("job %s (%s) broke, code %s\n%s", job.id, job.kind, code, content[0])
-                    self.end(job, "failed", error="broke", code=code)
+                    code = _new_error_code()
+                    _LOG.error(
+                        "job %s (%s) failed, code %s\n%s", job.id, job.kind, code, content[0]
+                    )
+                    self.finish(job, "failed", error="exception", code=code)
         return True
 
-    def _lost(self, job: Job) -> None:
-        """The process died under a job."""
-        code = _code()
+    @staticmethod
+    def _update_progress(
+        job: Job,
+        progress: float,
+        stage: str,
+        remaining_s: float | None,
+        details: dict[str, Any],
+    ) -> None:
+        # The displayed progress rises with every report and stays below 1 until the job is done.
+        risen = max(float(progress), job.progress + _MIN_PROGRESS_STEP)
+        job.progress = min(risen, 1 - _MIN_PROGRESS_STEP)
+        job.stage = stage
+        job.remaining_s = remaining_s
+        job.details = details
+
+    def _handle_worker_death(self, job: Job) -> None:
+        """Restart the worker after it died while it executed a job."""
+        code = _new_error_code()
         _LOG.error(
-            "the process of lane %s died under job %s (%s), code %s",
-            self.lane.name,
+            "the worker of queue %s died during job %s (%s), code %s",
+            self.config.name,
             job.id,
             job.kind,
             code,
         )
-        self._spawn()
+        self._spawn_worker()
         with self._lock:
-            self.end(job, "stopped") if job.stop else self.end(
-                job, "failed", error="died", code=code
-            )
+            if job.cancel_requested:
+                self.finish(job, "cancelled")
+            else:
+                self.finish(job, "failed", error="worker_died", code=code)
 
 
-def _code() -> str:
+def _new_error_code() -> str:
+    """Return a short random code that identifies a failure in the log."""
     return secrets.token_hex(2).upper()

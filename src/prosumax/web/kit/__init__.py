@@ -1,54 +1,54 @@
-"""The parts that pages are built from: native controls, lines that change, and cards that hold charts.
+"""Components of the pages: native controls, text elements, and cards that hold charts.
 
-Every text comes translated from the caller and is only ever set as text; the sentences and tables that carry markup are
-escaped in here.
+All texts are translated by the caller and set as text; sentences and tables with markup are escaped
+here.
 """
 
 from prosumax.web.kit.cards import ChartCard, table_html
 from prosumax.web.kit.controls import (
     button,
-    check_field,
+    checkbox_field,
     choice_cards,
-    fold,
+    collapsible,
     link,
     number_field,
     range_field,
-    segments,
+    segmented_control,
     select_field,
 )
 from prosumax.web.kit.elements import (
     Banner,
-    Progress,
+    LiveRegion,
+    ProgressBar,
     Sentence,
-    Spoken,
     Text,
-    Verdict,
-    attributes,
-    rich,
+    VerdictCard,
+    bold_html,
+    set_attributes,
     tag,
-    unique,
+    unique_id,
 )
 
 __all__ = [
     "Banner",
     "ChartCard",
-    "Progress",
+    "LiveRegion",
+    "ProgressBar",
     "Sentence",
-    "Spoken",
     "Text",
-    "Verdict",
-    "attributes",
+    "VerdictCard",
+    "bold_html",
     "button",
-    "check_field",
+    "checkbox_field",
     "choice_cards",
-    "fold",
+    "collapsible",
     "link",
     "number_field",
     "range_field",
-    "rich",
-    "segments",
+    "segmented_control",
     "select_field",
+    "set_attributes",
     "table_html",
     "tag",
-    "unique",
+    "unique_id",
 ]

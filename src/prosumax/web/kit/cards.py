@@ -1,6 +1,7 @@
-"""Cards that hold charts: drawing, sentence, key, and the numbers as a table.
+"""Cards that hold charts: drawing, sentence, legend, and the numbers as a table.
 
-What carries markup is escaped here and cleaned once more by the browser; an option may hold no code but ours.
+Texts with markup are escaped here and sanitized by the browser; options must not contain code other
+than the number formatters.
 """
 
 import html
@@ -11,36 +12,39 @@ from urllib.parse import quote
 from nicegui import ui
 from nicegui.element import Element
 
-from prosumax.web.charts.common import FORMATTERS, Chart, Mark, Table
-from prosumax.web.kit.controls import fold, link
-from prosumax.web.kit.elements import Sentence, Text, attributes, tag
-from prosumax.web.model.translations import Words
+from prosumax.web.charts.common import FORMATTERS, ChartTable, LegendItem, RenderedChart
+from prosumax.web.kit.controls import collapsible, link
+from prosumax.web.kit.elements import Sentence, Text, set_attributes, tag
+from prosumax.web.model.translations import Translator
 
 
 class ChartCard:
-    """A chart with its title, a sentence and a table that opens: `card.show(chart)` draws a new result.
+    """Chart with a title, a sentence and a table that opens; `show` draws a new result.
 
-    Arguments:
-        words: of the page's language.
-        title, note: above the chart.
-        classes: of the card, such as `x-sticky`.
-        height: of the drawing, CSS; empty where the style sheet says it.
-        sentence: whether the chart's sentence is shown; it is the drawing's text for screen readers in any case.
-
-        level: of the heading.
-        rest: where sentence, controls and table go, if not under the drawing.
+    Args:
+        tr: translator of the page's language.
+        title: title above the chart.
+        chart: chart to draw.
+        note: note above the chart.
+        classes: CSS classes of the card.
+        height: CSS height of the drawing; set by the style sheet when empty.
+        sentence: whether the chart's sentence is visible; it is the text alternative of the
+            drawing in any case.
+        level: level of the heading.
+        rest: element for sentence, controls and table; the card itself when None.
+        test_id: id for tests.
 
     Attributes:
-        box: the whole card.
-        drawing: the chart element.
-        below: an empty place under the sentence, for controls of this chart.
+        box: element of the card.
+        drawing: chart element.
+        below: empty element under the sentence, for controls of this chart.
     """
 
     def __init__(
         self,
-        words: Words,
+        tr: Translator,
         title: str,
-        chart: Chart,
+        chart: RenderedChart,
         *,
         note: str = "",
         classes: str = "",
@@ -55,35 +59,42 @@ class ChartCard:
             Text(f"h{level}", title, "x-card-title")
             self._note = Text("p", note, "x-note")
             self._note.set_visibility(bool(note))
-            self._marks = ui.html(marks_html(chart.marks), tag="ul").classes("x-marks")
-            self._marks.set_visibility(bool(chart.marks))
-            self.drawing = ui.echart(_checked(chart.option), renderer="svg")
+            self._legend = ui.html(legend_html(chart.legend), tag="ul").classes("x-marks")
+            self._legend.set_visibility(bool(chart.legend))
+            self.drawing = ui.echart(_check_option(chart.option), renderer="svg")
             self.drawing.classes("x-chart").style(f"height:{height}" if height else "")
-            attributes(self.drawing, role="img", aria_label=chart.sentence.replace("**", ""))
+            set_attributes(self.drawing, role="img", aria_label=chart.sentence.replace("**", ""))
         with self.box if rest is None else rest:
             self._sentence = Sentence(chart.sentence, classes="x-sentence")
             self._sentence.set_visibility(sentence)
             self.below = tag("div", "x-below")
-            with fold(words("common.as_table"), "x-as-table") as as_table:
+            with collapsible(tr("common.as_table"), "x-as-table") as as_table:
                 self._table = ui.html(table_html(chart.table)).classes("x-table-scroll")
-                attributes(self._table, tabindex=0, role="region", aria_label=chart.table.caption)
-                self._csv = link(words("common.csv"), _csv(chart.table), "x-small-link")
-                attributes(self._csv, download="prosumax.csv")
+                set_attributes(
+                    self._table, tabindex=0, role="region", aria_label=chart.table.caption
+                )
+                self._csv = link(tr("common.csv"), _csv_url(chart.table), "x-small-link")
+                set_attributes(self._csv, download="prosumax.csv")
             self._open = False
             as_table.on("toggle", self._toggled, js_handler="(e) => emit(e.target.open)")
 
-    def show(self, chart: Chart, note: str | None = None) -> None:
-        """Draw it."""
+    def show(self, chart: RenderedChart, note: str | None = None) -> None:
+        """Draw a new result.
+
+        Args:
+            chart: chart to draw.
+            note: new note above the chart; unchanged when None.
+        """
         self._chart = chart
         if note is not None:
             self._note.set_text(note)
             self._note.set_visibility(bool(note))
         with self.drawing.props.suspend_updates():
-            self.drawing.props["options"] = _checked(chart.option)
+            self.drawing.props["options"] = _check_option(chart.option)
             self.drawing.props["aria-label"] = chart.sentence.replace("**", "")
         self.drawing.update()
-        self._marks.content = marks_html(chart.marks)
-        self._marks.set_visibility(bool(chart.marks))
+        self._legend.content = legend_html(chart.legend)
+        self._legend.set_visibility(bool(chart.legend))
         self._sentence.show(chart.sentence)
         if self._open:
             self._show_table()
@@ -95,43 +106,57 @@ class ChartCard:
 
     def _show_table(self) -> None:
         self._table.content = table_html(self._chart.table)
-        attributes(self._csv, href=_csv(self._chart.table))
+        set_attributes(self._csv, href=_csv_url(self._chart.table))
 
 
 _SHAPES = {
-    "line": '<path d="M1 7H27" stroke="{colour}" stroke-width="3"/>',
-    "dash": '<path d="M1 7H27" stroke="{colour}" stroke-width="3" stroke-dasharray="7 4"/>',
-    "area": '<rect x="1" y="1" width="26" height="12" fill="{colour}" fill-opacity=".55" stroke="{colour}"/>',
-    "bar": '<rect x="1" y="1" width="26" height="12" rx="2" fill="{colour}"/>{decal}',
-    "dot": '<circle cx="14" cy="7" r="6" fill="{colour}"/>',
-    "ring": '<circle cx="14" cy="7" r="5" fill="#fff" stroke="{colour}" stroke-width="2"/>',
+    "line": '<path d="M1 7H27" stroke="{color}" stroke-width="3"/>',
+    "dash": '<path d="M1 7H27" stroke="{color}" stroke-width="3" stroke-dasharray="7 4"/>',
+    "area": '<rect x="1" y="1" width="26" height="12" '
+    'fill="{color}" fill-opacity=".55" stroke="{color}"/>',
+    "bar": '<rect x="1" y="1" width="26" height="12" rx="2" fill="{color}"/>{decal}',
+    "dot": '<circle cx="14" cy="7" r="6" fill="{color}"/>',
+    "ring": '<circle cx="14" cy="7" r="5" fill="#fff" stroke="{color}" stroke-width="2"/>',
 }
 _DECALS = {
     "none": "",
-    "bought": '<path d="M3 13L11 1M10 13L18 1M17 13L25 1" stroke="#fff" stroke-opacity=".6" stroke-width="2"/>',
-    "store": '<path d="M6 7h.1M14 7h.1M22 7h.1" stroke="#fff" stroke-width="4" stroke-linecap="round"/>',
-    "sent": '<path d="M7 4l3 6H4zM21 4l3 6h-6z" fill="#fff" fill-opacity=".75"/>',
+    "import": '<path d="M3 13L11 1M10 13L18 1M17 13L25 1" '
+    'stroke="#fff" stroke-opacity=".6" stroke-width="2"/>',
+    "storage": '<path d="M6 7h.1M14 7h.1M22 7h.1" '
+    'stroke="#fff" stroke-width="4" stroke-linecap="round"/>',
+    "export": '<path d="M7 4l3 6H4zM21 4l3 6h-6z" fill="#fff" fill-opacity=".75"/>',
 }
 
 
-def marks_html(marks: Sequence[Mark]) -> str:
-    """The key of a chart as a list."""
-    return "".join(
-        f'<li><svg width="28" height="14" viewBox="0 0 28 14" aria-hidden="true">'
-        f"{_SHAPES[mark.shape].format(colour=html.escape(mark.colour), decal=_DECALS[mark.decal])}</svg>"
-        f"<span>{html.escape(mark.name)}</span></li>"
-        for mark in marks
-    )
+def legend_html(legend: Sequence[LegendItem]) -> str:
+    """Render the legend of a chart as list items.
+
+    Args:
+        legend: entries of the legend.
+    """
+    items = []
+    for item in legend:
+        decal = _DECALS[item.decal]
+        shape = _SHAPES[item.shape].format(color=html.escape(item.color), decal=decal)
+        items.append(
+            '<li><svg width="28" height="14" viewBox="0 0 28 14" aria-hidden="true">'
+            f"{shape}</svg><span>{html.escape(item.name)}</span></li>"
+        )
+    return "".join(items)
 
 
-def table_html(table: Table) -> str:
-    """A table as HTML, everything escaped."""
+def table_html(table: ChartTable) -> str:
+    """Render a table as HTML with all texts escaped.
+
+    Args:
+        table: table of a chart.
+    """
 
     def cells(row: Sequence[str]) -> str:
         first, *rest = (html.escape(cell) for cell in row)
         return f'<th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)
 
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.head)
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.header)
     body = "".join(f"<tr>{cells(row)}</tr>" for row in table.rows)
     return (
         f"<table><caption>{html.escape(table.caption)}</caption>"
@@ -139,23 +164,29 @@ def table_html(table: Table) -> str:
     )
 
 
-def _csv(table: Table) -> str:
-    """The table as a file that needs no request."""
+def _csv_url(table: ChartTable) -> str:
+    """Return a data URL with the table as CSV, which needs no request."""
 
     def cell(text: str) -> str:
         text = text.replace("\xa0", " ").replace("\u202f", " ")
-        # A spreadsheet would take such a cell for a formula.
-        text = "'" + text if text[:1] in ("=", "@", "+", "\t") else text
-        return (
-            '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',;"\n') else text
-        )
+        if text[:1] in ("=", "@", "+", "\t"):
+            text = f"'{text}"  # Otherwise spreadsheets would evaluate the cell as a formula.
+        if any(char in text for char in ',;"\n'):
+            text = '"' + text.replace('"', '""') + '"'
+        return text
 
-    lines = (";".join(map(cell, row)) for row in (table.head, *table.rows))
+    lines = (";".join(map(cell, row)) for row in (table.header, *table.rows))
     return "data:text/csv;charset=utf-8," + quote("\ufeff" + "\r\n".join(lines))
 
 
-def _checked(option: dict[str, Any]) -> dict[str, Any]:
-    """The option, if it holds no code but ours (the framework evaluates what stands under keys with a colon)."""
+def _check_option(option: dict[str, Any]) -> dict[str, Any]:
+    """Return the option if its only code is that of `FORMATTERS`.
+
+    The framework evaluates values whose keys start with a colon.
+
+    Raises:
+        ValueError: the option contains other code.
+    """
     stack: list[Any] = [option]
     while stack:
         part = stack.pop()
@@ -164,7 +195,7 @@ def _checked(option: dict[str, Any]) -> dict[str, Any]:
                 str(key).startswith(":") and text not in FORMATTERS.values()
                 for key, text in part.items()
             ):
-                raise ValueError("a chart's option holds code that is not one of FORMATTERS")
+                raise ValueError("the option contains code that is not one of FORMATTERS")
             stack.extend(part.values())
         elif isinstance(part, list | tuple):
             stack.extend(part)

@@ -1,30 +1,47 @@
-"""Native HTML controls, named and usable by keyboard. Every label comes translated from the caller."""
+"""Native HTML controls with labels, usable by keyboard; all texts are translated by the caller."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui.element import Element
 
-from prosumax.web.kit.elements import Text, attributes, tag, unique
+from prosumax.web.kit.elements import Text, set_attributes, tag, unique_id
 
 _THROTTLE_S = 0.03
 _VALUE = "(e) => emit(e.target.value)"
+# Values are set as "^value", "^checked" and "^selected": these are initial attributes only, and
+# the browser keeps what the visitor sets afterwards.
 
 
 def button(
     text: str, on_click: Callable[[], Any] | None = None, classes: str = "", **props: Any
 ) -> Text:
-    """A push button: `classes="primary"` for the one that matters."""
+    """Add a push button.
+
+    Args:
+        text: label.
+        on_click: called when the button is pressed.
+        classes: CSS classes; `primary` marks the main action of a page.
+        **props: attributes, see `set_attributes`.
+    """
     element = Text("button", text, f"x-button {classes}")
-    attributes(element, type="button", **props)
+    set_attributes(element, type="button", **props)
     if on_click is not None:
         element.on("click", lambda: on_click(), js_handler="() => emit()")
     return element
 
 
 def link(text: str, href: str, classes: str = "", **props: Any) -> Text:
-    """A link inside the site."""
-    return attributes(Text("a", text, classes), href=href, **props)
+    """Add a link inside the site.
+
+    Args:
+        text: label.
+        href: URL.
+        classes: CSS classes.
+        **props: attributes, see `set_attributes`.
+    """
+    element: Text = set_attributes(Text("a", text, classes), href=href, **props)
+    return element
 
 
 def range_field(
@@ -33,61 +50,67 @@ def range_field(
     lowest: float,
     highest: float,
     step: float,
-    text: Callable[[float], str],
+    format_value: Callable[[float], str],
     on_change: Callable[[float], Any],
     test_id: str | None = None,
     hint: str | None = None,
 ) -> Element:
-    """A slider with its name and its value in words; `on_change` gets every value on the way.
+    """Add a slider that shows its name and its value as text.
 
-    Arguments:
-        text: the value in words: shown beside the name, and read out.
-        hint: a second line under the name.
+    Args:
+        label: name of the value.
+        value: initial value.
+        lowest: smallest value.
+        highest: largest value.
+        step: increment.
+        format_value: formats the value, which is displayed and read by screen readers.
+        on_change: called with every value while the slider moves.
+        test_id: id for tests.
+        hint: second line under the name.
     """
-    number = unique("range")
+    control_id = unique_id("range")
     with tag("div", "x-field") as box:
         with tag("div", "x-field-head"):
-            attributes(Text("label", label), for_=number)
-            shown = attributes(Text("output", text(value)), for_=number)
+            set_attributes(Text("label", label), for_=control_id)
+            output = set_attributes(Text("output", format_value(value)), for_=control_id)
         if hint is not None:
             Text("p", hint, "x-hint")
-        # "^value" is the attribute, which is only where the slider starts: the browser keeps where it is.
         control = tag(
             "input",
             "x-range",
             type="range",
-            id=number,
+            id=control_id,
             min=lowest,
             max=highest,
             step=step,
-            aria_valuetext=text(value),
+            aria_valuetext=format_value(value),
+            data_testid=test_id,
         )
-        attributes(control, data_testid=test_id)
         control.props["^value"] = f"{value:g}"
 
-        def changed(event: Any) -> None:
-            now = float(event.args)
-            shown.set_text(text(now))
-            attributes(control, aria_valuetext=text(now))
-            on_change(now)
+        def handle_input(event: Any) -> None:
+            new_value = float(event.args)
+            output.set_text(format_value(new_value))
+            set_attributes(control, aria_valuetext=format_value(new_value))
+            on_change(new_value)
 
-        control.on("input", changed, throttle=_THROTTLE_S, js_handler=_VALUE)
+        control.on("input", handle_input, throttle=_THROTTLE_S, js_handler=_VALUE)
     return box
 
 
-def _radios(
+def _radio_group(
     legend: str,
-    options: Mapping[str, str | tuple[str, str]],
+    options: Mapping[str, tuple[str, str]],
     value: str,
     on_change: Callable[[str], Any],
     classes: str,
     test_id: str | None,
 ) -> Element:
-    group = unique("choice")
+    """Add radio buttons; `options` maps keys to title and sentence, which may be empty."""
+    group = unique_id("choice")
     with tag("fieldset", classes, data_testid=test_id) as box:
         Text("legend", legend)
-        for key, words in options.items():
-            title, sentence = words if isinstance(words, tuple) else (words, None)
+        for key, (title, sentence) in options.items():
             with tag("label", "x-option"):
                 control = tag("input", type="radio", name=group, value=key)
                 control.props["^checked"] = "checked" if key == value else None
@@ -99,15 +122,24 @@ def _radios(
     return box
 
 
-def segments(
+def segmented_control(
     legend: str,
     options: Mapping[str, str],
     value: str,
     on_change: Callable[[str], Any],
     test_id: str | None = None,
 ) -> Element:
-    """One of a few, side by side; `options` maps keys to what is shown."""
-    return _radios(legend, options, value, on_change, "x-segments", test_id)
+    """Add a choice of few options side by side.
+
+    Args:
+        legend: name of the choice.
+        options: label of each option.
+        value: initial option.
+        on_change: called with the chosen option.
+        test_id: id for tests.
+    """
+    titles = {key: (title, "") for key, title in options.items()}
+    return _radio_group(legend, titles, value, on_change, "x-segments", test_id)
 
 
 def choice_cards(
@@ -117,8 +149,16 @@ def choice_cards(
     on_change: Callable[[str], Any],
     test_id: str | None = None,
 ) -> Element:
-    """One of several, each with a sentence; `options` maps keys to (title, sentence)."""
-    return _radios(legend, options, value, on_change, "x-cards", test_id)
+    """Add a choice of several options, each with a sentence.
+
+    Args:
+        legend: name of the choice.
+        options: title and sentence of each option.
+        value: initial option.
+        on_change: called with the chosen option.
+        test_id: id for tests.
+    """
+    return _radio_group(legend, options, value, on_change, "x-cards", test_id)
 
 
 def select_field(
@@ -128,13 +168,21 @@ def select_field(
     on_change: Callable[[str], Any],
     test_id: str | None = None,
 ) -> Element:
-    """One of several in a drop-down; `options` maps keys to what is shown."""
-    number = unique("select")
+    """Add a drop-down list.
+
+    Args:
+        label: name of the choice.
+        options: label of each option.
+        value: initial option.
+        on_change: called with the chosen option.
+        test_id: id for tests.
+    """
+    control_id = unique_id("select")
     with tag("div", "x-field") as box:
-        attributes(Text("label", label), for_=number)
-        with tag("select", "x-select", id=number, data_testid=test_id) as control:
-            for key, words in options.items():
-                option = attributes(Text("option", words), value=key)
+        set_attributes(Text("label", label), for_=control_id)
+        with tag("select", "x-select", id=control_id, data_testid=test_id) as control:
+            for key, title in options.items():
+                option = set_attributes(Text("option", title), value=key)
                 option.props["^selected"] = "selected" if key == value else None
         control.on("change", lambda event: on_change(str(event.args)), js_handler=_VALUE)
     return box
@@ -149,31 +197,48 @@ def number_field(
     on_change: Callable[[float], Any],
     test_id: str | None = None,
 ) -> Element:
-    """A number that is typed; `on_change` gets it once it is one, brought into its range."""
-    number = unique("number")
+    """Add a number input.
+
+    Args:
+        label: name of the number.
+        value: initial value.
+        lowest: smallest value.
+        highest: largest value.
+        step: increment.
+        on_change: called with each valid number, clipped to its range.
+        test_id: id for tests.
+    """
+    control_id = unique_id("number")
     with tag("div", "x-field") as box:
-        attributes(Text("label", label), for_=number)
+        set_attributes(Text("label", label), for_=control_id)
         control = tag(
-            "input", "x-number", type="number", id=number, min=lowest, max=highest, step=step
+            "input", "x-number", type="number", id=control_id, min=lowest, max=highest, step=step
         )
-        attributes(control, inputmode="decimal", data_testid=test_id)
+        set_attributes(control, inputmode="decimal", data_testid=test_id)
         control.props["^value"] = f"{value:g}"
 
-        def changed(event: Any) -> None:
+        def handle_change(event: Any) -> None:
             try:
-                now = float(event.args)
+                number = float(event.args)
             except (TypeError, ValueError):
                 return
-            on_change(min(max(now, lowest), highest))
+            on_change(min(max(number, lowest), highest))
 
-        control.on("change", changed, js_handler=_VALUE)
+        control.on("change", handle_change, js_handler=_VALUE)
     return box
 
 
-def check_field(
+def checkbox_field(
     label: str, value: bool, on_change: Callable[[bool], Any], test_id: str | None = None
 ) -> Element:
-    """Something that is on or off."""
+    """Add a checkbox.
+
+    Args:
+        label: name of the option.
+        value: initial state.
+        on_change: called with the new state.
+        test_id: id for tests.
+    """
     with tag("label", "x-check") as box:
         control = tag("input", type="checkbox", data_testid=test_id)
         control.props["^checked"] = "checked" if value else None
@@ -186,12 +251,19 @@ def check_field(
     return box
 
 
-def fold(
-    summary: str, classes: str = "", open_: bool = False, test_id: str | None = None
+def collapsible(
+    summary: str, classes: str = "", is_open: bool = False, test_id: str | None = None
 ) -> Element:
-    """A part that opens; what stands in it follows in a `with` block."""
+    """Add a section that opens and closes; its content is added in a `with` block.
+
+    Args:
+        summary: title.
+        classes: CSS classes.
+        is_open: whether the section is open at first.
+        test_id: id for tests.
+    """
     with tag("details", f"x-fold {classes}", data_testid=test_id) as box:
-        if open_:
+        if is_open:
             box.props["^open"] = "open"
         Text("summary", summary)
     return box

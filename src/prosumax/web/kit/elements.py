@@ -1,4 +1,4 @@
-"""What everything on a page is made of: elements with text and attributes, and lines that change."""
+"""Basic page elements: text, attributes, sentences, live regions, progress bars and notices."""
 
 import asyncio
 import html
@@ -9,24 +9,47 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
+_ANNOUNCE_DELAY_S = 0.5
+
 _numbers = count(1)
 
 
 class Text(TextElement):
-    """An element that holds text: `Text("h1", "...")`; `.set_text` changes it."""
+    """HTML element with text, such as `Text("h1", "Title")`; `.set_text` changes the text.
+
+    Args:
+        tag: name of the HTML element.
+        text: content.
+        classes: CSS classes.
+    """
 
     def __init__(self, tag: str, text: str = "", classes: str = "") -> None:
         super().__init__(tag=tag, text=text)
         self.classes(classes)
 
 
-def tag(kind: str, /, classes: str = "", **props: Any) -> Any:
-    """An element without text; underscores in the names of props are hyphens."""
-    return attributes(ui.element(kind).classes(classes), **props)
+def tag(name: str, /, classes: str = "", **props: Any) -> Any:
+    """Create an HTML element without text.
+
+    Args:
+        name: name of the HTML element.
+        classes: CSS classes.
+        **props: attributes, see `set_attributes`.
+    """
+    return set_attributes(ui.element(name).classes(classes), **props)
 
 
-def attributes(element: Element, **props: Any) -> Any:
-    """Set attributes; True is a bare one, None and False remove it; underscores are hyphens."""
+def set_attributes(element: Element, **props: Any) -> Any:
+    """Set attributes of an element.
+
+    Args:
+        element: element to change.
+        **props: attributes; underscores become hyphens, True sets an attribute without value,
+            None and False remove it.
+
+    Returns:
+        The element.
+    """
     with element.props.suspend_updates():
         for name, value in props.items():
             key = name.rstrip("_").replace("_", "-")
@@ -38,13 +61,21 @@ def attributes(element: Element, **props: Any) -> Any:
     return element
 
 
-def unique(prefix: str) -> str:
-    """An id that is nobody else's: the framework numbers its own elements c1, c2."""
+def unique_id(prefix: str) -> str:
+    """Return an id that no other element has.
+
+    Args:
+        prefix: beginning of the id.
+    """
     return f"x-{prefix}-{next(_numbers)}"
 
 
-def rich(text: str) -> str:
-    """Escaped, with **bold** parts."""
+def bold_html(text: str) -> str:
+    """Escape a text and convert its `**bold**` parts to HTML.
+
+    Args:
+        text: plain text.
+    """
     parts = html.escape(text).split("**")
     return "".join(
         f"<strong>{part}</strong>" if number % 2 else part for number, part in enumerate(parts)
@@ -52,70 +83,106 @@ def rich(text: str) -> str:
 
 
 class Sentence(ui.html):
-    """A line with **bold** parts; `.show(text)` changes it."""
+    """Line of text with `**bold**` parts.
+
+    Args:
+        text: content.
+        tag: name of the HTML element.
+        classes: CSS classes.
+        test_id: id for tests.
+    """
 
     def __init__(
         self, text: str = "", tag: str = "p", classes: str = "", test_id: str | None = None
     ) -> None:
-        super().__init__(rich(text), tag=tag)
+        super().__init__(bold_html(text), tag=tag)
         self.classes(classes)
-        attributes(self, data_testid=test_id)
+        set_attributes(self, data_testid=test_id)
 
     def show(self, text: str) -> None:
         """Replace the text."""
-        self.content = rich(text)
+        self.content = bold_html(text)
 
 
-class Spoken(Text):
-    """A line for screen readers that is only changed after half a second of quiet."""
+class LiveRegion(Text):
+    """Line for screen readers, changed only after half a second without newer text.
+
+    Args:
+        text: initial content.
+    """
 
     def __init__(self, text: str = "") -> None:
         super().__init__("p", text, "x-sr")
-        attributes(self, role="status", aria_live="polite")
-        self._waiting: asyncio.TimerHandle | None = None
+        set_attributes(self, role="status", aria_live="polite")
+        self._timer: asyncio.TimerHandle | None = None
 
     def show(self, text: str) -> None:
-        """Say it, unless something newer comes."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-        self._waiting = asyncio.get_running_loop().call_later(
-            0.5, self._say, text.replace("**", "")
-        )
+        """Announce a text unless a newer one follows."""
+        if self._timer is not None:
+            self._timer.cancel()
+        plain = text.replace("**", "")
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_ANNOUNCE_DELAY_S, self._announce, plain)
 
-    def _say(self, text: str) -> None:
+    def _announce(self, text: str) -> None:
         if not self.is_deleted:
             self.set_text(text)
 
 
-class Progress:
-    """A bar with a line under it; `.show(share, text)`."""
+class ProgressBar:
+    """Progress bar with a line of text below it.
+
+    Args:
+        label: accessible name.
+        test_id: id for tests.
+
+    Attributes:
+        box: element that contains bar and text.
+    """
 
     def __init__(self, label: str, test_id: str | None = None) -> None:
         with tag("div", "x-progress") as self.box:
             self._bar = tag("progress", max=1, value=0, aria_label=label, data_testid=test_id)
-            self._line = attributes(Text("p", ""), role="status")
+            self._line = set_attributes(Text("p", ""), role="status")
 
-    def show(self, share: float, text: str) -> None:
-        """How far it is, 0 to 1, and what it is at."""
-        attributes(self._bar, value=round(share, 4))
+    def show(self, progress: float, text: str) -> None:
+        """Show the progress.
+
+        Args:
+            progress: completed share, 0 to 1.
+            text: description of the current stage.
+        """
+        set_attributes(self._bar, value=round(progress, 4))
         self._line.set_text(text)
 
 
 class Banner:
-    """A notice above the page's content, hidden while it is empty."""
+    """Notice above the page's content, hidden while it is empty.
+
+    Args:
+        test_id: id for tests.
+    """
 
     def __init__(self, test_id: str = "banner") -> None:
-        self._box = attributes(Text("p", "", "x-banner"), role="status", data_testid=test_id)
+        self._box = set_attributes(Text("p", "", "x-banner"), role="status", data_testid=test_id)
         self._box.set_visibility(False)
 
     def show(self, text: str) -> None:
-        """Say it; an empty text takes it away."""
+        """Show a text; an empty text hides the notice."""
         self._box.set_text(text)
         self._box.set_visibility(bool(text))
 
 
-class Verdict:
-    """A result in one big figure with a sentence; `.show(figure, sentence)`."""
+class VerdictCard:
+    """Result in one large figure with a sentence.
+
+    Args:
+        title: name of the result.
+        test_id: id for tests.
+
+    Attributes:
+        box: element of the card.
+    """
 
     def __init__(self, title: str, test_id: str | None = None) -> None:
         with tag("section", "x-verdict", data_testid=test_id) as self.box:
@@ -124,6 +191,6 @@ class Verdict:
             self._sentence = Sentence(classes="x-verdict-text")
 
     def show(self, figure: str, sentence: str) -> None:
-        """Replace both."""
+        """Replace figure and sentence."""
         self._figure.set_text(figure)
         self._sentence.show(sentence)

@@ -1,1 +1,1 @@
-"""Page models: state, communities and outcomes without any layout."""
+"""Models behind the pages: page state, translations, homes, communities and their outcomes."""

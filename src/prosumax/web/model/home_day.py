@@ -1,8 +1,9 @@
-"""The home of page two: one day of one home, on the simulator itself.
+"""Simulation of page two: one day of one home, on the simulator itself.
 
-Everything random is drawn and everything compiled by `warm`; after that `day` takes a few milliseconds, whatever is
-set: it fills arrays of fixed shapes and calls one compiled function. `scenario` says the same day as a scenario, so
-that `prosumax.run(scenario(home))` gives the same bill.
+`warm_up` generates the sample series and compiles the program. Afterwards `simulate_day` takes a
+few milliseconds for any settings: it fills arrays of fixed shapes and calls one compiled function.
+`home_scenario` expresses the same day as a scenario, so that `prosumax.run(home_scenario(home))`
+gives the same bill.
 """
 
 import calendar
@@ -20,265 +21,320 @@ from prosumax.control.rules import assemble_policy
 from prosumax.data.generators.household.appliances import APPLIANCES
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
-from prosumax.simulation.build import Community, assemble
+from prosumax.simulation.community import Community, assemble
 from prosumax.simulation.inputs import read_profiles
-from prosumax.simulation.rollout import rollout, use_compilation_cache
+from prosumax.simulation.rollout import enable_compilation_cache, rollout_policy
 from prosumax.web.model import sample_data, state
-from prosumax.web.model.sample_data import QUARTERS
+from prosumax.web.model.sample_data import STEPS_PER_DAY
 
 Series = NDArray[np.float64]
 
-HOURS = 0.25
-CHEAP_SHARE = 0.8
-"""Night price over day price of the two-price tariff: 22-7 h and the weekend."""
-_WASH_HOUR: Mapping[str, float] = {"morning": 8.0, "noon": 12.0, "evening": 19.0}
-_DISHES_LATER_H = 0.5
-_CAR_KWH, _CAR_KW = 8.0, 3.7  # 45 km at 0.18 kWh/km, from an ordinary charging point
-_CAR_HOUR: Mapping[str, float] = {"night": 1.0, "noon": 11.0}
-_CHARGE_SHARE = 0.5  # kW per kWh: a battery fills in two hours
+STEP_HOURS = 0.25
+NIGHT_PRICE_RATIO = 0.8
+"""Night price divided by day price of the two-price tariff: 22-7 h and the weekend."""
+_APPLIANCE_HOUR: Mapping[str, float] = {"morning": 8.0, "noon": 12.0, "evening": 19.0}
+_DISHWASHER_DELAY_H = 0.5
+_EV_KWH = 8.0  # 45 km at 0.18 kWh/km
+_EV_KW = 3.7  # single-phase charging point of 16 A
+_EV_HOUR: Mapping[str, float] = {"night": 1.0, "noon": 11.0}
+_C_RATE = 0.5  # kW per kWh; the battery is charged in two hours
+_SOC_ITERATIONS = 4
 
 
-class Day(NamedTuple):
-    """One day of one home.
+class HomeDay(NamedTuple):
+    """Results of one day of one home.
 
     Attributes:
-        use_kwh, solar_kwh: demand (devices included) and production, per quarter-hour [96].
-        charge_kwh, discharge_kwh: of the battery, at its AC side.
-        import_kwh, export_kwh: at the meter.
-        stored_share: of the battery's capacity, after each quarter-hour; 0 without a battery.
-        bill, bill_without: EUR, with all this and without panels and battery.
-        begins_at: state of charge at midnight, such that the day ends as it began.
+        load_kwh: load, flexible devices included [step].
+        solar_kwh: PV generation [step].
+        charge_kwh: battery charging at the AC side [step].
+        discharge_kwh: battery discharging at the AC side [step].
+        import_kwh: energy bought from the grid [step].
+        export_kwh: energy sent to the grid [step].
+        soc: state of charge after each step, 0 to 1; 0 without a battery [step].
+        bill: bill of the home, EUR.
+        baseline_bill: bill without PV and battery, EUR.
+        initial_soc: state of charge at midnight, such that the day ends with the same value.
     """
 
-    use_kwh: Series
+    load_kwh: Series
     solar_kwh: Series
     charge_kwh: Series
     discharge_kwh: Series
     import_kwh: Series
     export_kwh: Series
-    stored_share: Series
+    soc: Series
     bill: float
-    bill_without: float
-    begins_at: float
+    baseline_bill: float
+    initial_soc: float
 
     @property
     def direct_kwh(self) -> Series:
-        """Used at the moment it was made."""
-        return np.minimum(self.use_kwh, self.solar_kwh)
+        """PV generation used in the same step [step]."""
+        return np.minimum(self.load_kwh, self.solar_kwh)
 
     @property
-    def own_share(self) -> float:
-        """Self-sufficiency: how much of its use the home did not buy."""
-        used = float(self.use_kwh.sum())
-        return 0.0 if used <= 0 else 1.0 - float(self.import_kwh.sum()) / used
+    def self_sufficiency(self) -> float:
+        """Share of the load that was not imported, 0 to 1."""
+        load = float(self.load_kwh.sum())
+        return 0.0 if load <= 0 else 1.0 - float(self.import_kwh.sum()) / load
 
 
-def scenario(
-    home: state.Home, begins_at: float | None = None, own: tuple[float, ...] | None = None
+def home_scenario(
+    home: state.HomePageState,
+    initial_soc: float | None = None,
+    measured_kwh: tuple[float, ...] | None = None,
 ) -> Scenario:
-    """The day as a scenario that `prosumax run` takes.
+    """Build the day as a scenario that `prosumax run` takes.
 
-    Arguments:
-        home: what the visitor set.
-        begins_at: state of charge at midnight; what `day` finds when absent.
-        own: measured use of the 96 quarter-hours, kWh, instead of a generated home's.
+    Args:
+        home: settings of the home page.
+        initial_soc: state of charge at midnight; that of `simulate_day` when None.
+        measured_kwh: measured load of the 96 quarter-hours, kWh; a generated load when None.
     """
-    if begins_at is None:
-        begins_at = day(home, own).begins_at
-    return load_scenario(_text(home, load(home) if own is None else np.asarray(own), begins_at))
+    if initial_soc is None:
+        initial_soc = simulate_day(home, measured_kwh).initial_soc
+    load_kwh = load_profile(home) if measured_kwh is None else np.asarray(measured_kwh)
+    return load_scenario(_scenario_content(home, load_kwh, initial_soc))
 
 
-def _text(home: state.Home, load_kwh: Series, begins_at: float) -> dict[str, Any]:
-    one: dict[str, Any] = {
+def _scenario_content(
+    home: state.HomePageState, load_kwh: Series, initial_soc: float
+) -> dict[str, Any]:
+    spec: dict[str, Any] = {
         "name": "Home",
         "load": {"source": "values", "values": load_kwh.tolist()},
     }
     if home.panels_kwp > 0:
-        one["solar"] = sample_data.panels(home.panels_kwp, home.roof)
+        spec["solar"] = sample_data.pv_spec(home.panels_kwp, home.orientation)
     if home.battery_kwh > 0:
-        one["battery"] = {
+        spec["battery"] = {
             "capacity_kwh": home.battery_kwh,
-            "charge_kw": home.battery_kwh * _CHARGE_SHARE,
-            "initial_soc": begins_at,
+            "charge_kw": home.battery_kwh * _C_RATE,
+            "initial_soc": initial_soc,
         }
     if home.heat_pump == "on":
-        one["heat_pump"] = {"hot_water": {"persons": home.people}}
-    return {
-        **sample_data.around(sample_data.date(home.season, home.day), 1, home.weather),
-        "tariff": {
-            "currency": "EUR",
-            "energy": _price(home),
-            "network": 0,
-            "levies": 0,
-            "vat": 0,
-            "feed_in": home.sell,
-        },
-        "homes": [one],
+        spec["heat_pump"] = {"hot_water": {"occupants": home.people}}
+    date = sample_data.representative_date(home.season, home.day_type)
+    tariff = {
+        "currency": "EUR",
+        "energy": _energy_price_spec(home),
+        "network": 0,
+        "levies": 0,
+        "vat": 0,
+        "feed_in": home.feed_in_price,
     }
+    base = sample_data.base_scenario(date, 1, home.weather)
+    return {**base, "tariff": tariff, "homes": [spec]}
 
 
-def _price(home: state.Home) -> Any:
+def _energy_price_spec(home: state.HomePageState) -> Any:
     if home.tariff == "single":
-        return home.buy
-    cheap = round(home.buy * CHEAP_SHARE, 4)
+        return home.retail_price
+    night_price = round(home.retail_price * NIGHT_PRICE_RATIO, 4)
     windows = [
-        {"price": cheap, "from_hour": 22, "to_hour": 7},
-        {"price": cheap, "from_hour": 0, "to_hour": 24, "days": "weekend"},
+        {"price": night_price, "from_hour": 22, "to_hour": 7},
+        {"price": night_price, "from_hour": 0, "to_hour": 24, "days": "weekend"},
     ]
-    return {"source": "time_of_use", "default": home.buy, "windows": windows}
+    return {"source": "time_of_use", "default": home.retail_price, "windows": windows}
 
 
-def day(home: state.Home, own: tuple[float, ...] | None = None) -> Day:
-    """Simulate the day.
+def simulate_day(
+    home: state.HomePageState, measured_kwh: tuple[float, ...] | None = None
+) -> HomeDay:
+    """Simulate the day of a home.
 
-    Arguments:
-        home: what the visitor set.
-        own: measured use of the 96 quarter-hours, kWh, instead of a generated home's.
+    Args:
+        home: settings of the home page.
+        measured_kwh: measured load of the 96 quarter-hours, kWh; a generated load when None.
     """
-    return _day(home, own)
+    return _cached_day(home, measured_kwh)
 
 
 @lru_cache(maxsize=512)
-def _day(home: state.Home, own: tuple[float, ...] | None) -> Day:
-    template, policy = _template()
-    now, kept = template.series, template.homes
-    tables, at = sample_data.tables(), sample_data.place(home)
-    used = load(home) if own is None else np.asarray(own, np.float64)
-    pump_on = float(home.heat_pump == "on")
-    both = np.ones((1, 2))
-    assert now.devices is not None and now.devices.heat_pump is not None
-    assert kept.devices is not None and kept.devices.heat_pump is not None
-    heat = now.devices.heat_pump._replace(
-        outdoor_c=_single(tables.outdoor_c[at.season, at.day, at.weather]),
-        gain_kwh=_single(tables.gain_kwh[at.season, at.day, at.weather][:, None] * both),
-        water_kwh=_single(pump_on * tables.water_kwh[at.people, at.season, at.day][:, None] * both),
-    )
-    sun = home.panels_kwp * tables.sun_kwh[at.season, at.day, at.weather, at.roof]
-    series = now._replace(
-        load_kwh=_single(used[:, None] * both),
-        solar_kwh=_single(sun[:, None] * [1.0, 0.0]),
-        tariff=now.tariff._replace(
-            energy=_single(prices(home)), feed_in=_single(np.full(QUARTERS, home.sell))
-        ),
-        devices=now.devices._replace(heat_pump=heat),
-    )
-    battery = kept.battery._replace(
-        capacity_kwh=_single([home.battery_kwh, 0.0]),
-        charge_kw=_single([home.battery_kwh * _CHARGE_SHARE, 0.0]),
-        discharge_kw=_single([home.battery_kwh * _CHARGE_SHARE, 0.0]),
-    )
-    pump = kept.devices.heat_pump
-    pump = pump._replace(exists=pump.exists * pump_on, power_kw=pump.power_kw * pump_on)
-    homes = kept._replace(battery=battery, devices=kept.devices._replace(heat_pump=pump))
-    flows, bills, begins_at = jax.device_get(
-        _compiled()(template._replace(series=series, homes=homes), policy)
-    )
+def _cached_day(home: state.HomePageState, measured_kwh: tuple[float, ...] | None) -> HomeDay:
+    template, policy = _community_template()
+    load_kwh = load_profile(home) if measured_kwh is None else np.asarray(measured_kwh, np.float64)
+    community = _fill_template(template, home, load_kwh)
+    flows, bills, initial_soc = jax.device_get(_compiled_simulation()(community, policy))
     flows = {name: np.asarray(values, np.float64) for name, values in flows.items()}
-    stored = flows.pop("stored_kwh")
-    share = stored / home.battery_kwh if home.battery_kwh > 0 else np.zeros(QUARTERS)
-    bill, bill_without = np.asarray(bills, np.float64).sum(axis=0)
-    return Day(
+    stored_kwh = flows.pop("stored_kwh")
+    soc = stored_kwh / home.battery_kwh if home.battery_kwh > 0 else np.zeros(STEPS_PER_DAY)
+    bill, baseline_bill = np.asarray(bills, np.float64).sum(axis=0)
+    return HomeDay(
         **flows,
-        stored_share=share,
+        soc=soc,
         bill=float(bill),
-        bill_without=float(bill_without),
-        begins_at=begins_at,
+        baseline_bill=float(baseline_bill),
+        initial_soc=initial_soc,
     )
 
 
-def load(home: state.Home) -> Series:
-    """Use of the 96 quarter-hours, kWh, without a heat pump, which is simulated."""
-    at = sample_data.place(home)
-    kwh = sample_data.tables().load_kwh[at.routine, at.people, at.season, at.day].copy()
-    for name, later in zip(sample_data.MOVED, (0.0, _DISHES_LATER_H), strict=True):
-        start = _WASH_HOUR[home.wash] + later
+def _fill_template(template: Community, home: state.HomePageState, load_kwh: Series) -> Community:
+    """Set the settings of a home in the community of `_community_template`."""
+    tables = sample_data.load_tables()
+    index = sample_data.table_index(home)
+    day = (index.season, index.day_type)
+    has_heat_pump = float(home.heat_pump == "on")
+    both_homes = np.ones((1, 2))
+    series = template.series
+    homes = template.homes
+    assert series.devices is not None
+    assert series.devices.heat_pump is not None
+    assert homes.devices is not None
+    assert homes.devices.heat_pump is not None
+
+    heat_gain_kwh = tables.heat_gain_kwh[*day, index.weather]
+    hot_water_kwh = has_heat_pump * tables.hot_water_kwh[index.people, *day]
+    heat_series = series.devices.heat_pump._replace(
+        outdoor_c=_float32(tables.outdoor_c[*day, index.weather]),
+        heat_gain_kwh=_float32(heat_gain_kwh[:, None] * both_homes),
+        hot_water_kwh=_float32(hot_water_kwh[:, None] * both_homes),
+    )
+    solar_kwh = home.panels_kwp * tables.solar_kwh[*day, index.weather, index.orientation]
+    series = series._replace(
+        load_kwh=_float32(load_kwh[:, None] * both_homes),
+        solar_kwh=_float32(solar_kwh[:, None] * [1.0, 0.0]),
+        tariff=series.tariff._replace(
+            energy=_float32(retail_prices(home)),
+            feed_in=_float32(np.full(STEPS_PER_DAY, home.feed_in_price)),
+        ),
+        devices=series.devices._replace(heat_pump=heat_series),
+    )
+    power_kw = _float32([home.battery_kwh * _C_RATE, 0.0])
+    battery = homes.battery._replace(
+        capacity_kwh=_float32([home.battery_kwh, 0.0]), charge_kw=power_kw, discharge_kw=power_kw
+    )
+    heat_pump = homes.devices.heat_pump
+    heat_pump = heat_pump._replace(
+        exists=heat_pump.exists * has_heat_pump, power_kw=heat_pump.power_kw * has_heat_pump
+    )
+    homes = homes._replace(battery=battery, devices=homes.devices._replace(heat_pump=heat_pump))
+    return template._replace(series=series, homes=homes)
+
+
+def load_profile(home: state.HomePageState) -> Series:
+    """Compute the load of a day without the heat pump, which is simulated, kWh [step].
+
+    Args:
+        home: settings of the home page.
+    """
+    index = sample_data.table_index(home)
+    at = (index.routine, index.people, index.season, index.day_type)
+    kwh = sample_data.load_tables().load_kwh[at].copy()
+    delays = (0.0, _DISHWASHER_DELAY_H)
+    for name, delay in zip(sample_data.SHIFTABLE_APPLIANCES, delays, strict=True):
+        start = _APPLIANCE_HOUR[home.appliance_time] + delay
         for minutes, watts in APPLIANCES[name].phases:
-            _block(kwh, start, minutes / 60, watts / 1000)
+            _add_block(kwh, start, minutes / 60, watts / 1000)
             start += minutes / 60
-    if home.car != "none":
-        _block(kwh, _CAR_HOUR[home.car], _CAR_KWH / _CAR_KW, _CAR_KW)
+    if home.ev != "none":
+        _add_block(kwh, _EV_HOUR[home.ev], _EV_KWH / _EV_KW, _EV_KW)
     return kwh
 
 
-def months(home: state.Home) -> tuple[Series, Series]:
-    """Use and production of the twelve months of a year of usual weather, kWh [12]."""
-    tables, at = sample_data.tables(), sample_data.place(home)
-    use = tables.month_load_kwh[at.routine, at.people].copy()
+def monthly_energy(home: state.HomePageState) -> tuple[Series, Series]:
+    """Compute load and PV generation of the months of a year with usual weather, kWh [12].
+
+    Args:
+        home: settings of the home page.
+    """
+    tables = sample_data.load_tables()
+    index = sample_data.table_index(home)
+    load_kwh = tables.month_load_kwh[index.routine, index.people].copy()
     if home.heat_pump == "on":
-        use += tables.month_heat_kwh[at.people]
-    if home.car != "none":
-        use += _CAR_KWH * np.array(
-            [calendar.monthrange(sample_data.YEAR, month)[1] for month in range(1, 13)]
-        )
-    return use, home.panels_kwp * tables.month_sun_kwh[at.roof]
+        load_kwh += tables.month_heat_pump_kwh[index.people]
+    if home.ev != "none":
+        days = [calendar.monthrange(sample_data.YEAR, month)[1] for month in range(1, 13)]
+        load_kwh += _EV_KWH * np.array(days)
+    return load_kwh, home.panels_kwp * tables.month_solar_kwh[index.orientation]
 
 
-def prices(home: state.Home) -> Series:
-    """All-in price of a bought kWh in the 96 quarter-hours."""
+def retail_prices(home: state.HomePageState) -> Series:
+    """Return the price of an imported kWh with all taxes, EUR/kWh [step].
+
+    Args:
+        home: settings of the home page.
+    """
     if home.tariff == "single":
-        return np.full(QUARTERS, home.buy)
-    hour = np.arange(QUARTERS) * HOURS
-    cheap = (hour >= 22) | (hour < 7) | (home.day == "weekend")
-    return np.where(cheap, round(home.buy * CHEAP_SHARE, 4), home.buy)
+        return np.full(STEPS_PER_DAY, home.retail_price)
+    hour = np.arange(STEPS_PER_DAY) * STEP_HOURS
+    is_night = (hour >= 22) | (hour < 7) | (home.day_type == "weekend")
+    return np.where(is_night, round(home.retail_price * NIGHT_PRICE_RATIO, 4), home.retail_price)
 
 
-def warm() -> None:
-    """Draw what is random and compile, so that the first visitor does not wait."""
-    use_compilation_cache()
-    sample_data.tables()
-    day(state.Home())
+def warm_up() -> None:
+    """Generate the sample series and compile the program before the first visitor arrives."""
+    enable_compilation_cache()
+    sample_data.load_tables()
+    simulate_day(state.HomePageState())
 
 
-def _block(kwh: Series, start: float, hours: float, kw: float) -> None:
-    """Add a stretch of constant power, hours of the day, to the quarter-hours it touches."""
-    edges = np.arange(QUARTERS) * HOURS
-    kwh += kw * np.clip(
-        np.minimum(edges + HOURS, start + hours) - np.maximum(edges, start), 0.0, None
-    )
+def _add_block(kwh: Series, start: float, hours: float, kw: float) -> None:
+    """Add a block of constant power to the steps it overlaps.
+
+    Args:
+        kwh: series to change, kWh [step].
+        start: hour of the day.
+        hours: duration.
+        kw: power.
+    """
+    edges = np.arange(STEPS_PER_DAY) * STEP_HOURS
+    end = np.minimum(edges + STEP_HOURS, start + hours)
+    kwh += kw * np.clip(end - np.maximum(edges, start), 0.0, None)
 
 
-def _single(values: Any) -> Any:
+def _float32(values: Any) -> Any:
     return np.asarray(values, np.float32)
 
 
 @cache
-def _template() -> tuple[Community, Any]:
-    """A community of the home and of the same without panels and battery, and its policy; every device has a slot."""
-    text = _text(state.Home(battery_kwh=5.0, heat_pump="on"), np.full(QUARTERS, 0.1), 0.0)
-    bare = {
-        key: value for key, value in text["homes"][0].items() if key not in ("solar", "battery")
-    }
-    pair = load_scenario({**text, "homes": [*text["homes"], {**bare, "name": "Without"}]})
+def _community_template() -> tuple[Community, Any]:
+    """Build a community of the home with every device and its baseline, and their policy.
+
+    The baseline is the same home without PV and battery.
+    """
+    home = state.HomePageState(battery_kwh=5.0, heat_pump="on")
+    content = _scenario_content(home, np.full(STEPS_PER_DAY, 0.1), 0.0)
+    spec = content["homes"][0]
+    baseline = {key: value for key, value in spec.items() if key not in ("solar", "battery")}
+    pair = load_scenario({**content, "homes": [spec, {**baseline, "name": "Without"}]})
     community = assemble(pair, read_profiles(pair))
     return jax.device_get(community), assemble_policy([pair.policy] * 2)
 
 
 @cache
-def _compiled() -> Any:
+def _compiled_simulation() -> Any:
     return jax.jit(_simulate)
 
 
 def _simulate(
     community: Community, policy: Any
 ) -> tuple[dict[str, Array], Float[Array, "step home"], Array]:
-    """The day of the first home, both bills, and the state of charge at midnight that makes the day end as it began."""
-    key = jax.random.key(sample_data.SEED)
-    capacity = community.homes.battery.capacity_kwh
+    """Simulate the day from a state of charge that the day ends with as well.
 
-    def begin(soc: Float[Array, " home"]) -> Community:
+    Returns:
+        Flows of the first home [step], the bills of both homes, and the state of charge at
+        midnight.
+    """
+    key = jax.random.key(sample_data.SEED)
+    capacity_kwh = community.homes.battery.capacity_kwh
+
+    def with_initial_soc(soc: Float[Array, " home"]) -> Community:
         battery = community.homes.battery._replace(initial_soc=soc)
         return community._replace(homes=community.homes._replace(battery=battery))
 
-    def again(soc: Float[Array, " home"], _: None) -> tuple[Float[Array, " home"], None]:
-        stored = rollout(begin(soc), policy, key).record.flows.stored_kwh[-1]
-        # Thousandths, so that a scenario file can say it.
-        return jnp.round(1000 * stored / jnp.where(capacity > 0, capacity, 1.0)) / 1000, None
+    def update_soc(soc: Float[Array, " home"], _: None) -> tuple[Float[Array, " home"], None]:
+        stored_kwh = rollout_policy(with_initial_soc(soc), policy, key).record.flows.stored_kwh[-1]
+        thousandths = 1000 * stored_kwh / jnp.where(capacity_kwh > 0, capacity_kwh, 1.0)
+        # Rounded, so that a scenario file can contain the exact value.
+        return jnp.round(thousandths) / 1000, None
 
-    soc, _ = jax.lax.scan(again, jnp.zeros_like(capacity), None, length=4)
-    record = rollout(begin(soc), policy, key).record
+    soc, _ = jax.lax.scan(update_soc, jnp.zeros_like(capacity_kwh), None, length=_SOC_ITERATIONS)
+    record = rollout_policy(with_initial_soc(soc), policy, key).record
     flows = record.flows
-    names = {
-        "use_kwh": flows.load_kwh,
+    series = {
+        "load_kwh": flows.load_kwh,
         "solar_kwh": flows.solar_kwh,
         "charge_kwh": flows.charge_kwh,
         "discharge_kwh": flows.discharge_kwh,
@@ -286,8 +342,5 @@ def _simulate(
         "export_kwh": flows.export_kwh,
         "stored_kwh": flows.stored_kwh,
     }
-    return (
-        {name: values[:, 0] for name, values in names.items()},
-        jnp.asarray(record.bill.total),
-        soc[0],
-    )
+    first_home = {name: values[:, 0] for name, values in series.items()}
+    return first_home, jnp.asarray(record.bill.total), soc[0]

@@ -1,5 +1,6 @@
-"""What a visitor is told of a run: bills in whole cents, flows between homes, and the curves behind the charts."""
+"""Results of a run as the pages show them: bills in whole cents, exchange, and daily curves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,98 +11,108 @@ from prosumax import metrics
 from prosumax.simulation.results.result import Result
 
 _HOURS = 24
-_DUST_KWH = 1e-5
+_NUMERICAL_ZERO_KWH = 1e-5
+_MIN_SURPLUS_KWH = 0.05  # below it a share of the surplus is meaningless
+_MIN_TRANSFER_KW = 0.0005
+_MIN_SAVING = 0.005  # half a cent
 
-Numbers = tuple[float, ...]
+Floats = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """What another try of the learning would have given.
+class TrainingSpread:
+    """Differences between repetitions of a training with other seeds.
 
     Attributes:
-        cost, cost_alone: all bills with and without sharing, by try.
-        shared_share: of the surplus kept in the community, by try.
-        losers: homes that pay more, by try.
-        rounds: of training.
-        curve_rounds: rounds at which it was looked at.
-        curve: what is learned, by look and try: all bills of a day (`cost`), or the mean difference of two homes' gains
-            of a day (`uneven`).
-        curve_of: which of them.
+        cost: sum of all bills, by seed.
+        baseline_cost: sum of all bills without sharing, by seed.
+        shared_share: share of the surplus kept in the community, by seed.
+        losers: number of homes that pay more, by seed.
+        rounds: number of training iterations.
+        curve_rounds: iterations of the evaluations.
+        curve: evaluated quantity, by evaluation and seed.
+        curve_metric: `cost`, the sum of all bills of a day, or `uneven`, the mean difference of
+            two homes' savings of a day.
     """
 
-    cost: Numbers
-    cost_alone: Numbers
-    shared_share: Numbers
+    cost: Floats
+    baseline_cost: Floats
+    shared_share: Floats
     losers: tuple[int, ...]
     rounds: int
     curve_rounds: tuple[int, ...]
-    curve: tuple[Numbers, ...]
-    curve_of: str = "cost"
+    curve: tuple[Floats, ...]
+    curve_metric: str = "cost"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A run of a community, plain numbers only.
+class CommunityOutcome:
+    """Results of a run of a community, plain numbers only.
 
     Attributes:
-        names, has_sun, has_battery: of the homes.
-        styles: how each decides: the policy's name.
+        names: names of the homes.
+        has_solar: whether each home has PV.
+        has_battery: whether each home has a battery.
+        policies: policy of each home.
         days: length of the period.
-        bill_cents, alone_cents: each home's bill under the rule and without sharing, in whole cents; each within a
-            cent of the exact one, and their sum is the exact sum rounded.
-        surplus_kwh: what homes did not use themselves.
-        shared_kwh: what of it neighbours took.
-        kpis: of the community, as `prosumax run` names them.
-        gives_kw: mean power by hour of the day, from home to home: (hour, giver, taker, kW).
-        buys_kw, buys_alone_kw: of all homes from the grid by quarter-hour of the day, with sharing and without.
-        sends_kw, sends_alone_kw: the same of what goes to the grid.
-        price: between neighbours by hour of the day, EUR/kWh; None without trade.
-        retail, feed_in, local_charges: EUR/kWh, means of the period; the last is due on a neighbour's kWh.
-        lorenz: share of all savings of the homes that save least, from 0 to all homes; None where there is no saving.
-        spread: where something was learned.
-        notes: what was filled in.
+        bill_cents: bill of each home, in whole cents; each is within one cent of the exact bill,
+            and their sum is the exact sum rounded.
+        baseline_cents: the same without sharing.
+        surplus_kwh: energy that homes did not use themselves.
+        shared_kwh: part of the surplus bought by neighbors.
+        kpis: KPIs of the community.
+        transfers_kw: mean power by hour of the day between homes: (hour, seller, buyer, kW).
+        import_kw: mean import from the grid of all homes by quarter-hour of the day.
+        baseline_import_kw: the same without sharing.
+        export_kw: mean export to the grid of all homes by quarter-hour of the day.
+        baseline_export_kw: the same without sharing.
+        local_price: price between neighbors by hour of the day, EUR/kWh; None without trade.
+        retail_price: mean price of imported energy, EUR/kWh.
+        feed_in_price: mean price of exported energy, EUR/kWh.
+        local_charges: mean network fees and levies on a neighbor's kWh, EUR/kWh.
+        lorenz: Lorenz curve of the savings, from 0 to all homes; None without savings.
+        spread: differences between repetitions; None without training.
+        notes: remarks about filled-in data.
     """
 
     names: tuple[str, ...]
-    has_sun: tuple[bool, ...]
+    has_solar: tuple[bool, ...]
     has_battery: tuple[bool, ...]
-    styles: tuple[str, ...]
+    policies: tuple[str, ...]
     days: float
     bill_cents: tuple[int, ...]
-    alone_cents: tuple[int, ...]
+    baseline_cents: tuple[int, ...]
     surplus_kwh: float
     shared_kwh: float
     kpis: dict[str, float | None]
-    gives_kw: tuple[tuple[int, int, int, float], ...]
-    buys_kw: Numbers
-    buys_alone_kw: Numbers
-    sends_kw: Numbers
-    sends_alone_kw: Numbers
-    price: tuple[float | None, ...]
-    retail: float
-    feed_in: float
+    transfers_kw: tuple[tuple[int, int, int, float], ...]
+    import_kw: Floats
+    baseline_import_kw: Floats
+    export_kw: Floats
+    baseline_export_kw: Floats
+    local_price: tuple[float | None, ...]
+    retail_price: float
+    feed_in_price: float
     local_charges: float
-    lorenz: Numbers | None
-    spread: Spread | None = None
+    lorenz: Floats | None
+    spread: TrainingSpread | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def gain_cents(self) -> tuple[int, ...]:
-        """What each home pays less than without sharing."""
-        return tuple(
-            alone - bill for bill, alone in zip(self.bill_cents, self.alone_cents, strict=True)
-        )
+    def saving_cents(self) -> tuple[int, ...]:
+        """Savings of each home against no sharing, in whole cents."""
+        pairs = zip(self.bill_cents, self.baseline_cents, strict=True)
+        return tuple(baseline - bill for bill, baseline in pairs)
 
     @property
     def shared_share(self) -> float | None:
-        """Share of the surplus that stays with neighbours; None without surplus."""
-        return self.shared_kwh / self.surplus_kwh if self.surplus_kwh > 0.05 else None
+        """Share of the surplus bought by neighbors; None without surplus."""
+        return self.shared_kwh / self.surplus_kwh if self.surplus_kwh > _MIN_SURPLUS_KWH else None
 
     @property
     def losers(self) -> int:
-        """Homes that pay at least a cent more."""
-        return sum(gain < 0 for gain in self.gain_cents)
+        """Number of homes that pay at least one cent more."""
+        return sum(saving < 0 for saving in self.saving_cents)
 
 
 _KPIS = (
@@ -121,117 +132,140 @@ _KPIS = (
 )
 
 
-def outcome_of(result: Result, spread: Spread | None = None) -> Outcome:
-    """What is shown of a run.
+def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> CommunityOutcome:
+    """Summarize a run for the pages.
 
-    Arguments:
-        result: of the run.
-        spread: of the tries, where something was learned.
+    Args:
+        result: the run.
+        spread: differences between repetitions of a training.
     """
+    scenario = result.scenario
     bills = np.array([home["bill"] for home in result.households])
-    alone = np.array([home["bill_without_exchange"] for home in result.households])
+    baseline = np.array([home["bill_without_exchange"] for home in result.households])
     record: Any = result.trajectory.record
-    imports, exports = (
-        np.asarray(part, np.float64) for part in (record.flows.import_kwh, record.flows.export_kwh)
-    )
+    imports = np.asarray(record.flows.import_kwh, np.float64)
+    exports = np.asarray(record.flows.export_kwh, np.float64)
     bought, sold, paid, earned = (np.asarray(part, np.float64) for part in record.local[:4])
-    period, prices, terms = result.scenario.period, result.profiles.prices, result.scenario.tariff
-    hour = np.asarray(result.profiles.local.hour)
-    slot = (hour * 60 + np.asarray(result.profiles.local.minute)) * 4 // 60
-    gross = 1 + terms.vat
+
+    step_hours = scenario.period.step_hours
+    hour = np.asarray(result.profiles.local_index.hour)
+    slot = (hour * 60 + np.asarray(result.profiles.local_index.minute)) * 4 // 60
+    prices = result.profiles.prices
+    tariff = scenario.tariff
+    gross = 1 + tariff.vat
     retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
-    charges = (
-        terms.local_network_share * prices["network"] + terms.local_levies * prices["levies"]
-    ) * gross
-    saving = alone - bills
-    curve = metrics.lorenz_curve(np.maximum(saving, 0.0))[1] if saving.max() > 0.005 else None
-    return Outcome(
-        names=tuple(home.name for home in result.scenario.homes),
-        has_sun=tuple(home.solar is not None for home in result.scenario.homes),
-        has_battery=tuple(home.battery is not None for home in result.scenario.homes),
-        styles=tuple(home["policy"] for home in result.households),
-        days=period.steps * period.step_hours / 24,
-        bill_cents=whole_cents(bills),
-        alone_cents=whole_cents(alone),
+    local_network = tariff.resolved_local_network_share * prices["network"]
+    local_levies = tariff.local_levies_share * prices["levies"]
+    local_charges = (local_network + local_levies) * gross
+
+    savings = baseline - bills
+    lorenz = None
+    if savings.max() > _MIN_SAVING:
+        curve = metrics.lorenz_curve(np.maximum(savings, 0.0))[1]
+        lorenz = tuple(np.asarray(curve, np.float64).round(6).tolist())
+    kpis: Mapping[str, Any] = {**result.kpis}
+    return CommunityOutcome(
+        names=tuple(home.name for home in scenario.homes),
+        has_solar=tuple(home.solar is not None for home in scenario.homes),
+        has_battery=tuple(home.battery is not None for home in scenario.homes),
+        policies=tuple(home["policy"] for home in result.households),
+        days=scenario.period.steps * step_hours / 24,
+        bill_cents=round_to_cents(bills),
+        baseline_cents=round_to_cents(baseline),
         surplus_kwh=float(exports.sum()),
         shared_kwh=float(bought.sum()),
-        kpis={name: result.kpis.get(name) for name in _KPIS},
-        gives_kw=_gives(record.local, hour, period.step_hours),
-        buys_kw=_by_slot(imports - bought, slot, period.step_hours),
-        buys_alone_kw=_by_slot(imports, slot, period.step_hours),
-        sends_kw=_by_slot(exports - sold, slot, period.step_hours),
-        sends_alone_kw=_by_slot(exports, slot, period.step_hours),
-        price=_price(bought, sold, paid, earned, hour),
-        retail=float(retail.mean()),
-        feed_in=float(prices["feed_in"].mean()),
-        local_charges=float(charges.mean()),
-        lorenz=None if curve is None else tuple(np.asarray(curve, np.float64).round(6).tolist()),
+        kpis={name: kpis.get(name) for name in _KPIS},
+        transfers_kw=_hourly_transfers(record.local, hour, step_hours),
+        import_kw=_mean_power_by_slot(imports - bought, slot, step_hours),
+        baseline_import_kw=_mean_power_by_slot(imports, slot, step_hours),
+        export_kw=_mean_power_by_slot(exports - sold, slot, step_hours),
+        baseline_export_kw=_mean_power_by_slot(exports, slot, step_hours),
+        local_price=_hourly_price(bought, sold, paid, earned, hour),
+        retail_price=float(retail.mean()),
+        feed_in_price=float(prices["feed_in"].mean()),
+        local_charges=float(local_charges.mean()),
+        lorenz=lorenz,
         spread=spread,
         notes=tuple(result.notes),
     )
 
 
-def whole_cents(amounts: NDArray[np.float64]) -> tuple[int, ...]:
-    """Amounts in cents, rounded so that they add up to the rounded sum (largest remainders).
+def round_to_cents(amounts: NDArray[np.float64]) -> tuple[int, ...]:
+    """Round amounts to cents such that their sum is the rounded sum (largest remainders).
 
-    Arguments:
-        amounts: [home], money.
+    Args:
+        amounts: amounts of money [home].
     """
     cents = 100 * np.asarray(amounts, np.float64)
-    down = np.floor(cents)
-    missing = int(round(float(cents.sum())) - down.sum())
-    up = np.argsort(-(cents - down), kind="stable")[:missing]
-    down[up] += 1
-    return tuple(int(value) for value in down)
+    rounded = np.floor(cents)
+    missing = int(round(float(cents.sum())) - rounded.sum())
+    largest = np.argsort(-(cents - rounded), kind="stable")[:missing]
+    rounded[largest] += 1
+    return tuple(int(value) for value in rounded)
 
 
-def _by_slot(kwh: NDArray[np.float64], slot: NDArray[np.int64], hours: float) -> Numbers:
-    """Mean power of all homes in each quarter-hour of the day, kW; a longer step is spread over its quarters."""
-    total = np.maximum(kwh, 0).sum(1) / hours
-    sums, counts = np.bincount(slot, total, 96), np.bincount(slot, minlength=96)
-    at = np.arange(96)
-    known = np.maximum.accumulate(np.where(counts > 0, at, 0))
-    return tuple(np.round(sums[known] / np.maximum(counts[known], 1), 4).tolist())
+def _mean_power_by_slot(
+    kwh: NDArray[np.float64], slot: NDArray[np.int64], step_hours: float
+) -> Floats:
+    """Compute the mean power of all homes in each quarter-hour of the day, kW.
+
+    A step longer than a quarter-hour gives its power to all of its quarter-hours.
+    """
+    total = np.maximum(kwh, 0).sum(1) / step_hours
+    sums = np.bincount(slot, total, 96)
+    counts = np.bincount(slot, minlength=96)
+    latest = np.maximum.accumulate(np.where(counts > 0, np.arange(96), 0))
+    return tuple(np.round(sums[latest] / np.maximum(counts[latest], 1), 4).tolist())
 
 
-def _price(
+def _hourly_price(
     bought: NDArray[np.float64],
     sold: NDArray[np.float64],
     paid: NDArray[np.float64],
     earned: NDArray[np.float64],
     hour: NDArray[np.int64],
 ) -> tuple[float | None, ...]:
-    """Price of a local kWh in each hour of the day, weighted by energy."""
+    """Compute the energy-weighted price of local energy in each hour of the day, EUR/kWh."""
     money = np.bincount(hour, (paid + earned).sum(1), _HOURS)
     kwh = np.bincount(hour, (bought + sold).sum(1), _HOURS)
-    return tuple(
-        round(m / k, 4) if k > 0.01 else None
-        for m, k in zip(money.tolist(), kwh.tolist(), strict=True)
-    )
+    pairs = zip(money.tolist(), kwh.tolist(), strict=True)
+    return tuple(round(m / k, 4) if k > 0.01 else None for m, k in pairs)
 
 
-def _gives(
+def _hourly_transfers(
     local: Any, hour: NDArray[np.int64], step_hours: float
 ) -> tuple[tuple[int, int, int, float], ...]:
-    """Who gives to whom in each hour of the day; what goes through a pool is split in proportion to what homes gave."""
-    bought, sold = np.array(local.bought_kwh, np.float64), np.array(local.sold_kwh, np.float64)
-    homes, trades = bought.shape[1], local.trades
-    steps = np.arange(len(bought))[:, None]
-    if trades is not None and trades.kwh.shape[1]:
-        buyer, seller = np.asarray(trades.buyer).astype(int), np.asarray(trades.seller).astype(int)
+    """Compute the mean power from home to home in each hour of the day.
+
+    Energy of a pool is attributed to sellers in proportion to what they sold.
+
+    Returns:
+        Entries (hour, seller, buyer, kW).
+    """
+    bought = np.array(local.bought_kwh, np.float64)
+    sold = np.array(local.sold_kwh, np.float64)
+    homes = bought.shape[1]
+    trades = local.trades
+    has_trades = trades is not None and trades.kwh.shape[1] > 0
+    if has_trades:
+        steps = np.arange(len(bought))[:, None]
+        buyer = np.asarray(trades.buyer).astype(int)
+        seller = np.asarray(trades.seller).astype(int)
         kwh = np.asarray(trades.kwh, np.float64)
         np.subtract.at(bought, (steps, buyer), kwh)
         np.subtract.at(sold, (steps, seller), kwh)
-    pooled = [np.where(part > _DUST_KWH, part, 0.0) for part in (bought, sold)]
-    found = []
-    for now in range(_HOURS):
-        at = hour == now
+    pool_bought = np.where(bought > _NUMERICAL_ZERO_KWH, bought, 0.0)
+    pool_sold = np.where(sold > _NUMERICAL_ZERO_KWH, sold, 0.0)
+    transfers = []
+    for hour_of_day in range(_HOURS):
+        at = hour == hour_of_day
         if not at.any():
             continue
-        taken = metrics.payment_matrix(pooled[0][at], pooled[1][at])
-        if trades is not None and trades.kwh.shape[1]:
-            taken = taken + metrics.trade_matrix(buyer[at], seller[at], kwh[at], homes)
-        power = taken / (at.sum() * step_hours)
-        for taker, giver in zip(*np.nonzero(power > 0.0005), strict=True):
-            found.append((now, int(giver), int(taker), round(float(power[taker, giver]), 4)))
-    return tuple(found)
+        transferred = metrics.payment_matrix(pool_bought[at], pool_sold[at])
+        if has_trades:
+            transferred = transferred + metrics.trade_matrix(buyer[at], seller[at], kwh[at], homes)
+        power = transferred / (at.sum() * step_hours)
+        for taker, giver in zip(*np.nonzero(power > _MIN_TRANSFER_KW), strict=True):
+            kw = round(float(power[taker, giver]), 4)
+            transfers.append((hour_of_day, int(giver), int(taker), kw))
+    return tuple(transfers)

@@ -1,7 +1,7 @@
-"""A visitor's meter file: checked, put on quarter-hours of whole days, and kept as numbers only.
+"""Meter file of a visitor: checked, resampled to quarter-hours of whole days, stored as numbers.
 
-Runs in a worker process. What a file is refused for is a `Refusal` with a key and numbers, which the page says in the
-visitor's language; a cell of the file is only ever shown as text.
+This code runs in a worker process. A file that cannot be used gives a `Rejection` with a key and
+values, which the page translates; cells of the file are only ever shown as text.
 """
 
 import json
@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 
-MOST_BYTES = 2_000_000
-MOST_HOMES = 24
-MOST_STEPS = 35_136
-_DAY = 96
-_MOST_GAP = 96  # quarter-hours that are filled
-_SHOWN = 24  # characters of a cell or a name that are told
-_MOST_KWH = 250.0  # in a quarter-hour
-_PRODUCTION = re.compile(
+MAX_BYTES = 2_000_000
+MAX_HOMES = 24
+MAX_STEPS = 35_136
+_TIME_ZONE = "Europe/Brussels"
+_STEPS_PER_DAY = 96
+_MAX_GAP = 96  # longest gap that is filled, quarter-hours
+_MAX_SHOWN_CHARS = 24  # of a cell or a name in a message
+_MAX_KWH = 250.0  # per quarter-hour
+_PRODUCTION_COLUMN = re.compile(
     r"(?:(?P<home>.+?)[ _.-]+)?(pv|solar|sun|soleil|solaire|zon|panels|panneaux|panelen)", re.I
 )
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
@@ -32,340 +33,382 @@ _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 @dataclass(frozen=True)
 class OwnData:
-    """What was understood of a file.
+    """Description of an accepted file.
 
     Attributes:
-        names: of the homes.
-        has_sun: whether each sends or makes power.
-        first: first day, such as 2023-04-19.
-        days: whole days.
-        filled: quarter-hours that were missing and got the hour before.
-        dropped: quarter-hours before the first and after the last whole day.
+        names: names of the homes.
+        has_solar: whether each home exports or produces electricity.
+        first_day: first day, ISO date.
+        days: number of whole days.
+        filled: number of missing quarter-hours that got the values of the hour before.
+        dropped: number of quarter-hours before the first and after the last whole day.
     """
 
     names: tuple[str, ...]
-    has_sun: tuple[bool, ...]
-    first: str
+    has_solar: tuple[bool, ...]
+    first_day: str
     days: int
     filled: int
     dropped: int
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why a file was not taken: `reason` is the key of a text, the rest is for that text."""
+class Rejection:
+    """Reason why a file was not accepted.
+
+    Attributes:
+        reason: key of a text, `upload.error_REASON`.
+        line: line of the file, from 1; None when the error has no line.
+        cell: content of the wrong cell.
+        count: number for the text.
+        message: message of the meter reader that has no text of its own.
+    """
 
     reason: str
     line: int | None = None
     cell: str = ""
-    n: int = 0
-    said: str = ""
+    count: int = 0
+    message: str = ""
 
 
-class _Refused(Exception):
-    def __init__(self, refusal: Refusal) -> None:
-        self.refusal = refusal
-        super().__init__(refusal.reason)
+class _FileRejectedError(Exception):
+    def __init__(self, rejection: Rejection) -> None:
+        self.rejection = rejection
+        super().__init__(rejection.reason)
 
 
-def read_own(path: Path, folder: Path) -> OwnData | Refusal:
-    """Check a file and keep its numbers.
+def read_own_data(path: Path, folder: Path) -> OwnData | Rejection:
+    """Check a meter file and store its numbers.
 
-    Arguments:
-        path: the file as it was sent.
-        folder: where `series.npz` and `data.json` are written; nothing is written for a file that is refused.
+    Args:
+        path: the uploaded file.
+        folder: folder for `series.npz` and `data.json`; nothing is written for a rejected file.
+
+    Returns:
+        The description of the file, or the reason of its rejection.
     """
     try:
         _check_text(path.read_bytes())
-        prepared, names = _prepared(path)
-        found, load, solar = _read(prepared, names)
-    except _Refused as refused:
-        return refused.refusal
+        prepared, names = _prepare(path)
+        data, load, solar = _read_meters(prepared, names)
+    except _FileRejectedError as rejected:
+        return rejected.rejection
     except InputError as error:
-        return _explained(error)
+        return _to_rejection(error)
     np.savez_compressed(folder / "series.npz", load=load, solar=solar)
-    (folder / "data.json").write_text(json.dumps(asdict(found)), encoding="utf-8")
-    return found
+    (folder / "data.json").write_text(json.dumps(asdict(data)), encoding="utf-8")
+    return data
 
 
-def stored(folder: str | Path) -> tuple[OwnData, NDArray[np.float64], NDArray[np.float64]]:
-    """What `read_own` kept: the description, and load and sun, kWh per quarter-hour [step, home].
+def load_own_data(
+    folder: str | Path,
+) -> tuple[OwnData, NDArray[np.float64], NDArray[np.float64]]:
+    """Load what `read_own_data` stored.
+
+    Args:
+        folder: folder of the file.
+
+    Returns:
+        The description, the load and the PV generation, kWh per quarter-hour [step, home].
 
     Raises:
-        InputError: it is not there any more.
+        InputError: the file was deleted.
     """
     folder = Path(folder)
     try:
         content = json.loads((folder / "data.json").read_text(encoding="utf-8"))
         with np.load(folder / "series.npz", allow_pickle=False) as series:
-            load, solar = series["load"], series["solar"]
+            load = series["load"]
+            solar = series["solar"]
     except (OSError, ValueError, KeyError):
-        raise InputError("file", "is not there any more", "Choose it again.") from None
-    content |= {name: tuple(content[name]) for name in ("names", "has_sun")}
+        raise InputError(
+            "file", "the uploaded data was deleted", "Choose the file again."
+        ) from None
+    content |= {name: tuple(content[name]) for name in ("names", "has_solar")}
     return OwnData(**content), load, solar
 
 
-def by_day(found: OwnData, kwh: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A home's series day by day, each with 24 hours [day, 96].
+def split_by_day(data: OwnData, kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Split the series of a home into days of 24 hours.
 
-    The hour that the clock skips in spring is the one before it, the one that comes twice in autumn counts once.
+    When the clock changes, the skipped hour of spring gets the values of the hour before it, and
+    the repeated hour of autumn counts once.
 
-    Arguments:
-        found: from `stored`.
-        kwh: of one home [step].
+    Args:
+        data: description of the file.
+        kwh: series of one home, kWh [step].
+
+    Returns:
+        Energy per quarter-hour, kWh [day, 96].
     """
-    first, days, at = datetime.fromisoformat(found.first), [], 0
-    for number in range(found.days):
-        length = _length(first + timedelta(days=number), 1)
-        day, at = kwh[at : at + length], at + length
-        if length < _DAY:
+    first = datetime.fromisoformat(data.first_day)
+    days = []
+    start = 0
+    for number in range(data.days):
+        length = _count_steps(first + timedelta(days=number), 1)
+        day = kwh[start : start + length]
+        start += length
+        if length < _STEPS_PER_DAY:
             day = np.concatenate([day[:8], day[4:8], day[8:]])
-        elif length > _DAY:
+        elif length > _STEPS_PER_DAY:
             day = np.concatenate([day[:12], day[16:]])
         days.append(day)
     return np.stack(days)
 
 
-def stored_scenario(folder: str | Path, steps: int) -> dict[str, Any]:
-    """Homes and period of a scenario on own data.
+def own_data_scenario(folder: str | Path, max_steps: int) -> dict[str, Any]:
+    """Return homes and period of a scenario on uploaded data.
 
-    Arguments:
-        folder: as for `stored`.
-        steps: the most that are taken, from the first day on.
+    Args:
+        folder: folder of the file.
+        max_steps: largest number of quarter-hours, counted from the first day.
     """
-    found, load, solar = stored(folder)
-    steps = min(steps, len(load))
+    data, load, solar = load_own_data(folder)
+    steps = min(max_steps, len(load))
     homes = []
-    for number, name in enumerate(found.names):
-        home: dict[str, Any] = {
-            "name": name,
-            "load": {"source": "values", "values": load[:steps, number].tolist()},
-        }
-        if found.has_sun[number]:
+    for number, name in enumerate(data.names):
+        load_spec = {"source": "values", "values": load[:steps, number].tolist()}
+        home: dict[str, Any] = {"name": name, "load": load_spec}
+        if data.has_solar[number]:
             home["solar"] = {"source": "values", "values": solar[:steps, number].tolist()}
         homes.append(home)
     period = {
-        "start": f"{found.first}T00:00",
+        "start": f"{data.first_day}T00:00",
         "steps": steps,
         "step_minutes": 15,
-        "time_zone": "Europe/Brussels",
+        "time_zone": _TIME_ZONE,
     }
     return {"period": period, "homes": homes, "seed": 0}
 
 
-def _refuse(reason: str, **more: Any) -> NoReturn:
-    raise _Refused(Refusal(reason, **more))
+def _reject(reason: str, **details: Any) -> NoReturn:
+    raise _FileRejectedError(Rejection(reason, **details))
 
 
 def _check_text(content: bytes) -> None:
     if not content.strip():
-        _refuse("empty")
-    if len(content) > MOST_BYTES:
-        _refuse("too_big")
-    # A table is text: no picture, workbook or archive is, whatever its name.
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        _reject("empty")
+    if len(content) > MAX_BYTES:
+        _reject("too_big")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # byte order marks of UTF-16
         return
-    odd = sum(byte < 9 or 13 < byte < 32 for byte in content[:4096])
-    if odd or content.startswith((b"PK", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8")):
-        _refuse("not_text")
+    # Images, workbooks and archives are recognized by their content, whatever the file is called.
+    control_characters = sum(byte < 9 or 13 < byte < 32 for byte in content[:4096])
+    signatures = (b"PK", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8")
+    if control_characters or content.startswith(signatures):
+        _reject("not_text")
 
 
-def _prepared(path: Path) -> tuple[Path, dict[str, str]]:
-    """A simple table (time, then a column per home) with names that the meter reader knows; others as they are.
+def _prepare(path: Path) -> tuple[Path, dict[str, str]]:
+    """Rename the columns of a simple table (time, one column per home) for the meter reader.
 
     Returns:
-        The file to read, and the visitor's names of its homes.
+        The file to read, which is the original one unless it is a simple table, and the visitor's
+        names of the homes.
     """
-    text = _decoded(path.read_bytes())
-    lines = text.splitlines()
+    lines = _decode(path.read_bytes()).splitlines()
     separator = max(";\t,", key=lines[0].count)
     header = [cell.strip().strip('"') for cell in lines[0].split(separator)]
     if len(header) < 2 or not _is_simple(header, lines, separator):
         return path, {}
-    named: dict[str, str] = {}
+    names: dict[str, str] = {}
     keys: dict[str, str] = {}
     columns = ["time"]
     for cell in header[1:]:
-        production = _PRODUCTION.fullmatch(cell)
+        production = _PRODUCTION_COLUMN.fullmatch(cell)
         label = (production["home"] or "") if production else cell
         if production and not label and len(keys) == 1:
-            label = next(iter(keys))  # the sun of the only home
+            label = next(iter(keys))  # A production column without a name belongs to the only home.
         if label not in keys:
             keys[label] = f"home{len(keys) + 1}"
-            named[keys[label]] = label
+            names[keys[label]] = label
         columns.append(f"{keys[label]} {'production' if production else 'consumption'} (kWh)")
     if len(set(columns)) < len(columns):
-        _refuse("columns_twice")
-    if len(keys) > MOST_HOMES:
-        _refuse("too_many_homes", n=len(keys))
-    made = path.with_suffix(".plain.csv")
-    made.write_text(
-        "\n".join([";".join(columns), *_checked_rows(lines, separator, len(header))]),
-        encoding="utf-8",
-    )
-    return made, named
+        _reject("columns_twice")
+    if len(keys) > MAX_HOMES:
+        _reject("too_many_homes", count=len(keys))
+    prepared = path.with_suffix(".plain.csv")
+    rows = _check_rows(lines, separator, len(header))
+    prepared.write_text("\n".join([";".join(columns), *rows]), encoding="utf-8")
+    return prepared, names
 
 
-def _decoded(content: bytes) -> str:
-    for encoding in (
-        "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig",
-        "latin-1",
-    ):
+def _decode(content: bytes) -> str:
+    is_utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16" if is_utf_16 else "utf-8-sig", "latin-1"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    _refuse("not_text")
+    _reject("not_text")
 
 
 def _is_simple(header: list[str], lines: list[str], separator: str) -> bool:
-    """Whether the first column has times and every other one numbers, by names that no meter's export has."""
-    from prosumax.data.readers.meter_vocabulary import meaning
+    """Return whether a table is a column of times and numeric columns with free names.
 
-    directions = {meaning(cell).direction for cell in header[1:]} - {"production"}
+    The names of the columns must not be those of a meter operator's export.
+    """
+    from prosumax.data.readers.meter_vocabulary import parse_name
+
+    directions = {parse_name(cell).direction for cell in header[1:]} - {"production"}
     if directions - {None}:
         return False
-    rows = [
-        cells
-        for line in lines[1:6]
-        if (cells := line.split(separator)) and len(cells) == len(header)
-    ]
-    numbers = [_NUMBER.fullmatch(cell.strip().strip('"')) for cells in rows for cell in cells[1:]]
-    first = [cells[0].strip().strip('"') for cells in rows]
+    split = [line.split(separator) for line in lines[1:6]]
+    rows = [cells for cells in split if len(cells) == len(header)]
+    values = [cell.strip().strip('"') for cells in rows for cell in cells[1:]]
+    times = [cells[0].strip().strip('"') for cells in rows]
+    numeric = sum(_NUMBER.fullmatch(value) is not None for value in values)
     return (
-        bool(numbers)
-        and sum(number is not None for number in numbers) * 2 > len(numbers)
-        and not any(_NUMBER.fullmatch(cell) for cell in first)
+        bool(values)
+        and numeric * 2 > len(values)
+        and not any(_NUMBER.fullmatch(time) for time in times)
     )
 
 
-def _checked_rows(lines: list[str], separator: str, columns: int) -> Iterator[str]:
-    if len(lines) - 1 > MOST_STEPS:
-        _refuse("too_long", n=len(lines) - 1)
+def _check_rows(lines: list[str], separator: str, columns: int) -> Iterator[str]:
+    if len(lines) - 1 > MAX_STEPS:
+        _reject("too_long", count=len(lines) - 1)
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
         cells = [cell.strip().strip('"') for cell in line.split(separator)]
         if len(cells) != columns:
-            _refuse("columns", line=number, n=len(cells))
+            _reject("columns", line=number, count=len(cells))
         for cell in cells[1:]:
             if not cell:
                 continue
             if _NUMBER.fullmatch(cell) is None:
-                _refuse("number", line=number, cell=cell[:_SHOWN])
+                _reject("number", line=number, cell=cell[:_MAX_SHOWN_CHARS])
             value = float(cell.replace(",", "."))
             if value < 0:
-                _refuse("negative", line=number, cell=cell[:_SHOWN])
-            if value > _MOST_KWH * 4:
-                _refuse("high", line=number, cell=cell[:_SHOWN])
-        yield ";".join(
-            [cells[0].replace(";", " "), *(cell.replace(",", ".") for cell in cells[1:])]
-        )
+                _reject("negative", line=number, cell=cell[:_MAX_SHOWN_CHARS])
+            if value > _MAX_KWH * 4:
+                _reject("high", line=number, cell=cell[:_MAX_SHOWN_CHARS])
+        values = (cell.replace(",", ".") for cell in cells[1:])
+        yield ";".join([cells[0].replace(";", " "), *values])
 
 
-def _read(
+def _read_meters(
     path: Path, names: dict[str, str]
 ) -> tuple[OwnData, NDArray[np.float64], NDArray[np.float64]]:
-    from prosumax.data.readers.meter_file import Reading
+    from prosumax.data.readers.meter_file import MeterReadOptions
     from prosumax.data.readers.meters import read_meters
 
-    meters = read_meters([path], Reading())
-    if len(meters.homes) > MOST_HOMES:
-        _refuse("too_many_homes", n=len(meters.homes))
-    load, solar = (
-        np.stack([getattr(home, field) for home in meters.homes], axis=1)
-        for field in ("load_kwh", "solar_kwh")
-    )
-    local = meters.local.tz_localize(None)
-    first, minutes = local[0].to_pydatetime(), meters.step_minutes
-    load, solar, lead = (
-        _quarters(load, minutes),
-        _quarters(solar, minutes),
-        (first.hour * 60 + first.minute) // 15,
-    )
+    meters = read_meters([path], MeterReadOptions())
+    if len(meters.homes) > MAX_HOMES:
+        _reject("too_many_homes", count=len(meters.homes))
+    minutes = meters.step_minutes
+    load = _to_quarter_hours(np.stack([home.load_kwh for home in meters.homes], axis=1), minutes)
+    solar = _to_quarter_hours(np.stack([home.solar_kwh for home in meters.homes], axis=1), minutes)
     filled = int(np.isnan(load).any(1).sum())
-    load, solar = _filled(load), _filled(solar)
-    begin, days = _whole_days(first, lead, len(load))
-    count = _length(first if lead == 0 else first + timedelta(days=1), days)
-    if count > MOST_STEPS:
-        _refuse("too_long", n=count)
-    day = (first if lead == 0 else first + timedelta(days=1)).date()
-    load, solar = load[begin : begin + count], solar[begin : begin + count]
-    if max(load.max(), solar.max()) > _MOST_KWH:
-        _refuse("high", cell=f"{max(load.max(), solar.max()):g}")
-    shown = tuple(
-        _clean(names.get(_key(home.name), home.name), at) for at, home in enumerate(meters.homes)
+    load = _fill_gaps(load)
+    solar = _fill_gaps(solar)
+
+    first = meters.local_index.tz_localize(None)[0].to_pydatetime()
+    offset = (first.hour * 60 + first.minute) // 15
+    begin, days = _whole_days(first, offset, len(load))
+    first_whole_day = first if offset == 0 else first + timedelta(days=1)
+    count = _count_steps(first_whole_day, days)
+    if count > MAX_STEPS:
+        _reject("too_long", count=count)
+    load = load[begin : begin + count]
+    solar = solar[begin : begin + count]
+    highest = max(load.max(), solar.max())
+    if highest > _MAX_KWH:
+        _reject("high", cell=f"{highest:g}")
+
+    cleaned = [
+        _clean_name(names.get(_name_key(home.name), home.name), number)
+        for number, home in enumerate(meters.homes)
+    ]
+    data = OwnData(
+        names=tuple(
+            name if cleaned.count(name) == 1 else f"{name} {number + 1}"
+            for number, name in enumerate(cleaned)
+        ),
+        has_solar=tuple(bool(column.sum() > 0) for column in solar.T),
+        first_day=first_whole_day.date().isoformat(),
+        days=days,
+        filled=filled,
+        dropped=len(meters.index) * minutes // 15 - count,
     )
-    shown = tuple(
-        name if shown.count(name) == 1 else f"{name} {at + 1}" for at, name in enumerate(shown)
-    )
-    has_sun = tuple(bool(column.sum() > 0) for column in solar.T)
-    dropped = len(meters.index) * minutes // 15 - count
-    return OwnData(shown, has_sun, day.isoformat(), days, filled, dropped), load, solar
+    return data, load, solar
 
 
-def _key(name: str) -> str:
+def _name_key(name: str) -> str:
     return re.sub(r"\W", "", name).lower()
 
 
-def _clean(name: str, number: int) -> str:
-    """A name that is text: printable, short."""
-    kept = "".join(letter for letter in name if letter.isprintable()).strip()[:40]
-    return kept or f"{number + 1}"
+def _clean_name(name: str, number: int) -> str:
+    """Return a short name of printable characters."""
+    printable = "".join(letter for letter in name if letter.isprintable()).strip()[:40]
+    return printable or f"{number + 1}"
 
 
-def _quarters(kwh: NDArray[np.float64], minutes: int) -> NDArray[np.float64]:
-    """Energy on quarter-hours [step, home]; longer steps are spread evenly."""
+def _to_quarter_hours(kwh: NDArray[np.float64], minutes: int) -> NDArray[np.float64]:
+    """Resample energy to quarter-hours [step, home]; longer steps are spread evenly."""
     if minutes >= 15:
         return np.repeat(kwh, minutes // 15, axis=0) / (minutes // 15)
-    each = 15 // minutes
-    whole = len(kwh) // each * each
-    return np.asarray(kwh[:whole].reshape(-1, each, kwh.shape[1]).sum(1))
+    per_quarter = 15 // minutes
+    whole = len(kwh) // per_quarter * per_quarter
+    return np.asarray(kwh[:whole].reshape(-1, per_quarter, kwh.shape[1]).sum(1))
 
 
-def _filled(kwh: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Missing quarter-hours get the hour before; at the beginning, the first that is known."""
+def _fill_gaps(kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fill missing quarter-hours with the hour before, or with the first known value."""
     kwh = kwh.copy()
     for column in kwh.T:
         missing = np.flatnonzero(np.isnan(column))
         edges = np.flatnonzero(np.diff(missing, prepend=-2) > 1)
         longest = int(np.diff(edges, append=len(missing)).max()) if len(missing) else 0
-        if longest > _MOST_GAP or len(missing) == len(column):
-            _refuse("gap", n=longest)
+        if longest > _MAX_GAP or len(missing) == len(column):
+            _reject("gap", count=longest)
         for at in missing:
-            known = column[at - 4] if at >= 4 else np.nan
-            column[at] = known if not np.isnan(known) else column[~np.isnan(column)][0]
+            hour_before = column[at - 4] if at >= 4 else np.nan
+            if np.isnan(hour_before):
+                hour_before = column[~np.isnan(column)][0]
+            column[at] = hour_before
     return kwh
 
 
-def _whole_days(first: datetime, lead: int, steps: int) -> tuple[int, int]:
-    """First quarter-hour of the first whole local day, and how many whole days follow."""
-    begin = 0 if lead == 0 else _length(first.replace(hour=0, minute=0), 1) - lead
-    start = first if lead == 0 else first + timedelta(days=1)
+def _whole_days(first: datetime, offset: int, steps: int) -> tuple[int, int]:
+    """Find the whole local days of a series.
+
+    Args:
+        first: start of the series.
+        offset: quarter-hours of the first day before the start.
+        steps: length of the series.
+
+    Returns:
+        Index of the first quarter-hour of the first whole day, and the number of whole days.
+    """
+    begin = 0
+    start = first
+    if offset:
+        begin = _count_steps(first.replace(hour=0, minute=0), 1) - offset
+        start = first + timedelta(days=1)
     days = 0
-    while days <= 366 and begin + _length(start, days + 1) <= steps:
+    while days <= 366 and begin + _count_steps(start, days + 1) <= steps:
         days += 1
     if days == 0:
-        _refuse("rows", n=steps)
+        _reject("rows", count=steps)
     return begin, days
 
 
-def _length(start: datetime, days: int) -> int:
-    """Quarter-hours of so many local days: 96 each, 92 or 100 when the clock changes."""
+def _count_steps(start: datetime, days: int) -> int:
+    """Count the quarter-hours of local days: 96 per day, 92 or 100 when the clock changes."""
     import pandas as pd
 
-    day = pd.Timestamp(start.date())
-    zone = "Europe/Brussels"
-    return int(
-        ((day + pd.Timedelta(days=days)).tz_localize(zone) - day.tz_localize(zone))
-        / pd.Timedelta(minutes=15)
-    )
+    first = pd.Timestamp(start.date())
+    end = first + pd.Timedelta(days=days)
+    duration = end.tz_localize(_TIME_ZONE) - first.tz_localize(_TIME_ZONE)
+    return int(duration / pd.Timedelta(minutes=15))
 
 
-def _explained(error: InputError) -> Refusal:
-    """The meter reader's error: those that visitors meet have a text of their own, the rest is passed on."""
+def _to_rejection(error: InputError) -> Rejection:
+    """Translate an error of the meter reader; errors without a text keep their message."""
     line = re.search(r"line (\d+)", error.where)
-    at = int(line[1]) if line else None
+    number = int(line[1]) if line else None
     for pattern, reason in (
         (r"no column holds times", "no_time"),
         (r"there is no column with numbers", "no_numbers"),
@@ -375,6 +418,6 @@ def _explained(error: InputError) -> Refusal:
         (r"do not fit the .* columns", "columns"),
         (r"step", "step"),
     ):
-        if re.search(pattern, error.what):
-            return Refusal(reason, line=at)
-    return Refusal("other", line=at, said=f"{error.what.rstrip('.')}."[:200])
+        if re.search(pattern, error.problem):
+            return Rejection(reason, line=number)
+    return Rejection("other", line=number, message=f"{error.problem.rstrip('.')}."[:200])

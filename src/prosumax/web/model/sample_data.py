@@ -1,4 +1,7 @@
-"""What is random about the home of page two, drawn once per machine: use, sun, heat and water on the days shown."""
+"""Sample series of the home on page two, generated once per machine.
+
+They are load, PV generation, outdoor temperature and hot water of the representative days.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,36 +15,45 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from prosumax import devices
-from prosumax.data.cache import cached, code_key, file_key
+from prosumax.data.cache import file_digest, load_or_compute, source_digest
+from prosumax.data.generators.household import (
+    appliances,
+    hot_water,
+    lifestyles,
+    load,
+    occupancy,
+)
 from prosumax.data.generators.household.load import synthetic_load
-from prosumax.data.generators.solar.sky import irradiation
+from prosumax.data.generators.solar import position, pv, weather
+from prosumax.data.generators.solar.weather import monthly_irradiation_kwh_m2
 from prosumax.scenario.loading import load_scenario
-from prosumax.simulation.build import assemble
+from prosumax.simulation.community import assemble
 from prosumax.simulation.inputs import Profiles, read_profiles
 from prosumax.web.model import state
 
 Series = NDArray[np.float64]
 
-QUARTERS = 96
+STEPS_PER_DAY = 96
 YEAR = 2023
-ZONE = "Europe/Brussels"
+TIME_ZONE = "Europe/Brussels"
 SEED = 1
-MONTHS: Mapping[str, int] = {"winter": 1, "spring": 4, "summer": 7, "autumn": 10}
-"""The month whose most usual day stands for a season."""
-DAYS = state.options_of(state.Home, "day")
-WEATHERS = state.options_of(state.Home, "weather")
-MOVED = ("washing machine", "dishwasher")
-"""Uses that the visitor gives an hour; left out of what is drawn."""
+SEASON_MONTHS: Mapping[str, int] = {"winter": 1, "spring": 4, "summer": 7, "autumn": 10}
+"""Month whose most typical day represents a season."""
+DAY_TYPES = state.choice_options(state.HomePageState, "day_type")
+WEATHER_TYPES = state.choice_options(state.HomePageState, "weather")
+SHIFTABLE_APPLIANCES = ("washing machine", "dishwasher")
+"""Appliances whose time the visitor sets; they are left out of the generated loads."""
 
-ROOFS: Mapping[str, tuple[tuple[float, float], ...]] = {
+PV_PLANES: Mapping[str, tuple[tuple[float, float], ...]] = {
     "south": ((35.0, 180.0),),
     "eastwest": ((35.0, 90.0), (35.0, 270.0)),
     "north": ((35.0, 0.0),),
 }
-"""Tilt and compass direction of the planes that share the panels."""
+"""Tilt and azimuth, in degrees, of the planes that share the panels, by orientation."""
 
-_LAST_DAY = 28  # of a month that may be shown: summer time ends on 29 October
-_GREY_SHARE = 0.4  # of a month's usual light, on a day that stays overcast
+_MAX_PEOPLE = 6
+_LAST_DAY = 28  # of a month that may be shown; daylight saving time ends on 29 October
+_OVERCAST_SHARE = 0.4  # of a month's usual irradiation, on a day that stays overcast
 _LIFESTYLE: Mapping[str, tuple[str, str, str]] = {
     "office": ("single", "couple", "family_with_teenagers"),
     "home": ("retired", "family", "family"),
@@ -49,170 +61,221 @@ _LIFESTYLE: Mapping[str, tuple[str, str, str]] = {
     "retired": ("retired", "retired", "retired"),
     "nights": ("night_shifts", "night_shifts", "night_shifts"),
 }
-"""The simulator's lifestyle of a routine with one person, two, and more."""
+"""Lifestyle of the load generator by routine, for one resident, two, and more."""
 _ANNUAL_KWH = (2000.0, 2970.0, 3300.0, 3800.0, 4300.0, 4800.0)
-"""What a home of one to six uses in a year: the lifestyles' own up to four people, then 500 more for each."""
+"""Annual load of a home with one to six residents.
+
+The values are those of the lifestyles up to four residents; each further resident adds 500 kWh.
+"""
 
 
-class Place(NamedTuple):
-    """Where a home stands in the tables."""
+class TableIndex(NamedTuple):
+    """Position of a home in the sample tables, one index per axis."""
 
     routine: int
     people: int
     season: int
-    day: int
+    day_type: int
     weather: int
-    roof: int
+    orientation: int
 
 
-class Tables(NamedTuple):
-    """What was drawn, by the positions of a `Place`.
+class SampleTables(NamedTuple):
+    """Generated series, indexed by the positions of a `TableIndex`.
 
     Attributes:
-        date: day of the month that stands for a season [season, day].
-        load_kwh: [routine, people, season, day, quarter].
-        sun_kwh: per kWp [season, day, weather, roof, quarter].
-        outdoor_c, gain_kwh: around a heat pump [season, day, weather, quarter].
-        water_kwh: heat in the hot water [people, season, day, quarter].
-        month_load_kwh: use of the months of a year, washing included [routine, people, month].
-        month_sun_kwh: per kWp, in usual weather [roof, month].
-        month_heat_kwh: of a heat pump [people, month].
+        day_of_month: representative day of a season [season, day type].
+        load_kwh: load without shiftable appliances [routine, people, season, day type, step].
+        solar_kwh: PV generation per kWp [season, day type, weather, orientation, step].
+        outdoor_c: outdoor temperature, degrees Celsius [season, day type, weather, step].
+        heat_gain_kwh: heat gain of a building [season, day type, weather, step].
+        hot_water_kwh: heat in the hot water [people, season, day type, step].
+        month_load_kwh: monthly load, shiftable appliances included [routine, people, month].
+        month_solar_kwh: monthly PV generation per kWp in usual weather [orientation, month].
+        month_heat_pump_kwh: monthly electricity of a heat pump [people, month].
     """
 
-    date: NDArray[np.int64]
+    day_of_month: NDArray[np.int64]
     load_kwh: Series
-    sun_kwh: Series
+    solar_kwh: Series
     outdoor_c: Series
-    gain_kwh: Series
-    water_kwh: Series
+    heat_gain_kwh: Series
+    hot_water_kwh: Series
     month_load_kwh: Series
-    month_sun_kwh: Series
-    month_heat_kwh: Series
+    month_solar_kwh: Series
+    month_heat_pump_kwh: Series
 
 
-def place(home: state.Home) -> Place:
-    """Where a home stands in the tables."""
-    return Place(
+def table_index(home: state.HomePageState) -> TableIndex:
+    """Return the position of a home in the sample tables.
+
+    Args:
+        home: settings of the home page.
+    """
+    return TableIndex(
         state.ROUTINES.index(home.routine),
         home.people - 1,
         state.SEASONS.index(home.season),
-        DAYS.index(home.day),
-        WEATHERS.index(home.weather),
-        list(ROOFS).index(home.roof),
+        DAY_TYPES.index(home.day_type),
+        WEATHER_TYPES.index(home.weather),
+        list(PV_PLANES).index(home.orientation),
     )
 
 
-def date(season: str, kind: str) -> str:
-    """The date that stands for a season, YYYY-MM-DD."""
-    number = int(tables().date[state.SEASONS.index(season), DAYS.index(kind)])
-    return f"{YEAR}-{MONTHS[season]:02d}-{number:02d}"
+def representative_date(season: str, day_type: str) -> str:
+    """Return the representative date of a season, YYYY-MM-DD.
+
+    Args:
+        season: one of `state.SEASONS`.
+        day_type: one of `DAY_TYPES`.
+    """
+    index = state.SEASONS.index(season), DAY_TYPES.index(day_type)
+    number = int(load_tables().day_of_month[index])
+    return f"{YEAR}-{SEASON_MONTHS[season]:02d}-{number:02d}"
 
 
-def around(start: str, days: int, weather: str) -> dict[str, Any]:
-    """The part of a scenario that no visitor sets: where, when, and which weather."""
+def base_scenario(start: str, days: int, weather_type: str) -> dict[str, Any]:
+    """Return the part of a scenario that does not depend on the home.
+
+    Args:
+        start: first day, YYYY-MM-DD.
+        days: number of days.
+        weather_type: one of `WEATHER_TYPES`.
+    """
     return {
         "name": "home",
         "seed": SEED,
         "period": {
             "start": f"{start}T00:00",
-            "steps": QUARTERS * days,
+            "steps": STEPS_PER_DAY * days,
             "step_minutes": 15,
-            "time_zone": ZONE,
+            "time_zone": TIME_ZONE,
         },
         "location": {"latitude_deg": 50.85, "longitude_deg": 4.35, "altitude_m": 60},
-        "weather": _weather(weather),
+        "weather": _weather_spec(weather_type),
         "policy": "self-consumption",
         "market": {"mechanism": "none"},
     }
 
 
-def panels(peak_kwp: float, roof: str) -> dict[str, Any]:
-    """So many kWp on a roof, as a scenario says it."""
-    planes = ROOFS[roof]
-    roofs = [
+def pv_spec(peak_kwp: float, orientation: str) -> dict[str, Any]:
+    """Return the scenario entry of a PV system.
+
+    Args:
+        peak_kwp: peak power of all planes together, kWp.
+        orientation: one of `PV_PLANES`.
+    """
+    planes = PV_PLANES[orientation]
+    arrays = [
         {"peak_kw": peak_kwp / len(planes), "tilt_deg": tilt, "azimuth_deg": azimuth}
         for tilt, azimuth in planes
     ]
-    return {"source": "synthetic", "roofs": roofs}
+    return {"source": "synthetic", "arrays": arrays}
 
 
 @cache
-def tables() -> Tables:
-    """Everything random; read from the cache where it is kept."""
-    code = code_key(
-        "generators/household/load",
-        "generators/household/occupancy",
-        "generators/household/lifestyles",
-        "generators/household/appliances",
-        "generators/solar/pv",
-        "generators/solar/sky",
-        "generators/solar/sun",
-        "generators/household/hot_water",
+def load_tables() -> SampleTables:
+    """Load the sample tables from the cache, or generate them."""
+    generators = source_digest(
+        load, occupancy, lifestyles, appliances, pv, weather, position, hot_water
     )
-    own = file_key(Path(__file__))
-    return Tables(**cached("demo_home", {"code": [code, own], "routines": state.ROUTINES}, _draw))
+    key = {"code": [generators, file_digest(Path(__file__))], "routines": state.ROUTINES}
+    return SampleTables(**load_or_compute("demo_home", key, _generate))
 
 
-def _weather(kind: str) -> dict[str, Any]:
-    if kind == "clear":
+def _weather_spec(weather_type: str) -> dict[str, Any]:
+    if weather_type == "clear":
         return {"source": "clear_sky"}
-    if kind == "grey":
-        return {
-            "source": "synthetic",
-            "monthly_kwh_m2": [round(_GREY_SHARE * kwh, 1) for kwh in irradiation("normal")],
-        }
+    if weather_type == "grey":
+        usual = monthly_irradiation_kwh_m2("normal")
+        overcast = [round(_OVERCAST_SHARE * kwh, 1) for kwh in usual]
+        return {"source": "synthetic", "monthly_kwh_m2": overcast}
     return {"source": "synthetic"}
 
 
-def _draw() -> dict[str, NDArray[Any]]:
-    dates = np.array([[_usual_date(month, kind) for kind in DAYS] for month in MONTHS.values()])
-    drawn = {name: np.zeros(shape) for name, shape in _shapes().items()}
-    for (season, month), (day, _), (weather, sky), (roof, name) in product(
-        enumerate(MONTHS.values()), enumerate(DAYS), enumerate(WEATHERS), enumerate(ROOFS)
+def _generate() -> dict[str, NDArray[Any]]:
+    tables = {name: np.zeros(shape) for name, shape in _shapes().items()}
+    dates = np.array(
+        [
+            [_representative_day(month, day_type) for day_type in DAY_TYPES]
+            for month in SEASON_MONTHS.values()
+        ]
+    )
+    _generate_days(tables, dates)
+    year = pd.date_range(
+        f"{YEAR}-01-01", f"{YEAR + 1}-01-01", freq="15min", tz=TIME_ZONE, inclusive="left"
+    )
+    for index, orientation in enumerate(PV_PLANES):
+        solar_kwh = _read_home(f"{YEAR}-01-01", 365, "mixed", orientation).solar_kwh[:, 0]
+        tables["month_solar_kwh"][index] = _monthly_sums(solar_kwh, year)
+    tables["month_heat_pump_kwh"][:] = [_monthly_sums(kwh, year) for kwh in _heat_pump_year()]
+    _generate_loads(tables, year)
+    return {**tables, "day_of_month": dates}
+
+
+def _generate_days(tables: dict[str, Series], dates: NDArray[np.int64]) -> None:
+    """Fill in PV generation, temperatures and hot water of the representative days."""
+    for (season, month), (day, _), (sky, weather_type), (plane, orientation) in product(
+        enumerate(SEASON_MONTHS.values()),
+        enumerate(DAY_TYPES),
+        enumerate(WEATHER_TYPES),
+        enumerate(PV_PLANES),
     ):
         start = f"{YEAR}-{month:02d}-{dates[season, day]:02d}"
-        made = _read(start, 1, sky, name, heated=True)
-        drawn["sun_kwh"][season, day, weather, roof] = made.solar_kwh[:, 0]
-        assert made.devices is not None and made.devices.heat_pump is not None
-        drawn["outdoor_c"][season, day, weather] = made.devices.heat_pump.outdoor_c
-        drawn["gain_kwh"][season, day, weather] = np.asarray(made.devices.heat_pump.gain_kwh)[:, 0]
-        if weather == roof == 0:
-            for people in range(1, 7):
-                made = _read(start, 1, sky, name, heated=True, people=people)
-                assert made.devices is not None and made.devices.heat_pump is not None
-                drawn["water_kwh"][people - 1, season, day] = np.asarray(
-                    made.devices.heat_pump.water_kwh
-                )[:, 0]
-    year = pd.date_range(
-        f"{YEAR}-01-01", f"{YEAR + 1}-01-01", freq="15min", tz=ZONE, inclusive="left"
-    )
-    drawn["month_sun_kwh"][:] = [_monthly(_read_year(one).solar_kwh[:, 0], year) for one in ROOFS]
-    drawn["month_heat_kwh"][:] = [_monthly(kwh, year) for kwh in _heat_of_a_year()]
-    for (routine, name), people in product(enumerate(state.ROUTINES), range(1, 7)):
-        lifestyle = _LIFESTYLE[name][min(people, 3) - 1]
-        settings = (year.tz_convert("UTC"), lifestyle, _ANNUAL_KWH[people - 1], SEED, ZONE)
-        own = synthetic_load(*settings, people=people, without=MOVED)
-        drawn["month_load_kwh"][routine, people - 1] = _monthly(own.kwh, year) * (
-            _ANNUAL_KWH[people - 1] / own.kwh.sum()
+        profiles = _read_home(start, 1, weather_type, orientation, heat_pump=True)
+        tables["solar_kwh"][season, day, sky, plane] = profiles.solar_kwh[:, 0]
+        assert profiles.devices is not None
+        assert profiles.devices.heat_pump is not None
+        heat = profiles.devices.heat_pump
+        tables["outdoor_c"][season, day, sky] = heat.outdoor_c
+        tables["heat_gain_kwh"][season, day, sky] = np.asarray(heat.heat_gain_kwh)[:, 0]
+        if sky == plane == 0:
+            for people in range(1, _MAX_PEOPLE + 1):
+                profiles = _read_home(
+                    start, 1, weather_type, orientation, heat_pump=True, people=people
+                )
+                assert profiles.devices is not None
+                assert profiles.devices.heat_pump is not None
+                hot_water_kwh = np.asarray(profiles.devices.heat_pump.hot_water_kwh)
+                tables["hot_water_kwh"][people - 1, season, day] = hot_water_kwh[:, 0]
+
+
+def _generate_loads(tables: dict[str, Series], year: pd.DatetimeIndex) -> None:
+    """Fill in the loads of the representative days and of the months."""
+    for (routine, name), people in product(enumerate(state.ROUTINES), range(1, _MAX_PEOPLE + 1)):
+        annual_kwh = _ANNUAL_KWH[people - 1]
+        generated = synthetic_load(
+            year.tz_convert("UTC"),
+            _LIFESTYLE[name][min(people, 3) - 1],
+            annual_kwh,
+            SEED,
+            TIME_ZONE,
+            occupants=people,
+            excluded_uses=SHIFTABLE_APPLIANCES,
         )
-        for (season, month), (day, kind) in product(enumerate(MONTHS.values()), enumerate(DAYS)):
-            shown = (year.month == month) & (year.day <= _LAST_DAY) & _is(year, kind)
-            days = own.kwh[shown].reshape(-1, QUARTERS)
-            drawn["load_kwh"][routine, people - 1, season, day] = _most_usual(days)
-    return {**drawn, "date": dates}
+        scale = annual_kwh / generated.kwh.sum()
+        tables["month_load_kwh"][routine, people - 1] = _monthly_sums(generated.kwh, year) * scale
+        for (season, month), (day, day_type) in product(
+            enumerate(SEASON_MONTHS.values()), enumerate(DAY_TYPES)
+        ):
+            candidates = (
+                (year.month == month) & (year.day <= _LAST_DAY) & _matches_day_type(year, day_type)
+            )
+            days = generated.kwh[candidates].reshape(-1, STEPS_PER_DAY)
+            tables["load_kwh"][routine, people - 1, season, day] = _most_typical(days)
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
-    days = (len(MONTHS), len(DAYS))
+    days = (len(SEASON_MONTHS), len(DAY_TYPES))
     return {
-        "load_kwh": (len(state.ROUTINES), 6, *days, QUARTERS),
-        "sun_kwh": (*days, len(WEATHERS), len(ROOFS), QUARTERS),
-        "outdoor_c": (*days, len(WEATHERS), QUARTERS),
-        "gain_kwh": (*days, len(WEATHERS), QUARTERS),
-        "water_kwh": (6, *days, QUARTERS),
-        "month_load_kwh": (len(state.ROUTINES), 6, 12),
-        "month_sun_kwh": (len(ROOFS), 12),
-        "month_heat_kwh": (6, 12),
+        "load_kwh": (len(state.ROUTINES), _MAX_PEOPLE, *days, STEPS_PER_DAY),
+        "solar_kwh": (*days, len(WEATHER_TYPES), len(PV_PLANES), STEPS_PER_DAY),
+        "outdoor_c": (*days, len(WEATHER_TYPES), STEPS_PER_DAY),
+        "heat_gain_kwh": (*days, len(WEATHER_TYPES), STEPS_PER_DAY),
+        "hot_water_kwh": (_MAX_PEOPLE, *days, STEPS_PER_DAY),
+        "month_load_kwh": (len(state.ROUTINES), _MAX_PEOPLE, 12),
+        "month_solar_kwh": (len(PV_PLANES), 12),
+        "month_heat_pump_kwh": (_MAX_PEOPLE, 12),
     }
 
 
@@ -220,68 +283,78 @@ _NO_LOAD = {"source": "values", "values": [0.0]}
 _NO_TARIFF = {"energy": 0, "network": 0, "levies": 0, "vat": 0, "feed_in": 0}
 
 
-def _read(
-    start: str, days: int, weather: str, roof: str, heated: bool = False, people: int = 3
+def _read_home(
+    start: str,
+    days: int,
+    weather_type: str,
+    orientation: str,
+    heat_pump: bool = False,
+    people: int = 3,
 ) -> Profiles:
-    home: dict[str, Any] = {"name": "Home", "load": _NO_LOAD, "solar": panels(1.0, roof)}
-    if heated:
-        home["heat_pump"] = {"hot_water": {"persons": people}}
-    return read_profiles(
-        load_scenario({**around(start, days, weather), "tariff": _NO_TARIFF, "homes": [home]})
-    )
+    """Read the profiles of a home with 1 kWp of PV and no load."""
+    home: dict[str, Any] = {
+        "name": "Home",
+        "load": _NO_LOAD,
+        "solar": pv_spec(1.0, orientation),
+    }
+    if heat_pump:
+        home["heat_pump"] = {"hot_water": {"occupants": people}}
+    base = base_scenario(start, days, weather_type)
+    return read_profiles(load_scenario({**base, "tariff": _NO_TARIFF, "homes": [home]}))
 
 
-def _read_year(roof: str) -> Profiles:
-    return _read(f"{YEAR}-01-01", 365, "mixed", roof)
-
-
-def _heat_of_a_year() -> Series:
-    """What heat pumps draw in homes of one to six, kWh [people, quarter of the year]: simulated."""
+def _heat_pump_year() -> Series:
+    """Simulate the electricity of heat pumps for one year, kWh [people, step]."""
     homes = [
-        {"name": str(people), "load": _NO_LOAD, "heat_pump": {"hot_water": {"persons": people}}}
-        for people in range(1, 7)
+        {
+            "name": str(people),
+            "load": _NO_LOAD,
+            "heat_pump": {"hot_water": {"occupants": people}},
+        }
+        for people in range(1, _MAX_PEOPLE + 1)
     ]
-    heated = load_scenario(
-        {**around(f"{YEAR}-01-01", 365, "mixed"), "tariff": _NO_TARIFF, "homes": homes}
-    )
-    community = assemble(heated, read_profiles(heated))
+    base = base_scenario(f"{YEAR}-01-01", 365, "mixed")
+    scenario = load_scenario({**base, "tariff": _NO_TARIFF, "homes": homes})
+    community = assemble(scenario, read_profiles(scenario))
 
-    def draw(before: devices.HomeState, now: Any) -> tuple[devices.HomeState, Any]:
-        after, flows = devices.run_devices(community.homes, before, now, None, community.step_hours)
+    def simulate_step(before: devices.HomeState, inputs: Any) -> tuple[devices.HomeState, Any]:
+        after, flows = devices.step_devices(
+            community.homes, before, inputs, None, community.step_hours
+        )
         assert flows is not None
-        assert flows.heat is not None
-        return after, flows.heat.heat_electricity_kwh + flows.heat.water_electricity_kwh
+        assert flows.heat_pump is not None
+        heat = flows.heat_pump
+        return after, heat.space_heating_electricity_kwh + heat.hot_water_electricity_kwh
 
-    _, kwh = jax.lax.scan(draw, devices.initial_state(community.homes), community.series.devices)
+    initial = devices.initial_state(community.homes)
+    _, kwh = jax.lax.scan(simulate_step, initial, community.series.devices)
     return np.asarray(kwh, np.float64).T
 
 
-def _monthly(kwh: Series, year: pd.DatetimeIndex) -> Series:
+def _monthly_sums(kwh: Series, year: pd.DatetimeIndex) -> Series:
     return np.bincount(np.asarray(year.month) - 1, kwh, 12).astype(np.float64)
 
 
-def _usual_date(month: int, kind: str) -> int:
-    """The day of the month on which panels make what is most usual, hour by hour."""
+def _representative_day(month: int, day_type: str) -> int:
+    """Return the day of the month whose hourly PV generation is most typical."""
     days = pd.date_range(f"{YEAR}-{month:02d}-01", periods=_LAST_DAY)
-    made = (
-        _read(f"{days[0].date()}", len(days), "mixed", "south")
-        .solar_kwh[:, 0]
-        .reshape(-1, QUARTERS)
-    )
-    distance = np.where(_is(days, kind), _unusual(made), np.inf)
+    profiles = _read_home(f"{days[0].date()}", len(days), "mixed", "south")
+    solar_kwh = profiles.solar_kwh[:, 0].reshape(-1, STEPS_PER_DAY)
+    candidates = _matches_day_type(days, day_type)
+    distance = np.where(candidates, _distance_from_mean(solar_kwh), np.inf)
     return int(days[int(np.argmin(distance))].day)
 
 
-def _is(days: pd.DatetimeIndex, kind: str) -> NDArray[np.bool_]:
-    return np.asarray((days.dayofweek >= 5) == (kind == "weekend"))
+def _matches_day_type(days: pd.DatetimeIndex, day_type: str) -> NDArray[np.bool_]:
+    return np.asarray((days.dayofweek >= 5) == (day_type == "weekend"))
 
 
-def _most_usual(days: Series) -> Series:
-    """The most usual of some days [day, quarter]: a real one, not an average."""
-    return np.asarray(days[int(np.argmin(_unusual(days)))])
+def _most_typical(days: Series) -> Series:
+    """Return the most typical of several days [day, step], which is not an average of them."""
+    return np.asarray(days[int(np.argmin(_distance_from_mean(days)))])
 
 
-def _unusual(days: Series) -> Series:
-    """How far each day is from the mean of all, hour by hour, kWh."""
+def _distance_from_mean(days: Series) -> Series:
+    """Compute the sum of hourly deviations of each day from the mean day, kWh [day]."""
     hourly = days.reshape(len(days), 24, 4).sum(axis=2)
     return np.asarray(np.abs(hourly - hourly.mean(axis=0)).sum(axis=1))

@@ -1,7 +1,8 @@
-"""What a visitor has set on each page: frozen values that a URL holds.
+"""State of each page: frozen values that are encoded in the URL.
 
-Every field names its key in the URL and what it may be. `read` never fails: what is out of range or not understood is
-replaced by the nearest value, or the default, and named, so that the page can say so.
+Every field declares its key in the URL and its allowed values. `parse_query` never fails: a value
+that is out of range or not understood is replaced by the nearest allowed value or the default, and
+its field is reported, so that the page can show a notice.
 """
 
 import base64
@@ -16,16 +17,23 @@ VERSION = "1"
 LANGUAGES = ("en", "fr", "nl")
 
 
-class Number(NamedTuple):
-    """A field that is a number: `key` in the URL, range, and the step it is rounded to."""
+class NumberField(NamedTuple):
+    """Numeric field of a page state.
+
+    Attributes:
+        key: key in the URL.
+        lowest: smallest allowed value.
+        highest: largest allowed value.
+        step: increment to which values are rounded.
+    """
 
     key: str
     lowest: float
     highest: float
     step: float
 
-    def read(self, text: str) -> float | None:
-        """The nearest allowed value; None for what is no number."""
+    def parse(self, text: str) -> float | None:
+        """Return the nearest allowed value, or None if the text is not a number."""
         try:
             value = float(text)
         except ValueError:
@@ -36,43 +44,58 @@ class Number(NamedTuple):
         value = self.lowest + round((value - self.lowest) / self.step) * self.step
         return int(round(value)) if float(self.step).is_integer() else round(value, 6)
 
-    def write(self, value: float) -> str:
-        """As it stands in the URL."""
+    def format(self, value: float) -> str:
+        """Format a value for the URL."""
         return f"{value:g}"
 
 
-class Choice(NamedTuple):
-    """A field that is one of some words."""
+class ChoiceField(NamedTuple):
+    """Field of a page state that takes one of several words.
+
+    Attributes:
+        key: key in the URL.
+        options: allowed words.
+    """
 
     key: str
     options: tuple[str, ...]
 
-    def read(self, text: str) -> str | None:
-        """The word; None for another one."""
+    def parse(self, text: str) -> str | None:
+        """Return the word, or None if it is not an option."""
         return text if text in self.options else None
 
-    def write(self, value: str) -> str:
-        """As it stands in the URL."""
+    def format(self, value: str) -> str:
+        """Format a value for the URL."""
         return value
 
 
 SEASONS = ("winter", "spring", "summer", "autumn")
 ROUTINES = ("office", "home", "remote", "retired", "nights")
-GOALS = ("bill", "sun", "street")
+GOALS = ("bill", "self_consumption", "community")
 STYLES = ("habits", "rules", "q", "ppo")
 RULES = ("none", "equal", "use", "hybrid", "auction", "learned")
 FIRST_NAMES = (
-    "Amina", "Bert", "Chloé", "Daan", "Elif", "Fatou", "Georges", "Hanne", "Ibrahim", "Julie", "Karel", "Lina",
-    "Mehdi", "Nora", "Omar", "Pauline", "Quinten", "Rosa", "Samir", "Tine", "Ugo", "Vera", "Wout", "Yasmina",
+    "Amina", "Bert", "Chloé", "Daan", "Elif", "Fatou", "Georges", "Hanne", "Ibrahim", "Julie",
+    "Karel", "Lina", "Mehdi", "Nora", "Omar", "Pauline", "Quinten", "Rosa", "Samir", "Tine", "Ugo",
+    "Vera", "Wout", "Yasmina",
 )  # fmt: skip
-MOST_HOMES = 24
+MAX_HOMES = 24
+
+_BYTES_PER_HOME = 6
 
 
 @dataclass(frozen=True)
-class OwnHome:
-    """One home of a community that a visitor made.
+class CustomHome:
+    """One home of a community composed by a visitor.
 
-    name: number of a first name, of `FIRST_NAMES`. panels_kwp and battery_kwh are multiples of a half.
+    Attributes:
+        name: index into `FIRST_NAMES`.
+        people: number of residents, 1 to 6.
+        routine: one of `ROUTINES`.
+        panels_kwp: PV peak power, a multiple of 0.5 kWp.
+        battery_kwh: battery capacity, a multiple of 0.5 kWh.
+        goal: objective of a home that learns, one of `GOALS`.
+        style: how the home decides, one of `STYLES`.
     """
 
     name: int = 0
@@ -84,23 +107,29 @@ class OwnHome:
     style: str = "rules"
 
 
-class Homes(NamedTuple):
-    """A field that is a list of own homes, six bytes each in base64url."""
+class HomesField(NamedTuple):
+    """Field that holds a list of custom homes, six bytes per home in base64url.
+
+    Attributes:
+        key: key in the URL.
+    """
 
     key: str
 
-    def read(self, text: str) -> tuple[OwnHome, ...] | None:
-        """The homes; None for what is not a list of homes."""
+    def parse(self, text: str) -> tuple[CustomHome, ...] | None:
+        """Decode the homes, or return None if the text is not a list of homes."""
         try:
-            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            padded = text + "=" * (-len(text) % 4)
+            data = base64.b64decode(padded, altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
-        if len(data) % 6 or len(data) > 6 * MOST_HOMES:
+        if len(data) % _BYTES_PER_HOME or len(data) > _BYTES_PER_HOME * MAX_HOMES:
             return None
-        return tuple(_home(data[start : start + 6]) for start in range(0, len(data), 6))
+        starts = range(0, len(data), _BYTES_PER_HOME)
+        return tuple(_decode_home(data[start : start + _BYTES_PER_HOME]) for start in starts)
 
-    def write(self, homes: tuple[OwnHome, ...]) -> str:
-        """As it stands in the URL."""
+    def format(self, homes: tuple[CustomHome, ...]) -> str:
+        """Encode the homes for the URL."""
         rows = (
             (
                 home.name,
@@ -112,17 +141,14 @@ class Homes(NamedTuple):
             )
             for home in homes
         )
-        return (
-            base64.urlsafe_b64encode(bytes(number for row in rows for number in row))
-            .decode()
-            .rstrip("=")
-        )
+        data = bytes(number for row in rows for number in row)
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _home(row: bytes) -> OwnHome:
-    """Six bytes as a home; each is brought into its range."""
+def _decode_home(row: bytes) -> CustomHome:
+    """Decode six bytes as a home; each value is clipped to its range."""
     goal, style = divmod(min(row[5], len(GOALS) * len(STYLES) - 1), len(STYLES))
-    return OwnHome(
+    return CustomHome(
         name=min(row[0], len(FIRST_NAMES) - 1),
         people=min(max(row[1], 1), 6),
         routine=ROUTINES[min(row[2], len(ROUTINES) - 1)],
@@ -133,122 +159,196 @@ def _home(row: bytes) -> OwnHome:
     )
 
 
-def _number(default: float, key: str, lowest: float, highest: float, step: float = 1) -> Any:
-    return field(default=default, metadata={"kind": Number(key, lowest, highest, step)})
+def _number_field(default: float, key: str, lowest: float, highest: float, step: float = 1) -> Any:
+    return field(default=default, metadata={"codec": NumberField(key, lowest, highest, step)})
 
 
-def _choice(default: str, key: str, options: tuple[str, ...]) -> Any:
-    return field(default=default, metadata={"kind": Choice(key, options)})
-
-
-@dataclass(frozen=True)
-class Basics:
-    """Page 1: the five ideas' controls. `bet` is what the visitor guessed, `open` before."""
-
-    season: str = _choice("spring", "s", SEASONS)
-    battery: str = _choice("off", "b", ("off", "on"))
-    roofs: int = _number(3, "n", 0, 8)
-    bet: str = _choice("open", "g", ("open", "with", "without", "same", "show"))
-    surplus_kwh: float = _number(3.0, "k", 0, 8, 0.5)
+def _choice_field(default: str, key: str, options: tuple[str, ...]) -> Any:
+    return field(default=default, metadata={"codec": ChoiceField(key, options)})
 
 
 @dataclass(frozen=True)
-class Home:
-    """Page 2: one home on one day. Prices are EUR/kWh, all taxes included."""
+class BasicsPageState:
+    """Settings of page 1, one for each of its five ideas.
 
-    people: int = _number(3, "p", 1, 6)
-    routine: str = _choice("office", "r", ROUTINES)
-    season: str = _choice("spring", "s", SEASONS)
-    panels_kwp: float = _number(4.0, "pv", 0, 12, 0.5)
-    battery_kwh: float = _number(0.0, "b", 0, 15, 0.5)
-    car: str = _choice("none", "ev", ("none", "night", "noon"))
-    heat_pump: str = _choice("off", "hp", ("off", "on"))
-    wash: str = _choice("evening", "w", ("morning", "noon", "evening"))
-    day: str = _choice("weekday", "d", ("weekday", "weekend"))
-    weather: str = _choice("mixed", "sky", ("clear", "mixed", "grey"))
-    roof: str = _choice("south", "o", ("south", "eastwest", "north"))
-    tariff: str = _choice("single", "t", ("single", "daynight"))
-    buy: float = _number(0.34, "buy", 0.05, 1.0, 0.01)
-    sell: float = _number(0.05, "sell", 0.0, 0.5, 0.01)
+    Attributes:
+        season: season of the day that is shown.
+        battery: whether the home has a battery.
+        pv_homes: number of homes with PV in the street.
+        bet: the visitor's guess, or `open` before it is made.
+        surplus_kwh: surplus that four homes share in one step, kWh.
+    """
+
+    season: str = _choice_field("spring", "s", SEASONS)
+    battery: str = _choice_field("off", "b", ("off", "on"))
+    pv_homes: int = _number_field(3, "n", 0, 8)
+    bet: str = _choice_field("open", "g", ("open", "with", "without", "same", "show"))
+    surplus_kwh: float = _number_field(3.0, "k", 0, 8, 0.5)
 
 
 @dataclass(frozen=True)
-class Community:
-    """Page 3: a community, its rule and a period. `homes` count when `preset` is "own"."""
+class HomePageState:
+    """Settings of page 2, one home on one day; prices in EUR/kWh with all taxes.
 
-    preset: str = _choice(
+    Attributes:
+        people: number of residents.
+        routine: when the residents are at home.
+        season: season of the day.
+        panels_kwp: PV peak power, kWp.
+        battery_kwh: battery capacity, kWh.
+        ev: when an electric car charges, if there is one.
+        heat_pump: whether a heat pump heats the home.
+        appliance_time: when washing machine and dishwasher run.
+        day_type: weekday or weekend.
+        weather: cloudiness of the day.
+        orientation: compass direction of the PV panels.
+        tariff: one price, or a lower price at night and at the weekend.
+        retail_price: price of an imported kWh.
+        feed_in_price: price of an exported kWh.
+    """
+
+    people: int = _number_field(3, "p", 1, 6)
+    routine: str = _choice_field("office", "r", ROUTINES)
+    season: str = _choice_field("spring", "s", SEASONS)
+    panels_kwp: float = _number_field(4.0, "pv", 0, 12, 0.5)
+    battery_kwh: float = _number_field(0.0, "b", 0, 15, 0.5)
+    ev: str = _choice_field("none", "ev", ("none", "night", "noon"))
+    heat_pump: str = _choice_field("off", "hp", ("off", "on"))
+    appliance_time: str = _choice_field("evening", "w", ("morning", "noon", "evening"))
+    day_type: str = _choice_field("weekday", "d", ("weekday", "weekend"))
+    weather: str = _choice_field("mixed", "sky", ("clear", "mixed", "grey"))
+    orientation: str = _choice_field("south", "o", ("south", "eastwest", "north"))
+    tariff: str = _choice_field("single", "t", ("single", "daynight"))
+    retail_price: float = _number_field(0.34, "buy", 0.05, 1.0, 0.01)
+    feed_in_price: float = _number_field(0.05, "sell", 0.0, 0.5, 0.01)
+
+
+@dataclass(frozen=True)
+class CommunityPageState:
+    """Settings of page 3: a community, its sharing rule and a period.
+
+    Attributes:
+        preset: which community; `own` for the visitor's `homes`, `file` for uploaded data.
+        homes: homes of the community when `preset` is `own`.
+        rule: sharing rule.
+        rounds: number of allocation rounds of equal shares.
+        price: price inside the community, EUR/kWh.
+        category: proximity category of the local grid fee, A to D.
+        period: length of the simulated period.
+        season: season of the period.
+        seed: seed of the random profiles.
+        hour: hour of the day shown in the exchange chart.
+    """
+
+    preset: str = _choice_field(
         "street", "c", ("street", "block", "school", "village", "citylearn", "own", "file")
     )
-    homes: tuple[OwnHome, ...] = field(default=(), metadata={"kind": Homes("h")})
-    rule: str = _choice("use", "m", RULES)
-    rounds: str = _choice("one", "rounds", ("one", "several"))
-    price: float = _number(0.14, "price", 0.05, 0.34, 0.01)
-    category: str = _choice("B", "cat", ("A", "B", "C", "D"))
-    period: str = _choice("month", "len", ("day", "week", "month", "year"))
-    season: str = _choice("spring", "s", SEASONS)
-    seed: int = _number(7, "seed", 0, 999)
-    hour: float = _number(12.0, "at", 0, 23.75, 0.25)
+    homes: tuple[CustomHome, ...] = field(default=(), metadata={"codec": HomesField("h")})
+    rule: str = _choice_field("use", "m", RULES)
+    rounds: str = _choice_field("one", "rounds", ("one", "several"))
+    price: float = _number_field(0.14, "price", 0.05, 0.34, 0.01)
+    category: str = _choice_field("B", "cat", ("A", "B", "C", "D"))
+    period: str = _choice_field("month", "len", ("day", "week", "month", "year"))
+    season: str = _choice_field("spring", "s", SEASONS)
+    seed: int = _number_field(7, "seed", 0, 999)
+    hour: float = _number_field(12.0, "at", 0, 23.75, 0.25)
 
 
-PAGES: Mapping[str, type] = {"basics": Basics, "home": Home, "community": Community}
+PAGES: Mapping[str, type] = {
+    "basics": BasicsPageState,
+    "home": HomePageState,
+    "community": CommunityPageState,
+}
 PATHS: Mapping[str, str] = {"basics": "/", "home": "/home", "community": "/community"}
 
-State = TypeVar("State", Basics, Home, Community)
+PageState = TypeVar("PageState", BasicsPageState, HomePageState, CommunityPageState)
 
 
-def read(page: type[State], query: Mapping[str, str]) -> tuple[State, list[str]]:
-    """The state that a query holds, and the names of the fields that had to be changed to something allowed.
+def parse_query(page: type[PageState], query: Mapping[str, str]) -> tuple[PageState, list[str]]:
+    """Decode the state held by a URL query.
 
-    Arguments:
-        page: `Basics`, `Home` or `Community`.
-        query: key -> text, as a server decodes it; keys of nobody are left alone.
+    Args:
+        page: class of the page's state.
+        query: decoded query parameters; unknown keys are ignored.
+
+    Returns:
+        The state, and the names of the fields whose values had to be replaced.
     """
-    values, changed = {}, []
-    for one in fields(page):
-        kind = one.metadata["kind"]
-        if kind.key not in query:
+    values: dict[str, Any] = {}
+    replaced = []
+    for item in fields(page):
+        codec = item.metadata["codec"]
+        if codec.key not in query:
             continue
-        text = query[kind.key]
-        value = kind.read(text)
-        if value is None or (isinstance(kind, Number) and abs(float(text) - value) > 1e-9):
-            changed.append(one.name)
+        text = query[codec.key]
+        value = codec.parse(text)
+        if value is None or (isinstance(codec, NumberField) and abs(float(text) - value) > 1e-9):
+            replaced.append(item.name)
         if value is not None:
-            values[one.name] = value
-    return page(**values), changed
+            values[item.name] = value
+    return page(**values), replaced
 
 
-def write(state: Basics | Home | Community, language: str) -> str:
-    """Path and query of a state: everything that differs from the default."""
-    page = next(name for name, kind in PAGES.items() if isinstance(state, kind))
+def to_url(state: BasicsPageState | HomePageState | CommunityPageState, language: str) -> str:
+    """Encode a state as path and query; values that equal their default are left out.
+
+    Args:
+        state: state of a page.
+        language: language code of the link.
+    """
+    page = next(name for name, page_class in PAGES.items() if isinstance(state, page_class))
     query = {"lang": language, "v": VERSION}
-    for one in fields(state):
-        value = getattr(state, one.name)
-        if value != one.default:
-            query[one.metadata["kind"].key] = one.metadata["kind"].write(value)
+    for item in fields(state):
+        value = getattr(state, item.name)
+        if value != item.default:
+            codec = item.metadata["codec"]
+            query[codec.key] = codec.format(value)
     return f"{PATHS[page]}?{urlencode(query)}"
 
 
-def replace(state: State, **changes: Any) -> State:
-    """The state with some fields changed."""
+def replace(state: PageState, **changes: Any) -> PageState:
+    """Return a copy of the state with some fields changed."""
     return dataclasses.replace(state, **changes)
 
 
-def range_of(page: type, name: str) -> Number:
-    """Range and step of a number, for its control."""
-    kind = next(one for one in fields(page) if one.name == name).metadata["kind"]
-    assert isinstance(kind, Number)
-    return kind
+def number_range(page: type, name: str) -> NumberField:
+    """Return the range and step of a numeric field.
+
+    Args:
+        page: class of the page's state.
+        name: name of the field.
+    """
+    codec = _get_codec(page, name)
+    assert isinstance(codec, NumberField)
+    return codec
 
 
-def options_of(page: type, name: str) -> tuple[str, ...]:
-    """Words that a choice may be, for its control."""
-    kind = next(one for one in fields(page) if one.name == name).metadata["kind"]
-    assert isinstance(kind, Choice)
-    return kind.options
+def choice_options(page: type, name: str) -> tuple[str, ...]:
+    """Return the allowed words of a choice field.
+
+    Args:
+        page: class of the page's state.
+        name: name of the field.
+    """
+    codec = _get_codec(page, name)
+    assert isinstance(codec, ChoiceField)
+    return codec.options
 
 
-def language(query: Mapping[str, str], accept: str) -> str:
-    """`lang` of the query, or the best of an Accept-Language header, or English."""
+def _get_codec(page: type, name: str) -> Any:
+    return next(item for item in fields(page) if item.name == name).metadata["codec"]
+
+
+def select_language(query: Mapping[str, str], accept: str) -> str:
+    """Select the language of a page.
+
+    Args:
+        query: decoded query parameters; `lang` takes precedence.
+        accept: value of the Accept-Language header.
+
+    Returns:
+        A code of `LANGUAGES`; English when neither names a known language.
+    """
     if query.get("lang") in LANGUAGES:
         return query["lang"]
     ranked = []

@@ -1,4 +1,4 @@
-"""One visitor's open page: what it says, in which language, and its URL."""
+"""View of one open page: its state, language and URL, and the frame around its content."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,47 +8,52 @@ from nicegui import Client, ui
 
 from prosumax.web import kit
 from prosumax.web.model import state
-from prosumax.web.model.state import State
-from prosumax.web.model.translations import ENDONYMS, Words
+from prosumax.web.model.state import PageState
+from prosumax.web.model.translations import ENDONYMS, Translator
 
-_QUIET_S = 0.3  # browsers refuse a new URL per slider move
+_URL_DELAY_S = 0.3  # Browsers limit the rate at which a page may change its URL.
 
 
-class View(Generic[State]):
-    """What a page's builder gets.
+class PageView(Generic[PageState]):
+    """One page that is open in a browser tab.
+
+    Args:
+        page: name of the page: `basics`, `home` or `community`.
+        page_state: initial settings of the page.
+        tr: translator of the page's language.
+        client: browser tab.
 
     Attributes:
-        page: "basics", "home" or "community".
-        state: what the visitor has set; frozen, replaced by `change`.
-        words: texts and numbers.
-        client: the browser tab; `with view.client:` from a background task.
-        own_data: whether the page shows the visitor's file, which no link holds.
+        page: name of the page.
+        state: current settings; frozen, replaced by `update`.
+        tr: translator of the page's language.
+        client: browser tab; a background task enters it by `with view.client:`.
+        own_data: whether the page shows a file of the visitor, which links do not include.
     """
 
-    def __init__(self, page: str, now: State, words: Words, client: Client) -> None:
+    def __init__(self, page: str, page_state: PageState, tr: Translator, client: Client) -> None:
         self.page = page
-        self.state: State = now
-        self.words = words
+        self.state: PageState = page_state
+        self.tr = tr
         self.client = client
         self.own_data = False
-        self._waiting: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def url(self) -> str:
-        """Path and query that show what is set now."""
-        return state.write(self.state, self.words.lang)
+        """Path and query of the current settings."""
+        return state.to_url(self.state, self.tr.lang)
 
-    def change(self, **changes: Any) -> None:
-        """Set fields of the state; the URL follows when it is quiet."""
+    def update(self, **changes: Any) -> None:
+        """Change settings; the URL follows after a short delay.
+
+        Args:
+            **changes: fields of the state.
+        """
         self.state = state.replace(self.state, **changes)
-        if self._waiting is not None:
-            self._waiting.cancel()
-        self._waiting = asyncio.get_running_loop().call_later(_QUIET_S, self._write_url)
-
-    def go(self, now: State) -> None:
-        """Open the page anew with another state."""
-        self.state = now
-        ui.navigate.to(self.url)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(_URL_DELAY_S, self._write_url)
 
     def _write_url(self) -> None:
         if not self.client.is_deleted:
@@ -56,77 +61,80 @@ class View(Generic[State]):
                 ui.navigate.history.replace(self.url)
 
 
-def frame(view: View[Any], changed: list[str]) -> kit.Banner:
-    """Header and footer around a page, its title, and the notice about values that had to be changed.
+def build_frame(view: PageView[Any], replaced: list[str]) -> kit.Banner:
+    """Build header, footer and banner of a page.
+
+    Args:
+        view: view of the page.
+        replaced: fields of the URL whose values were not allowed; the banner reports them.
 
     Returns:
-        The notice above the content, for the page's own use.
+        The banner above the content, which the page may use for its own notices.
     """
-    words = view.words
+    tr = view.tr
     with view.client.layout:
         header = kit.tag("header", "x-header")
         footer = kit.tag("footer", "x-footer")
     header.move(target_index=0)
     with header, kit.tag("div", "x-bar"):
-        kit.link(words("common.skip"), "#x-content", "x-skip")
-        kit.link(words("common.name"), f"/?lang={words.lang}", "x-name")
-        with kit.tag("nav", "x-nav", aria_label=words("common.pages")):
+        kit.link(tr("common.skip"), "#x-content", "x-skip")
+        kit.link(tr("common.name"), f"/?lang={tr.lang}", "x-name")
+        with kit.tag("nav", "x-nav", aria_label=tr("common.pages")):
             for number, (page, path) in enumerate(state.PATHS.items(), 1):
-                place = kit.link(f"{number} {words(f'common.{page}')}", f"{path}?lang={words.lang}")
-                kit.attributes(place, aria_current="page" if page == view.page else None)
-        with kit.tag("nav", "x-languages", aria_label=words("common.language")):
+                link = kit.link(f"{number} {tr(f'common.{page}')}", f"{path}?lang={tr.lang}")
+                kit.set_attributes(link, aria_current="page" if page == view.page else None)
+        with kit.tag("nav", "x-languages", aria_label=tr("common.language")):
             for lang in state.LANGUAGES:
-                _language(view, lang)
+                _language_link(view, lang)
         with kit.button("", lambda: _share(view), "x-share", data_testid="share"):
-            kit.Text("span", words("common.share"))
+            kit.Text("span", tr("common.share"))
     with footer, kit.tag("div", "x-foot"):
-        for part in ("assumptions", "sources", "accessibility", "privacy", "licence"):
-            with kit.fold(words(f"common.{part}")):
-                kit.Sentence(words(f"common.{part}_text"))
+        for part in ("assumptions", "sources", "accessibility", "privacy", "license"):
+            with kit.collapsible(tr(f"common.{part}")):
+                kit.Sentence(tr(f"common.{part}_text"))
     kit.tag("span", id="x-content", tabindex=-1)
-    kit.attributes(view.client.content, data_page=view.page)
+    kit.set_attributes(view.client.content, data_page=view.page)
     banner = kit.Banner()
-    if changed:
-        banner.show(words("common.clamped", n=len(changed)))
+    if replaced:
+        banner.show(tr("common.clamped", n=len(replaced)))
     return banner
 
 
-def without_scripts(words: Words, title: str, sentences: Sequence[str], drawing: str = "") -> None:
-    """What a browser shows that runs no scripts: the page's sentences as they are now, and a still picture.
+def add_noscript(tr: Translator, title: str, sentences: Sequence[str], drawing: str = "") -> None:
+    """Add the content shown by browsers without scripts: the page's sentences and a still picture.
 
-    Arguments:
-        drawing: an SVG of ours.
+    Args:
+        tr: translator of the page's language.
+        title: heading.
+        sentences: paragraphs; `**bold**` parts are allowed.
+        drawing: SVG of this package; it is not escaped.
     """
-    need = kit.rich(words("common.no_script"))
-    said = "".join(f"<p>{kit.rich(sentence)}</p>" for sentence in sentences)
+    notice = kit.bold_html(tr("common.no_script"))
+    paragraphs = "".join(f"<p>{kit.bold_html(sentence)}</p>" for sentence in sentences)
     ui.add_body_html(
         f"<noscript><style>#esm-fallback{{display:none!important}}</style>"
-        f'<div class="nicegui-content"><h1>{kit.rich(title)}</h1><p class="x-banner">{need}</p>'
-        f"{said}{drawing}</div></noscript>"
+        f'<div class="nicegui-content"><h1>{kit.bold_html(title)}</h1>'
+        f'<p class="x-banner">{notice}</p>{paragraphs}{drawing}</div></noscript>'
     )
 
 
-def _language(view: View[Any], lang: str) -> None:
-    link = kit.link(
-        lang.upper(), state.write(view.state, lang), lang=lang, hreflang=lang, title=ENDONYMS[lang]
-    )
-    kit.attributes(
-        link, aria_current="true" if lang == view.words.lang else None, aria_label=ENDONYMS[lang]
-    )
-    # What is set now, not what was when the link was made; without a connection the link itself works.
+def _language_link(view: PageView[Any], lang: str) -> None:
+    url = state.to_url(view.state, lang)
+    link = kit.link(lang.upper(), url, lang=lang, hreflang=lang, title=ENDONYMS[lang])
+    current = "true" if lang == view.tr.lang else None
+    kit.set_attributes(link, aria_current=current, aria_label=ENDONYMS[lang])
+    # With a connection the link opens the current settings instead of those of its creation.
     link.on(
         "click",
-        lambda: ui.navigate.to(state.write(view.state, lang)),
-        js_handler="(e) => { if (window.did_handshake && !e.ctrlKey && !e.metaKey) { e.preventDefault(); emit(); } }",
+        lambda: ui.navigate.to(state.to_url(view.state, lang)),
+        js_handler="(e) => { if (window.did_handshake && !e.ctrlKey && !e.metaKey) "
+        "{ e.preventDefault(); emit(); } }",
     )
 
 
-def _share(view: View[Any]) -> None:
-    """Copy the URL; where the browser forbids that, it stands in the address bar all the same."""
+def _share(view: PageView[Any]) -> None:
+    """Copy the URL; a browser that forbids it still shows the URL in its address bar."""
     ui.navigate.history.replace(view.url)
     ui.run_javascript("navigator.clipboard?.writeText(location.href).catch(() => {})")
-    ui.notify(
-        view.words("common.shared_own" if view.own_data else "common.shared"),
-        color="dark",
-        timeout=4000,
-    )
+    key = "common.shared_own" if view.own_data else "common.shared"
+    ui.notify(view.tr(key), color="dark", timeout=4000)

@@ -1,1 +1,1 @@
-"""The pages: layout only. What they show comes from `household`, `charts` and the jobs."""
+"""Layout of the three pages."""

@@ -1,308 +1,328 @@
-"""Page 1: five ideas, one control each."""
-
-from typing import Any
+"""Page 1: five ideas of sharing electricity, each with one control."""
 
 from nicegui import ui
 
 from prosumax.web import kit
 from prosumax.web.charts import basics as charts
 from prosumax.web.charts import community as community_charts
-from prosumax.web.charts.clock import still
-from prosumax.web.charts.home import Energy, Power
+from prosumax.web.charts.clock import static_svg
+from prosumax.web.charts.common import RenderedChart
+from prosumax.web.charts.home import HomeEnergy, HomePower
 from prosumax.web.model import home_day, state, street
-from prosumax.web.model.communities import asked
-from prosumax.web.model.outcome import Outcome
-from prosumax.web.model.view import View, without_scripts
-from prosumax.web.server.services import services
+from prosumax.web.model.communities import to_job_spec
+from prosumax.web.model.outcome import CommunityOutcome
+from prosumax.web.model.view import PageView, add_noscript
+from prosumax.web.server.services import get_services
 
 _BATTERY_KWH = 5.0
 _RULES = ("equal", "use", "auction", "none")
-_ALIKE = 0.25  # gains that differ by less, of the larger, are about the same
 _BETS = ("with", "without", "same")
+_SAME_GAIN = 0.25  # largest relative difference of gains that count as about the same
+_POLL_S = 0.1
 
 
-def build(view: View[state.Basics], banner: kit.Banner) -> None:
-    """Lay the page out."""
+def build(view: PageView[state.BasicsPageState], banner: kit.Banner) -> None:
+    """Build the page.
+
+    Args:
+        view: view of the page.
+        banner: banner above the content.
+    """
     _Page(view)
 
 
 class _Page:
     """The five ideas, from top to bottom."""
 
-    def __init__(self, view: View[state.Basics]) -> None:
-        self.view, self.words = view, view.words
-        words = self.words
-        day = home_day.day(self._home())
-        said = [
-            words("basics.lead"),
-            self._where().sentence,
-            self._hours().sentence,
-            self._duck_chart().sentence,
-        ]
-        without_scripts(words, words("basics.headline"), said, still(day.use_kwh, day.solar_kwh))
-        kit.Text("h1", words("basics.headline"))
-        kit.Text("p", words("basics.lead"), "x-lead")
+    def __init__(self, view: PageView[state.BasicsPageState]) -> None:
+        self.view = view
+        self.tr = view.tr
+        tr = self.tr
+        day = home_day.simulate_day(self._home())
+        charts_shown = (self._flows_chart(), self._clock_chart(), self._duck_chart())
+        sentences = [tr("basics.lead"), *(chart.sentence for chart in charts_shown)]
+        drawing = static_svg(day.load_kwh, day.solar_kwh)
+        add_noscript(tr, tr("basics.headline"), sentences, drawing)
+        kit.Text("h1", tr("basics.headline"))
+        kit.Text("p", tr("basics.lead"), "x-lead")
         with kit.tag("div", "x-columns"):
-            self._day_clock()
-            self._sankey()
-        self._duck_part()
-        self._bet_part()
-        self._rules_part()
+            self._add_clock()
+            self._add_flows()
+        self._add_duck_curve()
+        self._add_bet()
+        self._add_rules()
         with kit.tag("div", "x-buttons x-ends"):
-            kit.link(words("basics.try_home"), f"/home?lang={words.lang}", "x-button primary")
-            kit.link(words("basics.build_community"), f"/community?lang={words.lang}", "x-button")
+            kit.link(tr("basics.try_home"), f"/home?lang={tr.lang}", "x-button primary")
+            kit.link(tr("basics.build_community"), f"/community?lang={tr.lang}", "x-button")
 
-    def _home(self) -> state.Home:
-        now = self.view.state
-        return state.Home(
-            season=now.season, battery_kwh=_BATTERY_KWH if now.battery == "on" else 0.0
+    # Charts of the home
+
+    def _home(self) -> state.HomePageState:
+        page_state = self.view.state
+        battery_kwh = _BATTERY_KWH if page_state.battery == "on" else 0.0
+        return state.HomePageState(season=page_state.season, battery_kwh=battery_kwh)
+
+    def _clock_chart(self) -> RenderedChart:
+        day = home_day.simulate_day(self._home())
+        power = HomePower(
+            day.load_kwh / home_day.STEP_HOURS, day.solar_kwh / home_day.STEP_HOURS, None
         )
+        return charts.day_clock(self.tr, power)
 
-    def _hours(self) -> Any:
-        day = home_day.day(self._home())
-        return charts.hours(
-            self.words, Power(day.use_kwh / home_day.HOURS, day.solar_kwh / home_day.HOURS, None)
-        )
-
-    def _where(self) -> Any:
+    def _flows_chart(self) -> RenderedChart:
         home = self._home()
-        day = home_day.day(home)
-        flows = (day.direct_kwh, day.discharge_kwh, day.import_kwh, day.charge_kwh, day.export_kwh)
-        energy = Energy(*(float(part.sum()) for part in flows))
-        return charts.where(self.words, energy, home.sell * energy.sent, home.buy * energy.bought)
-
-    def _note(self) -> str:
-        return self.words(
-            "basics.where_note_battery" if self.view.state.battery == "on" else "basics.where_note"
+        day = home_day.simulate_day(home)
+        energy = HomeEnergy(
+            direct=float(day.direct_kwh.sum()),
+            from_battery=float(day.discharge_kwh.sum()),
+            imported=float(day.import_kwh.sum()),
+            to_battery=float(day.charge_kwh.sum()),
+            exported=float(day.export_kwh.sum()),
         )
+        earned = home.feed_in_price * energy.exported
+        paid = home.retail_price * energy.imported
+        return charts.energy_flows(self.tr, energy, earned, paid)
 
-    def _day_clock(self) -> None:
-        words = self.words
+    def _flows_note(self) -> str:
+        has_battery = self.view.state.battery == "on"
+        return self.tr("basics.where_note_battery" if has_battery else "basics.where_note")
+
+    def _add_clock(self) -> None:
+        tr = self.tr
         self._clock = kit.ChartCard(
-            words,
-            words("basics.clock_title"),
-            self._hours(),
-            note=words("basics.clock_note"),
+            tr,
+            tr("basics.clock_title"),
+            self._clock_chart(),
+            note=tr("basics.clock_note"),
             height="25rem",
             test_id="clock",
         )
         self._clock.drawing.classes("x-clock")
         with self._clock.below:
-            options = {key: words(f"home.season_{key}") for key in state.SEASONS}
-            kit.segments(
-                words("home.season"),
-                options,
+            kit.segmented_control(
+                tr("home.season"),
+                {key: tr(f"home.season_{key}") for key in state.SEASONS},
                 self.view.state.season,
-                self._season,
+                self._set_season,
                 test_id="season",
             )
-            hand = kit.button(
-                words("basics.pause"),
+            pause = kit.button(
+                tr("basics.pause"),
                 classes="x-quiet x-pause",
                 aria_pressed="false",
                 data_testid="pause",
             )
-            # The hand is drawn by the style sheet; stopping it needs no server.
-            hand.on("click", js_handler=_PAUSE)
+            # The hand is animated by the style sheet, so that it stops without a request.
+            pause.on("click", js_handler=_PAUSE_SCRIPT)
 
-    def _sankey(self) -> None:
-        words = self.words
+    def _add_flows(self) -> None:
+        tr = self.tr
         self._flows = kit.ChartCard(
-            words,
-            words("basics.where_title"),
-            self._where(),
-            note=self._note(),
+            tr,
+            tr("basics.where_title"),
+            self._flows_chart(),
+            note=self._flows_note(),
             height="19rem",
             test_id="where",
         )
         with self._flows.below:
-            options = {key: words(f"basics.battery_{key}") for key in ("off", "on")}
-            kit.segments(
-                words("home.battery_field"),
-                options,
+            kit.segmented_control(
+                tr("home.battery_field"),
+                {key: tr(f"basics.battery_{key}") for key in ("off", "on")},
                 self.view.state.battery,
-                self._battery,
+                self._set_battery,
                 test_id="battery",
             )
-            kit.link(words("basics.what_if"), "#x-street", "x-button primary")
+            kit.link(tr("basics.what_if"), "#x-street", "x-button primary")
 
-    def _season(self, season: str) -> None:
-        self.view.change(season=season)
-        self._clock.show(self._hours())
-        self._flows.show(self._where())
+    def _set_season(self, season: str) -> None:
+        self.view.update(season=season)
+        self._clock.show(self._clock_chart())
+        self._flows.show(self._flows_chart())
         self._duck.show(self._duck_chart())
 
-    def _battery(self, battery: str) -> None:
-        self.view.change(battery=battery)
-        self._flows.show(self._where(), self._note())
+    def _set_battery(self, battery: str) -> None:
+        self.view.update(battery=battery)
+        self._flows.show(self._flows_chart(), self._flows_note())
 
-    def _duck_chart(self) -> Any:
-        now = self.view.state
-        homes = street.day(now.season)[0].shape[1]
-        return charts.duck(self.words, street.net_kw(now.season, now.roofs), now.roofs, homes)
+    # Net load of the street
 
-    def _duck_part(self) -> None:
-        words, span = self.words, state.range_of(state.Basics, "roofs")
+    def _duck_chart(self) -> RenderedChart:
+        page_state = self.view.state
+        homes = street.street_day(page_state.season)[0].shape[1]
+        net_kw = street.net_load_kw(page_state.season, page_state.pv_homes)
+        return charts.duck_curve(self.tr, net_kw, page_state.pv_homes, homes)
+
+    def _add_duck_curve(self) -> None:
+        tr = self.tr
+        limits = state.number_range(state.BasicsPageState, "pv_homes")
         with kit.tag("section", "x-idea", id="x-street"):
             with kit.tag("div", "x-idea-words"):
-                kit.Text("h2", words("basics.duck_title"), "x-idea-title")
-                kit.Text("p", words("basics.duck_text"))
+                kit.Text("h2", tr("basics.duck_title"), "x-idea-title")
+                kit.Text("p", tr("basics.duck_text"))
                 kit.range_field(
-                    words("basics.roofs"),
-                    self.view.state.roofs,
-                    span.lowest,
-                    span.highest,
-                    span.step,
-                    lambda n: words("basics.roofs_text", n=int(n)),
-                    self._roofs,
-                    test_id="roofs",
+                    tr("basics.pv_homes"),
+                    self.view.state.pv_homes,
+                    limits.lowest,
+                    limits.highest,
+                    limits.step,
+                    lambda count: tr("basics.pv_homes_text", n=int(count)),
+                    self._set_pv_homes,
+                    test_id="pv-homes",
                 )
             self._duck = kit.ChartCard(
-                words,
-                words("basics.duck_chart"),
+                tr,
+                tr("basics.duck_chart"),
                 self._duck_chart(),
                 height="19rem",
                 level=3,
                 test_id="duck",
             )
 
-    def _roofs(self, roofs: float) -> None:
-        self.view.change(roofs=int(roofs))
+    def _set_pv_homes(self, count: float) -> None:
+        self.view.update(pv_homes=int(count))
         self._duck.show(self._duck_chart())
 
-    def _bet_part(self) -> None:
-        words = self.words
+    # Bet
+
+    def _add_bet(self) -> None:
+        tr = self.tr
+        cents = tr.number(100 * state.CommunityPageState().price)
         with kit.tag("section", "x-idea x-idea-top"):
             with kit.tag("div", "x-idea-words"):
-                kit.Text("h2", words("basics.bet_title"), "x-idea-title")
-                kit.Text(
-                    "p", words("basics.bet_text", cents=words.number(100 * state.Community().price))
-                )
-                options = {
-                    key: (words(f"basics.bet_{key}"), words(f"basics.bet_{key}_text"))
-                    for key in _BETS
-                }
+                kit.Text("h2", tr("basics.bet_title"), "x-idea-title")
+                kit.Text("p", tr("basics.bet_text", cents=cents))
                 kit.choice_cards(
-                    words("basics.bet"), options, self.view.state.bet, self._bet, test_id="bet"
+                    tr("basics.bet"),
+                    {key: (tr(f"basics.bet_{key}"), tr(f"basics.bet_{key}_text")) for key in _BETS},
+                    self.view.state.bet,
+                    self._place_bet,
+                    test_id="bet",
                 )
                 self._just_show = kit.button(
-                    words("basics.just_show"),
-                    lambda: self._bet("show"),
+                    tr("basics.just_show"),
+                    lambda: self._place_bet("show"),
                     "x-quiet",
                     data_testid="just-show",
                 )
             with kit.tag("div", "x-card", data_testid="bet-answer") as self._answer:
-                kit.Text("p", words("basics.bet_wait"), "x-note")
+                kit.Text("p", tr("basics.bet_wait"), "x-note")
         if self.view.state.bet != "open":
-            self._bet(self.view.state.bet)
+            self._place_bet(self.view.state.bet)
 
-    def _bet(self, bet: str) -> None:
-        self.view.change(bet=bet)
+    def _place_bet(self, bet: str) -> None:
+        self.view.update(bet=bet)
         self._just_show.set_visibility(False)
         self._answer.clear()
         with self._answer:
-            line = kit.attributes(kit.Text("p", self.words("basics.bet_running")), role="status")
-        self._ask(bet, line)
+            status_line = kit.Text("p", self.tr("basics.bet_running"))
+            kit.set_attributes(status_line, role="status")
+        self._simulate_bet(bet, status_line)
 
-    def _ask(self, bet: str, line: kit.Text) -> None:
-        """The preset street under the rule "by use", as page three shows it."""
+    def _simulate_bet(self, bet: str, status_line: kit.Text) -> None:
+        """Run the preset street under the rule "by use", as on page three."""
         owner = f"basics-{self.view.client.id}"
-        jobs = services().jobs
-        job = jobs.submit("quick", "run", asked(state.Community()), owner=owner)
+        jobs = get_services().jobs
+        spec = to_job_spec(state.CommunityPageState())
+        job = jobs.submit("quick", "run", spec, owner=owner)
 
-        def look() -> None:
-            seen = jobs.see(job, owner)
-            if seen is None or seen.state in ("failed", "stopped"):
+        def poll() -> None:
+            status = jobs.status(job, owner)
+            if status is None or status.state in ("failed", "cancelled"):
                 timer.cancel()
-                line.set_text(self.words("basics.bet_failed"))
-            elif seen.state == "done":
+                status_line.set_text(self.tr("basics.bet_failed"))
+            elif status.state == "done":
                 timer.cancel()
-                self._show_bet(bet, seen.result)
+                self._show_answer(bet, status.result)
 
         with self._answer:
-            timer = ui.timer(0.1, look)
+            timer = ui.timer(_POLL_S, poll)
 
-    def _show_bet(self, bet: str, outcome: Outcome) -> None:
-        words = self.words
-        gains = {
-            roofs: [
-                gain
-                for gain, has in zip(outcome.gain_cents, outcome.has_sun, strict=True)
-                if has == roofs
-            ]
-            for roofs in (True, False)
-        }
-        mean = {roofs: sum(found) / len(found) / 100 for roofs, found in gains.items()}
-        apart = mean[True] - mean[False]
-        right = "with" if apart > 0 else "without"
-        if abs(apart) < _ALIKE * max(mean.values()):
-            right = "same"
+    def _show_answer(self, bet: str, outcome: CommunityOutcome) -> None:
+        tr = self.tr
+        gain_with = _mean_saving(outcome, has_solar=True)
+        gain_without = _mean_saving(outcome, has_solar=False)
+        if abs(gain_with - gain_without) < _SAME_GAIN * max(gain_with, gain_without):
+            answer = "same"
+        else:
+            answer = "with" if gain_with > gain_without else "without"
+        verdict = "right" if bet == answer else "wrong"
+        if bet == "show":
+            verdict = "show"
         self._answer.clear()
         with self._answer:
-            said = "show" if bet == "show" else "right" if bet == right else "wrong"
-            amounts = {"with_": words.euro(mean[True], 0), "without": words.euro(mean[False], 0)}
-            answer = kit.Sentence(
-                words(f"basics.bet_{said}", answer=words(f"basics.bet_{right}")),
+            sentence = kit.Sentence(
+                tr(f"basics.bet_{verdict}", answer=tr(f"basics.bet_{answer}")),
                 classes="x-sentence",
             )
-            kit.attributes(answer, role="status")
-            kit.Sentence(words(f"basics.bet_because_{right}", **amounts), classes="x-sentence")
-            chart = community_charts.bills(words, outcome, "month")
+            kit.set_attributes(sentence, role="status")
+            amounts = {"with_": tr.euro(gain_with, 0), "without": tr.euro(gain_without, 0)}
+            kit.Sentence(tr(f"basics.bet_because_{answer}", **amounts), classes="x-sentence")
             kit.ChartCard(
-                words,
-                words("basics.bet_chart"),
-                chart,
-                note=words("basics.bet_note"),
+                tr,
+                tr("basics.bet_chart"),
+                community_charts.home_bills(tr, outcome, "month"),
+                note=tr("basics.bet_note"),
                 height="20rem",
                 level=3,
                 classes="x-plain",
                 test_id="bills",
             )
 
-    def _rules_part(self) -> None:
-        words, now = self.words, self.view.state
-        span = state.range_of(state.Basics, "surplus_kwh")
+    # Rules
+
+    def _add_rules(self) -> None:
+        tr = self.tr
+        limits = state.number_range(state.BasicsPageState, "surplus_kwh")
         with kit.tag("section", "x-idea x-idea-wide"):
             with kit.tag("div", "x-idea-words"):
-                kit.Text("h2", words("basics.rules_title"), "x-idea-title")
-                kit.Text("p", words("basics.rules_text"))
+                kit.Text("h2", tr("basics.rules_title"), "x-idea-title")
+                kit.Text("p", tr("basics.rules_text"))
                 kit.range_field(
-                    words("basics.surplus"),
-                    now.surplus_kwh,
-                    span.lowest,
-                    span.highest,
-                    span.step,
-                    words.kwh,
-                    self._surplus,
+                    tr("basics.surplus"),
+                    self.view.state.surplus_kwh,
+                    limits.lowest,
+                    limits.highest,
+                    limits.step,
+                    tr.kwh,
+                    self._set_surplus,
                     test_id="surplus",
                 )
-                kit.Text("p", words("basics.dot"), "x-note")
+                kit.Text("p", tr("basics.dot"), "x-note")
             with kit.tag("div", "x-columns"):
-                self._dots = {
+                self._allocations = {
                     rule: kit.ChartCard(
-                        words,
-                        words(f"basics.rule_{rule}"),
+                        tr,
+                        tr(f"basics.rule_{rule}"),
                         chart,
                         height="9rem",
                         level=3,
                         test_id=f"dots-{rule}",
                     )
-                    for rule, chart in self._dot_charts().items()
+                    for rule, chart in self._allocation_charts().items()
                 }
 
-    def _dot_charts(self) -> dict[str, Any]:
-        taken = street.shares(self.view.state.surplus_kwh)
+    def _allocation_charts(self) -> dict[str, RenderedChart]:
+        allocated = street.allocations(self.view.state.surplus_kwh)
         return {
-            rule: charts.dots(self.words, rule, taken[rule], street.WANTED_KWH) for rule in _RULES
+            rule: charts.allocation_dots(self.tr, rule, allocated[rule], street.DEMAND_KWH)
+            for rule in _RULES
         }
 
-    def _surplus(self, kwh: float) -> None:
-        self.view.change(surplus_kwh=kwh)
-        for rule, chart in self._dot_charts().items():
-            self._dots[rule].show(chart)
+    def _set_surplus(self, kwh: float) -> None:
+        self.view.update(surplus_kwh=kwh)
+        for rule, chart in self._allocation_charts().items():
+            self._allocations[rule].show(chart)
 
 
-_PAUSE = """(e) => {
+def _mean_saving(outcome: CommunityOutcome, has_solar: bool) -> float:
+    """Compute the mean saving of homes with or without PV, EUR."""
+    pairs = zip(outcome.saving_cents, outcome.has_solar, strict=True)
+    savings = [saving for saving, solar in pairs if solar == has_solar]
+    return sum(savings) / len(savings) / 100
+
+
+_PAUSE_SCRIPT = """(e) => {
   const button = e.currentTarget, still = button.getAttribute('aria-pressed') !== 'true';
   button.setAttribute('aria-pressed', still);
   document.querySelector('.x-clock')?.classList.toggle('x-still', still);

@@ -1,4 +1,4 @@
-"""Page 3: a community, its rule, a period; and what comes of it."""
+"""Page 3: a community, its sharing rule and a period, and the results."""
 
 import asyncio
 from typing import Any
@@ -7,269 +7,299 @@ from urllib.parse import parse_qsl, urlsplit
 from nicegui import Client, ui
 
 from prosumax.web import kit
-from prosumax.web.jobs.queue import Refused, Seen
+from prosumax.web.jobs.queue import JobRejectedError, JobStatus
 from prosumax.web.model import state
-from prosumax.web.model.communities import FEWEST_HOMES, asked, homes_of, needs_training
-from prosumax.web.model.outcome import Outcome
-from prosumax.web.model.translations import Words
-from prosumax.web.model.view import View
-from prosumax.web.pages.community_controls import Controls
-from prosumax.web.pages.community_results import Results
-from prosumax.web.server.services import services
-from prosumax.web.server.uploads import counted_address
+from prosumax.web.model.communities import (
+    MIN_HOMES,
+    community_homes,
+    needs_training,
+    to_job_spec,
+)
+from prosumax.web.model.outcome import CommunityOutcome
+from prosumax.web.model.translations import Translator
+from prosumax.web.model.view import PageView
+from prosumax.web.pages.community_controls import CommunityControls
+from prosumax.web.pages.community_results import CommunityResults
+from prosumax.web.server.services import get_services
+from prosumax.web.server.uploads import rate_limit_address
 
-_LOOK_S = 0.1
+_POLL_S = 0.1
+_MAX_SAVED_RUNS = 4
 TRAINING_S = 45
-"""What a training takes, about; told before it is begun."""
+"""Approximate duration of a training, which is displayed before it starts."""
 _YEAR_S = 3
 
 
-def build(view: View[state.Community], banner: kit.Banner) -> None:
-    """Lay the page out."""
+def build(view: PageView[state.CommunityPageState], banner: kit.Banner) -> None:
+    """Build the page.
+
+    Args:
+        view: view of the page.
+        banner: banner above the content.
+    """
     _Page(view, banner)
 
 
 class _Page:
-    """What is open in one tab: what was set, the job that runs for it, and what is shown."""
+    """Controls and results of one tab, and the job that runs for it."""
 
-    def __init__(self, view: View[state.Community], banner: kit.Banner) -> None:
-        self.view, self.banner, self.words = view, banner, view.words
+    def __init__(self, view: PageView[state.CommunityPageState], banner: kit.Banner) -> None:
+        self.view = view
+        self.banner = banner
+        self.tr = view.tr
         self.owner = view.client.id
         self.token: str | None = None
         self.job: str | None = None
-        self.running: dict[str, Any] | None = None
-        self.again = False
-        self.shown: tuple[dict[str, Any], Outcome] | None = None
-        words = view.words
-        kit.Text("h1", words("community.title"))
-        kit.Sentence(words("community.lead"), classes="x-lead")
+        self.running_spec: dict[str, Any] | None = None
+        self.run_again = False
+        self.shown: tuple[dict[str, Any], CommunityOutcome] | None = None
+        tr = view.tr
+        kit.Text("h1", tr("community.title"))
+        kit.Sentence(tr("community.lead"), classes="x-lead")
         with kit.tag("div", "x-page x-community"):
             with kit.tag("div", "x-stack x-controls"):
-                self.controls = Controls(view, self.changed, self.took)
-                with kit.tag("section", "x-card", aria_label=words("community.run")):
-                    self.run_button = kit.button(
-                        words("community.run"), self.run, "primary", data_testid="run"
-                    )
-                    self.keep_button = kit.button(
-                        words("community.keep"), self.keep, data_testid="keep"
-                    )
-                    self.stop_button = kit.button(
-                        words("community.stop"), self.stop, data_testid="stop"
-                    )
-                    self.hint = kit.attributes(kit.Text("p", "", "x-hint"), data_testid="run-hint")
-                    self.progress = kit.Progress(words("community.run"), "progress")
-                    self.error = kit.attributes(
-                        kit.Text("p", "", "x-error"), role="alert", data_testid="run-error"
-                    )
-            self.results = Results(view, self.explore)
-        self.error.set_visibility(False)
-        self.timer = ui.timer(_LOOK_S, self.look, active=False)
-        self.busy(False)
-        view.client.on_delete(self.gone)
+                self.controls = CommunityControls(view, self.on_change, self.on_file)
+                with kit.tag("section", "x-card", aria_label=tr("community.run")):
+                    self._add_run_controls()
+            self.results = CommunityResults(view, self.explore)
+        self.timer = ui.timer(_POLL_S, self.poll, active=False)
+        self.set_busy(False)
+        view.client.on_delete(self.on_close)
         self.open()
-        ui.timer(0.2, self.recall, once=True)
+        ui.timer(0.2, self.restore_saved_runs, once=True)
+
+    def _add_run_controls(self) -> None:
+        tr = self.tr
+        self.run_button = kit.button(tr("community.run"), self.run, "primary", data_testid="run")
+        self.keep_button = kit.button(tr("community.keep"), self.save_run, data_testid="keep")
+        self.stop_button = kit.button(tr("community.stop"), self.cancel, data_testid="stop")
+        self.hint = kit.set_attributes(kit.Text("p", "", "x-hint"), data_testid="run-hint")
+        self.progress = kit.ProgressBar(tr("community.run"), "progress")
+        self.error = kit.Text("p", "", "x-error")
+        kit.set_attributes(self.error, role="alert", data_testid="run-error")
+        self.error.set_visibility(False)
 
     def open(self) -> None:
-        """Show what is known at once: a job by its id, or the answer to what is set."""
+        """Show results that exist already: those of a job in the URL, or a cached result."""
+        jobs = get_services().jobs
         job = self.view.client.request.query_params.get("job", "")
-        seen = services().jobs.see(job, self.owner) if job else None
-        if seen is not None and self.view.state.preset != "file":
-            question = services().jobs.question(job)
-            if question is not None and question[1] == asked(self.view.state):
-                if services().jobs.owner(job) not in Client.instances:
-                    services().jobs.adopt(job, self.owner)
-                self.job, self.running = job, question[1]
-                self.busy(True)
-                self.look()
+        status = jobs.status(job, self.owner) if job else None
+        if status is not None and self.view.state.preset != "file":
+            public_spec = jobs.public_spec(job)
+            if public_spec is not None and public_spec[1] == to_job_spec(self.view.state):
+                if jobs.owner_of(job) not in Client.instances:
+                    jobs.reassign(job, self.owner)
+                self.job = job
+                self.running_spec = public_spec[1]
+                self.set_busy(True)
+                self.poll()
                 return
-        self.changed()
+        self.on_change()
 
-    async def recall(self) -> None:
-        """Kept runs of this tab, as far as their answers are still known."""
+    async def restore_saved_runs(self) -> None:
+        """Restore the saved runs of this tab whose results are still cached."""
+        script = "JSON.parse(sessionStorage.getItem('kept') ?? '[]')"
         try:
-            queries = await ui.run_javascript(
-                "JSON.parse(sessionStorage.getItem('kept') ?? '[]')", timeout=3
-            )
+            urls = await ui.run_javascript(script, timeout=3)
         except TimeoutError:
             return
-        for query in queries[:4] if isinstance(queries, list) else []:
-            kept, _ = state.read(
-                state.Community, dict(parse_qsl(urlsplit(str(query)[:2000]).query))
-            )
-            if kept.preset == "file":
+        for url in urls[:_MAX_SAVED_RUNS] if isinstance(urls, list) else []:
+            query = dict(parse_qsl(urlsplit(str(url)[:2000]).query))
+            community, _ = state.parse_query(state.CommunityPageState, query)
+            if community.preset == "file":
                 continue
-            spec = asked(kept)
-            answer = services().jobs.answer("train" if needs_training(kept) else "run", spec)
-            if answer is not None:
-                self.results.take(spec, answer)
+            spec = to_job_spec(community)
+            kind = "train" if needs_training(community) else "run"
+            outcome = get_services().jobs.cached_result(kind, spec)
+            if outcome is not None:
+                self.results.add_saved_run(spec, outcome)
 
-    def changed(self) -> None:
-        """Something was set: run it if that is a matter of a moment."""
-        problem = self.problem()
-        self.say_run(problem)
+    def on_change(self) -> None:
+        """Handle a changed setting: short runs start immediately."""
+        problem = self.find_problem()
+        self.update_run_button(problem)
         if problem is not None:
-            self.results.nothing(problem)
+            self.results.show_empty(problem)
             return
-        answer = services().jobs.answer(self.kind, self.spec)
-        if answer is not None and not self.private:
-            self.show(self.spec, answer)
+        outcome = get_services().jobs.cached_result(self.kind, self.spec)
+        if outcome is not None and not self.private:
+            self.show(self.spec, outcome)
         elif not needs_training(self.view.state) and self.view.state.period != "year":
             self.run()
         elif self.shown is None:
-            self.results.nothing(self.words("community.press_run"))
+            self.results.show_empty(self.tr("community.press_run"))
         else:
-            self.results.stale(True)
+            self.results.set_outdated(True)
 
     @property
     def private(self) -> bool:
-        """Whether the run rests on the visitor's own data."""
+        """Whether the run uses data of the visitor."""
         return self.view.state.preset == "file"
 
     @property
     def kind(self) -> str:
-        """Of the job."""
+        """Kind of the job."""
         return "train" if needs_training(self.view.state) else "run"
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What a worker must know."""
-        folder = services().uploads.folder(self.token) if self.token else None
-        return asked(self.view.state, folder)
+        """Specification of the job."""
+        folder = get_services().uploads.folder(self.token) if self.token else None
+        return to_job_spec(self.view.state, folder)
 
     @property
     def address(self) -> str | None:
-        """By which the visitor's jobs are counted."""
+        """Address by which the visitor's jobs are counted."""
         request = self.view.client.request
-        return counted_address(request.client.host if request.client else None)
+        return rate_limit_address(request.client.host if request.client else None)
 
-    def problem(self) -> str | None:
-        """Why this community cannot be run, in words; None if it can."""
-        now = self.view.state
-        if now.preset == "own" and len(homes_of(now)) < FEWEST_HOMES:
-            return self.words("community.add_two")
-        if now.preset == "file":
-            found = services().uploads.get(self.token) if self.token else None
-            if found is None:
-                return (
-                    self.words("community.file_gone") if self.token else self.words("upload.title")
-                )
-            if len(found.names) < FEWEST_HOMES:
-                return self.words("community.file_one")
+    def find_problem(self) -> str | None:
+        """Return why this community cannot be run, or None if it can."""
+        community = self.view.state
+        if community.preset == "own" and len(community_homes(community)) < MIN_HOMES:
+            return self.tr("community.add_two")
+        if community.preset == "file":
+            data = get_services().uploads.get(self.token) if self.token else None
+            if data is None:
+                return self.tr("community.file_gone" if self.token else "upload.title")
+            if len(data.names) < MIN_HOMES:
+                return self.tr("community.file_one")
         return None
 
-    def say_run(self, problem: str | None) -> None:
-        """Label of the button, and the line under it."""
-        now = self.view.state
-        seconds = TRAINING_S if needs_training(now) else _YEAR_S if now.period == "year" else 0
-        text = (
-            self.words("community.run_about", seconds=seconds)
-            if seconds
-            else self.words("community.run")
-        )
-        self.run_button.set_text(text)
-        kit.attributes(self.run_button, disabled=problem is not None or self.job is not None)
-        self.hint.set_text(
-            problem
-            or (
-                self.words("community.trains", seconds=seconds)
-                if needs_training(now)
-                else self.words("community.quick")
-            )
-        )
+    def update_run_button(self, problem: str | None) -> None:
+        """Update the label of the run button and the hint under it.
+
+        Args:
+            problem: why the community cannot be run; None if it can.
+        """
+        training = needs_training(self.view.state)
+        if training:
+            label = self.tr("community.run_about", seconds=TRAINING_S)
+            hint = self.tr("community.trains", seconds=TRAINING_S)
+        else:
+            is_year = self.view.state.period == "year"
+            label = self.tr("community.run")
+            if is_year:
+                label = self.tr("community.run_about", seconds=_YEAR_S)
+            hint = self.tr("community.quick")
+        self.run_button.set_text(label)
+        disabled = problem is not None or self.job is not None
+        kit.set_attributes(self.run_button, disabled=disabled)
+        self.hint.set_text(problem or hint)
 
     def run(self) -> None:
-        """Ask for a run of what is set."""
-        if self.problem() is not None:
+        """Submit a run of the current settings."""
+        if self.find_problem() is not None:
             return
         if self.job is not None:
-            self.again = True  # what is set now comes after what runs
+            self.run_again = True  # The current settings run after the running job.
             return
         self.error.set_visibility(False)
-        spec, lane = self.spec, "long" if self.kind == "train" else "quick"
+        spec = self.spec
+        queue = "long" if self.kind == "train" else "quick"
         try:
-            self.job = services().jobs.submit(
-                lane, self.kind, spec, owner=self.owner, address=self.address, private=self.private
+            self.job = get_services().jobs.submit(
+                queue,
+                self.kind,
+                spec,
+                owner=self.owner,
+                address=self.address,
+                private=self.private,
             )
-        except Refused as refused:
-            reason = {
-                "full": "full" if lane == "long" else "full_quick",
-                "own": "own_job",
-                "address": "address",
-            }
-            self.fail(self.words(f"community.{reason[refused.reason]}"))
+        except JobRejectedError as rejected:
+            key: str = rejected.reason
+            if key == "queue_full" and queue == "quick":
+                key = "queue_full_quick"
+            self.show_error(self.tr(f"community.{key}"))
             return
-        self.running = spec
-        self.busy(True)
-        if lane == "long" and not self.private:
+        self.running_spec = spec
+        self.set_busy(True)
+        if queue == "long" and not self.private:
             ui.navigate.history.replace(f"{self.view.url}&job={self.job}")
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
-        """How the job stands."""
+    def poll(self) -> None:
+        """Show the progress of the job, or its result."""
         if self.job is None:
             return
-        seen = services().jobs.see(self.job, self.owner)
-        if seen is not None and not seen.over:
-            share, text = seen.done, stage_text(self.words, seen)
-            self.progress.show(share, text)
-            if "curve" in seen.more:
-                more = seen.more
-                self.results.learning(
-                    more["curve_rounds"], more["curve"], int(more["rounds"]), more["curve_of"]
+        status = get_services().jobs.status(self.job, self.owner)
+        if status is not None and not status.finished:
+            self.progress.show(status.progress, stage_text(self.tr, status))
+            if "curve" in status.details:
+                details = status.details
+                self.results.show_learning_curve(
+                    details["curve_rounds"],
+                    details["curve"],
+                    int(details["rounds"]),
+                    details["curve_metric"],
                 )
             return
-        spec, self.job = self.running, None
-        self.busy(False)
-        if seen is None:
-            self.fail(self.words("community.stopped"))
-        elif seen.state == "done" and spec is not None:
-            self.show(spec, seen.result, seen.id)
-        elif seen.state == "stopped":
-            self.fail(self.words("community.stopped"))
+        spec = self.running_spec
+        self.job = None
+        self.set_busy(False)
+        if status is None or status.state == "cancelled":
+            self.show_error(self.tr("community.stopped"))
+        elif status.state == "done" and spec is not None:
+            self.show(spec, status.result, status.id)
         else:
-            self.fail(failure_text(self.words, seen))
-        if self.again:
-            self.again = False
-            self.changed()
+            self.show_error(failure_text(self.tr, status))
+        if self.run_again:
+            self.run_again = False
+            self.on_change()
 
-    def busy(self, on: bool) -> None:
-        """Show or hide what belongs to a running job."""
-        self.timer.active = on
-        self.progress.box.set_visibility(on)
-        self.stop_button.set_visibility(on)
-        if on:
-            self.progress.show(0.0, self.words("community.waiting"))
-        self.say_run(self.problem())
-        self.results.stale(on)
+    def set_busy(self, busy: bool) -> None:
+        """Show or hide the controls of a running job.
 
-    def show(self, spec: dict[str, Any], outcome: Outcome, job: str | None = None) -> None:
-        """A run is there."""
+        Args:
+            busy: whether a job is running.
+        """
+        self.timer.active = busy
+        self.progress.box.set_visibility(busy)
+        self.stop_button.set_visibility(busy)
+        if busy:
+            self.progress.show(0.0, self.tr("community.waiting"))
+        self.update_run_button(self.find_problem())
+        self.results.set_outdated(busy)
+
+    def show(self, spec: dict[str, Any], outcome: CommunityOutcome, job: str | None = None) -> None:
+        """Show the outcome of a run.
+
+        Args:
+            spec: specification of the job.
+            outcome: outcome of the run.
+            job: id of the job, for downloads.
+        """
         self.error.set_visibility(False)
         self.shown = (spec, outcome)
         self.results.show(outcome, spec, None if self.private else job)
 
-    def fail(self, text: str) -> None:
-        """Say what went wrong; what was shown stays."""
+    def show_error(self, text: str) -> None:
+        """Show an error; earlier results stay visible.
+
+        Args:
+            text: translated message.
+        """
         self.error.set_text(text)
         self.error.set_visibility(True)
-        self.results.stale(False)
+        self.results.set_outdated(False)
 
-    def stop(self) -> None:
-        """End the job."""
+    def cancel(self) -> None:
+        """Cancel the running job."""
         if self.job is not None:
-            self.again = False
-            services().jobs.stop(self.job, self.owner)
+            self.run_again = False
+            get_services().jobs.cancel(self.job, self.owner)
 
-    def keep(self) -> None:
-        """Put what is shown beside others."""
+    def save_run(self) -> None:
+        """Save the shown run for comparison."""
         if self.shown is not None:
-            self.results.keep(*self.shown)
+            self.results.save_run(*self.shown)
 
     async def explore(self) -> None:
-        """Find out whether a home would gain by deciding in another way."""
+        """Search for a home that would gain by another policy."""
         if self.shown is None or self.job is not None:
             return
-        jobs, spec = services().jobs, self.shown[0]
+        jobs = get_services().jobs
+        spec = self.shown[0]
         try:
             job = jobs.submit(
                 "quick",
@@ -279,61 +309,70 @@ class _Page:
                 address=self.address,
                 private=self.private,
             )
-        except Refused:
-            self.fail(self.words("community.full_quick"))
+        except JobRejectedError:
+            self.show_error(self.tr("community.queue_full_quick"))
             return
-        while (seen := jobs.see(job, self.owner)) is not None and not seen.over:
-            self.results.exploring(stage_text(self.words, seen))
-            await asyncio.sleep(_LOOK_S)
-        if (
-            seen is not None
-            and seen.state == "done"
-            and self.shown is not None
-            and self.shown[0] == spec
-        ):
-            self.results.explored(seen.result)
-        elif seen is not None and seen.state == "failed":
-            self.results.exploring(failure_text(self.words, seen))
+        while (status := jobs.status(job, self.owner)) is not None and not status.finished:
+            self.results.show_exploration_status(stage_text(self.tr, status))
+            await asyncio.sleep(_POLL_S)
+        if status is None:
+            return
+        if status.state == "done" and self.shown is not None and self.shown[0] == spec:
+            self.results.show_exploration(status.result)
+        elif status.state == "failed":
+            self.results.show_exploration_status(failure_text(self.tr, status))
 
-    def gone(self) -> None:
-        """The tab is closed: nobody can come back to its file."""
+    def on_close(self) -> None:
+        """Delete the visitor's file when the tab is closed."""
         if self.token is not None:
-            services().uploads.delete(self.token)
-            services().jobs.forget(self.owner)
+            get_services().uploads.delete(self.token)
+            get_services().jobs.forget_owner(self.owner)
 
-    def took(self, token: str | None) -> None:
-        """The visitor's file was taken, or deleted."""
-        if self.token is not None:
-            services().uploads.delete(self.token)
-            services().jobs.forget(self.owner)
+    def on_file(self, token: str | None) -> None:
+        """Handle an uploaded or deleted file.
+
+        Args:
+            token: token of the new file; None when the file was deleted.
+        """
+        self.on_close()
         self.token = token
         self.view.own_data = token is not None
-        self.banner.show(self.words("community.own_file") if token is not None else "")
-        self.changed()
+        self.banner.show(self.tr("community.own_file") if token is not None else "")
+        self.on_change()
 
 
-def stage_text(words: Words, seen: Seen) -> str:
-    """What a job is at, and how long it still takes."""
-    if seen.state == "waiting":
-        return (
-            words("community.stage_waiting", n=seen.ahead)
-            if seen.ahead
-            else words("community.stage_next")
-        )
-    numbers = {
-        name: value for name, value in seen.more.items() if isinstance(value, int | float | str)
+def stage_text(tr: Translator, status: JobStatus) -> str:
+    """Describe the current stage of a job and its remaining time.
+
+    Args:
+        tr: translator of the page's language.
+        status: status of the job.
+    """
+    if status.state == "waiting":
+        if status.jobs_ahead:
+            return tr("community.stage_waiting", n=status.jobs_ahead)
+        return tr("community.stage_next")
+    values = {
+        name: value
+        for name, value in status.details.items()
+        if isinstance(value, int | float | str)
     }
-    text = words(f"community.stage_{seen.stage}", **numbers)
-    if seen.left_s is None or seen.left_s < 2:
+    text = tr(f"community.stage_{status.stage}", **values)
+    if status.remaining_s is None or status.remaining_s < 2:
         return text
-    left = words("community.left", seconds=words.number(seen.left_s))
+    left = tr("community.left", seconds=tr.number(status.remaining_s))
     return f"{text.removesuffix('…')}, {left}"
 
 
-def failure_text(words: Words, seen: Seen) -> str:
-    """Why a job failed, without a trace."""
-    if seen.error == "refused" and seen.said is not None:
-        return words("community.refused", what=f"{seen.said[1]} ({seen.said[0]}). {seen.said[2]}")
-    return words(
-        "community.late" if seen.error == "late" else "community.failed", code=seen.code or ""
-    )
+def failure_text(tr: Translator, status: JobStatus) -> str:
+    """Describe why a job failed, without a stack trace.
+
+    Args:
+        tr: translator of the page's language.
+        status: status of the job.
+    """
+    if status.error == "invalid_input" and status.input_error is not None:
+        where, problem, fix = status.input_error
+        return tr("community.invalid_input", what=f"{where}: {problem.rstrip('.')}. {fix}")
+    key = "community.timeout" if status.error == "timeout" else "community.failed"
+    return tr(key, code=status.code or "")

@@ -1,6 +1,6 @@
-"""The left column of the community page: homes, rule, period."""
+"""Controls of the community page: homes, sharing rule and period."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,195 +8,228 @@ from prosumax.market.mechanism import mechanisms
 from prosumax.web import kit
 from prosumax.web.model import state
 from prosumax.web.model.communities import (
-    LEARNED,
+    LEARNED_PRICE_MECHANISM,
     PRESETS,
     category_prices,
-    citylearn_is_here,
-    drawn_homes,
-    homes_of,
+    citylearn_available,
+    community_homes,
+    random_homes,
 )
 from prosumax.web.model.own_data import OwnData
 from prosumax.web.model.state import (
     FIRST_NAMES,
     GOALS,
-    MOST_HOMES,
+    MAX_HOMES,
     ROUTINES,
     RULES,
     SEASONS,
     STYLES,
-    OwnHome,
+    CustomHome,
 )
-from prosumax.web.model.view import View
-from prosumax.web.server.upload_field import found_text, upload_field
+from prosumax.web.model.view import PageView
+from prosumax.web.server.upload_field import add_upload_field, own_data_text
 
-_PRICED = ("equal", "use", "hybrid")
+_RULES_WITH_PRICE = ("equal", "use", "hybrid")
 _PRESETS = ("street", "block", "school", "village", "citylearn", "own", "file")
+_RANDOM_HOMES = 8
 
 
-class Controls:
-    """Three steps, each a fold with what is set in its summary.
+class CommunityControls:
+    """Three collapsible steps whose summaries show the current settings.
 
-    Arguments:
-        view: of the page.
-        on_change: called after something was set.
-        on_file: called with the token of a file that was taken, or None when it was deleted.
+    Args:
+        view: view of the page.
+        on_change: called after a setting changed.
+        on_file: called with the token of an uploaded file, or None when it was deleted.
     """
 
     def __init__(
         self,
-        view: View[state.Community],
+        view: PageView[state.CommunityPageState],
         on_change: Callable[[], Any],
         on_file: Callable[[str | None], Any],
     ) -> None:
-        self.view, self.words, self.on_change, self.on_file = view, view.words, on_change, on_file
-        self.found: OwnData | None = None
-        with kit.tag("section", "x-card", aria_label=self.words("community.step_homes")):
+        self.view = view
+        self.tr = view.tr
+        self.on_change = on_change
+        self.on_file = on_file
+        self.own_data: OwnData | None = None
+        with kit.tag("section", "x-card", aria_label=self.tr("community.step_homes")):
             with kit.tag("details", "x-fold x-step", data_testid="step-homes"):
-                self.homes_now = self.summary("homes")
-                self.presets = kit.tag("div")
+                self.homes_summary = self._add_summary("homes")
+                self.presets_box = kit.tag("div")
                 self.homes_box = kit.tag("div", data_testid="homes")
-            with kit.tag("details", "x-fold x-step", data_testid="step-rule") as rule:
-                rule.props["^open"] = "open"
-                self.rule_now = self.summary("rule")
-                self.rules()
+            with kit.tag("details", "x-fold x-step", data_testid="step-rule") as rule_step:
+                rule_step.props["^open"] = "open"
+                self.rule_summary = self._add_summary("rule")
+                self._add_rules()
                 self.rule_box = kit.tag("div")
             with kit.tag("details", "x-fold x-step", data_testid="step-period"):
-                self.period_now = self.summary("period")
+                self.period_summary = self._add_summary("period")
                 self.period_box = kit.tag("div")
-        self.preset_cards()
-        self.homes()
-        self.rule_options()
-        self.period()
-        self.say()
+        self._add_presets()
+        self._build_homes()
+        self._build_rule_options()
+        self._build_period()
+        self._update_summaries()
 
-    def summary(self, name: str) -> kit.Text:
-        """What a closed step shows: its title, and the line that is returned."""
+    def _add_summary(self, name: str) -> kit.Text:
+        """Add the summary of a step and return its line with the current settings."""
         with kit.tag("summary"):
-            kit.Text("span", self.words(f"community.step_{name}"))
+            kit.Text("span", self.tr(f"community.step_{name}"))
             return kit.Text("span", "", "x-step-now")
 
-    def set(self, **changes: Any) -> None:
-        """Change the state, and say so."""
-        self.view.change(**changes)
-        self.say()
+    def _update(self, **changes: Any) -> None:
+        """Change the state and notify the page."""
+        self.view.update(**changes)
+        self._notify()
+
+    def _notify(self) -> None:
+        self._update_summaries()
         self.on_change()
 
-    def say(self) -> None:
-        """What is set, in the summaries."""
-        now, words = self.view.state, self.words
-        named = words(f"community.preset_{now.preset}")
-        if now.preset == "own":
-            named += f" ({words('community.homes_n', n=len(now.homes))})"
-        self.homes_now.set_text(named)
-        self.rule_now.set_text(words(f"community.rule_{now.rule}"))
-        season = "" if now.period == "year" or now.preset in ("file", "citylearn") else now.season
-        period = words(f"community.period_{now.period}")
-        self.period_now.set_text(
-            f"{period}, {words(f'community.season_{season}').lower()}" if season else period
-        )
+    def _update_summaries(self) -> None:
+        community = self.view.state
+        tr = self.tr
+        homes = tr(f"community.preset_{community.preset}")
+        if community.preset == "own":
+            homes += f" ({tr('community.homes_n', n=len(community.homes))})"
+        self.homes_summary.set_text(homes)
+        self.rule_summary.set_text(tr(f"community.rule_{community.rule}"))
+        period = tr(f"community.period_{community.period}")
+        if self._has_season():
+            period += f", {tr(f'community.season_{community.season}').lower()}"
+        self.period_summary.set_text(period)
+
+    def _has_season(self) -> bool:
+        community = self.view.state
+        return community.period != "year" and community.preset not in ("file", "citylearn")
 
     # Homes
 
-    def preset_cards(self) -> None:
-        """Which community."""
-        words = self.words
-        self.presets.clear()
-        options = {}
-        for name in _PRESETS:
-            missing = name == "citylearn" and not citylearn_is_here()
-            if not missing:
-                options[name] = (
-                    words(f"community.preset_{name}"),
-                    words(f"community.preset_{name}_text"),
-                )
-        with self.presets:
+    def _add_presets(self) -> None:
+        tr = self.tr
+        available = citylearn_available()
+        options = {
+            name: (tr(f"community.preset_{name}"), tr(f"community.preset_{name}_text"))
+            for name in _PRESETS
+            if name != "citylearn" or available
+        }
+        with self.presets_box:
             kit.choice_cards(
-                words("community.presets"), options, self.view.state.preset, self.choose, "presets"
+                tr("community.presets"),
+                options,
+                self.view.state.preset,
+                self._choose_preset,
+                "presets",
             )
-            if not citylearn_is_here():
-                kit.Text("p", words("community.preset_citylearn_missing"), "x-hint")
+            if not available:
+                kit.Text("p", tr("community.preset_citylearn_missing"), "x-hint")
 
-    def choose(self, preset: str) -> None:
-        """Another community; one's own begins with the homes of the one before."""
-        now = self.view.state
+    def _choose_preset(self, preset: str) -> None:
+        """Change the preset; custom homes start as a copy of the previous community."""
+        community = self.view.state
         changes: dict[str, Any] = {"preset": preset}
-        if preset == "own" and not now.homes:
-            changes["homes"] = homes_of(now) or PRESETS["street"]
-        self.view.change(**changes)
-        self.homes()
-        self.period()
-        self.say()
-        self.on_change()
+        if preset == "own" and not community.homes:
+            changes["homes"] = community_homes(community) or PRESETS["street"]
+        self.view.update(**changes)
+        self._build_homes()
+        self._build_period()
+        self._notify()
 
-    def homes(self) -> None:
-        """The table of own homes, or the file."""
+    def _build_homes(self) -> None:
+        """Build the controls of custom homes, or of an uploaded file."""
         self.homes_box.clear()
         with self.homes_box:
             if self.view.state.preset == "own":
-                self.own_homes()
+                self._add_custom_homes()
             elif self.view.state.preset == "file":
-                self.file()
+                self._add_file()
 
-    def own_homes(self) -> None:
-        """One fold per home."""
-        words, now = self.words, self.view.state
-        kit.Text("p", words("community.style_hint"), "x-hint")
-        for at, home in enumerate(now.homes):
-            self.home(at, home)
-        if len(now.homes) >= MOST_HOMES:
-            kit.Text("p", words("community.most_homes"), "x-hint")
+    def _add_custom_homes(self) -> None:
+        tr = self.tr
+        community = self.view.state
+        is_full = len(community.homes) >= MAX_HOMES
+        kit.Text("p", tr("community.style_hint"), "x-hint")
+        for index, home in enumerate(community.homes):
+            self._add_home(index, home)
+        if is_full:
+            kit.Text("p", tr("community.most_homes"), "x-hint")
         with kit.tag("div", "x-buttons"):
-            more = kit.button(words("community.add"), self.add, data_testid="add-home")
-            kit.attributes(more, disabled=len(now.homes) >= MOST_HOMES)
-            kit.button(words("community.draw", n=now.seed), self.draw, data_testid="draw-homes")
+            add = kit.button(tr("community.add"), self._append_home, data_testid="add-home")
+            kit.set_attributes(add, disabled=is_full)
+            kit.button(
+                tr("community.draw", n=community.seed), self._draw_homes, data_testid="draw-homes"
+            )
 
-    def home(self, at: int, home: OwnHome) -> None:
-        """The controls of one home."""
-        words = self.words
-        with kit.tag("details", "x-fold x-home-row", data_testid=f"home-{at}"):
-            summary = kit.Text("summary", self.home_text(home))
+    def _add_home(self, index: int, home: CustomHome) -> None:
+        """Add the controls of one home."""
+        tr = self.tr
+        with kit.tag("details", "x-fold x-home-row", data_testid=f"home-{index}"):
+            summary = kit.Text("summary", self._home_text(home))
 
             def change(**changes: Any) -> None:
                 homes = list(self.view.state.homes)
-                homes[at] = replace(homes[at], **changes)
-                summary.set_text(self.home_text(homes[at]))
-                self.set(homes=tuple(homes))
+                homes[index] = replace(homes[index], **changes)
+                summary.set_text(self._home_text(homes[index]))
+                self._update(homes=tuple(homes))
 
-            names = {str(number): name for number, name in enumerate(FIRST_NAMES)}
             kit.select_field(
-                words("community.name"), names, str(home.name), lambda v: change(name=int(v))
+                tr("community.name"),
+                {str(number): name for number, name in enumerate(FIRST_NAMES)},
+                str(home.name),
+                lambda value: change(name=int(value)),
             )
             kit.range_field(
-                words("community.people"), home.people, 1, 6, 1, lambda v: words("community.people_n", n=int(v)),
-                lambda v: change(people=int(v)),
-            )  # fmt: skip
-            self.select("routine", ROUTINES, home.routine, lambda v: change(routine=v))
+                tr("community.people"),
+                home.people,
+                1,
+                6,
+                1,
+                lambda count: tr("community.people_n", n=int(count)),
+                lambda count: change(people=int(count)),
+            )
+            self._select("routine", ROUTINES, home.routine, lambda value: change(routine=value))
             kit.range_field(
-                words("community.panels"), home.panels_kwp, 0, 12, 0.5, words.kwp, lambda v: change(panels_kwp=v),
-                f"panels-{at}",
-            )  # fmt: skip
+                tr("community.panels"),
+                home.panels_kwp,
+                0,
+                12,
+                0.5,
+                tr.kwp,
+                lambda kwp: change(panels_kwp=kwp),
+                f"panels-{index}",
+            )
             kit.range_field(
-                words("community.battery"),
+                tr("community.battery"),
                 home.battery_kwh,
                 0,
                 15,
                 0.5,
-                words.kwh,
-                lambda v: change(battery_kwh=v),
+                tr.kwh,
+                lambda kwh: change(battery_kwh=kwh),
             )
-            self.select("goal", GOALS, home.goal, lambda v: change(goal=v))
-            self.select("style", STYLES, home.style, lambda v: change(style=v), f"style-{at}")
+            self._select("goal", GOALS, home.goal, lambda value: change(goal=value))
+            self._select(
+                "style", STYLES, home.style, lambda value: change(style=value), f"style-{index}"
+            )
             with kit.tag("div", "x-buttons"):
                 name = FIRST_NAMES[home.name]
-                again = kit.button(words("community.duplicate"), lambda: self.duplicate(at))
-                kit.attributes(again, aria_label=f"{words('community.duplicate')}: {name}")
-                kit.attributes(again, disabled=len(self.view.state.homes) >= MOST_HOMES)
-                away = kit.button(
-                    words("community.remove"), lambda: self.remove(at), data_testid=f"remove-{at}"
+                duplicate = tr("community.duplicate")
+                kit.set_attributes(
+                    kit.button(duplicate, lambda: self._duplicate_home(index)),
+                    aria_label=f"{duplicate}: {name}",
+                    disabled=len(self.view.state.homes) >= MAX_HOMES,
                 )
-                kit.attributes(away, aria_label=f"{words('community.remove')}: {name}")
+                remove = tr("community.remove")
+                kit.set_attributes(
+                    kit.button(
+                        remove, lambda: self._remove_home(index), data_testid=f"remove-{index}"
+                    ),
+                    aria_label=f"{remove}: {name}",
+                )
 
-    def select(
+    def _select(
         self,
         name: str,
         options: tuple[str, ...],
@@ -204,174 +237,166 @@ class Controls:
         on_change: Callable[[str], Any],
         test_id: str | None = None,
     ) -> None:
-        """One of some words of the page's texts."""
-        shown = {option: self.words(f"community.{name}_{option}") for option in options}
-        kit.select_field(self.words(f"community.{name}"), shown, value, on_change, test_id)
+        labels = {option: self.tr(f"community.{name}_{option}") for option in options}
+        kit.select_field(self.tr(f"community.{name}"), labels, value, on_change, test_id)
 
-    def home_text(self, home: OwnHome) -> str:
-        """A home in one line."""
-        parts = [self.words("community.people_n", n=home.people)]
-        parts += [self.words.kwp(home.panels_kwp)] if home.panels_kwp else []
-        parts += [self.words.kwh(home.battery_kwh)] if home.battery_kwh else []
+    def _home_text(self, home: CustomHome) -> str:
+        """Describe a home in one line."""
+        parts = [self.tr("community.people_n", n=home.people)]
+        if home.panels_kwp:
+            parts.append(self.tr.kwp(home.panels_kwp))
+        if home.battery_kwh:
+            parts.append(self.tr.kwh(home.battery_kwh))
         return f"{FIRST_NAMES[home.name]}: {', '.join(parts)}"
 
-    def add(self) -> None:
-        """A home by a name that is free."""
+    def _append_home(self) -> None:
+        """Add a home with an unused name."""
         used = {home.name for home in self.view.state.homes}
         name = next((number for number in range(len(FIRST_NAMES)) if number not in used), 0)
-        self.become((*self.view.state.homes, OwnHome(name)))
+        self._set_homes((*self.view.state.homes, CustomHome(name)))
 
-    def duplicate(self, at: int) -> None:
-        """The same home once more."""
+    def _duplicate_home(self, index: int) -> None:
         homes = self.view.state.homes
-        self.become((*homes[: at + 1], homes[at], *homes[at + 1 :]))
+        self._set_homes((*homes[: index + 1], homes[index], *homes[index + 1 :]))
 
-    def remove(self, at: int) -> None:
-        """One home less."""
+    def _remove_home(self, index: int) -> None:
         homes = self.view.state.homes
-        self.become((*homes[:at], *homes[at + 1 :]))
+        self._set_homes((*homes[:index], *homes[index + 1 :]))
 
-    def draw(self) -> None:
-        """Eight other homes, and another weather with the next number."""
+    def _draw_homes(self) -> None:
+        """Draw random homes with the next seed, which changes the weather too."""
         seed = (self.view.state.seed + 1) % 1000
-        self.view.change(seed=seed)
-        self.become(drawn_homes(8, seed))
+        self.view.update(seed=seed)
+        self._set_homes(random_homes(_RANDOM_HOMES, seed))
 
-    def become(self, homes: tuple[OwnHome, ...]) -> None:
-        """Take these homes."""
-        self.view.change(homes=homes[:MOST_HOMES])
-        self.homes()
-        self.say()
-        self.on_change()
+    def _set_homes(self, homes: tuple[CustomHome, ...]) -> None:
+        self.view.update(homes=homes[:MAX_HOMES])
+        self._build_homes()
+        self._notify()
 
-    def file(self) -> None:
-        """The visitor's file."""
-        words = self.words
-        if self.found is not None:
-            kit.attributes(
-                kit.Text("p", words("upload.own_data"), "x-said"), data_testid="own-data"
-            )
-            kit.Text("p", found_text(words, self.found))
-            kit.button(words("upload.delete"), self.forget, data_testid="delete-file")
-        upload_field(words, self.taken)
+    def _add_file(self) -> None:
+        tr = self.tr
+        if self.own_data is not None:
+            title = kit.Text("p", tr("upload.own_data"), "x-said")
+            kit.set_attributes(title, data_testid="own-data")
+            kit.Text("p", own_data_text(tr, self.own_data))
+            kit.button(tr("upload.delete"), self._delete_file, data_testid="delete-file")
+        add_upload_field(tr, self._use_file)
 
-    def taken(self, token: str, found: OwnData) -> None:
-        """A file was understood."""
-        self.found = found
+    def _use_file(self, token: str, data: OwnData) -> None:
+        self.own_data = data
         self.on_file(token)
-        self.homes()
+        self._build_homes()
 
-    def forget(self) -> None:
-        """Delete the file."""
-        self.found = None
+    def _delete_file(self) -> None:
+        self.own_data = None
         self.on_file(None)
-        self.homes()
+        self._build_homes()
 
-    # Rule
+    # Sharing rule
 
-    def rules(self) -> None:
-        """Which rule."""
-        words = self.words
-        known = [name for name in RULES if name != "learned" or LEARNED in mechanisms]
+    def _add_rules(self) -> None:
+        tr = self.tr
         options = {
-            name: (words(f"community.rule_{name}"), words(f"community.rule_{name}_text"))
-            for name in known
+            name: (tr(f"community.rule_{name}"), tr(f"community.rule_{name}_text"))
+            for name in RULES
+            if name != "learned" or LEARNED_PRICE_MECHANISM in mechanisms
         }
         kit.choice_cards(
-            words("community.rules"), options, self.view.state.rule, self.choose_rule, "rules"
+            tr("community.rules"), options, self.view.state.rule, self._choose_rule, "rules"
         )
 
-    def choose_rule(self, rule: str) -> None:
-        """Another rule."""
-        self.view.change(rule=rule)
-        self.rule_options()
-        self.say()
-        self.on_change()
+    def _choose_rule(self, rule: str) -> None:
+        self.view.update(rule=rule)
+        self._build_rule_options()
+        self._notify()
 
-    def rule_options(self) -> None:
-        """What belongs to the rule: rounds, price, distance."""
-        now, words = self.view.state, self.words
+    def _build_rule_options(self) -> None:
+        """Build the options of the rule: rounds, price and proximity category."""
+        community = self.view.state
+        tr = self.tr
         self.rule_box.clear()
         with self.rule_box:
-            if now.rule == "equal":
-                rounds = {name: words(f"community.rounds_{name}") for name in ("one", "several")}
-                kit.segments(
-                    words("community.rounds_label"),
-                    rounds,
-                    now.rounds,
-                    lambda v: self.set(rounds=v),
+            if community.rule == "equal":
+                kit.segmented_control(
+                    tr("community.rounds_label"),
+                    {name: tr(f"community.rounds_{name}") for name in ("one", "several")},
+                    community.rounds,
+                    lambda value: self._update(rounds=value),
                     "rounds",
                 )
-            if now.rule in _PRICED:
-                limits = state.range_of(state.Community, "price")
+            if community.rule in _RULES_WITH_PRICE:
+                limits = state.number_range(state.CommunityPageState, "price")
                 kit.range_field(
-                    words("community.price_label"), now.price, limits.lowest, limits.highest, limits.step, words.price,
-                    self.set_price, "price",
-                )  # fmt: skip
+                    tr("community.price_label"),
+                    community.price,
+                    limits.lowest,
+                    limits.highest,
+                    limits.step,
+                    tr.price,
+                    self._set_price,
+                    "price",
+                )
                 self.price_hint = kit.Text("p", "", "x-hint")
-                self.say_price()
-            if now.rule != "none":
-                options = {name: words(f"community.category_{name}") for name in "ABCD"}
+                self._update_price_hint()
+            if community.rule != "none":
                 kit.select_field(
-                    words("community.category"),
-                    options,
-                    now.category,
-                    self.set_category,
+                    tr("community.category"),
+                    {name: tr(f"community.category_{name}") for name in "ABCD"},
+                    community.category,
+                    self._set_category,
                     "category",
                 )
 
-    def set_price(self, price: float) -> None:
-        """Another price."""
-        self.set(price=price)
-        self.say_price()
+    def _set_price(self, price: float) -> None:
+        self._update(price=price)
+        self._update_price_hint()
 
-    def set_category(self, category: str) -> None:
-        """Nearer or further."""
-        self.set(category=category)
-        if self.view.state.rule in _PRICED:
-            self.say_price()
+    def _set_category(self, category: str) -> None:
+        self._update(category=category)
+        if self.view.state.rule in _RULES_WITH_PRICE:
+            self._update_price_hint()
 
-    def say_price(self) -> None:
-        """What a neighbour's kWh costs in all."""
-        now, words = self.view.state, self.words
-        retail, charges = category_prices(now.category)
-        values: Mapping[str, float] = {
-            "charges": charges,
-            "total": now.price + charges,
-            "retail": retail,
-        }
+    def _update_price_hint(self) -> None:
+        """Show the total price of a neighbor's kWh."""
+        community = self.view.state
+        tr = self.tr
+        retail, local_charges = category_prices(community.category)
         self.price_hint.set_text(
-            words(
+            tr(
                 "community.price_hint",
-                **{name: words.euro(value) for name, value in values.items()},
+                charges=tr.euro(local_charges),
+                total=tr.euro(community.price + local_charges),
+                retail=tr.euro(retail),
             )
         )
 
     # Period
 
-    def period(self) -> None:
-        """How long, and when."""
-        now, words = self.view.state, self.words
+    def _build_period(self) -> None:
+        """Build the controls of length and season."""
+        community = self.view.state
+        tr = self.tr
         self.period_box.clear()
         with self.period_box:
-            lengths = {
-                name: words(f"community.period_{name}")
-                for name in state.options_of(state.Community, "period")
-            }
-            kit.segments(words("community.period"), lengths, now.period, self.set_period, "period")
-            if now.period != "year" and now.preset not in ("file", "citylearn"):
-                seasons = {name: words(f"community.season_{name}") for name in SEASONS}
-                kit.segments(
-                    words("community.season"),
-                    seasons,
-                    now.season,
-                    lambda v: self.set(season=v),
+            lengths = state.choice_options(state.CommunityPageState, "period")
+            kit.segmented_control(
+                tr("community.period"),
+                {name: tr(f"community.period_{name}") for name in lengths},
+                community.period,
+                self._set_period,
+                "period",
+            )
+            if self._has_season():
+                kit.segmented_control(
+                    tr("community.season"),
+                    {name: tr(f"community.season_{name}") for name in SEASONS},
+                    community.season,
+                    lambda value: self._update(season=value),
                     "season",
                 )
 
-    def set_period(self, period: str) -> None:
-        """Another length."""
-        self.view.change(period=period)
-        self.period()
-        self.say()
-        self.on_change()
+    def _set_period(self, period: str) -> None:
+        self.view.update(period=period)
+        self._build_period()
+        self._notify()

@@ -1,7 +1,7 @@
-"""The right side of the community page: verdicts, who gives to whom, bills, and what was kept to compare."""
+"""Results of the community page: key figures, exchange, bills, and the comparison of saved runs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,380 +11,456 @@ from nicegui.element import Element
 from prosumax.web import kit
 from prosumax.web.charts import analytics
 from prosumax.web.charts import community as charts
+from prosumax.web.charts.common import RenderedChart
 from prosumax.web.model import state
-from prosumax.web.model.communities import STEPS, community_of
-from prosumax.web.model.outcome import Outcome
-from prosumax.web.model.view import View
+from prosumax.web.model.communities import PERIOD_STEPS, from_job_spec
+from prosumax.web.model.outcome import CommunityOutcome
+from prosumax.web.model.view import PageView
 
-_MOST_KEPT = 4
-_VERDICTS = ("cost", "efficiency", "fairness")
+_MAX_SAVED_RUNS = 4
+_CRITERIA = ("cost", "efficiency", "fairness")
 
 
-class Results:
-    """All that is shown of runs.
+class CommunityResults:
+    """Everything that is shown of runs.
 
-    Arguments:
-        view: of the page.
-        on_explore: asks whether a home would gain by deciding in another way.
+    Args:
+        view: view of the page.
+        on_explore: called to search for a home that would gain by another policy.
     """
 
-    def __init__(self, view: View[state.Community], on_explore: Callable[[], Any]) -> None:
-        self.view, self.words, self.on_explore = view, view.words, on_explore
-        self.exploit: kit.Text | None = None
-        self.kept: list[analytics.Kept] = []
-        self.outcome: Outcome | None = None
-        words = view.words
+    def __init__(
+        self, view: PageView[state.CommunityPageState], on_explore: Callable[[], Any]
+    ) -> None:
+        self.view = view
+        self.tr = view.tr
+        self.on_explore = on_explore
+        self.exploration: kit.Text | None = None
+        self.saved_runs: list[analytics.SavedRun] = []
+        self.outcome: CommunityOutcome | None = None
         self.cards: dict[str, kit.ChartCard] = {}
-        self.drawn: tuple[bool, str] | None = None
+        self.layout: tuple[bool, str] | None = None
         self.network: Any = None
-        with kit.tag("section", "x-card x-verdict-card", aria_label=words("community.results")):
-            self.spoken = kit.Spoken("")
-            self.empty = kit.attributes(
-                kit.Text("p", words("community.waiting"), "x-lead"), data_testid="empty"
-            )
+        self.matrix: kit.ChartCard | None = None
+        tr = view.tr
+        with kit.tag("section", "x-card x-verdict-card", aria_label=tr("community.results")):
+            self.live_region = kit.LiveRegion("")
+            self.empty = kit.Text("p", tr("community.waiting"), "x-lead")
+            kit.set_attributes(self.empty, data_testid="empty")
             with kit.tag("div") as self.verdict_box:
-                with kit.tag("div", "x-verdicts"):
-                    self.verdicts = {
-                        name: kit.Verdict(words(f"community.verdict_{name}"), f"verdict-{name}")
-                        for name in _VERDICTS
-                    }
-                with (
-                    kit.fold(words("community.counted"), "x-as-table", test_id="counted"),
-                    kit.tag("div", "x-verdicts"),
-                ):
-                    self.details = {name: self.counted(name) for name in _VERDICTS}
-                self.trained = kit.attributes(kit.Text("p", "", "x-said"), data_testid="trained")
+                self._add_verdicts()
         with kit.tag("div", "x-stack x-charts"):
             self.curve_box = kit.tag("div")
             self.curve: kit.ChartCard | None = None
-            with kit.tag("div", "x-stack") as self.box:
-                self.pair = kit.tag("div", "x-pair")
-                self.below = kit.tag("div", "x-stack")
-            self.compare_box = kit.tag(
-                "section", "x-card", aria_label=words("community.compare"), data_testid="compare"
+            with kit.tag("div", "x-stack") as self.charts_box:
+                self.pair_box = kit.tag("div", "x-pair")
+                self.below_box = kit.tag("div", "x-stack")
+            self.comparison_box = kit.tag(
+                "section", "x-card", aria_label=tr("community.compare"), data_testid="compare"
             )
-        for part in (self.verdict_box, self.box, self.compare_box, self.trained, self.curve_box):
+        for part in (
+            self.verdict_box,
+            self.charts_box,
+            self.comparison_box,
+            self.training_note,
+            self.curve_box,
+        ):
             part.set_visibility(False)
 
-    def counted(self, name: str) -> Element:
-        """How a verdict is counted; returns the list for the figures behind it."""
+    def _add_verdicts(self) -> None:
+        tr = self.tr
+        with kit.tag("div", "x-verdicts"):
+            self.verdicts = {
+                name: kit.VerdictCard(tr(f"community.verdict_{name}"), f"verdict-{name}")
+                for name in _CRITERIA
+            }
+        with (
+            kit.collapsible(tr("community.counted"), "x-as-table", test_id="counted"),
+            kit.tag("div", "x-verdicts"),
+        ):
+            self.details = {name: self._add_definition(name) for name in _CRITERIA}
+        self.training_note = kit.Text("p", "", "x-said")
+        kit.set_attributes(self.training_note, data_testid="trained")
+
+    def _add_definition(self, criterion: str) -> Element:
+        """Add the definition of a criterion and return the list for its detailed figures."""
         with kit.tag("div"):
-            kit.Text("h3", self.words(f"community.verdict_{name}"))
-            kit.Text("p", self.words(f"community.counted_{name}"), "x-hint")
+            kit.Text("h3", self.tr(f"community.verdict_{criterion}"))
+            kit.Text("p", self.tr(f"community.counted_{criterion}"), "x-hint")
             return kit.tag("dl")
 
-    def nothing(self, text: str) -> None:
-        """There is no result, and why."""
+    def show_empty(self, text: str) -> None:
+        """Show that there is no result.
+
+        Args:
+            text: translated reason.
+        """
         self.outcome = None
         self.empty.set_text(text)
         self.empty.set_visibility(True)
-        for part in (self.verdict_box, self.box, self.trained, self.curve_box):
+        for part in (self.verdict_box, self.charts_box, self.training_note, self.curve_box):
             part.set_visibility(False)
 
-    def stale(self, on: bool) -> None:
-        """Whether what is shown is not what is set."""
-        for part in (self.verdict_box, self.box):
-            part.classes(add="x-busy") if on else part.classes(remove="x-busy")
-            kit.attributes(part, aria_busy="true" if on else None)
+    def set_outdated(self, outdated: bool) -> None:
+        """Mark the shown results as those of other settings, or remove the mark.
 
-    def show(self, outcome: Outcome, spec: dict[str, Any], job: str | None) -> None:
-        """Show a run.
-
-        Arguments:
-            outcome: of the run.
-            spec: what was asked.
-            job: its id, for downloads; None for own data.
+        Args:
+            outdated: whether the settings differ from those of the results.
         """
-        words, community = self.words, community_of(spec)[0]
-        period = community.period if community.preset != "file" else _nearest_period(outcome.days)
+        for part in (self.verdict_box, self.charts_box):
+            if outdated:
+                part.classes(add="x-busy")
+            else:
+                part.classes(remove="x-busy")
+            kit.set_attributes(part, aria_busy="true" if outdated else None)
+
+    def show(self, outcome: CommunityOutcome, spec: dict[str, Any], job: str | None) -> None:
+        """Show the outcome of a run.
+
+        Args:
+            outcome: outcome of the run.
+            spec: specification of the job.
+            job: id of the job, for downloads; None for own data.
+        """
+        tr = self.tr
+        community = from_job_spec(spec)[0]
+        period = community.period
+        if community.preset == "file":
+            period = _nearest_period(outcome.days)
         self.outcome = outcome
         self.empty.set_visibility(False)
-        told = {
-            "cost": charts.cost(words, outcome, period),
-            "efficiency": charts.efficiency(words, outcome),
-            "fairness": charts.fairness(words, outcome),
+        figures = {
+            "cost": charts.cost_figure(tr, outcome, period),
+            "efficiency": charts.efficiency_figure(tr, outcome),
+            "fairness": charts.fairness_figure(tr, outcome),
         }
-        for name, verdict in told.items():
-            self.verdicts[name].show(verdict.figure, verdict.sentence)
+        for name, figure in figures.items():
+            self.verdicts[name].show(figure.figure, figure.sentence)
             self.details[name].clear()
             with self.details[name]:
-                for what, value in verdict.details:
-                    kit.Text("dt", what)
+                for label, value in figure.details:
+                    kit.Text("dt", label)
                     kit.Text("dd", value)
-        self.spoken.show(told["cost"].sentence)
-        for part in (self.verdict_box, self.box):
+        self.live_region.show(figures["cost"].sentence)
+        for part in (self.verdict_box, self.charts_box):
             part.set_visibility(True)
-        self.say_trained(outcome)
-        self.draw(outcome, period, job)
-        self.stale(False)
+        self._show_training(outcome)
+        self._draw(outcome, period, job)
+        self.set_outdated(False)
 
-    def say_trained(self, outcome: Outcome) -> None:
-        """What learning adds to a result: how long, and how far another try may be off."""
+    def _show_training(self, outcome: CommunityOutcome) -> None:
+        """Show the number of training rounds and the spread between seeds."""
         spread = outcome.spread
-        self.trained.set_visibility(spread is not None)
+        self.training_note.set_visibility(spread is not None)
         self.curve_box.set_visibility(spread is not None)
         if spread is not None:
-            saved = [
-                alone - cost for alone, cost in zip(spread.cost_alone, spread.cost, strict=True)
-            ]
-            off = self.words.euro(max(saved) - min(saved))
-            self.trained.set_text(
-                self.words("community.trained", rounds=self.words.number(spread.rounds), spread=off)
+            pairs = zip(spread.baseline_cost, spread.cost, strict=True)
+            savings = [baseline - cost for baseline, cost in pairs]
+            self.training_note.set_text(
+                self.tr(
+                    "community.trained",
+                    rounds=self.tr.number(spread.rounds),
+                    spread=self.tr.euro(max(savings) - min(savings)),
+                )
             )
-            self.learning(spread.curve_rounds, spread.curve, spread.rounds, spread.curve_of)
+            self.show_learning_curve(
+                spread.curve_rounds, spread.curve, spread.rounds, spread.curve_metric
+            )
 
-    def learning(self, rounds: Any, curve: Any, planned: int, what: str) -> None:
-        """Draw the learning curve as far as it is known."""
+    def show_learning_curve(
+        self,
+        rounds: Sequence[int],
+        curve: Sequence[Sequence[float]],
+        planned_rounds: int,
+        metric: str,
+    ) -> None:
+        """Draw the learning curve as far as it is known.
+
+        Args:
+            rounds: iterations of the evaluations.
+            curve: evaluated quantity by evaluation and seed.
+            planned_rounds: iterations of the whole training.
+            metric: evaluated quantity, see `TrainingSpread.curve_metric`.
+        """
+        tr = self.tr
         self.curve_box.set_visibility(True)
-        chart = analytics.learning(self.words, rounds, curve, planned, what)
+        chart = analytics.learning_curve(tr, rounds, curve, planned_rounds, metric)
         if self.curve is None:
             with self.curve_box:
                 self.curve = kit.ChartCard(
-                    self.words,
-                    self.words("community.curve"),
-                    chart,
-                    height="15rem",
-                    test_id="curve",
+                    tr, tr("community.curve"), chart, height="15rem", test_id="curve"
                 )
         else:
             self.curve.show(chart)
 
-    def draw(self, outcome: Outcome, period: str, job: str | None) -> None:
-        """Every chart of a run."""
-        words = self.words
-        few = len(outcome.names) <= charts.MOST_AROUND
-        made = {
-            "bills": charts.bills(words, outcome, period),
-            "street": charts.street(words, outcome),
-            "lorenz": analytics.lorenz(words, outcome),
-            "price": analytics.price(words, outcome),
+    def _draw(self, outcome: CommunityOutcome, period: str, job: str | None) -> None:
+        """Draw every chart of a run; cards are rebuilt only when their layout changes."""
+        tr = self.tr
+        as_circle = len(outcome.names) <= charts.MAX_CIRCLE_HOMES
+        drawings = {
+            "bills": charts.home_bills(tr, outcome, period),
+            "day_profile": charts.community_profile(tr, outcome),
+            "lorenz": analytics.lorenz_curve(tr, outcome),
+            "price": analytics.price_profile(tr, outcome),
         }
         height = f"{max(15, 3 + 2.1 * len(outcome.names)):.0f}rem"
-        same = self.cards and self.drawn == (few, height)
-        if same:
-            for name, chart in made.items():
+        if self.cards and self.layout == (as_circle, height):
+            for name, chart in drawings.items():
                 self.cards[name].show(chart)
-            self.show_network(outcome)
+            self._update_network(outcome)
         else:
-            self.drawn = (few, height)
-            self.pair.clear()
-            self.below.clear()
-            with self.pair:
-                self.network_card(outcome, few)
-                self.cards = {"bills": self.card("bills", made["bills"], height)}
-            with self.below:
-                self.cards["street"] = self.card("street", made["street"], "24rem")
-                with (
-                    kit.tag("section", "x-card"),
-                    kit.fold(words("community.curious"), test_id="curious"),
-                ):
-                    self.cards["lorenz"] = self.card("lorenz", made["lorenz"], "20rem")
-                    self.cards["price"] = self.card("price", made["price"], "20rem", "price_title")
-                    with kit.tag("section", aria_label=words("community.exploit")):
-                        kit.Text("h2", words("community.exploit"), "x-card-title")
-                        self.exploit = kit.attributes(
-                            kit.Text("p", ""), role="status", data_testid="exploit"
-                        )
-                        kit.button(
-                            words("community.exploit_button"),
-                            self.on_explore,
-                            data_testid="explore",
-                        )
-                    self.links = kit.tag("div", "x-buttons")
-        if self.exploit is not None:
-            self.exploit.set_text("")
+            self.layout = (as_circle, height)
+            self._build_cards(outcome, drawings, height, as_circle)
+        if self.exploration is not None:
+            self.exploration.set_text("")
         self.links.clear()
         if job is not None:
             with self.links:
                 for name, suffix in (("all", "json"), ("scenario", "yaml")):
-                    link = kit.link(
-                        words(f"community.{name}"), f"/api/run/{job}.{suffix}", "x-small-link"
-                    )
-                    kit.attributes(link, download=f"community.{suffix}")
+                    url = f"/api/run/{job}.{suffix}"
+                    link = kit.link(tr(f"community.{name}"), url, "x-small-link")
+                    kit.set_attributes(link, download=f"community.{suffix}")
 
-    def card(self, name: str, chart: Any, height: str, title: str | None = None) -> kit.ChartCard:
-        """A chart by its name in the texts."""
-        words = self.words
-        key = f"community.{name}_note"
-        note = words(key) if name in ("bills", "street") else ""
+    def _build_cards(
+        self,
+        outcome: CommunityOutcome,
+        drawings: Mapping[str, RenderedChart],
+        height: str,
+        as_circle: bool,
+    ) -> None:
+        tr = self.tr
+        self.pair_box.clear()
+        self.below_box.clear()
+        with self.pair_box:
+            if as_circle:
+                self._add_network(outcome)
+            else:
+                self._add_matrix(outcome)
+            self.cards = {"bills": self._add_card("bills", drawings["bills"], height)}
+        with self.below_box:
+            self.cards["day_profile"] = self._add_card(
+                "day_profile", drawings["day_profile"], "24rem"
+            )
+            with (
+                kit.tag("section", "x-card"),
+                kit.collapsible(tr("community.more_details"), test_id="more-details"),
+            ):
+                self.cards["lorenz"] = self._add_card("lorenz", drawings["lorenz"], "20rem")
+                self.cards["price"] = self._add_card(
+                    "price", drawings["price"], "20rem", "price_title"
+                )
+                with kit.tag("section", aria_label=tr("community.explore")):
+                    kit.Text("h2", tr("community.explore"), "x-card-title")
+                    self.exploration = kit.Text("p", "")
+                    kit.set_attributes(self.exploration, role="status", data_testid="exploration")
+                    kit.button(
+                        tr("community.explore_button"), self.on_explore, data_testid="explore"
+                    )
+                self.links = kit.tag("div", "x-buttons")
+
+    def _add_card(
+        self, name: str, chart: RenderedChart, height: str, title: str | None = None
+    ) -> kit.ChartCard:
+        """Add the card of a chart whose texts are `community.NAME` and `community.NAME_note`."""
+        tr = self.tr
         return kit.ChartCard(
-            words,
-            words(f"community.{title or name}"),
+            tr,
+            tr(f"community.{title or name}"),
             chart,
-            note=note,
+            note=tr(f"community.{name}_note") if name in ("bills", "day_profile") else "",
             height=height,
-            test_id=f"chart-{name}",
+            test_id=f"chart-{name.replace('_', '-')}",
         )
 
-    # Who gives to whom
+    # Exchange between homes
 
-    def network_card(self, outcome: Outcome, few: bool) -> None:
-        """A circle for few homes, a table of colours for many."""
-        words, hour = self.words, int(self.view.state.hour)
-        self.matrix: kit.ChartCard | None = None
-        if few:
-            with kit.tag("section", "x-card", data_testid="network"):
-                kit.Text("h2", words("community.who"), "x-card-title")
-                kit.Text("p", words("community.who_note"), "x-note")
-                self.network = kit.tag("px-network", content=self.content(outcome), hour=hour)
-                self.network.on("hour", self.hour_set, js_handler="(e) => emit(e.detail)")
-                with kit.fold(words("common.as_table"), "x-as-table"):
-                    self.given = ui.html(kit.table_html(charts.given(words, outcome))).classes(
-                        "x-table-scroll"
-                    )
-                    caption = words("community.given_caption")
-                    kit.attributes(self.given, tabindex=0, role="region", aria_label=caption)
-            return
+    def _add_network(self, outcome: CommunityOutcome) -> None:
+        """Add the circle that shows the exchange of few homes."""
+        tr = self.tr
+        self.matrix = None
+        with kit.tag("section", "x-card", data_testid="network"):
+            kit.Text("h2", tr("community.transfers"), "x-card-title")
+            kit.Text("p", tr("community.transfers_note"), "x-note")
+            self.network = kit.tag(
+                "px-network",
+                content=self._network_content(outcome),
+                hour=int(self.view.state.hour),
+            )
+            self.network.on("hour", self._on_network_hour, js_handler="(e) => emit(e.detail)")
+            with kit.collapsible(tr("common.as_table"), "x-as-table"):
+                table = kit.table_html(charts.transfer_table(tr, outcome))
+                self.transfer_table = ui.html(table).classes("x-table-scroll")
+                caption = tr("community.transfers_caption")
+                kit.set_attributes(
+                    self.transfer_table, tabindex=0, role="region", aria_label=caption
+                )
+
+    def _add_matrix(self, outcome: CommunityOutcome) -> None:
+        """Add the matrix that shows the exchange of many homes."""
+        tr = self.tr
+        hour = int(self.view.state.hour)
         with kit.tag("section", "x-card x-with-slider"):
-            chart = charts.matrix(words, outcome, hour)
-            note = words("community.matrix_note")
-            height = f"{8 + 1.8 * sum(outcome.has_sun):.0f}rem"
             self.matrix = kit.ChartCard(
-                words, words("community.who"), chart, note=note, height=height, test_id="network"
+                tr,
+                tr("community.transfers"),
+                charts.transfer_matrix(tr, outcome, hour),
+                note=tr("community.matrix_note"),
+                height=f"{8 + 1.8 * sum(outcome.has_solar):.0f}rem",
+                test_id="network",
             )
             kit.range_field(
-                words("community.time"), hour, 0, 23, 1, words.time, self.matrix_hour, "hour"
+                tr("community.time"), hour, 0, 23, 1, tr.time, self._on_matrix_hour, "hour"
             )
 
-    def content(self, outcome: Outcome) -> dict[str, Any]:
-        """What the drawing of the network gets."""
-        said = {name: self.words(f"community.{name}") for name in ("play", "pause", "time")}
-        return charts.network(self.words, outcome) | {"words": said}
+    def _network_content(self, outcome: CommunityOutcome) -> dict[str, Any]:
+        labels = {name: self.tr(f"community.{name}") for name in ("play", "pause", "time")}
+        return charts.trade_network(self.tr, outcome) | {"labels": labels}
 
-    def show_network(self, outcome: Outcome) -> None:
-        """The same drawing with another run."""
+    def _update_network(self, outcome: CommunityOutcome) -> None:
+        """Show another run in the existing circle or matrix."""
         if self.matrix is not None:
-            self.matrix.show(charts.matrix(self.words, outcome, int(self.view.state.hour)))
+            hour = int(self.view.state.hour)
+            self.matrix.show(charts.transfer_matrix(self.tr, outcome, hour))
             return
-        kit.attributes(self.network, content=self.content(outcome))
-        self.given.content = kit.table_html(charts.given(self.words, outcome))
+        kit.set_attributes(self.network, content=self._network_content(outcome))
+        self.transfer_table.content = kit.table_html(charts.transfer_table(self.tr, outcome))
 
-    def hour_set(self, event: Any) -> None:
-        """The visitor looks at another hour."""
-        self.view.change(hour=float(min(max(int(event.args), 0), 23)))
+    def _on_network_hour(self, event: Any) -> None:
+        self.view.update(hour=float(min(max(int(event.args), 0), 23)))
 
-    def matrix_hour(self, hour: float) -> None:
-        """The same of the table of colours."""
-        self.view.change(hour=hour)
+    def _on_matrix_hour(self, hour: float) -> None:
+        self.view.update(hour=hour)
         if self.matrix is not None and self.outcome is not None:
-            self.matrix.show(charts.matrix(self.words, self.outcome, int(hour)))
+            self.matrix.show(charts.transfer_matrix(self.tr, self.outcome, int(hour)))
 
-    def exploring(self, text: str) -> None:
-        """How far that is."""
-        if self.exploit is not None:
-            self.exploit.set_text(text)
+    # Exploration of other policies
 
-    def explored(self, found: Mapping[str, Any]) -> None:
-        """Whether a home would gain by deciding in another way.
+    def show_exploration_status(self, text: str) -> None:
+        """Show the progress or the failure of the exploration.
 
-        Arguments:
-            found: from `engine.explore`.
+        Args:
+            text: translated text.
         """
-        words = self.words
-        if not found["homes"]:
-            said = words("community.exploit_none")
-        elif "name" in found:
-            style = words(
-                "community.style_none"
-                if found["policy"] == "none"
-                else f"community.style_{charts.style_key(found['policy'])}"
-            )
-            name = charts.home_name(words, found["name"])
-            said = words(
-                "community.exploit_sentence", name=name, style=style, gain=words.euro(found["gain"])
+        if self.exploration is not None:
+            self.exploration.set_text(text)
+
+    def show_exploration(self, result: Mapping[str, Any]) -> None:
+        """Show whether a home would gain by another policy.
+
+        Args:
+            result: result of `tasks.explore_policies`.
+        """
+        tr = self.tr
+        if not result["homes"]:
+            text = tr("community.explore_none")
+        elif "name" in result:
+            policy = result["policy"]
+            style = "none" if policy == "none" else charts.style_key(policy)
+            text = tr(
+                "community.explore_sentence",
+                name=charts.home_name(tr, result["name"]),
+                style=tr(f"community.style_{style}"),
+                gain=tr.euro(result["gain"]),
             )
         else:
-            said = words("community.exploit_stable")
-        if "share" in found:
-            share = words.percent(found["share"])
-            said += " " + words(
-                "community.optimum_sentence", best=words.euro(found["best"]), share=share
-            )
-        if self.exploit is not None:
-            self.exploit.set_text(said)
+            text = tr("community.explore_stable")
+        if "share" in result:
+            best = tr.euro(result["best"])
+            share = tr.percent(result["share"])
+            text += f" {tr('community.optimum_sentence', best=best, share=share)}"
+        self.show_exploration_status(text)
 
-    # Keep and compare
+    # Comparison of saved runs
 
-    def keep(self, spec: Mapping[str, Any], outcome: Outcome) -> None:
-        """Put a run beside others."""
-        key = json.dumps(spec, sort_keys=True)
-        words = self.words
-        if any(run.key == key for run in self.kept):
-            ui.notify(words("community.kept_twice"), color="dark")
+    def save_run(self, spec: Mapping[str, Any], outcome: CommunityOutcome) -> None:
+        """Save a run for comparison and notify the visitor.
+
+        Args:
+            spec: specification of the job.
+            outcome: outcome of the run.
+        """
+        tr = self.tr
+        if self._is_saved(_run_key(spec)):
+            ui.notify(tr("community.kept_twice"), color="dark")
             return
-        if len(self.kept) >= _MOST_KEPT:
-            ui.notify(words("community.kept_full"), color="dark")
+        if len(self.saved_runs) >= _MAX_SAVED_RUNS:
+            ui.notify(tr("community.kept_full"), color="dark")
             return
-        self.take(spec, outcome)
-        ui.notify(words("community.kept", n=len(self.kept)), color="dark")
+        self.add_saved_run(spec, outcome)
+        ui.notify(tr("community.kept", n=len(self.saved_runs)), color="dark")
 
-    def take(self, spec: Mapping[str, Any], outcome: Outcome) -> None:
-        """Add a run to the comparison; the tab remembers it when the page is built anew, in another language say."""
-        key = json.dumps(spec, sort_keys=True)
-        if len(self.kept) >= _MOST_KEPT or any(run.key == key for run in self.kept):
+    def add_saved_run(self, spec: Mapping[str, Any], outcome: CommunityOutcome) -> None:
+        """Add a run to the comparison; the tab stores it for reloads in another language.
+
+        Args:
+            spec: specification of the job.
+            outcome: outcome of the run.
+        """
+        key = _run_key(spec)
+        if len(self.saved_runs) >= _MAX_SAVED_RUNS or self._is_saved(key):
             return
-        self.kept.append(analytics.Kept(self.name_of(spec), outcome, key))
-        self.draw_kept()
-        self.remember()
+        self.saved_runs.append(analytics.SavedRun(self._run_name(spec), outcome, key))
+        self._draw_comparison()
+        self._store_saved_runs()
 
-    def remember(self) -> None:
-        """Tell the tab what is kept; own data stay here."""
-        queries = [
-            state.write(community_of(json.loads(run.key))[0], "en")
-            for run in self.kept
-            if '"file"' not in run.key
-        ]
-        ui.run_javascript(f"sessionStorage.setItem('kept', {json.dumps(json.dumps(queries))})")
+    def _is_saved(self, key: str) -> bool:
+        return any(run.key == key for run in self.saved_runs)
 
-    def name_of(self, spec: Mapping[str, Any]) -> str:
-        """A run by its rule, and by a number where that is not enough."""
-        now = community_of(spec)[0]
-        name = self.words(f"community.rule_{now.rule}")
-        if now.rule == "equal" and now.rounds == "several":
-            name += f", {self.words('community.rounds_several')}"
-        if any(run.name == name for run in self.kept):
-            name += f" ({sum(run.name.startswith(name) for run in self.kept) + 1})"
+    def _store_saved_runs(self) -> None:
+        """Store the saved runs in the session storage of the tab, except those on own data."""
+        specs = [json.loads(run.key) for run in self.saved_runs]
+        urls = [state.to_url(from_job_spec(spec)[0], "en") for spec in specs if "file" not in spec]
+        content = json.dumps(json.dumps(urls))
+        ui.run_javascript(f"sessionStorage.setItem('kept', {content})")
+
+    def _run_name(self, spec: Mapping[str, Any]) -> str:
+        """Name a run by its rule; repeated names are numbered."""
+        community = from_job_spec(spec)[0]
+        name = self.tr(f"community.rule_{community.rule}")
+        if community.rule == "equal" and community.rounds == "several":
+            name += f", {self.tr('community.rounds_several')}"
+        if any(run.name == name for run in self.saved_runs):
+            name += f" ({sum(run.name.startswith(name) for run in self.saved_runs) + 1})"
         return name
 
-    def draw_kept(self) -> None:
-        """The comparison."""
-        words = self.words
-        self.compare_box.clear()
-        self.compare_box.set_visibility(bool(self.kept))
-        if not self.kept:
+    def _draw_comparison(self) -> None:
+        tr = self.tr
+        self.comparison_box.clear()
+        self.comparison_box.set_visibility(bool(self.saved_runs))
+        if not self.saved_runs:
             return
-        made = analytics.comparison(words, self.kept)
-        height = f"{5.2 + 3.4 * len(self.kept):.1f}rem"
-        with self.compare_box:
-            kit.Text("h2", words("community.compare"))
-            kit.Text("p", words("community.compare_note"), "x-note")
-            kit.Sentence(
-                analytics.comparison_sentence(words, self.kept), test_id="compare-sentence"
-            )
+        height = f"{5.2 + 3.4 * len(self.saved_runs):.1f}rem"
+        with self.comparison_box:
+            kit.Text("h2", tr("community.compare"))
+            kit.Text("p", tr("community.compare_note"), "x-note")
+            sentence = analytics.comparison_sentence(tr, self.saved_runs)
+            kit.Sentence(sentence, test_id="compare-sentence")
             with kit.tag("div", "x-three"):
-                for name, chart in made.items():
-                    title = words(f"community.compare_{name}")
+                for name, chart in analytics.comparison_charts(tr, self.saved_runs).items():
                     kit.ChartCard(
-                        words,
-                        title,
+                        tr,
+                        tr(f"community.compare_{name}"),
                         chart,
                         height=height,
                         sentence=False,
                         test_id=f"compare-{name}",
                     )
             with kit.tag("ul", "x-kept"):
-                for run in self.kept:
+                for run in self.saved_runs:
                     with kit.tag("li"):
-                        kit.button(
-                            words("community.forget", name=run.name), partial(self.forget, run.key)
-                        )
+                        label = tr("community.forget", name=run.name)
+                        kit.button(label, partial(self._remove_saved_run, run.key))
 
-    def forget(self, key: str) -> None:
-        """Take a run out of the comparison."""
-        self.kept = [run for run in self.kept if run.key != key]
-        self.draw_kept()
-        self.remember()
+    def _remove_saved_run(self, key: str) -> None:
+        self.saved_runs = [run for run in self.saved_runs if run.key != key]
+        self._draw_comparison()
+        self._store_saved_runs()
+
+
+def _run_key(spec: Mapping[str, Any]) -> str:
+    return json.dumps(spec, sort_keys=True)
 
 
 def _nearest_period(days: float) -> str:
-    return min(STEPS, key=lambda name: abs(STEPS[name] / 96 - days))
+    """Return the period whose length is closest to a number of days."""
+    return min(PERIOD_STEPS, key=lambda name: abs(PERIOD_STEPS[name] / 96 - days))

@@ -1,1 +1,1 @@
-"""Web server: app, routes, security headers and uploads."""
+"""Web server: application, routes, security headers, shared services and uploads."""

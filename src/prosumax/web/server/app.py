@@ -1,4 +1,4 @@
-"""Routes, head, start-up."""
+"""Web application: routes, page heads and server start-up."""
 
 import copy
 import logging
@@ -12,19 +12,20 @@ from starlette.requests import Request
 
 from prosumax.web import kit
 from prosumax.web.model import home_day, state, street
-from prosumax.web.model.translations import Words
-from prosumax.web.model.view import View, frame
+from prosumax.web.model.translations import Translator
+from prosumax.web.model.view import PageView, build_frame
 from prosumax.web.pages import basics, community, home
-from prosumax.web.server.services import attach
+from prosumax.web.server.services import attach_services
 
-BUILD: Mapping[str, Callable[[View[Any], kit.Banner], None]] = {
+PAGE_BUILDERS: Mapping[str, Callable[[PageView[Any], kit.Banner], None]] = {
     "basics": basics.build,
     "home": home.build,
     "community": community.build,
 }
-"""A page's builder gets the view and the notice above the content."""
+"""Builder of each page; it gets the view and the banner above the content."""
 
-_QUASAR = {"en": "en-GB", "fr": "fr", "nl": "nl"}
+_QUASAR_LANGUAGES = {"en": "en-GB", "fr": "fr", "nl": "nl"}
+_STATIC = Path(str(resources.files("prosumax.web") / "static"))
 _HEAD = """<link rel="stylesheet" href="/static/demo.css">
 <link rel="stylesheet" href="/static/community.css">
 <script src="/static/net.js"></script>
@@ -32,71 +33,83 @@ _HEAD = """<link rel="stylesheet" href="/static/demo.css">
 
 
 def configure() -> None:
-    """Register pages, files and what runs at the start; once per process."""
-    app.add_static_files("/static", Path(str(resources.files("prosumax.web") / "static")))
+    """Register pages, static files and services; must be called once per process."""
+    app.add_static_files("/static", _STATIC)
     ui.add_head_html(_HEAD, shared=True)
     for page, path in state.PATHS.items():
-        ui.page(path)(_page(page))
-    attach(app)
-    app.on_page_exception(_failed)
-    # Quasar's bar for requests has no name for screen readers, and nothing here takes long without saying so itself.
+        ui.page(path)(_page_handler(page))
+    attach_services(app)
+    app.on_page_exception(_show_error_page)
+    # Quasar's loading bar has no accessible name, and every slow action has its own progress bar.
     app.config.quasar_config["loadingBar"]["skipHijack"] = True
 
 
-def _page(name: str) -> Callable[[Request], None]:
+def _page_handler(name: str) -> Callable[[Request], None]:
     def show(request: Request) -> None:
         query = dict(request.query_params)
-        words = Words(state.language(query, request.headers.get("accept-language", "")))
-        now, changed = state.read(state.PAGES[name], query)
+        tr = _translator(request)
+        page_state, replaced = state.parse_query(state.PAGES[name], query)
         client = ui.context.client
-        _speak(client, words, words(f"common.{name}"))
-        view = View(name, now, words, client)
-        BUILD[name](view, frame(view, changed))
+        _set_language_and_title(client, tr, tr(f"common.{name}"))
+        view = PageView(name, page_state, tr, client)
+        PAGE_BUILDERS[name](view, build_frame(view, replaced))
 
     return show
 
 
-def _speak(client: Any, words: Words, title: str) -> None:
-    """Language and title of this one answer: routes have them for all."""
+def _translator(request: Request) -> Translator:
+    accept = request.headers.get("accept-language", "")
+    return Translator(state.select_language(dict(request.query_params), accept))
+
+
+def _set_language_and_title(client: Any, tr: Translator, title: str) -> None:
+    """Set language and title of one response; a page object is shared by all of its responses."""
     client.page = copy.copy(client.page)
-    client.page.language = _QUASAR[words.lang]
-    client.page.title = f"{title} · {words('common.name')}"
+    client.page.language = _QUASAR_LANGUAGES[tr.lang]
+    client.page.title = f"{title} · {tr('common.name')}"
 
 
-def _failed() -> None:
-    """What a visitor sees when a page cannot be built; never a trace."""
-    request = ui.context.client.request
-    words = Words(
-        state.language(dict(request.query_params), request.headers.get("accept-language", ""))
-    )
-    _speak(ui.context.client, words, words("common.failed"))
-    kit.Text("h1", words("common.failed"))
-    kit.Text("p", words("common.failed_text"))
-    kit.link(words("common.basics"), f"/?lang={words.lang}", "x-button primary")
+def _show_error_page() -> None:
+    """Show a page without a stack trace when the requested page cannot be built."""
+    client = ui.context.client
+    tr = _translator(client.request)
+    _set_language_and_title(client, tr, tr("common.failed"))
+    kit.Text("h1", tr("common.failed"))
+    kit.Text("p", tr("common.failed_text"))
+    kit.link(tr("common.basics"), f"/?lang={tr.lang}", "x-button primary")
 
 
-def is_fault(record: logging.LogRecord) -> bool:
-    """Whether a message of the server is about more than a visitor who left before the answer was there.
+def is_server_error(record: logging.LogRecord) -> bool:
+    """Return whether a log record reports more than a visitor who disconnected early.
 
-    The middleware of the web framework ends such a request with this error.
+    The framework's middleware ends such a request with the error that is filtered here.
+
+    Args:
+        record: record of the server's log.
     """
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, RuntimeError) and str(error) == "No response returned.")
 
 
-def run(host: str, port: int, open_browser: bool) -> None:
-    """Serve until interrupted; nobody is let in before all is drawn and compiled."""
-    home_day.warm()
-    street.warm()
+def run_server(host: str, port: int, open_browser: bool) -> None:
+    """Serve until interrupted; profiles are generated and programs compiled before the start.
+
+    Args:
+        host: address on which the server listens.
+        port: port on which the server listens.
+        open_browser: whether to open the first page in a browser.
+    """
+    home_day.warm_up()
+    street.warm_up()
     configure()
-    logging.getLogger("uvicorn.error").addFilter(is_fault)
+    logging.getLogger("uvicorn.error").addFilter(is_server_error)
     ui.run(
         host=host,
         port=port,
         show=open_browser,
         reload=False,
         title="prosumax",
-        favicon=Path(str(resources.files("prosumax.web") / "static" / "favicon.svg")),
+        favicon=_STATIC / "favicon.svg",
         tailwind=False,
         reconnect_timeout=30.0,
         uvicorn_logging_level="warning",

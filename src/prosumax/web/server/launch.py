@@ -1,4 +1,4 @@
-"""Start the demo, or say what is missing."""
+"""Start of the demo server."""
 
 from prosumax.errors import InputError
 
@@ -6,15 +6,20 @@ from prosumax.errors import InputError
 def serve(host: str, port: int, open_browser: bool = False) -> None:
     """Run the demo until it is interrupted.
 
+    Args:
+        host: address on which the server listens.
+        port: port on which the server listens.
+        open_browser: whether to open the first page in a browser.
+
     Raises:
-        InputError: the extra `web` is not installed, or the port is taken.
+        InputError: the extra `web` is not installed.
     """
     try:
         import nicegui  # noqa: F401
     except ImportError as error:
         raise InputError(
-            "prosumax demo", "needs the extra `web`", "Run: pip install 'prosumax[web]'"
+            "prosumax demo", "the extra `web` is not installed", "Run: pip install 'prosumax[web]'"
         ) from error
-    from prosumax.web.server.app import run
+    from prosumax.web.server.app import run_server
 
-    run(host, port, open_browser)
+    run_server(host, port, open_browser)

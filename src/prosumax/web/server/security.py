@@ -1,4 +1,4 @@
-"""What every answer says to the browser about what this page may do; see SECURITY.md."""
+"""HTTP security headers of every response; see SECURITY.md."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        # The framework's page begins with scripts of its own in the page, and compiles templates.
+        # NiceGUI's page starts with inline scripts and compiles templates.
         "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data:",
@@ -31,26 +31,26 @@ HEADERS: Mapping[str, str] = {
 
 
 class SecureHeaders:
-    """Middleware that adds `HEADERS` to every answer.
+    """ASGI middleware that adds `HEADERS` to every response.
 
-    Arguments:
-        app: what answers.
+    Args:
+        app: wrapped ASGI application.
     """
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass a request on."""
+        """Forward a request and add the headers to its response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        async def secured(message: Any) -> None:
+        async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
             await send(message)
 
-        await self._app(scope, receive, secured)
+        await self._app(scope, receive, send_with_headers)

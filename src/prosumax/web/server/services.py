@@ -1,4 +1,4 @@
-"""What all visitors share: the job queue and the store of uploads; and what the server answers besides pages."""
+"""Services shared by all visitors (job queue, upload store) and the routes that are not pages."""
 
 import asyncio
 import json
@@ -9,96 +9,115 @@ from typing import Any, NamedTuple
 from fastapi import HTTPException, Response
 
 from prosumax.scenario.loading import dump_scenario
-from prosumax.web.jobs.queue import Jobs, Refused
-from prosumax.web.jobs.worker_pool import Lane
-from prosumax.web.model.communities import asked, community_of, scenario_of
-from prosumax.web.model.state import RULES, Community
+from prosumax.web.jobs.queue import JobQueue, JobRejectedError
+from prosumax.web.jobs.worker_pool import QueueConfig
+from prosumax.web.model.communities import community_scenario, from_job_spec, to_job_spec
+from prosumax.web.model.state import RULES, CommunityPageState
 from prosumax.web.server.security import SecureHeaders
-from prosumax.web.server.uploads import Uploads
+from prosumax.web.server.uploads import UploadStore
 
-_FIRST: tuple[Community, ...] = (
-    *(
-        Community(rule=rule)
-        for rule in ("use", *(rule for rule in RULES if rule not in ("use", "learned")))
-    ),
-    *(Community(preset=preset) for preset in ("block", "school", "village")),
+_PRECOMPUTED: tuple[CommunityPageState, ...] = (
+    CommunityPageState(rule="use"),
+    *(CommunityPageState(rule=rule) for rule in RULES if rule not in ("use", "learned")),
+    *(CommunityPageState(preset=preset) for preset in ("block", "school", "village")),
 )
-"""What is answered before anybody asks: opening the page and trying the rules shows results at once."""
+"""Communities simulated after the start, so that first visits find cached results."""
 
 
-# A training program is compiled for one use: half the time goes into making it a few percent faster otherwise.
-_HASTY = "--xla_llvm_disable_expensive_passes=true --xla_backend_optimization_level=1"
-_LANES = (
-    Lane("quick", most_s=60),
-    Lane("long", most_s=600, nice=10, environ={"JAX_PLATFORMS": "cpu", "XLA_FLAGS": _HASTY}),
+# A training program is compiled for a single use: without expensive passes the compilation takes
+# half the time, and the program is only a few percent slower.
+_FAST_COMPILE_FLAGS = "--xla_llvm_disable_expensive_passes=true --xla_backend_optimization_level=1"
+_QUEUES = (
+    QueueConfig("quick", timeout_s=60),
+    QueueConfig(
+        "long",
+        timeout_s=600,
+        nice=10,
+        env={"JAX_PLATFORMS": "cpu", "XLA_FLAGS": _FAST_COMPILE_FLAGS},
+    ),
 )
 
 
 class Services(NamedTuple):
-    """See `services`."""
+    """Services shared by all visitors.
 
-    jobs: Jobs
-    uploads: Uploads
+    Attributes:
+        jobs: job queue.
+        uploads: store of uploaded meter files.
+    """
+
+    jobs: JobQueue
+    uploads: UploadStore
 
 
 @cache
-def services() -> Services:
-    """The server's own; made, not started, on first use."""
-    jobs = Jobs("prosumax.web.jobs.tasks:perform", _LANES)
-    return Services(jobs, Uploads(jobs))
+def get_services() -> Services:
+    """Return the services of this server; they are created, but not started, on first use."""
+    jobs = JobQueue("prosumax.web.jobs.tasks:run_task", _QUEUES)
+    return Services(jobs, UploadStore(jobs))
 
 
-def attach(app: Any) -> None:
-    """Give a server its queue, its routes and its headers.
+def attach_services(app: Any) -> None:
+    """Add the services, their routes and the security headers to a server.
 
-    Arguments:
-        app: NiceGUI's.
+    Args:
+        app: NiceGUI application.
     """
-    jobs, uploads = services()
+    jobs, uploads = get_services()
     app.add_middleware(SecureHeaders)
     app.include_router(uploads.router)
-    app.add_api_route("/api/run/{name}", download, methods=["GET"])
+    app.add_api_route("/api/run/{name}", download_run, methods=["GET"])
     app.on_startup(_start)
     app.on_shutdown(jobs.close)
     app.on_shutdown(uploads.close)
 
 
 async def _start() -> None:
-    jobs = services().jobs
+    jobs = get_services().jobs
     jobs.start()
-    tasks.add(asyncio.create_task(_answer_first(jobs)))
+    background_tasks.add(asyncio.create_task(_precompute(jobs)))
 
 
-tasks: set[Any] = set()
-"""Held, or the loop would let them go."""
+background_tasks: set[Any] = set()
+"""References to running tasks, which the event loop holds only weakly."""
 
 
-async def _answer_first(jobs: Jobs) -> None:
-    for community in _FIRST:
-        # Visitors come first: only while nobody waits.
-        while not jobs.idle("quick"):
+async def _precompute(jobs: JobQueue) -> None:
+    for community in _PRECOMPUTED:
+        # Requests of visitors have priority.
+        while not jobs.is_idle("quick"):
             await asyncio.sleep(0.2)
         try:
-            job = jobs.submit("quick", "run", asked(community), owner="server")
-        except Refused:
+            job = jobs.submit("quick", "run", to_job_spec(community), owner="server")
+        except JobRejectedError:
             continue
-        while (seen := jobs.see(job)) is not None and not seen.over:
+        while (status := jobs.status(job)) is not None and not status.finished:
             await asyncio.sleep(0.1)
 
 
-async def download(name: str) -> Response:
-    """A run's numbers (`JOB.json`), or the scenario that `prosumax run` takes to make them again (`JOB.yaml`)."""
+async def download_run(name: str) -> Response:
+    """Return the results of a run (`JOB.json`) or its scenario for `prosumax run` (`JOB.yaml`).
+
+    Args:
+        name: id of the job and file extension.
+
+    Raises:
+        HTTPException: 404 when there is no such finished public run.
+    """
     job, _, kind = name.rpartition(".")
-    jobs = services().jobs
-    question, seen = jobs.question(job), jobs.see(job)
-    if question is None or seen is None or seen.state != "done" or kind not in ("json", "yaml"):
+    jobs = get_services().jobs
+    public_spec = jobs.public_spec(job)
+    status = jobs.status(job)
+    done = status is not None and status.state == "done"
+    if public_spec is None or status is None or not done or kind not in ("json", "yaml"):
         raise HTTPException(404)
-    scenario = await asyncio.to_thread(scenario_of, *community_of(question[1]))
+    spec = public_spec[1]
+    scenario = await asyncio.to_thread(community_scenario, *from_job_spec(spec))
     if kind == "yaml":
         return Response(dump_scenario(scenario), media_type="application/yaml")
     content = {
-        "asked": question[1],
-        "result": asdict(seen.result),
+        "spec": spec,
+        "result": asdict(status.result),
         "scenario": scenario.model_dump(mode="json"),
     }
     return Response(json.dumps(content), media_type="application/json")

@@ -1,15 +1,15 @@
-"""The control that takes a visitor's file: sent over HTTP in one piece, answered with what was understood."""
+"""Form control for uploading a meter file, and the texts about an uploaded file."""
 
 from collections.abc import Callable
 from typing import Any
 
 from prosumax.web import kit
 from prosumax.web.model.own_data import OwnData
-from prosumax.web.model.translations import Words, texts
-from prosumax.web.server.services import services
+from prosumax.web.model.translations import Translator, load_texts
+from prosumax.web.server.services import get_services
 
-# Texts never pass through here: the page says what came back by its key.
-_SEND = """async (e) => {
+# The script returns keys of errors; their texts are translated by the page.
+_UPLOAD_SCRIPT = """async (e) => {
   const file = e.target.files?.[0];
   if (!file) return;
   e.target.value = '';
@@ -21,71 +21,80 @@ _SEND = """async (e) => {
 }"""
 
 
-def upload_field(words: Words, on_taken: Callable[[str, OwnData], Any]) -> None:
-    """Drop zone, format and example, and what was wrong; nothing changes after an error.
+def add_upload_field(tr: Translator, on_upload: Callable[[str, OwnData], Any]) -> None:
+    """Add a file control with a description of the format, an example and an error line.
 
-    Arguments:
-        words: of the page's language.
-        on_taken: gets the file's token and what was understood.
+    Args:
+        tr: translator of the page's language.
+        on_upload: called with the token and the description of an accepted file.
     """
     with kit.tag("div", "x-drop"):
-        number = kit.unique("file")
-        kit.attributes(
-            kit.Text("label", f"{words('upload.choose')} {words('upload.drop')}"), for_=number
-        )
+        control_id = kit.unique_id("file")
+        label = kit.Text("label", f"{tr('upload.choose')} {tr('upload.drop')}")
+        kit.set_attributes(label, for_=control_id)
         control = kit.tag(
-            "input", type="file", id=number, accept=".csv,.tsv,.txt", data_testid="upload"
+            "input", type="file", id=control_id, accept=".csv,.tsv,.txt", data_testid="upload"
         )
-        kit.Text("p", words("upload.format"), "x-hint")
-        kit.Text("p", words("upload.operators"), "x-hint")
-        example = kit.link(words("upload.example"), "/static/example-homes.csv", "x-small-link")
-        kit.attributes(example, download="example-homes.csv")
-        said = kit.attributes(
-            kit.Text("p", "", "x-error"), role="alert", data_testid="upload-error"
-        )
-        said.set_visibility(False)
+        kit.Text("p", tr("upload.format"), "x-hint")
+        kit.Text("p", tr("upload.operators"), "x-hint")
+        example = kit.link(tr("upload.example"), "/static/example-homes.csv", "x-small-link")
+        kit.set_attributes(example, download="example-homes.csv")
+        error_line = kit.Text("p", "", "x-error")
+        kit.set_attributes(error_line, role="alert", data_testid="upload-error")
+        error_line.set_visibility(False)
 
-    def answered(event: Any) -> None:
+    def handle_answer(event: Any) -> None:
         answer = event.args if isinstance(event.args, dict) else {}
         token = str(answer.get("token", ""))
-        found = services().uploads.get(token)
-        said.set_visibility(found is None)
-        if found is not None:
-            on_taken(token, found)
+        data = get_services().uploads.get(token)
+        error_line.set_visibility(data is None)
+        if data is not None:
+            on_upload(token, data)
         else:
             error = answer.get("error")
-            said.set_text(refusal_text(words, error if isinstance(error, dict) else {}))
+            error_line.set_text(rejection_text(tr, error if isinstance(error, dict) else {}))
 
-    control.on("change", answered, js_handler=_SEND)
+    control.on("change", handle_answer, js_handler=_UPLOAD_SCRIPT)
 
 
-def refusal_text(words: Words, error: dict[str, Any]) -> str:
-    """Why a file was not taken, in the visitor's language.
+def rejection_text(tr: Translator, error: dict[str, Any]) -> str:
+    """Return the translated reason why a file was rejected.
 
-    Arguments:
-        words: of the page.
-        error: fields of an `own_data.Refusal`; what is not understood counts as unreadable.
+    Args:
+        tr: translator of the page's language.
+        error: fields of an `own_data.Rejection`; an unknown reason reads as `unreadable`.
     """
-    reason, line = str(error.get("reason", "unreadable")), error.get("line")
-    keys = (f"upload.error_{reason}", f"upload.error_{reason}_any")
-    key = keys[1] if line is None and keys[1] in texts(words.lang) else keys[0]
-    if key not in texts(words.lang):
+    texts = load_texts(tr.lang)
+    reason = str(error.get("reason", "unreadable"))
+    line = error.get("line")
+    key = f"upload.error_{reason}"
+    if line is None and f"{key}_any" in texts:
+        key = f"{key}_any"
+    if key not in texts:
         key = "upload.error_unreadable"
-    count = error.get("n", 0)
-    values = {"line": line, "n": count if isinstance(count, int) else 0}
-    text = words(
-        key, **values, cell=str(error.get("cell", ""))[:24], said=str(error.get("said", ""))[:200]
+    count = error.get("count", 0)
+    text = tr(
+        key,
+        line=line,
+        n=count if isinstance(count, int) else 0,
+        cell=str(error.get("cell", ""))[:24],
+        message=str(error.get("message", ""))[:200],
     )
-    if line is not None and "{line}" not in str(texts(words.lang)[key]):
-        text = f"{words('upload.at_line', line=line)} {text}"
-    return f"{text} {words('upload.kept')}"
+    if line is not None and "{line}" not in str(texts[key]):
+        text = f"{tr('upload.at_line', line=line)} {text}"
+    return f"{text} {tr('upload.kept')}"
 
 
-def found_text(words: Words, found: OwnData) -> str:
-    """What was understood of a file."""
-    homes = words("community.homes_n", n=len(found.names))
-    parts = [words("upload.found", homes=homes, n=found.days, first=found.first)]
+def own_data_text(tr: Translator, data: OwnData) -> str:
+    """Return a translated summary of an accepted file.
+
+    Args:
+        tr: translator of the page's language.
+        data: description of the file.
+    """
+    homes = tr("community.homes_n", n=len(data.names))
+    parts = [tr("upload.found", homes=homes, n=data.days, first=data.first_day)]
     for name in ("filled", "dropped"):
-        if count := getattr(found, name):
-            parts.append(words(f"upload.{name}", n=count))
+        if count := getattr(data, name):
+            parts.append(tr(f"upload.{name}", n=count))
     return " ".join(parts)

@@ -1,7 +1,8 @@
-"""Visitors' files: one route of our own, since a limit that only the browser keeps is none.
+"""Upload route and store of visitors' meter files.
 
-A file is read in chunks and dropped beyond 2 MB, checked in a worker process, and kept as numbers under a random token
-for an hour at most. Only the session that knows the token sees it.
+The server enforces the size limit itself, because a limit in the browser can be bypassed. A file is
+read in chunks and rejected beyond 2 MB, checked in a worker process, and kept as numbers under a
+random token for at most one hour. Only the session that knows the token can use it.
 """
 
 import asyncio
@@ -20,165 +21,187 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from prosumax.web.jobs.queue import Jobs, Refused
-from prosumax.web.model.own_data import MOST_BYTES, OwnData, Refusal
+from prosumax.web.jobs.queue import JobQueue, JobRejectedError
+from prosumax.web.model.own_data import MAX_BYTES, OwnData, Rejection
 
-_KEPT_S = 3600.0
-_MOST_KEPT = 200
-_PER_ADDRESS = 20  # files of an hour
-_PATIENCE_S = 30.0
+_RETENTION_S = 3600.0
+_MAX_FILES = 200
+_MAX_PER_ADDRESS = 20  # per hour
+_MAX_ADDRESSES = 10_000
+_TIMEOUT_S = 30.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
-class Uploads:
-    """The files of this server's visitors.
+class UploadStore:
+    """Store of the uploaded files of this server's visitors.
 
-    Arguments:
-        jobs: where files are checked.
-        root: folder for them; a new one when absent.
+    Args:
+        jobs: queue in which files are checked.
+        root: folder of the files; a new temporary folder when None.
     """
 
-    def __init__(self, jobs: Jobs, root: Path | None = None) -> None:
+    def __init__(self, jobs: JobQueue, root: Path | None = None) -> None:
         self._jobs = jobs
         self._root = root or Path(tempfile.mkdtemp(prefix="prosumax-uploads-"))
-        self._kept: OrderedDict[str, tuple[float, OwnData]] = OrderedDict()
-        self._times: dict[str, list[float]] = {}
+        self._files: OrderedDict[str, tuple[float, OwnData]] = OrderedDict()
+        self._upload_times: dict[str, list[float]] = {}
         self.router = APIRouter()
         self.router.add_api_route("/api/upload", self.receive, methods=["POST"])
 
     def get(self, token: str) -> OwnData | None:
-        """What a token stands for; None when there is no such file any more."""
-        self._sweep()
-        found = self._kept.get(token)
-        return None if found is None else found[1]
+        """Return the description of a file, or None if it does not exist any more."""
+        self._delete_expired()
+        entry = self._files.get(token)
+        return None if entry is None else entry[1]
 
     def folder(self, token: str) -> str | None:
-        """Where the numbers of a file are, for a worker."""
+        """Return the folder with the numbers of a file, or None if it does not exist any more."""
         return None if self.get(token) is None else str(self._root / token)
 
     def delete(self, token: str) -> None:
-        """Forget a file now."""
+        """Delete a file."""
         if _TOKEN.fullmatch(token):
-            self._kept.pop(token, None)
+            self._files.pop(token, None)
             shutil.rmtree(self._root / token, ignore_errors=True)
 
     def close(self) -> None:
-        """Forget all files."""
-        self._kept.clear()
+        """Delete all files."""
+        self._files.clear()
         shutil.rmtree(self._root, ignore_errors=True)
 
     async def receive(self, request: Request) -> JSONResponse:
-        """Take a file: its bytes are the body. Answers what was understood, or why it was refused.
+        """Receive a file as the body of a request.
 
-        413 beyond the limit, 403 for a page of another site, 429 for too many, 422 for a file that is no meter data.
+        Args:
+            request: HTTP request.
+
+        Returns:
+            A token with the description of the file, or an error: 413 for a file beyond the limit,
+            403 for a page of another site, 429 for too many files, 422 for a file that is not
+            meter data, 503 when the queue is full.
         """
-        if int(request.headers.get("content-length") or 0) > MOST_BYTES:
-            await _heard_out(request)
-            return _refused(413, Refusal("too_big"))
-        if not same_origin(request):
-            return _refused(403, Refusal("other_site"))
-        if not self._may(request):
-            return _refused(429, Refusal("too_many"))
+        if int(request.headers.get("content-length") or 0) > MAX_BYTES:
+            await _drain_body(request)
+            return _rejected(413, Rejection("too_big"))
+        if not is_same_origin(request):
+            return _rejected(403, Rejection("other_site"))
+        if not self._within_rate_limit(request):
+            return _rejected(429, Rejection("too_many"))
         token = secrets.token_urlsafe(16)
         folder = self._root / token
         folder.mkdir(parents=True)
-        taken = False
+        accepted = False
         try:
-            if not await _saved(request, folder / "sent.csv"):
-                return _refused(413, Refusal("too_big"))
-            answer = await self._checked(folder, token)
-            if isinstance(answer, Refusal):
-                return _refused(422, answer)
-            taken = True
+            if not await _save_body(request, folder / "sent.csv"):
+                return _rejected(413, Rejection("too_big"))
+            answer = await self._check_file(folder, token)
+            if isinstance(answer, Rejection):
+                return _rejected(422, answer)
+            accepted = True
             for scratch in folder.glob("sent*"):
                 scratch.unlink()
-            self._kept[token] = (time.monotonic(), answer)
-            self._sweep()
+            self._files[token] = (time.monotonic(), answer)
+            self._delete_expired()
             return JSONResponse({"token": token, **asdict(answer)})
-        except Refused:
-            return _refused(503, Refusal("busy"))
+        except JobRejectedError:
+            return _rejected(503, Rejection("busy"))
         finally:
-            if not taken:
+            if not accepted:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    async def _checked(self, folder: Path, token: str) -> OwnData | Refusal:
-        job = self._jobs.submit(
-            "quick", "upload", str(folder), owner=f"upload-{token}", private=True
-        )
-        end = time.monotonic() + _PATIENCE_S
-        while (seen := self._jobs.see(job, f"upload-{token}")) is not None and not seen.over:
-            if time.monotonic() > end:
-                self._jobs.stop(job, f"upload-{token}")
-                return Refusal("busy")
+    async def _check_file(self, folder: Path, token: str) -> OwnData | Rejection:
+        owner = f"upload-{token}"
+        job = self._jobs.submit("quick", "upload", str(folder), owner=owner, private=True)
+        deadline = time.monotonic() + _TIMEOUT_S
+        while (status := self._jobs.status(job, owner)) is not None and not status.finished:
+            if time.monotonic() > deadline:
+                self._jobs.cancel(job, owner)
+                return Rejection("busy")
             await asyncio.sleep(0.03)
-        if seen is None or seen.state != "done":
-            return Refusal("unreadable", said=(seen and seen.code) or "")
-        answer: OwnData | Refusal = seen.result
+        if status is None or status.state != "done":
+            return Rejection("unreadable", message=(status and status.code) or "")
+        answer: OwnData | Rejection = status.result
         return answer
 
-    def _may(self, request: Request) -> bool:
+    def _within_rate_limit(self, request: Request) -> bool:
         address = request.client.host if request.client else ""
         now = time.monotonic()
-        times = [at for at in self._times.get(address, ()) if now - at < _KEPT_S]
-        self._times[address] = [*times, now]
-        if len(self._times) > 10_000:
-            self._times = {address: self._times[address]}
-        return is_local(address) or len(times) < _PER_ADDRESS
+        recent = [at for at in self._upload_times.get(address, ()) if now - at < _RETENTION_S]
+        self._upload_times[address] = [*recent, now]
+        if len(self._upload_times) > _MAX_ADDRESSES:
+            self._upload_times = {address: self._upload_times[address]}
+        return is_local_address(address) or len(recent) < _MAX_PER_ADDRESS
 
-    def _sweep(self) -> None:
+    def _delete_expired(self) -> None:
         now = time.monotonic()
-        while self._kept:
-            token, (since, _) = next(iter(self._kept.items()))
-            if now - since < _KEPT_S and len(self._kept) <= _MOST_KEPT:
+        while self._files:
+            token, (uploaded_at, _) = next(iter(self._files.items()))
+            if now - uploaded_at < _RETENTION_S and len(self._files) <= _MAX_FILES:
                 return
             self.delete(token)
 
 
-async def _saved(request: Request, path: Path) -> bool:
-    """Write the body as it comes; False, and an end, once there is too much."""
+async def _save_body(request: Request, path: Path) -> bool:
+    """Write the body of a request to a file and return whether it is within the size limit."""
     size = 0
     with path.open("wb") as file:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 break
             file.write(chunk)
-    if size > MOST_BYTES:
-        await _heard_out(request)
-    return size <= MOST_BYTES
+    if size > MAX_BYTES:
+        await _drain_body(request)
+    return size <= MAX_BYTES
 
 
-async def _heard_out(request: Request) -> None:
-    """Let a sender of too much come to an end, within bounds: one that is cut off never reads the answer."""
+async def _drain_body(request: Request) -> None:
+    """Read the rest of a body, within limits: a client that is cut off cannot read the answer."""
     size = 0
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > 5 * MOST_BYTES:
+                if size > 5 * MAX_BYTES:
                     return
 
 
-def same_origin(request: Request) -> bool:
-    """Whether a request comes from a page of ours: browsers say so in headers that no page can set."""
+def is_same_origin(request: Request) -> bool:
+    """Return whether a request comes from a page of this server.
+
+    Browsers state the origin in headers that pages cannot set.
+
+    Args:
+        request: HTTP request.
+    """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
     origin = request.headers.get("origin")
-    # Programs that are no browsers send neither; no other page can make them do anything.
+    # Clients other than browsers send neither header; no page of another site can control them.
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def is_local(address: str) -> bool:
-    """Whether a visitor sits at this machine (a proxy before the server must pass on whose request it is)."""
+def is_local_address(address: str) -> bool:
+    """Return whether an address is this machine.
+
+    A proxy in front of the server must forward the address of the client.
+
+    Args:
+        address: network address of a client.
+    """
     return address in ("", "127.0.0.1", "::1", "testclient")
 
 
-def counted_address(address: str | None) -> str | None:
-    """The address that a visitor's jobs are counted by; None for this machine's own."""
-    return None if address is None or is_local(address) else address
+def rate_limit_address(address: str | None) -> str | None:
+    """Return the address by which jobs are counted, or None for this machine.
+
+    Args:
+        address: network address of a client.
+    """
+    return None if address is None or is_local_address(address) else address
 
 
-def _refused(status: int, refusal: Refusal) -> JSONResponse:
-    content: dict[str, Any] = {"error": asdict(refusal)}
+def _rejected(status: int, rejection: Rejection) -> JSONResponse:
+    content: dict[str, Any] = {"error": asdict(rejection)}
     return JSONResponse(content, status_code=status)

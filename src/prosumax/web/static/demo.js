@@ -1,6 +1,6 @@
-// The notice of a lost connection is the framework's; screen readers hear of it only if it says that it is one.
+// Announce the framework's notice of a lost connection to screen readers.
 document.addEventListener("DOMContentLoaded", () => {
-  const lost = document.getElementById("popup");
-  lost?.setAttribute("role", "status");
-  lost?.setAttribute("aria-live", "polite");
+  const popup = document.getElementById("popup");
+  popup?.setAttribute("role", "status");
+  popup?.setAttribute("aria-live", "polite");
 });
