@@ -180,7 +180,7 @@ def _common_step(series: dict[str, Directions]) -> int:
 def _common_period(
     series: dict[str, Directions], zone: str | None, first_day: str | None, last_day: str | None
 ) -> tuple[int, int, list[str]]:
-    """Return begin and end of the period that all homes cover within the requested days."""
+    """Return the start and the end of the period that all homes cover within the requested days."""
     # A PV system may be newer than the meter: injection and production are zero before it, and do
     # not shorten the period.
     main = ("offtake", "net")
@@ -222,7 +222,7 @@ def _common_period(
 def _midnight(
     where: str, day: str, days_later: int, zone: str | None, begin_s: int, end_s: int, covered: str
 ) -> int:
-    """Return the begin of a local day that must be within the data, s since 1970 UTC."""
+    """Return the start of a local day that must be within the data, s since 1970 UTC."""
     try:
         midnight = pd.Timestamp(day).tz_localize(zone or "UTC") + pd.DateOffset(days=days_later)
     except ValueError:

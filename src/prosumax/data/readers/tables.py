@@ -281,7 +281,7 @@ def _plausibility_notes(table: TableFile, grid: _Grid, kwh_per_unit: float) -> l
 
 
 def _period(index: pd.DatetimeIndex) -> tuple[int, int, int]:
-    """Return the begin (s since 1970 UTC), the step (s) and the end (s since 1970 UTC)."""
+    """Return the start (s since 1970 UTC), the step (s) and the end (s since 1970 UTC)."""
     start_s = index.as_unit("s").asi8
     if len(index) > 1:
         step_s = int(start_s[1] - start_s[0])

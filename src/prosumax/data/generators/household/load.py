@@ -11,11 +11,12 @@ docs/profiles.md documents the calibration, and the validation against data that
 
 References:
     Richardson, Thomson, Infield & Clifford, "Domestic electricity use: a high-resolution energy
-    demand model", Energy and Buildings 42 (2010) 1878-1887: start probability = activity x
-    appliance. Richardson et al., "Domestic lighting: a high-resolution energy demand model", Energy
-    and Buildings 41 (2009) 781: dependence of lighting on daylight and effective occupancy.
+        demand model", Energy and Buildings 42 (2010) 1878-1887: start probability as the product
+        of activity and appliance.
+    Richardson et al., "Domestic lighting: a high-resolution energy demand model", Energy and
+        Buildings 41 (2009) 781: dependence of lighting on daylight and effective occupancy.
     Cooper, "The absorption of solar radiation in solar stills", Solar Energy 12 (1969):
-    declination.
+        declination.
 """
 
 from collections.abc import Collection, Mapping
