@@ -1,57 +1,57 @@
-"""The optimum of any scenario: perfect-foresight linear programs, and the controllers built on them.
+"""Optimal plans with perfect foresight, the controllers built on them, and the optimality gap.
 
-The yardstick for every policy: what a home could reach alone, and what the community could reach as one.
+They are the reference for every policy: the optimum of each home alone, and of the community.
 """
 
-from prosumax.optimization.discrete import plan_levels
-from prosumax.optimization.mahtm_solver import plan_like_the_paper
-from prosumax.optimization.mpc import forecaster, plan_rolling
+from prosumax.optimization.discrete import plan_power_levels
+from prosumax.optimization.mahtm_solver import plan_mahtm_solver
+from prosumax.optimization.mpc import make_forecaster, plan_receding_horizon
 from prosumax.optimization.optima import Optima
 from prosumax.optimization.planning import (
-    OnStage,
-    Plan,
-    nothing_asked,
-    plan_alone,
-    plan_together,
-    put,
-    replay,
-    silent,
+    DispatchPlan,
+    ProgressCallback,
+    default_requests,
+    ignore_progress,
+    plan_community,
+    plan_individual,
+    set_requests,
+    simulate_plan,
 )
 from prosumax.optimization.problem import (
     Problem,
-    capacity_fees,
+    build_problem,
+    capacity_charges,
     check_plannable,
-    cost_alone,
-    cost_together,
-    pose,
+    community_cost,
+    individual_cost,
 )
-from prosumax.optimization.program import MOST_BINARIES, binaries, build, solve
-from prosumax.optimization.storage import Physics, best_physics
+from prosumax.optimization.program import MAX_BINARIES, build_model, count_binaries, solve
+from prosumax.optimization.storage import StorageModel, best_case_storage
 
 __all__ = [
-    "MOST_BINARIES",
-    "binaries",
-    "OnStage",
+    "MAX_BINARIES",
+    "DispatchPlan",
     "Optima",
-    "Physics",
-    "Plan",
     "Problem",
-    "best_physics",
-    "build",
-    "capacity_fees",
+    "ProgressCallback",
+    "StorageModel",
+    "best_case_storage",
+    "build_model",
+    "build_problem",
+    "capacity_charges",
     "check_plannable",
-    "cost_alone",
-    "cost_together",
-    "forecaster",
-    "nothing_asked",
-    "plan_alone",
-    "plan_levels",
-    "plan_like_the_paper",
-    "plan_rolling",
-    "plan_together",
-    "pose",
-    "put",
-    "replay",
-    "silent",
+    "community_cost",
+    "count_binaries",
+    "default_requests",
+    "ignore_progress",
+    "individual_cost",
+    "make_forecaster",
+    "plan_community",
+    "plan_individual",
+    "plan_mahtm_solver",
+    "plan_power_levels",
+    "plan_receding_horizon",
+    "set_requests",
+    "simulate_plan",
     "solve",
 ]

@@ -1,10 +1,11 @@
-"""Cars and heat pumps as a linear program sees them: variables, limits, and what they add to their homes' meters.
+"""EVs and heat pumps in a linear program: variables, constraints, and their effect on meters.
 
-Both are linear, so that the program is exact, but for three things. Charging and giving back at once is ruled out where
-burning energy pays, by the same binaries as for batteries. A car with V2G that comes home below its reserve is charged
-to it first. And what is wanted but impossible (a trip, a departure, a warm room, a shower) may be left out at a
-price that no plan pays by choice; that price is taken off the cost again. Appliances keep their habit: whether to
-start one is a yes-or-no question.
+Both devices are linear, so that the program is exact, with three additions. Binaries exclude
+simultaneous charging and discharging where dissipating energy pays, as for batteries. An EV with
+V2G that returns below its reserve is charged to it first. Requirements that cannot be met (a trip,
+a departure, the indoor temperature, hot water) may be violated at a price that no plan pays by
+choice; that price is subtracted from the cost again. Appliances keep their default control, because
+starting one is a binary decision.
 """
 
 from typing import Any, NamedTuple
@@ -15,330 +16,433 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
-from prosumax.devices import flexible as _devices
+from prosumax.devices import flexible as device_models
 from prosumax.devices import heat_pump
 from prosumax.devices.battery import BatteryParams
 from prosumax.devices.flexible import DeviceParams, DeviceSeries
 from prosumax.devices.home import HomeParams
-from prosumax.types import Requests
+from prosumax.types import DeviceRequests
 
 Array = NDArray[np.float64]
+
+SLACK_VARIABLES = (
+    "ev_shortfall",
+    "ev_unserved",
+    "ev_below_reserve",
+    "underheating",
+    "hot_water_unserved",
+)
+"""Variables of violated requirements, kWh or kelvins."""
+
 _DIMS = ("step", "home")
-SLACKS = ("car_short", "car_missed", "car_below", "cold", "dry")
-"""Variables of what is left out, kWh or kelvins."""
+
+# Tolerance of the comparison of times with the step length.
+_TIME_TOLERANCE = 1.001
+
+# Factor on the highest price that makes violating a requirement unattractive.
+_SLACK_PRICE_FACTOR = 20.0
 
 
-class Flexible(NamedTuple):
-    """The flexible devices of a problem.
+class FlexibleDevices(NamedTuple):
+    """Flexible devices of a problem.
 
     Attributes:
-        params, series: NumPy, one slot per home.
-        base_kwh: load less solar without any of them [step, home].
-        rest_kwh: with the appliances, which are not planned [step, home].
+        params: Parameters in NumPy, one entry per home.
+        series: Exogenous series of the devices in NumPy.
+        base_net_kwh: Load minus PV generation without any of the devices [step, home].
+        uncontrolled_net_kwh: The same with appliances, which are not planned [step, home].
     """
 
     params: DeviceParams
     series: DeviceSeries
-    base_kwh: Float[Array, "step home"]
-    rest_kwh: Float[Array, "step home"]
+    base_net_kwh: Float[Array, "step home"]
+    uncontrolled_net_kwh: Float[Array, "step home"]
 
-    def of(self, homes: NDArray[np.int64]) -> "Flexible":
-        """The same for some of the homes."""
+    def select_homes(self, homes: NDArray[np.int64]) -> "FlexibleDevices":
+        """Return the devices of some homes.
+
+        Args:
+            homes: Positions of the homes.
+        """
         params: Any = jax.tree.map(lambda leaf: leaf[homes], self.params)
-        # The weather is that of all homes; everything else is [step, home, ..].
+        # Weather is shared by all homes; everything else is [step, home, ..].
         series: Any = jax.tree.map(
             lambda leaf: leaf if leaf.ndim == 1 else leaf[:, homes], self.series
         )
-        return Flexible(params, series, self.base_kwh[:, homes], self.rest_kwh[:, homes])
-
-    def between(
-        self, first: int, last: int, step_hours: float
-    ) -> "tuple[Flexible, Float[Array, 'step home']]":
-        """The same for some steps, and the meters: devices begin them as they begin the period."""
-        series: Any = jax.tree.map(lambda leaf: leaf[first:last], self.series)
-        return _with_habits(self.params, series, self.base_kwh[first:last], step_hours)
-
-    @property
-    def planned(self) -> Bool[NDArray[np.bool_], " home"]:
-        """Which homes have a car or a heat pump."""
-        there = np.zeros(self.base_kwh.shape[1], bool)
-        if self.params.car is not None:
-            there |= np.asarray(self.params.car.charge_kw) > 0
-        return (
-            there
-            if self.params.heat_pump is None
-            else there | (np.asarray(self.params.heat_pump.exists) > 0)
+        return FlexibleDevices(
+            params, series, self.base_net_kwh[:, homes], self.uncontrolled_net_kwh[:, homes]
         )
 
+    def select_steps(
+        self, first: int, last: int, step_hours: float
+    ) -> "tuple[FlexibleDevices, Float[Array, 'step home']]":
+        """Return the devices for some steps, and the meters with their default control.
+
+        The devices start these steps in the state in which they start the period.
+
+        Args:
+            first: First step.
+            last: One past the last step.
+            step_hours: Length of a step in hours.
+        """
+        series: Any = jax.tree.map(lambda leaf: leaf[first:last], self.series)
+        return _with_default_control(self.params, series, self.base_net_kwh[first:last], step_hours)
+
+    @property
+    def is_planned(self) -> Bool[NDArray[np.bool_], " home"]:
+        """Whether each home has an EV or a heat pump."""
+        planned = np.zeros(self.base_net_kwh.shape[1], bool)
+        if self.params.ev is not None:
+            planned |= np.asarray(self.params.ev.charge_kw) > 0
+        if self.params.heat_pump is not None:
+            planned |= np.asarray(self.params.heat_pump.exists) > 0
+        return planned
+
     def limits_kw(self, charge_kw: Any, discharge_kw: Any) -> tuple[Any, Any]:
-        """The most that all devices of a home take and give, with a battery of these limits."""
-        most, back = np.asarray(charge_kw, np.float64), np.asarray(discharge_kw, np.float64)
-        taken, given = _devices.limits_kw(self.params)
-        return most + taken, back + given
+        """Return the power limits of all devices of a home together.
+
+        Args:
+            charge_kw: Charging limit of the battery.
+            discharge_kw: Discharging limit of the battery.
+
+        Returns:
+            Largest power drawn and largest power fed back.
+        """
+        drawn, fed_back = device_models.power_limits_kw(self.params)
+        max_drawn = np.asarray(charge_kw, np.float64) + drawn
+        max_fed_back = np.asarray(discharge_kw, np.float64) + fed_back
+        return max_drawn, max_fed_back
 
 
-def flexible_devices(
+def build_flexible_devices(
     homes: HomeParams,
     series: DeviceSeries | None,
     base_kwh: Float[Array, "step home"],
     step_hours: float,
-) -> tuple[Flexible | None, Float[Array, "step home"]]:
-    """The devices of a problem, and the meters with all of them following their habits (batteries idle).
+) -> tuple[FlexibleDevices | None, Float[Array, "step home"]]:
+    """Collect the flexible devices of a problem.
 
-    Arguments:
-        homes, series: as the simulation has them.
-        base_kwh: load less solar without flexible devices [step, home].
-        step_hours: length of a step.
+    Args:
+        homes: Parameters of the homes, as in the simulation.
+        series: Exogenous series of the devices, as in the simulation.
+        base_kwh: Load minus PV generation without flexible devices [step, home].
+        step_hours: Length of a step in hours.
+
+    Returns:
+        The devices, None if there are none, and the meters with all devices under their default
+        control and batteries idle [step, home].
     """
     if homes.devices is None or series is None:
         return None, base_kwh
-    params, exact = jax.tree.map(_exact, (homes.devices, series))
-    return _with_habits(params, exact, base_kwh, step_hours)
+    params, exact_series = jax.tree.map(_to_double, (homes.devices, series))
+    return _with_default_control(params, exact_series, base_kwh, step_hours)
 
 
-def _with_habits(
+def _with_default_control(
     params: DeviceParams,
     series: DeviceSeries,
     base_kwh: Float[Array, "step home"],
     step_hours: float,
-) -> tuple[Flexible, Float[Array, "step home"]]:
-    usual, runs = jax.tree.map(_exact, _play_habits(params, series, jnp.float32(step_hours)))
-    return Flexible(params, series, base_kwh, base_kwh + runs), base_kwh + usual
+) -> tuple[FlexibleDevices, Float[Array, "step home"]]:
+    simulated = _simulate_default_control(params, series, jnp.float32(step_hours))
+    devices_kwh, appliances_kwh = jax.tree.map(_to_double, simulated)
+    devices = FlexibleDevices(params, series, base_kwh, base_kwh + appliances_kwh)
+    return devices, base_kwh + devices_kwh
 
 
-def _exact(leaf: Any) -> NDArray[Any]:
+def _to_double(leaf: Any) -> NDArray[Any]:
     array = np.asarray(leaf)
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 @jax.jit
-def _play_habits(params: DeviceParams, series: DeviceSeries, step_hours: jax.Array) -> Any:
-    """What all devices and what appliances alone draw [step, home]."""
+def _simulate_default_control(
+    params: DeviceParams, series: DeviceSeries, step_hours: jax.Array
+) -> Any:
+    """Return the energy drawn by all devices and by appliances alone, both [step, home]."""
 
-    def advance(state: Any, now: DeviceSeries) -> tuple[Any, tuple[Any, Any]]:
-        asked = _devices.habits(params, state, now, step_hours)
-        state, flows = _devices.step(params, state, now, asked, step_hours)
-        runs = 0.0 if flows.appliances is None else flows.appliances.used_kwh.sum(-1)
-        net = _devices.net_kwh(flows)
-        return state, (net, runs + jnp.zeros_like(net))
+    def advance(state: Any, inputs: DeviceSeries) -> tuple[Any, tuple[Any, Any]]:
+        requests = device_models.default_requests(params, state, inputs, step_hours)
+        state, flows = device_models.step(params, state, inputs, requests, step_hours)
+        net = device_models.net_kwh(flows)
+        appliances: Any = 0.0
+        if flows.appliances is not None:
+            appliances = flows.appliances.consumption_kwh.sum(-1)
+        return state, (net, appliances + jnp.zeros_like(net))
 
-    return jax.lax.scan(advance, _devices.initial_state(params), series)[1]
+    return jax.lax.scan(advance, device_models.initial_state(params), series)[1]
 
 
-def or_idle(battery: BatteryParams) -> BatteryParams:
-    """The same batteries; one of size zero becomes one that can do nothing, so that nobody divides by zero."""
-    absent = ~(np.asarray(battery.capacity_kwh) > 0)
-    if not absent.any():
+def replace_absent_batteries(battery: BatteryParams) -> BatteryParams:
+    """Replace batteries of size zero by ones without power, which avoids division by zero.
+
+    Args:
+        battery: Batteries in NumPy, one entry per home.
+    """
+    is_absent = ~(np.asarray(battery.capacity_kwh) > 0)
+    if not is_absent.any():
         return battery
-    nothing = {
+    placeholder = {
+        "capacity_kwh": 1.0,
+        "soc_max": 1.0,
         "charge_kw": 0.0,
         "discharge_kw": 0.0,
         "soc_min": 0.0,
         "initial_soc": 0.0,
-        "standing_loss": 0.0,
+        "self_discharge_per_step": 0.0,
     }
-    values: dict[str, float] = {"capacity_kwh": 1.0, "soc_max": 1.0, **nothing}
-    idle: dict[str, Any] = {
-        name: np.where(absent, value, getattr(battery, name)) for name, value in values.items()
+    values: dict[str, Any] = {
+        name: np.where(is_absent, value, getattr(battery, name))
+        for name, value in placeholder.items()
     }
-    return battery._replace(**idle)
+    return battery._replace(**values)
 
 
-def price_of_leaving_out(buy: Float[Array, " step"], sell: Float[Array, " step"]) -> float:
-    """Money for a kWh or a kelvin that is left out: far beyond what energy can earn or save."""
-    return 1.0 + 20.0 * float(max(np.abs(buy).max(), np.abs(sell).max()))
+def slack_price(buy: Float[Array, " step"], sell: Float[Array, " step"]) -> float:
+    """Return the price of violating a requirement by a kWh or a kelvin.
+
+    It is far above what energy can earn or save.
+
+    Args:
+        buy: Price of buying a kWh.
+        sell: Price of selling a kWh.
+    """
+    return 1.0 + _SLACK_PRICE_FACTOR * float(max(np.abs(buy).max(), np.abs(sell).max()))
 
 
-def add_flexible(
-    model: Any, devices: Flexible, step_hours: float, negative: Bool[Any, " step"], price: float
+def add_flexible_devices(
+    model: Any,
+    devices: FlexibleDevices,
+    step_hours: float,
+    negative: Bool[Any, " step"],
+    price: float,
 ) -> tuple[Any, Any]:
-    """Give a model the cars and heat pumps of its homes.
+    """Add the EVs and heat pumps of the homes to a model.
 
-    Arguments:
-        model: a linopy model whose dimensions are `step` and `home`.
-        devices: of the same homes.
-        step_hours: length of a step.
-        negative: steps in which buying or selling a kWh has a negative price.
-        price: from `price_of_leaving_out`.
+    Args:
+        model: A linopy model with dimensions `step` and `home`.
+        devices: Devices of the same homes.
+        step_hours: Length of a step in hours.
+        negative: Steps in which the price of buying or selling a kWh is negative.
+        price: Price of violated requirements, from `slack_price`.
 
     Returns:
-        What they add to the meters, kWh [step, home], and the price of what is left out: linopy expressions.
+        Net energy that the devices add to the meters, kWh [step, home], and the cost of violated
+        requirements: linopy expressions.
     """
     parts = []
-    if devices.params.car is not None:
-        parts.append(_add_cars(model, devices, step_hours, negative))
+    if devices.params.ev is not None:
+        parts.append(_add_evs(model, devices, step_hours, negative))
     if devices.params.heat_pump is not None:
         parts.append(_add_heat_pumps(model, devices, step_hours))
-    nets, left_out = zip(*parts, strict=True)
-    return sum(nets[1:], nets[0]), price * sum(left_out[1:], left_out[0])
+    nets, slacks = zip(*parts, strict=True)
+    return sum(nets[1:], nets[0]), price * sum(slacks[1:], slacks[0])
 
 
-def requests_of(
-    model: Any, devices: Flexible, found: Float[Array, " label"], step_hours: float
-) -> tuple[Requests, float]:
-    """What a solved model asks of the devices, kW [step, home], and how much it leaves out, kWh and kelvins."""
-    shape = devices.rest_kwh.shape
+def extract_requests(
+    model: Any, devices: FlexibleDevices, solution: Float[Array, " label"], step_hours: float
+) -> tuple[DeviceRequests, float]:
+    """Read the requests to the devices from a solved model.
 
-    def power(*names: str) -> Any:
-        if names[0] not in model.variables:
+    Args:
+        model: The model.
+        devices: Devices of the same homes.
+        solution: Value of every variable by its linopy label.
+        step_hours: Length of a step in hours.
+
+    Returns:
+        Requests in kW [step, home], and the sum of violated requirements, kWh and kelvins.
+    """
+    shape = devices.uncontrolled_net_kwh.shape
+
+    def power_kw(positive: str, negative: str | None = None) -> Any:
+        if positive not in model.variables:
             return None
-        parts = [_read(model, name, found, shape) for name in names if name in model.variables]
-        return (parts[0] - sum(parts[1:], np.zeros(shape))) / step_hours
+        energy = _read(model, positive, solution, shape)
+        if negative is not None and negative in model.variables:
+            energy = energy - _read(model, negative, solution, shape)
+        return energy / step_hours
 
-    left_out = sum(
-        _read(model, name, found, shape).sum() for name in SLACKS if name in model.variables
+    slack = sum(
+        _read(model, name, solution, shape).sum()
+        for name in SLACK_VARIABLES
+        if name in model.variables
     )
-    return Requests(power("car_in", "car_out"), power("rooms"), power("water")), float(left_out)
+    requests = DeviceRequests(
+        power_kw("ev_charge", "ev_discharge"), power_kw("space_heating"), power_kw("hot_water")
+    )
+    return requests, float(slack)
 
 
 def _read(
-    model: Any, name: str, found: Float[Array, " label"], shape: tuple[int, ...]
+    model: Any, name: str, solution: Float[Array, " label"], shape: tuple[int, ...]
 ) -> Float[Array, "step home"]:
     labels = model.variables[name].labels.transpose(*_DIMS).to_numpy()
-    return np.where(labels >= 0, found[labels], 0.0).reshape(shape)
+    return np.where(labels >= 0, solution[labels], 0.0).reshape(shape)
 
 
-class _Tables:
-    """Tables and masked variables over steps and homes."""
+class _ModelBuilder:
+    """Adds masked variables and constraints over steps and homes to a model."""
 
     def __init__(self, model: Any, shape: tuple[int, int]) -> None:
         import xarray as xr
 
-        self.model, self.shape, self.xr = model, shape, xr
-        self.places = [np.arange(shape[0]), np.arange(shape[1])]
+        self.model = model
+        self.shape = shape
+        self.xr = xr
+        self.coords = [np.arange(shape[0]), np.arange(shape[1])]
 
     def table(self, values: Any) -> Any:
         return self.xr.DataArray(np.broadcast_to(values, self.shape), dims=_DIMS)
 
-    def variable(self, name: str, low: Any, high: Any, where: Any) -> Any:
-        """A variable where it is needed, 0 elsewhere."""
+    def variable(self, name: str, lower: Any, upper: Any, mask: Any) -> Any:
+        """Add a variable where the mask is true; it is 0 elsewhere."""
         return self.model.add_variables(
-            self.table(low), self.table(high), mask=self.table(where), name=name
+            self.table(lower), self.table(upper), mask=self.table(mask), name=name
         ).fillna(0)
 
-    def before(self, name: str) -> Any:
-        """The variable one step earlier, 0 before the first."""
+    def previous(self, name: str) -> Any:
+        """Return the variable one step earlier, 0 before the first step."""
         return self.model.variables[name].shift(step=1).fillna(0)
 
-    def binary(self, name: str, where: Any) -> Any:
+    def binary(self, name: str, mask: Any) -> Any:
+        """Add a binary variable where the mask is true; it is 0 elsewhere."""
         return self.model.add_variables(
-            binary=True, coords=self.places, dims=_DIMS, mask=self.table(where), name=name
+            binary=True, coords=self.coords, dims=_DIMS, mask=self.table(mask), name=name
         ).fillna(0)
 
-    def condition(self, name: str, inequality: Any, where: Any) -> None:
-        self.model.add_constraints(inequality, mask=self.table(where), name=name)
+    def constraint(self, name: str, expression: Any, mask: Any) -> None:
+        self.model.add_constraints(expression, mask=self.table(mask), name=name)
 
 
-def _add_cars(
-    model: Any, devices: Flexible, step_hours: float, negative: Bool[Any, " step"]
+def _add_evs(
+    model: Any, devices: FlexibleDevices, step_hours: float, negative: Bool[Any, " step"]
 ) -> tuple[Any, Any]:
-    car, series = devices.params.car, devices.series.car
-    assert car is not None and series is not None
-    shape = devices.rest_kwh.shape
-    on = _Tables(model, shape)
-    exists = np.broadcast_to(np.asarray(car.charge_kw) > 0, shape)
-    left, trip = np.asarray(series.hours_left), np.asarray(series.trip_kwh)
-    plugged = exists & (left > 0)
-    leaves = plugged & (left <= step_hours * 1.001)
-    gives = plugged & (np.asarray(car.discharge_kw) > 0)
+    ev = devices.params.ev
+    series = devices.series.ev
+    assert ev is not None and series is not None
+    shape = devices.uncontrolled_net_kwh.shape
+    builder = _ModelBuilder(model, shape)
+    exists = np.broadcast_to(np.asarray(ev.charge_kw) > 0, shape)
+    hours_to_departure = np.asarray(series.hours_to_departure)
+    trip = np.asarray(series.trip_kwh)
+    is_plugged = exists & (hours_to_departure > 0)
+    departs = is_plugged & (hours_to_departure <= step_hours * _TIME_TOLERANCE)
+    has_v2g = is_plugged & (np.asarray(ev.discharge_kw) > 0)
     drives = exists & (trip > 0)
-    into = on.variable("car_in", 0, car.charge_kw * step_hours, plugged)
-    level = on.variable("car_level", 0, car.capacity_kwh, exists)
-    missed = on.variable("car_missed", 0, trip, drives)
-    short = on.variable("car_short", 0, car.required_kwh, leaves)
+    charge = builder.variable("ev_charge", 0, ev.charge_kw * step_hours, is_plugged)
+    stored = builder.variable("ev_stored", 0, ev.capacity_kwh, exists)
+    unserved = builder.variable("ev_unserved", 0, trip, drives)
+    shortfall = builder.variable("ev_shortfall", 0, ev.departure_kwh, departs)
     start = np.zeros(shape)
-    start[0] = car.initial_kwh
-    before = on.before("car_level")
-    change = level - before - on.table(car.charge_efficiency) * into - missed
-    net, left_out = into, missed.sum() + short.sum()
-    if gives.any():
-        back = on.variable("car_out", 0, car.discharge_kw * step_hours, gives)
-        below = on.variable("car_below", 0, car.reserve_kwh, gives)
-        change = change + on.table(1 / np.asarray(car.discharge_efficiency)) * back
-        net, left_out = net - back, left_out + below.sum()
-        on.condition("car_reserve", level + below >= on.table(car.reserve_kwh), gives)
-        lossy = np.asarray(car.charge_efficiency * car.discharge_efficiency) < 1
-        either = gives & np.asarray(negative)[:, None] & lossy
-        if either.any():
-            charging = on.binary("car_charging", either)
-            full, full_back = (
-                on.table(car.charge_kw * step_hours),
-                on.table(car.discharge_kw * step_hours),
+    start[0] = ev.initial_kwh
+    before = builder.previous("ev_stored")
+    change = stored - before - builder.table(ev.charge_efficiency) * charge - unserved
+    net = charge
+    slack = unserved.sum() + shortfall.sum()
+    if has_v2g.any():
+        discharge = builder.variable("ev_discharge", 0, ev.discharge_kw * step_hours, has_v2g)
+        below_reserve = builder.variable("ev_below_reserve", 0, ev.reserve_kwh, has_v2g)
+        change = change + builder.table(1 / np.asarray(ev.discharge_efficiency)) * discharge
+        net = net - discharge
+        slack = slack + below_reserve.sum()
+        reserve = builder.table(ev.reserve_kwh)
+        builder.constraint("ev_reserve", stored + below_reserve >= reserve, has_v2g)
+        is_lossy = np.asarray(ev.charge_efficiency * ev.discharge_efficiency) < 1
+        exclusive = has_v2g & np.asarray(negative)[:, None] & is_lossy
+        if exclusive.any():
+            is_charging = builder.binary("ev_is_charging", exclusive)
+            max_charge = builder.table(ev.charge_kw * step_hours)
+            max_discharge = builder.table(ev.discharge_kw * step_hours)
+            builder.constraint("ev_only_charge", charge - max_charge * is_charging <= 0, exclusive)
+            builder.constraint(
+                "ev_only_discharge",
+                discharge + max_discharge * is_charging <= max_discharge,
+                exclusive,
             )
-            on.condition("car_only_in", into - full * charging <= 0, either)
-            on.condition("car_only_out", back + full_back * charging <= full_back, either)
-    on.condition("car_store", change == on.table(start - trip), exists)
-    on.condition("car_departure", level + short >= on.table(car.required_kwh), leaves)
-    return net, left_out
+    builder.constraint("ev_store", change == builder.table(start - trip), exists)
+    required = builder.table(ev.departure_kwh)
+    builder.constraint("ev_departure", stored + shortfall >= required, departs)
+    return net, slack
 
 
-def _add_heat_pumps(model: Any, devices: Flexible, step_hours: float) -> tuple[Any, Any]:
-    pump, series = devices.params.heat_pump, devices.series.heat_pump
+def _add_heat_pumps(model: Any, devices: FlexibleDevices, step_hours: float) -> tuple[Any, Any]:
+    pump = devices.params.heat_pump
+    series = devices.series.heat_pump
     assert pump is not None and series is not None
-    shape = devices.rest_kwh.shape
-    on = _Tables(model, shape)
+    shape = devices.uncontrolled_net_kwh.shape
+    builder = _ModelBuilder(model, shape)
     exists = np.broadcast_to(np.asarray(pump.exists) > 0, shape)
-    has_tank = exists & (np.asarray(pump.tank_highest_c) > np.asarray(pump.tank_lowest_c))
+    has_tank = exists & (np.asarray(pump.max_tank_c) > np.asarray(pump.min_tank_c))
     outdoor = np.asarray(series.outdoor_c)[:, None]
     single: Any = jax.tree.map(jnp.asarray, pump)
-    coefficients = jax.vmap(lambda outside: heat_pump.performance(single, outside))(
-        jnp.asarray(outdoor[:, 0])
-    )
+    coefficients = jax.vmap(
+        lambda outdoor_c: heat_pump.coefficients_of_performance(single, outdoor_c)
+    )(jnp.asarray(outdoor[:, 0]))
     cop, water_cop = (np.asarray(part, np.float64) for part in coefficients)
-    kept, per_kwh = (
-        np.asarray(part, np.float64) for part in heat_pump.building(single, jnp.float32(step_hours))
+    building = heat_pump.building_coefficients(single, jnp.float32(step_hours))
+    retention, kelvin_per_kwh = (np.asarray(part, np.float64) for part in building)
+    gain = np.asarray(series.heat_gain_kwh)
+    max_indoor, max_vented = _max_indoor_temperature(
+        pump, outdoor[:, 0], gain, retention, kelvin_per_kwh
     )
-    gain, wanted = np.asarray(series.gain_kwh), np.asarray(series.water_kwh)
-    ceiling, most_vented = _warmest(pump, outdoor[:, 0], gain, kept, per_kwh)
-    most = np.asarray(pump.power_kw) * step_hours
-    rooms = on.variable("rooms", 0, most, exists)
-    indoor = on.variable("indoor", -np.inf, ceiling, exists)
-    cold = on.variable("cold", 0, np.inf, exists)
-    vented = on.variable("vented", 0, most_vented, exists & (most_vented > 0))
-    first = np.zeros(shape)
-    first[0] = kept * np.asarray(pump.initial_c)
-    alone = (1 - kept) * outdoor + gain * per_kwh + first
-    before = on.before("indoor")
-    heated = on.table(cop * per_kwh) * rooms - on.table(per_kwh) * vented
-    on.condition("building", indoor - on.table(kept) * before - heated == on.table(alone), exists)
-    on.condition("warm", indoor + cold >= on.table(pump.lowest_c), exists)
-    net, left_out = rooms, cold.sum()
+    max_kwh = np.asarray(pump.power_kw) * step_hours
+    heating = builder.variable("space_heating", 0, max_kwh, exists)
+    indoor = builder.variable("indoor", -np.inf, max_indoor, exists)
+    underheating = builder.variable("underheating", 0, np.inf, exists)
+    vented = builder.variable("vented", 0, max_vented, exists & (max_vented > 0))
+    initial = np.zeros(shape)
+    initial[0] = retention * np.asarray(pump.initial_indoor_c)
+    unheated = (1 - retention) * outdoor + gain * kelvin_per_kwh + initial
+    before = builder.previous("indoor")
+    heated = builder.table(cop * kelvin_per_kwh) * heating - builder.table(kelvin_per_kwh) * vented
+    builder.constraint(
+        "building",
+        indoor - builder.table(retention) * before - heated == builder.table(unheated),
+        exists,
+    )
+    builder.constraint("comfort", indoor + underheating >= builder.table(pump.min_indoor_c), exists)
+    net = heating
+    slack = underheating.sum()
     if has_tank.any():
-        loss = np.asarray(pump.tank_loss_kw_k) * step_hours / np.asarray(pump.tank_kwh_k)
-        water = on.variable("water", 0, most, has_tank)
-        tank = on.variable("tank", pump.tank_lowest_c, pump.tank_highest_c, has_tank)
-        dry = on.variable("dry", 0, wanted, has_tank & (wanted > 0))
+        demand = np.asarray(series.hot_water_kwh)
+        heat_capacity = np.asarray(pump.tank_heat_capacity_kwh_per_k)
+        loss = np.asarray(pump.tank_heat_loss_kw_per_k) * step_hours / heat_capacity
+        water = builder.variable("hot_water", 0, max_kwh, has_tank)
+        tank = builder.variable("tank", pump.min_tank_c, pump.max_tank_c, has_tank)
+        unserved = builder.variable("hot_water_unserved", 0, demand, has_tank & (demand > 0))
         initial = np.zeros(shape)
-        initial[0] = (1 - loss) * np.asarray(pump.tank_initial_c)
-        earlier = on.before("tank")
+        initial[0] = (1 - loss) * np.asarray(pump.initial_tank_c)
+        before = builder.previous("tank")
         change = (
             tank
-            - on.table(1 - loss) * earlier
-            - on.table(water_cop / np.asarray(pump.tank_kwh_k)) * water
+            - builder.table(1 - loss) * before
+            - builder.table(water_cop / heat_capacity) * water
         )
-        change = change - on.table(1 / np.asarray(pump.tank_kwh_k)) * dry
-        drawn = loss * heat_pump.TANK_ROOM_C - wanted / np.asarray(pump.tank_kwh_k) + initial
-        on.condition("tank_heat", change == on.table(drawn), has_tank)
-        on.condition("compressor", rooms + water <= on.table(most), has_tank)
-        net, left_out = net + water, left_out + dry.sum()
-    return net, left_out
+        change = change - builder.table(1 / heat_capacity) * unserved
+        balance = loss * heat_pump.TANK_AMBIENT_C - demand / heat_capacity + initial
+        builder.constraint("tank_heat", change == builder.table(balance), has_tank)
+        builder.constraint("compressor", heating + water <= builder.table(max_kwh), has_tank)
+        net = net + water
+        slack = slack + unserved.sum()
+    return net, slack
 
 
-def _warmest(
+def _max_indoor_temperature(
     pump: Any,
     outdoor: Float[Array, " step"],
     gain: Float[Array, "step home"],
-    kept: Any,
-    per_kwh: Any,
+    retention: Any,
+    kelvin_per_kwh: Any,
 ) -> tuple[Float[Array, "step home"], Float[Array, "step home"]]:
-    """The warmest that rooms get however they were heated before, and the most that is then vented, kWh."""
-    ceiling, vented = np.empty_like(gain), np.empty_like(gain)
-    level = np.maximum(np.asarray(pump.initial_c), np.asarray(pump.highest_c))
-    for step, outside in enumerate(outdoor):
-        closed = outside + (level - outside) * kept
-        level = np.maximum(closed, pump.highest_c)
-        vented[step] = np.clip(
-            (closed + gain[step] * per_kwh - pump.highest_c) / per_kwh, 0, gain[step]
-        )
-        ceiling[step] = level
-    return ceiling, vented
+    """Return the highest indoor temperature after any heating, and the heat then vented, kWh."""
+    maximum = np.empty_like(gain)
+    vented = np.empty_like(gain)
+    level = np.maximum(np.asarray(pump.initial_indoor_c), np.asarray(pump.max_indoor_c))
+    for step, outdoor_c in enumerate(outdoor):
+        unvented = outdoor_c + (level - outdoor_c) * retention
+        level = np.maximum(unvented, pump.max_indoor_c)
+        excess = unvented + gain[step] * kelvin_per_kwh - pump.max_indoor_c
+        vented[step] = np.clip(excess / kelvin_per_kwh, 0, gain[step])
+        maximum[step] = level
+    return maximum, vented

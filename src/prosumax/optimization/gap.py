@@ -1,4 +1,4 @@
-"""How good a run is: between doing nothing (0 %) and the optimum (100 %), and MAHTM's scores."""
+"""Optimality gap of a run, between idle batteries (0 %) and the optimum (100 %), and MAHTM scores."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,8 +9,14 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax.metrics import CommunityKPIs, price_of_fairness
+from prosumax.numerics import SMALL
 from prosumax.optimization.optima import Optima
-from prosumax.optimization.problem import Problem, individual_cost, community_cost, build_problem
+from prosumax.optimization.problem import (
+    Problem,
+    build_problem,
+    community_cost,
+    individual_cost,
+)
 from prosumax.optimization.program import count_binaries
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community
@@ -22,89 +28,116 @@ from prosumax.simulation.rollout import Trajectory
 Array = NDArray[np.float64]
 
 AUTOMATIC_PROBLEM_SIZE = 20_000
-"""Batteries times steps up to which every run is measured unasked: seconds of work, if no binaries are needed."""
+"""Largest number of controllable homes times steps for which the optimum is computed by default.
+
+Without binaries it takes seconds.
+"""
 
 
 def is_quickly_solvable(problem: Problem) -> bool:
-    """Whether the optimum is a matter of seconds and the solver is there."""
+    """Return whether the optimum takes seconds and the solver is installed.
+
+    Args:
+        problem: The problem.
+    """
     from importlib.util import find_spec
 
     if problem.net_metered.any():
         return False
-    small = len(problem.net_kwh) * len(problem.controllable_homes) <= AUTOMATIC_PROBLEM_SIZE and not count_binaries(problem)
-    installed = find_spec("linopy") is not None and find_spec("highspy") is not None
-    return small and (installed or not len(problem.controllable_homes))
+    homes = len(problem.controllable_homes)
+    is_small = len(problem.net_kwh) * homes <= AUTOMATIC_PROBLEM_SIZE
+    is_installed = find_spec("linopy") is not None and find_spec("highspy") is not None
+    return is_small and not count_binaries(problem) and (is_installed or not homes)
 
 
 def mahtm_scores(
     problem: Problem,
-    carbon_kg: Float[Array, " step"],
+    emission_factor_kg_per_kwh: Float[Array, " step"],
     cost: Float[Array, " home"],
     emissions_kg: Float[Array, " home"],
 ) -> dict[str, float]:
-    """MAHTM's three figures for any run: means over homes, against idle batteries and no exchange.
+    """Compute the scores of MAHTM: means over homes against idle batteries without exchange.
 
-    Arguments:
-        problem: of the scenario.
-        carbon_kg: intensity of grid electricity.
-        cost: each home's bill.
-        emissions_kg: of what each home bought from the grid.
+    Args:
+        problem: Problem of the scenario.
+        emission_factor_kg_per_kwh: Emission factor of grid electricity.
+        cost: Bill of each home.
+        emissions_kg: Emissions of each home's purchases from the grid.
 
-    `price_score` and `emission_score` are the changes of bill and emissions (lower is better), `reward` is minus what
-    optimal policies minimise, `baseline_reward` the same for idle batteries without exchange. With carbon price `w`,
-    price_score + w * emission_score = baseline_reward - reward.
+    Returns:
+        `price_score` and `emission_score`, the changes of bill and emissions (lower is better),
+        `reward`, the negative of what optimal policies minimize, and `baseline_reward`, the same
+        for idle batteries without exchange. With carbon price `w`,
+        price_score + w * emission_score = baseline_reward - reward.
 
-    Source: the MAHTM paper, section 3.2 and table 2; there w is 1.
+    References:
+        MAHTM paper, section 3.2 and table 2, where w is 1.
     """
     weight = problem.carbon_price
-    idle = individual_cost(problem, problem.net_kwh).mean()
-    idle_emissions = (carbon_kg @ np.maximum(problem.net_kwh, 0)).mean()
-    paid = cost.mean() + (weight * emissions_kg.mean() if weight else 0.0)
+    baseline = individual_cost(problem, problem.net_kwh).mean()
+    baseline_import = np.maximum(problem.net_kwh, 0)
+    baseline_emissions = (emission_factor_kg_per_kwh @ baseline_import).mean()
+    carbon_cost = weight * emissions_kg.mean() if weight else 0.0
+    baseline_carbon_cost = weight * baseline_emissions if weight else 0.0
     return {
-        "price_score": cost.mean() - (idle - (weight * idle_emissions if weight else 0.0)),
-        "emission_score": emissions_kg.mean() - idle_emissions,
-        "reward": -paid,
-        "baseline_reward": -idle,
+        "price_score": cost.mean() - (baseline - baseline_carbon_cost),
+        "emission_score": emissions_kg.mean() - baseline_emissions,
+        "reward": -(cost.mean() + carbon_cost),
+        "baseline_reward": -baseline,
     }
 
 
 def optimality_kpis(
-    optima: Optima | None, problem: Problem, objective: float, objective_alone: float
+    optima: Optima | None, problem: Problem, objective: float, standalone_objective: float
 ) -> dict[str, Any]:
-    """Key figures of a run against the optimum.
+    """Compute the KPIs of a run against the optimum.
 
-    Arguments:
-        optima: None when nobody asked for the optimum; its figures are then null.
-        problem: of the scenario.
-        objective: bills of all homes and priced carbon of the run.
-        objective_alone: the same for the same meters without exchange.
+    Args:
+        optima: Optimal plans; the KPIs that need them are NaN if None.
+        problem: Problem of the scenario.
+        objective: Bills of all homes and priced emissions of the run.
+        standalone_objective: The same for the same meters without exchange.
 
     Returns:
-        `objective`; `baseline_objective` (batteries idle, no exchange); `individual_optimum` (each home alone) and
-        `community_optimum` (all as one) with the bounds below which no plan can be; `share_of_individual_gain` (of the meters
-        without exchange, towards `individual_optimum`) and `share_of_optimal_gain` (of the run, towards `community_optimum`);
-        `price_of_anarchy`: cost when each home follows its own optimum and surplus is then shared, as a ratio to the
-        community's optimum.
+        `objective`; `baseline_objective` (batteries idle, no exchange); `individual_optimum` (each
+        home for itself) and `community_optimum` (all together) with the lower bounds of any plan;
+        `share_of_individual_gain` (of the meters without exchange, towards `individual_optimum`)
+        and `share_of_optimal_gain` (of the run, towards `community_optimum`); `price_of_anarchy`,
+        the cost if each home follows its individual optimum and surplus is then shared, over the
+        community optimum.
     """
-    idle = float(individual_cost(problem, problem.net_kwh).sum())
-    figures: dict[str, Any] = {"objective": objective, "baseline_objective": idle}
-    names = ("individual_optimum", "individual_optimum_bound", "community_optimum", "community_optimum_bound")
+    baseline = float(individual_cost(problem, problem.net_kwh).sum())
+    kpis: dict[str, Any] = {"objective": objective, "baseline_objective": baseline}
     if optima is None:
-        shares = ("share_of_individual_gain", "share_of_optimal_gain", "price_of_anarchy")
-        return figures | dict.fromkeys((*names, *shares), float("nan"))
-    own, all_as_one = optima.individual, optima.community
-    best = all_as_one.objective
-    selfish = community_cost(problem, own.net_kwh)
-    figures |= dict(zip(names, (own.objective, own.bound, best, all_as_one.bound), strict=True))
-    figures["share_of_individual_gain"] = _share(idle - objective_alone, idle - own.objective)
-    figures["share_of_optimal_gain"] = _share(idle - objective, idle - best)
-    figures["price_of_anarchy"] = selfish / best if best > 0 else float("nan")
-    return figures
+        names = (
+            "individual_optimum",
+            "individual_optimum_bound",
+            "community_optimum",
+            "community_optimum_bound",
+            "share_of_individual_gain",
+            "share_of_optimal_gain",
+            "price_of_anarchy",
+        )
+        return kpis | dict.fromkeys(names, float("nan"))
+    individual = optima.individual
+    community = optima.community
+    selfish = community_cost(problem, individual.net_kwh)
+    optimum = community.objective
+    kpis["individual_optimum"] = individual.objective
+    kpis["individual_optimum_bound"] = individual.bound
+    kpis["community_optimum"] = optimum
+    kpis["community_optimum_bound"] = community.bound
+    kpis["share_of_individual_gain"] = _share_of_gain(
+        baseline - standalone_objective, baseline - individual.objective
+    )
+    kpis["share_of_optimal_gain"] = _share_of_gain(baseline - objective, baseline - optimum)
+    kpis["price_of_anarchy"] = selfish / optimum if optimum > 0 else float("nan")
+    return kpis
 
 
-def _share(gained: float, possible: float) -> float:
-    """NaN where there is nothing to gain."""
-    return gained / possible if possible > 1e-9 else float("nan")
+def _share_of_gain(gain: float, possible: float) -> float:
+    """Return the achieved share of a gain; NaN if no gain is possible."""
+    return gain / possible if possible > SMALL else float("nan")
 
 
 def summarize_with_optimality(
@@ -129,7 +162,10 @@ def summarize_with_optimality(
         The result with all KPIs.
     """
     result = summarize(scenario, profiles, community, trajectory, timing)
-    problem = build_problem(scenario, profiles, community) if optima is None else optima.problem
+    if optima is None:
+        problem = build_problem(scenario, profiles, community)
+    else:
+        problem = optima.problem
     homes = result.households
     bills = np.asarray([home["bill"] for home in homes])
     alone = np.asarray([home["bill_without_exchange"] for home in homes])

@@ -1,30 +1,36 @@
-"""The two optima of a scenario, worked out once and only when asked for."""
+"""Individual and community optimum of a scenario, computed on demand."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-from prosumax.optimization.planning import OnStage, Plan, plan_alone, plan_together, silent
+from prosumax.optimization.planning import (
+    DispatchPlan,
+    ProgressCallback,
+    ignore_progress,
+    plan_community,
+    plan_individual,
+)
 from prosumax.optimization.problem import Problem
 
 
 @dataclass(frozen=True)
 class Optima:
-    """Both optima of a problem; several runs of the same homes share them.
+    """Both optima of a problem, which several runs of the same homes share.
 
     Attributes:
-        problem: from `pose`.
-        on_stage: called with a line and the share of the work that is done.
+        problem: The problem, from `build_problem`.
+        on_progress: Called with a message and the completed share of the work.
     """
 
     problem: Problem
-    on_stage: OnStage = silent
+    on_progress: ProgressCallback = ignore_progress
 
     @cached_property
-    def alone(self) -> Plan:
-        """Each home for itself."""
-        return plan_alone(self.problem, self.on_stage)
+    def individual(self) -> DispatchPlan:
+        """Optimal plan of each home for itself."""
+        return plan_individual(self.problem, self.on_progress)
 
     @cached_property
-    def together(self) -> Plan:
-        """The community as one."""
-        return plan_together(self.problem, self.on_stage)
+    def community(self) -> DispatchPlan:
+        """Optimal plan of all homes together."""
+        return plan_community(self.problem, self.on_progress)

@@ -1,9 +1,9 @@
-"""The best plan for real batteries: linear programs, each played through the battery's own physics.
+"""Optimal plans for real batteries: linear programs whose plans are simulated with the devices.
 
-A battery with one efficiency, no fade and a concave power curve is linear, and one program is exact. Where efficiency
-depends on power or capacity fades, a first program with a battery that nothing real can beat gives a lower bound; the
-next ones take each step's efficiency and capacity from the plan before, and the best plan that was played counts. Bound
-and plan enclose the true optimum.
+A battery with constant efficiency, no capacity loss and a concave power curve is linear, and one
+program is exact. Otherwise a first program with a battery that no real one outperforms gives a
+lower bound. The following programs take the efficiency and capacity of each step from the plan
+before, and the best simulated plan is kept. Bound and plan enclose the true optimum.
 """
 
 from functools import partial
@@ -17,183 +17,279 @@ from numpy.typing import NDArray
 
 from prosumax.devices import flexible
 from prosumax.devices.battery import BatteryParams
-from prosumax.devices.battery_aging import AgeingParams
-from prosumax.devices.home import HomeParams, HomeState, initial_state, run_devices
-from prosumax.devices.home import step as home_step
-from prosumax.optimization.flexible import Flexible, or_idle
-from prosumax.optimization.problem import Array, Problem, cost_alone, cost_together
-from prosumax.optimization.program import OnStage, Solution, solve
-from prosumax.optimization.storage import Physics, best_physics
-from prosumax.types import Requests
+from prosumax.devices.battery_aging import BatteryAgingParams
+from prosumax.devices.home import HomeParams, HomeState, initial_state, step_devices
+from prosumax.devices.home import step as step_home
+from prosumax.optimization.flexible import FlexibleDevices, replace_absent_batteries
+from prosumax.optimization.problem import Array, Problem, community_cost, individual_cost
+from prosumax.optimization.program import ProgressCallback, Solution, solve
+from prosumax.optimization.storage import StorageModel, best_case_storage
+from prosumax.types import DeviceRequests
 
-_PASSES = (
-    4  # of a battery that is not linear; more changed the cost of citylearn-2022 by less than 0.1 %
-)
-_AGEING_PASSES = 2  # the second knows what capacity the first left
-_GROUP = 40_000  # battery-steps in one program of homes that do not depend on each other
+# Programs for batteries that are not linear; more changed the cost of citylearn-2022 by less than
+# 0.1 %.
+_NONLINEAR_PASSES = 4
+
+# Programs for batteries that age: the second knows the capacity that the first left.
+_AGING_PASSES = 2
+
+# Battery-steps in one program of homes that do not depend on each other.
+_GROUP_SIZE = 40_000
+
+# Share of the power limit below which a battery counts as idle.
+_IDLE_SHARE = 1e-6
+
+# Range of an efficiency curve below which it counts as constant.
+_CURVE_TOLERANCE = 1e-6
+
+# Smallest bound that an optimality gap is divided by.
+_MIN_BOUND = 1e-12
 
 
-class Plan(NamedTuple):
-    """What to do, what it costs, and how good it can be at most.
+class DispatchPlan(NamedTuple):
+    """A plan with its cost and a lower bound of the cost.
 
     Attributes:
-        power_kw: asked of each battery, positive charges [step, home].
-        net_kwh: the meters that follow, as the battery's physics play it [step, home].
-        objective: what it costs, played.
-        bound: no plan costs less.
-        columns, rows: size of the largest program.
-        seconds: all programs together.
-        requests: of cars and heat pumps, kW [step, home], NaN for homes without; None where there are none.
+        power_kw: Requested power of each battery, positive when charging [step, home].
+        net_kwh: Resulting meters, as the devices are simulated [step, home].
+        objective: Cost of the simulated plan.
+        bound: Lower bound of the cost of any plan.
+        num_variables: Number of variables of the largest program.
+        num_constraints: Number of constraints of the largest program.
+        seconds: Time of all programs.
+        requests: Requests to EVs and heat pumps, kW [step, home], NaN for homes without; None if
+            there are none.
     """
 
     power_kw: Float[Array, "step home"]
     net_kwh: Float[Array, "step home"]
     objective: float
     bound: float
-    columns: int
-    rows: int
+    num_variables: int
+    num_constraints: int
     seconds: float
-    requests: Requests | None = None
+    requests: DeviceRequests | None = None
 
     @property
     def gap(self) -> float:
-        """Distance between plan and bound as a share of the bound."""
-        return (self.objective - self.bound) / max(abs(self.bound), 1e-12)
+        """Optimality gap: distance between objective and bound as a share of the bound."""
+        return (self.objective - self.bound) / max(abs(self.bound), _MIN_BOUND)
 
 
-def silent(stage: str, done: float) -> None:
-    """Progress that nobody watches."""
+def ignore_progress(message: str, done: float) -> None:
+    """Discard progress messages.
 
-
-def plan_alone(problem: Problem, on_stage: OnStage = silent) -> Plan:
-    """The cheapest plan of each home for itself, a few homes at a time.
-
-    Arguments:
-        problem: from `pose`.
-        on_stage: called with a line and the share done.
+    Args:
+        message: Description of the work.
+        done: Completed share of the work.
     """
-    steps, deciding = problem.net_kwh.shape[0], problem.deciding
-    size = max(1, _GROUP // steps // (1 if problem.devices is None else 2))
-    groups = [deciding[first : first + size] for first in range(0, len(deciding), size)]
-    power, net, cost = (
-        np.zeros_like(problem.net_kwh),
-        problem.net_kwh.copy(),
-        cost_alone(problem, problem.net_kwh),
-    )
-    bound, columns, rows, seconds = float(np.delete(cost, deciding).sum()), 0, 0, 0.0
-    requests = nothing_asked(problem)
+
+
+def plan_individual(
+    problem: Problem, on_progress: ProgressCallback = ignore_progress
+) -> DispatchPlan:
+    """Plan each home for itself, a few homes per program.
+
+    Args:
+        problem: The problem, from `build_problem`.
+        on_progress: Called with a message and the completed share of the work.
+    """
+    steps = problem.net_kwh.shape[0]
+    controllable = problem.controllable_homes
+    size = max(1, _GROUP_SIZE // steps // (1 if problem.devices is None else 2))
+    groups = [controllable[first : first + size] for first in range(0, len(controllable), size)]
+    power = np.zeros_like(problem.net_kwh)
+    net = problem.net_kwh.copy()
+    idle_cost = individual_cost(problem, problem.net_kwh)
+    bound = float(np.delete(idle_cost, controllable).sum())
+    num_variables = 0
+    num_constraints = 0
+    seconds = 0.0
+    requests = default_requests(problem)
     for number, homes in enumerate(groups):
-        part = _search(
-            problem.of(homes),
-            False,
-            partial(_from, on_stage, number / len(groups), 1 / len(groups)),
-        )
-        power[:, homes], net[:, homes] = part.power_kw, part.net_kwh
-        requests = put(requests, homes, part.requests)
-        bound, seconds = bound + part.bound, seconds + part.seconds
-        columns, rows = max(columns, part.columns), max(rows, part.rows)
-    return Plan(
-        power, net, float(cost_alone(problem, net).sum()), bound, columns, rows, seconds, requests
+        progress = partial(_report_part, on_progress, number / len(groups), 1 / len(groups))
+        part = _search(problem.select_homes(homes), False, progress)
+        power[:, homes] = part.power_kw
+        net[:, homes] = part.net_kwh
+        requests = set_requests(requests, homes, part.requests)
+        bound += part.bound
+        seconds += part.seconds
+        num_variables = max(num_variables, part.num_variables)
+        num_constraints = max(num_constraints, part.num_constraints)
+    return DispatchPlan(
+        power_kw=power,
+        net_kwh=net,
+        objective=float(individual_cost(problem, net).sum()),
+        bound=bound,
+        num_variables=num_variables,
+        num_constraints=num_constraints,
+        seconds=seconds,
+        requests=requests,
     )
 
 
-def plan_together(problem: Problem, on_stage: OnStage = silent) -> Plan:
-    """The cheapest plan of all homes as one, surplus going first to whoever needs it; arguments as in `plan_alone`."""
-    if not len(problem.deciding):
-        cost = cost_together(problem, problem.net_kwh)
-        return Plan(np.zeros_like(problem.net_kwh), problem.net_kwh, cost, cost, 0, 0, 0.0)
-    return _search(problem, True, on_stage)
+def plan_community(
+    problem: Problem, on_progress: ProgressCallback = ignore_progress
+) -> DispatchPlan:
+    """Plan all homes together, with surplus covering deficits before it is sold to the grid.
+
+    Args:
+        problem: The problem, from `build_problem`.
+        on_progress: Called with a message and the completed share of the work.
+    """
+    if not len(problem.controllable_homes):
+        cost = community_cost(problem, problem.net_kwh)
+        idle = np.zeros_like(problem.net_kwh)
+        return DispatchPlan(idle, problem.net_kwh, cost, cost, 0, 0, 0.0)
+    return _search(problem, True, on_progress)
 
 
-def _from(on_stage: OnStage, start: float, share: float, stage: str, done: float) -> None:
-    on_stage(stage, start + share * done)
+def _report_part(
+    on_progress: ProgressCallback, start: float, share: float, message: str, done: float
+) -> None:
+    on_progress(message, start + share * done)
 
 
-def _search(problem: Problem, together: bool, on_stage: OnStage) -> Plan:
-    deciding = problem.deciding
-    own = problem.of(deciding)
-    battery = or_idle(own.battery)
-    negative = (problem.buy < 0) | (problem.sell < 0)
-    physics = best_physics(battery, len(problem.buy), problem.step_hours, negative)
-    passes = _PASSES if not is_linear(battery) else 1 if own.ageing is None else _AGEING_PASSES
-    power, net = np.zeros_like(problem.net_kwh), problem.net_kwh.copy()
-    requests = nothing_asked(problem)
-    lowest = np.full(1 if together else problem.net_kwh.shape[1], np.inf)
-    bound, seconds, basis = -np.inf, 0.0, None
+def _search(problem: Problem, joint: bool, on_progress: ProgressCallback) -> DispatchPlan:
+    controllable = problem.controllable_homes
+    own = problem.select_homes(controllable)
+    battery = replace_absent_batteries(own.battery)
+    storage = best_case_storage(
+        battery, len(problem.buy_price), problem.step_hours, problem.has_negative_price
+    )
+    passes = _count_passes(battery, own.aging)
+    power = np.zeros_like(problem.net_kwh)
+    net = problem.net_kwh.copy()
+    requests = default_requests(problem)
+    lowest = np.full(1 if joint else problem.net_kwh.shape[1], np.inf)
+    bound = -np.inf
+    seconds = 0.0
+    basis = None
     for number in range(passes):
-        step = partial(_from, on_stage, number / passes, 1 / passes)
-        solution = solve(problem, physics, together=together, on_stage=step, start=basis)
-        seconds, basis = seconds + solution.seconds, solution.basis
+        progress = partial(_report_part, on_progress, number / passes, 1 / passes)
+        solution = solve(problem, storage, joint=joint, on_progress=progress, start_basis=basis)
+        seconds += solution.seconds
+        basis = solution.basis
         if number == 0:
-            bound = solution.bound - _topping_up(problem, battery, physics)
-        asked = (solution.charge_kwh - solution.discharge_kwh) / problem.step_hours
-        played = replay(
+            bound = solution.bound - _max_holding_cost(problem, battery, storage)
+        requested = (solution.charge_kwh - solution.discharge_kwh) / problem.step_hours
+        simulated = simulate_plan(
             battery,
-            asked[:, deciding],
+            requested[:, controllable],
             problem.step_hours,
-            own.ageing,
+            own.aging,
             own.devices,
             solution.requests,
         )
         meters = problem.net_kwh.copy()
         if own.devices is not None:
-            meters[:, deciding] = own.devices.base_kwh + played.devices_kwh
-        meters[:, deciding] += played.charge_kwh - played.discharge_kwh
-        cost = (
-            np.array([cost_together(problem, meters)]) if together else cost_alone(problem, meters)
-        )
-        better = cost < lowest
-        power, net = np.where(better, asked, power), np.where(better, meters, net)
+            meters[:, controllable] = own.devices.base_net_kwh + simulated.devices_kwh
+        meters[:, controllable] += simulated.charge_kwh - simulated.discharge_kwh
+        if joint:
+            cost = np.array([community_cost(problem, meters)])
+        else:
+            cost = individual_cost(problem, meters)
+        is_better = cost < lowest
+        power = np.where(is_better, requested, power)
+        net = np.where(is_better, meters, net)
         if solution.requests is not None:
-            chosen = np.broadcast_to(better, problem.net_kwh.shape[1:])[deciding]
-            some = jax.tree.map(lambda leaf, chosen=chosen: leaf[:, chosen], solution.requests)
-            requests = put(requests, deciding[chosen], some)
+            improved = np.broadcast_to(is_better, problem.net_kwh.shape[1:])[controllable]
+            selected = jax.tree.map(
+                lambda leaf, improved=improved: leaf[:, improved], solution.requests
+            )
+            requests = set_requests(requests, controllable[improved], selected)
         lowest = np.minimum(cost, lowest)
-        physics = _refined(battery, physics, solution, played, problem)
-    return Plan(
-        power, net, float(lowest.sum()), bound, solution.columns, solution.rows, seconds, requests
+        storage = _refine_storage(battery, storage, solution, simulated, problem)
+    return DispatchPlan(
+        power_kw=power,
+        net_kwh=net,
+        objective=float(lowest.sum()),
+        bound=bound,
+        num_variables=solution.num_variables,
+        num_constraints=solution.num_constraints,
+        seconds=seconds,
+        requests=requests,
     )
 
 
-def nothing_asked(problem: Problem) -> Requests | None:
-    """Requests that leave every device to its habit: NaN; None where there are no devices."""
+def _count_passes(battery: BatteryParams, aging: BatteryAgingParams | None) -> int:
+    if not is_linear(battery):
+        return _NONLINEAR_PASSES
+    return 1 if aging is None else _AGING_PASSES
+
+
+def default_requests(problem: Problem) -> DeviceRequests | None:
+    """Return requests (NaN) that keep every device under its default control.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        The requests; None if there are no devices.
+    """
     if problem.devices is None:
         return None
-    params, nothing = problem.devices.params, np.full_like(problem.net_kwh, np.nan)
-    pumps = [None if params.heat_pump is None else nothing.copy() for _ in range(2)]
-    asked: list[Any] = [None if params.car is None else nothing.copy(), *pumps]
-    return Requests(*asked)
+    params = problem.devices.params
+
+    def no_request(device: Any) -> Any:
+        return None if device is None else np.full_like(problem.net_kwh, np.nan)
+
+    return DeviceRequests(
+        ev_kw=no_request(params.ev),
+        space_heating_kw=no_request(params.heat_pump),
+        hot_water_kw=no_request(params.heat_pump),
+    )
 
 
-def put(
-    requests: Requests | None, homes: NDArray[np.int64], some: Requests | None
-) -> Requests | None:
-    """The requests with those of some homes in their places."""
-    if requests is None or some is None:
+def set_requests(
+    requests: DeviceRequests | None, homes: NDArray[np.int64], selected: DeviceRequests | None
+) -> DeviceRequests | None:
+    """Write the requests of some homes into those of all homes, in place.
+
+    Args:
+        requests: Requests of all homes.
+        homes: Positions of the homes.
+        selected: Requests of these homes.
+
+    Returns:
+        The requests of all homes.
+    """
+    if requests is None or selected is None:
         return requests
-    for whole, part in zip(requests, some, strict=True):
+    for whole, part in zip(requests, selected, strict=True):
         if whole is not None and part is not None:
             whole[:, homes] = part
     return requests
 
 
 def is_linear(battery: BatteryParams) -> bool:
-    """Whether `best_physics` describes these batteries (NumPy, none of size zero) as they are."""
-    flat = all(
-        np.ptp(curve, axis=-1).max() < 1e-6
-        for curve in (battery.charge_curve, battery.discharge_curve)
-    )
-    return bool(flat and not battery.fade.any())
+    """Return whether `best_case_storage` describes batteries exactly.
+
+    Args:
+        battery: Batteries in NumPy, none of size zero.
+    """
+    curves = (battery.charge_efficiency_curve, battery.discharge_efficiency_curve)
+    is_constant = all(np.ptp(curve, axis=-1).max() < _CURVE_TOLERANCE for curve in curves)
+    return bool(is_constant and not battery.capacity_loss_coefficient.any())
 
 
-def _topping_up(problem: Problem, battery: BatteryParams, physics: Physics) -> float:
-    """The most that keeping batteries at `soc_min` against their standing loss can have cost."""
-    lost = battery.standing_loss * battery.soc_min * battery.capacity_kwh
-    return float((np.maximum(problem.buy, 0)[:, None] * lost / physics.charge_efficiency).sum())
+def _max_holding_cost(problem: Problem, battery: BatteryParams, storage: StorageModel) -> float:
+    """Return the largest cost of holding batteries at `soc_min` against self-discharge."""
+    lost = battery.self_discharge_per_step * battery.soc_min * battery.capacity_kwh
+    price = np.maximum(problem.buy_price, 0)[:, None]
+    return float((price * lost / storage.charge_efficiency).sum())
 
 
-class Played(NamedTuple):
-    """A plan as the homes' physics play it, [step, home], double precision of a single-precision run."""
+class SimulatedPlan(NamedTuple):
+    """A plan as the device models execute it in single precision, [step, home].
+
+    Attributes:
+        charge_kwh: Battery charge at the AC side.
+        discharge_kwh: Battery discharge at the AC side.
+        stored_kwh: Stored energy after each step.
+        capacity_kwh: Battery capacity before each step.
+        devices_kwh: Net energy of the flexible devices.
+    """
 
     charge_kwh: Float[Array, "step home"]
     discharge_kwh: Float[Array, "step home"]
@@ -202,97 +298,109 @@ class Played(NamedTuple):
     devices_kwh: Float[Array, "step home"]
 
 
-def replay(
+def simulate_plan(
     battery: BatteryParams,
     power_kw: Float[Array, "step home"],
     step_hours: float,
-    ageing: AgeingParams | None = None,
-    devices: Flexible | None = None,
-    requests: Requests | None = None,
-) -> Played:
-    """Ask the simulation's own homes for a plan.
+    aging: BatteryAgingParams | None = None,
+    devices: FlexibleDevices | None = None,
+    requests: DeviceRequests | None = None,
+) -> SimulatedPlan:
+    """Execute a plan with the home models of the simulation.
 
-    Arguments:
-        battery: one slot per home.
-        power_kw: asked of it.
-        step_hours: length of a step.
-        ageing: of the batteries.
-        devices: cars, heat pumps and appliances of the same homes.
-        requests: of them; appliances keep their habits.
+    Args:
+        battery: Batteries, one entry per home.
+        power_kw: Requested power of the batteries.
+        step_hours: Length of a step in hours.
+        aging: Aging of the batteries.
+        devices: EVs, heat pumps and appliances of the same homes.
+        requests: Requests to the devices; appliances keep their default control.
     """
-    homes: Any = HomeParams(battery, ageing, None if devices is None else devices.params)
-    params, asked = jax.tree.map(_as_simulated, (homes, requests))
-    series = None if devices is None else jax.tree.map(_as_simulated, devices.series)
-    played = _play(
-        params, jnp.asarray(power_kw, jnp.float32), series, asked, jnp.float32(step_hours)
+    homes: Any = HomeParams(battery, aging, None if devices is None else devices.params)
+    params, single_requests = jax.tree.map(_to_single, (homes, requests))
+    series = None if devices is None else jax.tree.map(_to_single, devices.series)
+    simulated = _simulate(
+        params,
+        jnp.asarray(power_kw, jnp.float32),
+        series,
+        single_requests,
+        jnp.float32(step_hours),
     )
-    return Played(*(np.asarray(part, np.float64) for part in played))
+    return SimulatedPlan(*(np.asarray(part, np.float64) for part in simulated))
 
 
-def _as_simulated(leaf: Any) -> jax.Array:
-    """Single precision; whole numbers and truths stay what they are."""
+def _to_single(leaf: Any) -> jax.Array:
+    """Convert floating-point arrays to single precision and keep other types."""
     return jnp.asarray(leaf, jnp.float32 if np.asarray(leaf).dtype.kind == "f" else None)
 
 
 @jax.jit
-def _play(
+def _simulate(
     params: HomeParams,
     power_kw: jax.Array,
     series: Any,
-    requests: Requests | None,
+    requests: DeviceRequests | None,
     step_hours: jax.Array,
 ) -> tuple[jax.Array, ...]:
-    nothing = jnp.zeros(power_kw.shape[1:])
+    zero = jnp.zeros(power_kw.shape[1:])
 
     def advance(
-        state: HomeState, row: tuple[jax.Array, Any, Any]
+        state: HomeState, step: tuple[jax.Array, Any, Any]
     ) -> tuple[HomeState, tuple[jax.Array, ...]]:
-        power, now, asked = row
-        state, devices = run_devices(params, state, now, asked, step_hours)
-        drawn = nothing if devices is None else nothing + flexible.net_kwh(devices)
-        after, flow = home_step(params, state, nothing, nothing, power, step_hours)
-        before = state.battery.capacity_kwh
-        return after, (flow.charge_kwh, flow.discharge_kwh, after.battery.stored_kwh, before, drawn)
+        power, inputs, request = step
+        state, devices = step_devices(params, state, inputs, request, step_hours)
+        devices_kwh = zero if devices is None else zero + flexible.net_kwh(devices)
+        after, flow = step_home(params, state, zero, zero, power, step_hours)
+        capacity = state.battery.capacity_kwh
+        stored = after.battery.stored_kwh
+        return after, (flow.charge_kwh, flow.discharge_kwh, stored, capacity, devices_kwh)
 
-    _, played = jax.lax.scan(advance, initial_state(params), (power_kw, series, requests))
-    return tuple(played)
+    _, simulated = jax.lax.scan(advance, initial_state(params), (power_kw, series, requests))
+    return tuple(simulated)
 
 
-def _refined(
-    battery: BatteryParams, physics: Physics, solution: Solution, played: Played, problem: Problem
-) -> Physics:
-    """Each step's efficiency at the power just planned, and the capacity that fade left; idle steps take the mean."""
-    charge, discharge = (
-        solution.charge_kwh[:, problem.deciding],
-        solution.discharge_kwh[:, problem.deciding],
-    )
-    points, hours = battery.efficiency_power, problem.step_hours
-    return physics._replace(
-        charge_efficiency=_at_power(
-            points, battery.charge_curve, _share(charge, battery.charge_kw * hours)
+def _refine_storage(
+    battery: BatteryParams,
+    storage: StorageModel,
+    solution: Solution,
+    simulated: SimulatedPlan,
+    problem: Problem,
+) -> StorageModel:
+    """Update each step's efficiency to the planned power, and its capacity to the simulated one.
+
+    Idle steps get the efficiency at the mean power.
+    """
+    homes = problem.controllable_homes
+    hours = problem.step_hours
+    charge_share = _power_share(solution.charge_kwh[:, homes], battery.charge_kw * hours)
+    discharge_share = _power_share(solution.discharge_kwh[:, homes], battery.discharge_kw * hours)
+    points = battery.efficiency_power_points
+    max_stored = battery.soc_max * battery.capacity_kwh
+    return storage._replace(
+        charge_efficiency=_efficiency_at_power(
+            points, battery.charge_efficiency_curve, charge_share
         ),
-        discharge_efficiency=_at_power(
-            points, battery.discharge_curve, _share(discharge, battery.discharge_kw * hours)
+        discharge_efficiency=_efficiency_at_power(
+            points, battery.discharge_efficiency_curve, discharge_share
         ),
-        ceiling_kwh=np.minimum(battery.soc_max * battery.capacity_kwh, played.capacity_kwh),
+        max_stored_kwh=np.minimum(max_stored, simulated.capacity_kwh),
     )
 
 
-def _share(
-    part: Float[Array, "step home"], whole: Float[Any, " home"]
+def _power_share(
+    energy: Float[Array, "step home"], limit: Float[Any, " home"]
 ) -> Float[Array, "step home"]:
-    return part / np.where(whole > 0, whole, 1.0)
+    return energy / np.where(limit > 0, limit, 1.0)
 
 
-def _at_power(
+def _efficiency_at_power(
     points: Any, curve: Any, share: Float[Array, "step home"]
 ) -> Float[Array, "step home"]:
-    """One-way efficiency of each home at a share of its power limit."""
+    """Return the one-way efficiency of each home at a share of its power limit."""
     efficiency = np.empty_like(share)
     for home, power in enumerate(share.T):
-        active = power > 1e-6
-        usual = power[active].mean() if active.any() else 1.0
-        efficiency[:, home] = np.sqrt(
-            np.interp(np.where(active, power, usual), points[home], curve[home])
-        )
+        is_active = power > _IDLE_SHARE
+        mean_power = power[is_active].mean() if is_active.any() else 1.0
+        used = np.where(is_active, power, mean_power)
+        efficiency[:, home] = np.sqrt(np.interp(used, points[home], curve[home]))
     return efficiency

@@ -1,4 +1,7 @@
-"""What there is to optimise: meters, prices and batteries of a scenario, in double precision, and what a plan costs."""
+"""Optimization problem of a scenario: meters, prices and devices, and the cost of a plan.
+
+All arrays are in double precision.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,216 +12,302 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from prosumax.devices.battery import BatteryParams
-from prosumax.devices.battery_aging import AgeingParams
+from prosumax.devices.battery_aging import BatteryAgingParams
 from prosumax.errors import InputError
-from prosumax.optimization.flexible import Flexible, flexible_devices
+from prosumax.optimization.flexible import FlexibleDevices, build_flexible_devices
 from prosumax.scenario.schema.community import Scenario
-from prosumax.scenario.schema.tariff import total
-from prosumax.simulation.build import Community
+from prosumax.scenario.schema.tariff import total_fee
+from prosumax.simulation.community import Community
 from prosumax.simulation.inputs import Profiles
-from prosumax.tariff.capacity import Metering, metering, monthly_peaks
-from prosumax.tariff.net_metering import compensate, registers
+from prosumax.tariff.capacity import MeterCalendar, meter_calendar, monthly_peaks
+from prosumax.tariff.net_metering import apply_net_metering, assign_registers
+from prosumax.tariff.prices import local_grid_fee_series, retail_price_series
 
 Array = NDArray[np.float64]
+
+_HOURS_PER_YEAR = 8760
+_MONTHS_PER_YEAR = 12
+
+# Tolerance of the comparison of prices in double precision.
+_PRICE_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything the optimum of a scenario depends on; the mechanism and the policies are no part of it.
+    """Everything that the optimum of a scenario depends on.
+
+    The mechanism and the policies are not part of it.
 
     Attributes:
-        name: of the scenario, for messages.
-        names: of the homes.
-        step_hours: length of a step.
-        net_kwh: load less solar, flexible devices following their habits [step, home].
-        buy: all-in price of a kWh from the grid, the carbon price on its emissions included [step].
-        retail: the same without the carbon price [step].
-        sell: feed-in price [step].
-        local: charges due on a kWh from a neighbour [step].
-        month: number of the calendar month of each step, from 0 [step].
-        metered: number of the quarter-hour of each step, or of the step itself where that is longer [step].
-        capacity_price: money per kW of a month's highest import, VAT included [month].
-        capacity_minimum_kw: the least highest import that is charged.
-        fees: fixed fees of each home over the period, VAT included.
-        net_metered: homes whose exports cancel imports afterwards; plans do not know of it.
-        carbon_price: money per kg CO2, in `buy` already.
-        battery: the batteries, one slot per home.
-        ageing: how they age; None where none does.
-        devices: cars and heat pumps; None where there are none.
+        name: Name of the scenario, for messages.
+        names: Names of the homes.
+        step_hours: Length of a step in hours.
+        net_kwh: Load minus PV generation with flexible devices under their default control
+            [step, home].
+        buy_price: All-in price of a kWh from the grid, including the carbon price on its emissions
+            [step].
+        retail_price: The same without the carbon price [step].
+        sell_price: Feed-in price [step].
+        local_grid_fee: Charges that are due on a kWh from another home [step].
+        month: Calendar month of each step, counted from 0 [step].
+        metering_interval: Quarter-hour of each step, or the step itself if it is longer [step].
+        capacity_price: Price per kW of a month's highest import, VAT included [month].
+        min_billed_peak_kw: Lowest peak that is billed.
+        fixed_fees: Fixed fees of each home over the period, VAT included.
+        net_metered: Whether exports of each home cancel its imports afterwards, which plans do not
+            consider.
+        carbon_price: Price per kg CO2, which `buy_price` includes.
+        battery: Batteries, one entry per home.
+        aging: Aging of the batteries; None if none ages.
+        devices: EVs and heat pumps; None if there are none.
     """
 
     name: str
     names: tuple[str, ...]
     step_hours: float
     net_kwh: Float[Array, "step home"]
-    buy: Float[Array, " step"]
-    retail: Float[Array, " step"]
-    sell: Float[Array, " step"]
-    local: Float[Array, " step"]
+    buy_price: Float[Array, " step"]
+    retail_price: Float[Array, " step"]
+    sell_price: Float[Array, " step"]
+    local_grid_fee: Float[Array, " step"]
     month: Int[NDArray[np.int64], " step"]
-    metered: Int[NDArray[np.int64], " step"]
+    metering_interval: Int[NDArray[np.int64], " step"]
     capacity_price: Float[Array, " month"]
-    capacity_minimum_kw: float
-    fees: Float[Array, " home"]
+    min_billed_peak_kw: float
+    fixed_fees: Float[Array, " home"]
     net_metered: NDArray[np.bool_]
     carbon_price: float
     battery: BatteryParams
-    ageing: AgeingParams | None = None
-    devices: Flexible | None = None
+    aging: BatteryAgingParams | None = None
+    devices: FlexibleDevices | None = None
 
     @property
-    def storing(self) -> NDArray[np.int64]:
-        """Numbers of the homes that have a battery."""
+    def storage_homes(self) -> NDArray[np.int64]:
+        """Positions of the homes that have a battery."""
         return np.flatnonzero(np.asarray(self.battery.capacity_kwh) > 0)
 
     @property
-    def deciding(self) -> NDArray[np.int64]:
-        """Numbers of the homes that have a battery, a car or a heat pump."""
+    def controllable_homes(self) -> NDArray[np.int64]:
+        """Positions of the homes that have a battery, an EV or a heat pump."""
         if self.devices is None:
-            return self.storing
-        return np.flatnonzero((np.asarray(self.battery.capacity_kwh) > 0) | self.devices.planned)
+            return self.storage_homes
+        has_battery = np.asarray(self.battery.capacity_kwh) > 0
+        return np.flatnonzero(has_battery | self.devices.is_planned)
 
-    def of(self, homes: NDArray[np.int64]) -> "Problem":
-        """The same for some of the homes."""
-        own: Any = jax.tree.map(lambda leaf: leaf[homes], (self.battery, self.ageing))
-        names = tuple(self.names[home] for home in homes)
-        devices = None if self.devices is None else self.devices.of(homes)
-        net_kwh, fees, net_metered = (
-            self.net_kwh[:, homes],
-            self.fees[homes],
-            self.net_metered[homes],
+    @property
+    def has_negative_price(self) -> NDArray[np.bool_]:
+        """Whether buying or selling has a negative price [step]."""
+        return np.asarray((self.buy_price < 0) | (self.sell_price < 0))
+
+    @property
+    def sharing_gain(self) -> Float[Array, " step"]:
+        """Gain per kWh that one home sells to another instead of to the grid, >= 0 [step]."""
+        return np.maximum(self.buy_price - self.sell_price - self.local_grid_fee, 0)
+
+    def select_homes(self, homes: NDArray[np.int64]) -> "Problem":
+        """Return the problem of some of the homes.
+
+        Args:
+            homes: Positions of the homes.
+        """
+        selected: Any = jax.tree.map(lambda leaf: leaf[homes], (self.battery, self.aging))
+        battery, aging = selected
+        return replace(
+            self,
+            names=tuple(self.names[home] for home in homes),
+            net_kwh=self.net_kwh[:, homes],
+            fixed_fees=self.fixed_fees[homes],
+            net_metered=self.net_metered[homes],
+            battery=battery,
+            aging=aging,
+            devices=None if self.devices is None else self.devices.select_homes(homes),
         )
-        mine: dict[str, Any] = {
-            "names": names,
-            "net_kwh": net_kwh,
-            "fees": fees,
-            "net_metered": net_metered,
-        }
-        return replace(self, **mine, battery=own[0], ageing=own[1], devices=devices)
 
     @property
     def without_devices(self) -> "Problem":
-        """The same with cars and heat pumps left to their habits, for planners that know batteries only."""
+        """The problem with EVs and heat pumps under their default control."""
         return replace(self, devices=None)
 
-    def between(self, first: int, last: int) -> "Problem":
-        """The same for the steps from `first` to before `last`; of what is paid by the month, their share."""
-        cut = slice(first, last)
-        series: dict[str, Any] = {
-            name: getattr(self, name)[cut]
-            for name in ("net_kwh", "buy", "retail", "sell", "local", "metered")
-        }
-        months, month, steps = np.unique(self.month[cut], return_inverse=True, return_counts=True)
-        series |= {"month": month, "metered": series["metered"] - series["metered"][0]}
-        capacity_price = self.capacity_price[months] * steps / np.bincount(self.month)[months]
-        fees = self.fees * (last - first) / len(self.net_kwh)
-        if self.devices is not None:
-            series["devices"], series["net_kwh"] = self.devices.between(
-                first, last, self.step_hours
-            )
-        return replace(self, **series, capacity_price=capacity_price, fees=fees)
+    def select_steps(self, first: int, last: int) -> "Problem":
+        """Return the problem of some steps, with their share of monthly and fixed fees.
+
+        Args:
+            first: First step.
+            last: One past the last step.
+        """
+        steps = slice(first, last)
+        months, month, counts = np.unique(
+            self.month[steps], return_inverse=True, return_counts=True
+        )
+        month_steps = np.bincount(self.month)[months]
+        interval = self.metering_interval[steps]
+        devices = self.devices
+        net_kwh = self.net_kwh[steps]
+        if devices is not None:
+            devices, net_kwh = devices.select_steps(first, last, self.step_hours)
+        return replace(
+            self,
+            net_kwh=net_kwh,
+            buy_price=self.buy_price[steps],
+            retail_price=self.retail_price[steps],
+            sell_price=self.sell_price[steps],
+            local_grid_fee=self.local_grid_fee[steps],
+            month=month,
+            metering_interval=interval - interval[0],
+            capacity_price=self.capacity_price[months] * counts / month_steps,
+            fixed_fees=self.fixed_fees * (last - first) / len(self.net_kwh),
+            devices=devices,
+        )
 
 
-def pose(scenario: Scenario, profiles: Profiles, community: Community) -> Problem:
-    """The optimisation problem of a scenario.
+def build_problem(scenario: Scenario, profiles: Profiles, community: Community) -> Problem:
+    """Build the optimization problem of a scenario.
 
-    Arguments:
-        scenario, profiles: as read.
-        community: what `assemble` made of them; the batteries are taken from here, so that the optimum knows them with
-            the same digits as the simulation.
+    Args:
+        scenario: The scenario.
+        profiles: Its input series.
+        community: Its arrays. The devices are taken from here, so that the optimum has the same
+            digits as the simulation.
     """
-    prices, tariff, hours = profiles.prices, scenario.tariff, scenario.period.step_hours
-    gross, carbon_price = 1 + tariff.vat, scenario.objective.carbon_price_per_kg
-    retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
-    carbon = carbon_price * prices["carbon_kg"] if carbon_price else np.zeros_like(retail)
-    local = (
-        tariff.local_network_share * prices["network"] + tariff.local_levies * prices["levies"]
-    ) * gross
-    calendar, covered = metering(profiles.local, hours)
-    years = len(retail) * hours / 8760
-    fees = (tariff.supplier_fee_per_year, tariff.network_fee_per_year, tariff.levies_per_year)
+    prices = profiles.prices
+    tariff = scenario.tariff
+    hours = scenario.period.step_hours
+    gross = 1 + tariff.vat
+    carbon_price = scenario.objective.carbon_price_per_kg
+    retail = retail_price_series(prices, tariff)
+    carbon_cost = np.zeros_like(retail)
+    if carbon_price:
+        carbon_cost = carbon_price * prices["emission_factor_kg_per_kwh"]
+    calendar, month_coverage = meter_calendar(profiles.local_index, hours)
+    years = len(retail) * hours / _HOURS_PER_YEAR
+    yearly_fees = (
+        tariff.supplier_fee_per_year,
+        tariff.network_fee_per_year,
+        tariff.levies_per_year,
+    )
     inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
-    own = (community.homes.battery, community.homes.ageing)
-    exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), own)
-    load_kwh = profiles.load_kwh - profiles.solar_kwh
-    devices, net_kwh = flexible_devices(community.homes, community.series.devices, load_kwh, hours)
+    prosumer_fee = tariff.prosumer_fee_per_kw_year * inverter_kw
+    batteries = (community.homes.battery, community.homes.aging)
+    exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), batteries)
+    battery, aging = exact
+    base_kwh = profiles.load_kwh - profiles.solar_kwh
+    devices, net_kwh = build_flexible_devices(
+        community.homes, community.series.devices, base_kwh, hours
+    )
     return Problem(
         name=scenario.name,
         names=tuple(home.name for home in scenario.homes),
         step_hours=hours,
         net_kwh=net_kwh,
-        buy=retail + carbon,
-        retail=retail,
-        sell=prices["feed_in"],
-        local=local,
+        buy_price=retail + carbon_cost,
+        retail_price=retail,
+        sell_price=prices["feed_in"],
+        local_grid_fee=local_grid_fee_series(prices, tariff),
         month=calendar.month,
-        metered=calendar.interval,
-        capacity_price=tariff.capacity_per_kw_year * gross * covered / 12,
-        capacity_minimum_kw=tariff.capacity_minimum_kw,
-        fees=(sum(map(total, fees)) + tariff.prosumer_per_kw_year * inverter_kw) * gross * years,
+        metering_interval=calendar.interval,
+        capacity_price=(
+            tariff.capacity_charge_per_kw_year * gross * month_coverage / _MONTHS_PER_YEAR
+        ),
+        min_billed_peak_kw=tariff.min_billed_peak_kw,
+        fixed_fees=(sum(map(total_fee, yearly_fees)) + prosumer_fee) * gross * years,
         net_metered=inverter_kw > 0,
         carbon_price=carbon_price,
-        battery=exact[0],
-        ageing=exact[1],
+        battery=battery,
+        aging=aging,
         devices=devices,
     )
 
 
 def check_plannable(problem: Problem) -> None:
-    """Raise `InputError` when some home's exports cancel its imports, which no plan takes into account."""
+    """Check that no home has a net meter, which plans do not consider.
+
+    Args:
+        problem: The problem.
+
+    Raises:
+        InputError: If exports of a home cancel its imports.
+    """
     if problem.net_metered.any():
         name = problem.names[int(np.argmax(problem.net_metered))]
         raise InputError(
             f"{problem.name}: homes.{name}.net_metering_kw",
-            "cannot be planned for: its exports cancel imports of other days",
+            "cannot be planned: exports cancel imports of other days",
             "Use policy self-consumption or another rule, and --no-optimum.",
         )
 
 
 def check_bounded(problem: Problem) -> None:
-    """For programs without binaries, in which one could earn by buying and selling at once (a meter nets them).
+    """Check that a program without binaries is bounded.
+
+    Such a program could earn by buying and selling at once, which a meter nets.
+
+    Args:
+        problem: The problem.
 
     Raises:
-        InputError: selling to the grid pays more than buying from it costs, so that the cheapest plan is unbounded.
+        InputError: If selling to the grid pays more than buying from it costs.
     """
-    wrong = problem.sell > problem.buy + 1e-12
-    if wrong.any():
-        step = int(np.argmax(wrong))
+    is_wrong = problem.sell_price > problem.buy_price + _PRICE_TOLERANCE
+    if is_wrong.any():
+        step = int(np.argmax(is_wrong))
         raise InputError(
             f"{problem.name}: tariff.feed_in",
-            f"is {problem.sell[step]:g} in step {step}, where a kWh from the grid costs {problem.buy[step]:g} "
-            f"({int(wrong.sum())} such steps): the plan is unbounded",
-            "Use policy optimal, which takes such steps into account, or lower the feed-in price.",
+            f"is {problem.sell_price[step]:g} in step {step}, where a kWh from the grid costs "
+            f"{problem.buy_price[step]:g} ({int(is_wrong.sum())} such steps): the plan is"
+            " unbounded",
+            "Use policy optimal, which supports such steps, or lower the feed-in price.",
         )
 
 
-def cost_alone(problem: Problem, net_kwh: Float[Array, "step home"]) -> Float[Array, " home"]:
-    """What each home pays without exchange for these meters (positive imports): energy, carbon, capacity, fees."""
-    bought, sold = np.maximum(net_kwh, 0), np.maximum(-net_kwh, 0)
-    paid: Array = (
-        problem.buy @ bought - problem.sell @ sold + capacity_fees(problem, bought) + problem.fees
+def individual_cost(problem: Problem, net_kwh: Float[Array, "step home"]) -> Float[Array, " home"]:
+    """Compute the cost of each home without exchange: energy, carbon, capacity and fixed fees.
+
+    Args:
+        problem: The problem.
+        net_kwh: Meters of the homes, positive when importing.
+    """
+    imported = np.maximum(net_kwh, 0)
+    exported = np.maximum(-net_kwh, 0)
+    cost: Array = (
+        problem.buy_price @ imported
+        - problem.sell_price @ exported
+        + capacity_charges(problem, imported)
+        + problem.fixed_fees
     )
     if problem.net_metered.any():
-        register = registers(problem.retail, problem.sell)
+        register = assign_registers(problem.retail_price, problem.sell_price)
         first = np.unique(register, return_index=True)[1]
-        cancelled = compensate(
-            bought, sold, register, problem.sell, problem.net_metered.astype(float)
+        netting = apply_net_metering(
+            imported, exported, register, problem.sell_price, problem.net_metered.astype(float)
         )
-        paid = paid - problem.retail[first] @ cancelled.bought_kwh + cancelled.sold
-    return paid
+        refund = problem.retail_price[first] @ netting.netted_kwh
+        cost = cost - refund + netting.lost_feed_in
+    return cost
 
 
-def cost_together(problem: Problem, net_kwh: Float[Array, "step home"]) -> float:
-    """What all homes pay together when surplus goes to whoever needs it, at the local charges, before the grid."""
-    bought, sold = np.maximum(net_kwh, 0), np.maximum(-net_kwh, 0)
-    shared = np.minimum(bought.sum(1), sold.sum(1))
-    gain = np.maximum(problem.buy - problem.sell - problem.local, 0)
-    return float(cost_alone(problem, net_kwh).sum() - gain @ shared)
+def community_cost(problem: Problem, net_kwh: Float[Array, "step home"]) -> float:
+    """Compute the cost of all homes when surplus covers deficits before it is sold to the grid.
+
+    Args:
+        problem: The problem.
+        net_kwh: Meters of the homes, positive when importing.
+    """
+    imported = np.maximum(net_kwh, 0)
+    exported = np.maximum(-net_kwh, 0)
+    shared = np.minimum(imported.sum(1), exported.sum(1))
+    return float(individual_cost(problem, net_kwh).sum() - problem.sharing_gain @ shared)
 
 
-def capacity_fees(problem: Problem, bought_kwh: Float[Array, "step home"]) -> Float[Array, " home"]:
-    """What each home pays for its highest imports, VAT included; `bought_kwh` is its meter's import [step, home]."""
-    calendar = Metering(problem.month, problem.metered)
-    peaks = monthly_peaks(bought_kwh, calendar, problem.step_hours, problem.capacity_minimum_kw)
-    fees: Array = problem.capacity_price @ peaks
-    return fees
+def capacity_charges(
+    problem: Problem, import_kwh: Float[Array, "step home"]
+) -> Float[Array, " home"]:
+    """Compute the capacity charge of each home for its monthly peaks, VAT included.
+
+    Args:
+        problem: The problem.
+        import_kwh: Imports of the homes.
+    """
+    calendar = MeterCalendar(problem.month, problem.metering_interval)
+    peaks = monthly_peaks(import_kwh, calendar, problem.step_hours, problem.min_billed_peak_kw)
+    charges: Array = problem.capacity_price @ peaks
+    return charges

@@ -1,4 +1,4 @@
-"""The linear program of a problem: written with linopy, solved by HiGHS."""
+"""Linear and mixed-integer programs of a problem: built with linopy, solved by HiGHS."""
 
 import time
 from collections.abc import Callable
@@ -9,33 +9,52 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
-from prosumax.optimization.flexible import add_flexible, or_idle, price_of_leaving_out, requests_of
-from prosumax.optimization.problem import Array, Problem, cost_alone
-from prosumax.optimization.storage import Physics, add_storage
-from prosumax.types import Requests
+from prosumax.optimization.flexible import (
+    add_flexible_devices,
+    extract_requests,
+    replace_absent_batteries,
+    slack_price,
+)
+from prosumax.optimization.problem import Array, Problem, individual_cost
+from prosumax.optimization.storage import StorageModel, add_storage
+from prosumax.types import DeviceRequests
 
-OnStage = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
+"""Function that receives a message and the completed share of the work."""
 
-MOST_BINARIES = 20_000
-"""Beyond that a mixed-integer program may take hours."""
+MAX_BINARIES = 20_000
+"""Largest number of binaries; a mixed-integer program with more may take hours."""
 
-_TIME_LIMIT_S = 60.0  # of a program with binaries, whose gap is then reported
-_GAP = 1e-6
-_TOLERANCE = 1e-9  # of feasibility; HiGHS's own 1e-7 kWh adds up over a year of minutes
+# Time limit of a program with binaries, whose optimality gap is then reported.
+_TIME_LIMIT_S = 60.0
+_MIP_GAP = 1e-6
+
+# Feasibility tolerance: the default of HiGHS, 1e-7 kWh, adds up over a year of minutes.
+_FEASIBILITY_TOLERANCE = 1e-9
+
+# Status code of HiGHS for a feasible primal solution.
+_FEASIBLE = 2
+
+_DIMS = ("step", "home")
 
 
 class Solution(NamedTuple):
-    """What the solver found.
+    """Solution of a program.
 
     Attributes:
-        charge_kwh, discharge_kwh: at the AC side [step, home], zero for homes without a battery.
-        stored_kwh: after each step [step, home].
-        objective: money, fees and constants included.
-        bound: no plan of this program costs less; below the objective only where binaries ran out of time.
-        columns, rows, nonzeros: size of the program.
-        seconds: building and solving.
-        basis: of the solver, to start the next program from.
-        requests: of the devices of the homes that decide, kW [step, home]; None where there are none.
+        charge_kwh: Battery charge at the AC side [step, home], zero for homes without a battery.
+        discharge_kwh: Battery discharge at the AC side [step, home].
+        stored_kwh: Stored energy after each step [step, home].
+        objective: Cost, fees and constants included.
+        bound: Lower bound of the cost of any plan of this program; below the objective only if the
+            time limit was reached.
+        num_variables: Number of variables.
+        num_constraints: Number of constraints.
+        num_nonzeros: Number of nonzero coefficients.
+        seconds: Time of building and solving.
+        basis: Basis of the solver, to start the next program from.
+        requests: Requests to the devices of the controllable homes, kW [step, home]; None if there
+            are no devices.
     """
 
     charge_kwh: Float[Array, "step home"]
@@ -43,249 +62,293 @@ class Solution(NamedTuple):
     stored_kwh: Float[Array, "step home"]
     objective: float
     bound: float
-    columns: int
-    rows: int
-    nonzeros: int
+    num_variables: int
+    num_constraints: int
+    num_nonzeros: int
     seconds: float
     basis: Any
-    requests: Requests | None = None
+    requests: DeviceRequests | None = None
+
+
+def _ignore_progress(message: str, done: float) -> None:
+    pass
 
 
 def solve(
     problem: Problem,
-    physics: Physics,
+    storage: StorageModel,
     *,
-    together: bool,
-    on_stage: OnStage = lambda stage, done: None,
-    start: Any = None,
+    joint: bool,
+    on_progress: ProgressCallback = _ignore_progress,
+    start_basis: Any = None,
     options: dict[str, Any] | None = None,
 ) -> Solution:
-    """The cheapest plan.
+    """Compute the cheapest plan.
 
-    Arguments:
-        problem: meters, prices, batteries.
-        physics: of the homes that decide, in their order.
-        together: one bill for all, surplus going first to whoever needs it at the local charges; otherwise every home
-            pays its own bill without exchange (the sum is minimised, which minimises each).
-        on_stage: called every few seconds of a long solve.
-        start: basis of an earlier solution of a program of the same shape, to begin from.
-        options: further HiGHS options by name.
+    Args:
+        problem: Meters, prices and devices.
+        storage: Linear batteries of the controllable homes, in their order.
+        joint: Whether the homes have one bill, with surplus covering deficits at the local grid
+            fee before it is sold. Otherwise every home pays its own bill without exchange; the
+            sum is minimized, which minimizes each bill.
+        on_progress: Called every few seconds of a long solve.
+        start_basis: Basis of a solution of a program of the same shape.
+        options: Further HiGHS options by name.
 
     Raises:
-        InputError: linopy or HiGHS is not installed, or there is no optimum.
+        InputError: If linopy or HiGHS is not installed, or there is no optimum.
     """
     _check_size(problem)
     before = time.perf_counter()
     steps, homes = problem.net_kwh.shape
-    deciding = problem.deciding
-    model, constant = build(problem, physics, together=together)
+    controllable = problem.controllable_homes
+    has_binaries = count_binaries(problem) > 0
+    model, constant = build_model(problem, storage, joint=joint)
     matrices = model.matrices
-    solver = make_solver(
+    solver = create_solver(
         matrices,
         {
-            "primal_feasibility_tolerance": _TOLERANCE,
-            "mip_rel_gap": _GAP,
-            "time_limit": _TIME_LIMIT_S if binaries(problem) else np.inf,
+            "primal_feasibility_tolerance": _FEASIBILITY_TOLERANCE,
+            "mip_rel_gap": _MIP_GAP,
+            "time_limit": _TIME_LIMIT_S if has_binaries else np.inf,
             **(options or {}),
         },
     )
-    if start is not None:
-        solver.setBasis(start)
-    columns, rows, nonzeros = len(matrices.c), len(matrices.b), int(matrices.A.nnz)
-    size = f"{columns:,} unknowns, {rows:,} conditions"
-    on_stage(f"Optimum of {problem.name}: {size}", 0.0)
+    if start_basis is not None:
+        solver.setBasis(start_basis)
+    num_variables = len(matrices.c)
+    num_constraints = len(matrices.b)
+    size = f"{num_variables:,} variables, {num_constraints:,} constraints"
+    on_progress(f"Optimum of {problem.name}: {size}", 0.0)
 
     def report(event: Any) -> None:
         line = event.message.split()
         if len(line) > 2 and line[0].isdigit() and "e" in line[1]:
-            on_stage(
-                f"Optimum of {problem.name}: {size}, {int(line[0]):,} steps of the solver", 0.5
-            )
+            iterations = f"{int(line[0]):,} solver iterations"
+            on_progress(f"Optimum of {problem.name}: {size}, {iterations}", 0.5)
 
     solver.cbLogging += report
-    found = run_solver(solver, matrices, problem.name)
+    solution = run_solver(solver, matrices, problem.name)
 
     def read(name: str) -> NDArray[np.float64]:
         values = np.zeros((steps, homes))
-        values[:, deciding] = found[
-            model.variables[name].labels.transpose("step", "home").to_numpy()
-        ]
+        labels = model.variables[name].labels.transpose(*_DIMS).to_numpy()
+        values[:, controllable] = solution[labels]
         return values
 
     requests = None
     if problem.devices is not None:
-        requests, left_out = requests_of(
-            model, problem.devices.of(deciding), found, problem.step_hours
-        )
-        constant -= left_out * price_of_leaving_out(problem.buy, problem.sell)
+        devices = problem.devices.select_homes(controllable)
+        requests, slack = extract_requests(model, devices, solution, problem.step_hours)
+        constant -= slack * slack_price(problem.buy_price, problem.sell_price)
+    info = solver.getInfo()
+    objective = float(info.objective_function_value)
+    bound = float(info.mip_dual_bound) if has_binaries else objective
     return Solution(
-        read("charge"),
-        read("discharge"),
-        read("stored"),
-        float(solver.getInfo().objective_function_value) + constant,
-        float(
-            solver.getInfo().mip_dual_bound
-            if binaries(problem)
-            else solver.getInfo().objective_function_value
-        )
-        + constant,
-        columns,
-        rows,
-        nonzeros,
-        time.perf_counter() - before,
-        solver.getBasis(),
-        requests,
+        charge_kwh=read("charge"),
+        discharge_kwh=read("discharge"),
+        stored_kwh=read("stored"),
+        objective=objective + constant,
+        bound=bound + constant,
+        num_variables=num_variables,
+        num_constraints=num_constraints,
+        num_nonzeros=int(matrices.A.nnz),
+        seconds=time.perf_counter() - before,
+        basis=solver.getBasis(),
+        requests=requests,
     )
 
 
-def binaries(problem: Problem) -> int:
-    """How many yes-or-no decisions the program has: steps in which one way of cheating must be ruled out."""
-    negative = int(((problem.buy < 0) | (problem.sell < 0)).sum())
-    return (negative + int((problem.sell > problem.buy).sum())) * len(problem.deciding)
+def count_binaries(problem: Problem) -> int:
+    """Return the number of binaries, steps in which a physically impossible plan must be excluded.
+
+    Args:
+        problem: The problem.
+    """
+    negative = int(problem.has_negative_price.sum())
+    arbitrage = int((problem.sell_price > problem.buy_price).sum())
+    return (negative + arbitrage) * len(problem.controllable_homes)
 
 
 def _check_size(problem: Problem) -> None:
-    if (count := binaries(problem)) > MOST_BINARIES:
+    count = count_binaries(problem)
+    if count > MAX_BINARIES:
         raise InputError(
             f"{problem.name}: optimum",
-            f"has {count:,} homes with devices times steps with negative prices or a feed-in price above the price of "
-            "buying",
-            f"The solver decides at most {MOST_BINARIES:,} of them; shorten the period or change the tariff.",
+            f"has {count:,} homes with devices times steps with negative prices or a feed-in price"
+            " above the price of buying",
+            f"Shorten the period or change the tariff; at most {MAX_BINARIES:,} binary variables"
+            " are supported.",
         )
 
 
 def run_solver(solver: Any, matrices: Any, name: str) -> NDArray[np.float64]:
-    """The value of every variable by its linopy label.
+    """Solve a program.
+
+    Args:
+        solver: The solver, from `create_solver`.
+        matrices: Matrices of the linopy model.
+        name: Name of the problem, for messages.
+
+    Returns:
+        Value of every variable by its linopy label.
 
     Raises:
-        InputError: there is no optimum; `name` says of what.
+        InputError: If there is no optimum.
     """
     solver.run()
     status = solver.modelStatusToString(solver.getModelStatus())
-    out_of_time = (
-        status == "Time limit reached" and solver.getInfo().primal_solution_status == 2
-    )  # a feasible plan
-    if status != "Optimal" and not out_of_time:
-        raise _no_optimum(name, status)
-    found = np.full(int(matrices.vlabels.max()) + 1, np.nan)
-    found[matrices.vlabels] = solver.getSolution().col_value
-    return found
+    has_plan = solver.getInfo().primal_solution_status == _FEASIBLE
+    is_out_of_time = status == "Time limit reached" and has_plan
+    if status != "Optimal" and not is_out_of_time:
+        raise _no_optimum_error(name, status)
+    solution = np.full(int(matrices.vlabels.max()) + 1, np.nan)
+    solution[matrices.vlabels] = solver.getSolution().col_value
+    return solution
 
 
-def make_solver(matrices: Any, options: dict[str, Any]) -> Any:
-    """HiGHS with the program in it; linopy would fill it as well, but HiGHS would write to the terminal meanwhile."""
+def create_solver(matrices: Any, options: dict[str, Any]) -> Any:
+    """Create a HiGHS solver with a program.
+
+    Linopy could do so too, but HiGHS would write to the terminal.
+
+    Args:
+        matrices: Matrices of a linopy model.
+        options: HiGHS options by name.
+    """
     import highspy
 
     solver = highspy.Highs()
     for name, value in {"log_to_console": False, **options}.items():
         solver.setOptionValue(name, value)
     solver.HandleKeyboardInterrupt = True
-    columns, table = len(matrices.c), matrices.A.tocsr()
-    numbers = np.arange(columns, dtype=np.int32)
-    solver.addVars(columns, matrices.lb, matrices.ub)
-    solver.changeColsCost(columns, numbers, matrices.c)
-    whole = numbers[matrices.vtypes != "C"]
-    solver.changeColsIntegrality(len(whole), whole, np.ones(len(whole), dtype=np.uint8))
+    variables = len(matrices.c)
+    table = matrices.A.tocsr()
+    numbers = np.arange(variables, dtype=np.int32)
+    solver.addVars(variables, matrices.lb, matrices.ub)
+    solver.changeColsCost(variables, numbers, matrices.c)
+    integers = numbers[matrices.vtypes != "C"]
+    solver.changeColsIntegrality(len(integers), integers, np.ones(len(integers), dtype=np.uint8))
     lower = np.where(matrices.sense != "<", matrices.b, -np.inf)
     upper = np.where(matrices.sense != ">", matrices.b, np.inf)
     solver.addRows(table.shape[0], lower, upper, table.nnz, table.indptr, table.indices, table.data)
     return solver
 
 
-def build(problem: Problem, physics: Physics, *, together: bool) -> tuple[Any, float]:
-    """The linopy model of a problem, and what its objective leaves out because no plan changes it.
+def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tuple[Any, float]:
+    """Build the linopy model of a problem.
 
-    Arguments as in `solve`. A home's import `i` is a variable and its export `e = i - net - battery` an expression, so
-    that the money of a step is `(buy - sell) i + sell (net + battery)`; cars and heat pumps are in `battery`. Where
-    buying costs at least what selling pays, no optimum does both at once; elsewhere a binary decides.
+    A home's import `i` is a variable and its export `e = i - net - devices` an expression, so that
+    the cost of a step is `(buy - sell) i + sell (net + devices)`. Where buying costs at least what
+    selling pays, no optimum does both at once; elsewhere a binary decides.
+
+    Args:
+        problem: Meters, prices and devices.
+        storage: Linear batteries of the controllable homes, in their order.
+        joint: Whether the homes have one bill, as in `solve`.
+
+    Returns:
+        The model, and the constant part of the cost, which is not in its objective.
+
+    Raises:
+        InputError: If linopy or HiGHS is not installed.
     """
-    linopy, xr = libraries()
-    deciding = problem.deciding
-    own = problem.of(deciding)
-    steps, homes = own.net_kwh.shape
+    linopy, xr = import_linopy()
+    controllable = problem.controllable_homes
+    others = np.setdiff1d(np.arange(problem.net_kwh.shape[1]), controllable)
+    own = problem.select_homes(controllable)
+    fixed = problem.select_homes(others)
 
     def series(values: Any) -> Any:
         return xr.DataArray(values, dims="step")
 
-    rest = own.net_kwh if own.devices is None else own.devices.rest_kwh
-    net = xr.DataArray(rest, dims=("step", "home"))
+    uncontrolled = own.net_kwh if own.devices is None else own.devices.uncontrolled_net_kwh
+    net = xr.DataArray(uncontrolled, dims=_DIMS)
     model = linopy.Model()
-    battery, left_out = add_storage(model, or_idle(own.battery), physics, problem.step_hours), None
-    most = own.battery.charge_kw, own.battery.discharge_kw
+    controlled = add_storage(
+        model, replace_absent_batteries(own.battery), storage, problem.step_hours
+    )
+    limits_kw = (own.battery.charge_kw, own.battery.discharge_kw)
+    slack_cost = None
     if own.devices is not None:
-        negative = (problem.buy < 0) | (problem.sell < 0)
-        price = price_of_leaving_out(problem.buy, problem.sell)
-        moved, left_out = add_flexible(model, own.devices, problem.step_hours, negative, price)
-        battery, most = battery + moved, own.devices.limits_kw(*most)
+        price = slack_price(problem.buy_price, problem.sell_price)
+        devices_kwh, slack_cost = add_flexible_devices(
+            model, own.devices, problem.step_hours, problem.has_negative_price, price
+        )
+        controlled = controlled + devices_kwh
+        limits_kw = own.devices.limits_kw(*limits_kw)
     imported = model.add_variables(0, xr.full_like(net, np.inf), name="import")
-    model.add_constraints(imported - battery >= net, name="meter")
-    cost = (series(problem.buy - problem.sell) * imported).sum() + (
-        series(problem.sell) * battery
-    ).sum()
-    constant = float(problem.sell @ rest.sum(1)) + own.fees.sum()
-    paid_to_import = problem.sell > problem.buy
-    if paid_to_import.any():
-        # Buying to sell would earn in these steps; a meter does one or the other.
-        which = xr.DataArray(
-            np.broadcast_to(paid_to_import[:, None], net.shape), dims=("step", "home")
-        )
-        places = [np.arange(steps), np.arange(homes)]
-        buying = model.add_variables(
-            binary=True, coords=places, dims=("step", "home"), mask=which, name="buying"
-        )
-        buying = buying.fillna(0)
-        most_in = np.maximum(net, 0) + most[0] * problem.step_hours
-        most_out = np.maximum(-net, 0) + most[1] * problem.step_hours
-        model.add_constraints(imported - most_in * buying <= 0, name="only_import", mask=which)
-        model.add_constraints(
-            imported - battery + most_out * buying <= most_out + net, name="only_export", mask=which
-        )
+    model.add_constraints(imported - controlled >= net, name="meter")
+    import_cost = (series(problem.buy_price - problem.sell_price) * imported).sum()
+    cost = import_cost + (series(problem.sell_price) * controlled).sum()
+    constant = float(problem.sell_price @ uncontrolled.sum(1)) + own.fixed_fees.sum()
+    _exclude_arbitrage(model, problem, net, imported, controlled, limits_kw)
     if problem.capacity_price.any():
-        months = len(problem.capacity_price)
-        least = xr.DataArray(
-            np.full((months, homes), problem.capacity_minimum_kw), dims=("month", "home")
-        )
-        peak = model.add_variables(least, name="peak")
-        month = xr.DataArray(problem.month, dims="step")
+        cost = cost + _add_capacity_charge(model, problem, imported)
+    if joint:
+        deficit = np.maximum(fixed.net_kwh, 0).sum(1)
+        surplus = np.maximum(-fixed.net_kwh, 0).sum(1)
+        shared = model.add_variables(0, xr.full_like(series(deficit), np.inf), name="shared")
         model.add_constraints(
-            imported - problem.step_hours * peak.sel(month=month) <= 0, name="monthly_peak"
+            shared - imported.sum("home") <= series(deficit), name="shared_deficit"
         )
-        cost = cost + (xr.DataArray(problem.capacity_price, dims="month") * peak).sum()
-    if together:
-        others = np.setdiff1d(np.arange(problem.net_kwh.shape[1]), deciding)
-        fixed = problem.of(others)
-        need, surplus = np.maximum(fixed.net_kwh, 0).sum(1), np.maximum(-fixed.net_kwh, 0).sum(1)
-        shared = model.add_variables(0, xr.full_like(series(need), np.inf), name="shared")
-        model.add_constraints(shared - imported.sum("home") <= series(need), name="shared_need")
-        exported = imported.sum("home") - battery.sum("home")
+        exported = imported.sum("home") - controlled.sum("home")
         model.add_constraints(
             shared - exported <= series(surplus) - net.sum("home"), name="shared_surplus"
         )
-        cost = (
-            cost
-            - (series(np.maximum(problem.buy - problem.sell - problem.local, 0)) * shared).sum()
-        )
-        constant += _idle_cost(fixed)
-    else:
-        constant += _idle_cost(
-            problem.of(np.setdiff1d(np.arange(problem.net_kwh.shape[1]), deciding))
-        )
-    model.add_objective(cost if left_out is None else cost + left_out)
+        cost = cost - (series(problem.sharing_gain) * shared).sum()
+    constant += float(individual_cost(fixed, fixed.net_kwh).sum())
+    model.add_objective(cost if slack_cost is None else cost + slack_cost)
     return model, constant
 
 
-def _idle_cost(problem: Problem) -> float:
-    return float(cost_alone(problem, problem.net_kwh).sum())
+def _exclude_arbitrage(
+    model: Any, problem: Problem, net: Any, imported: Any, controlled: Any, limits_kw: Any
+) -> None:
+    """Exclude buying and selling at once by binaries where selling pays more than buying costs."""
+    import xarray as xr
+
+    is_arbitrage = problem.sell_price > problem.buy_price
+    if not is_arbitrage.any():
+        return
+    mask = xr.DataArray(np.broadcast_to(is_arbitrage[:, None], net.shape), dims=_DIMS)
+    coords = [np.arange(size) for size in net.shape]
+    is_buying = model.add_variables(
+        binary=True, coords=coords, dims=_DIMS, mask=mask, name="is_buying"
+    ).fillna(0)
+    max_import = np.maximum(net, 0) + limits_kw[0] * problem.step_hours
+    max_export = np.maximum(-net, 0) + limits_kw[1] * problem.step_hours
+    model.add_constraints(imported - max_import * is_buying <= 0, name="only_import", mask=mask)
+    model.add_constraints(
+        imported - controlled + max_export * is_buying <= max_export + net,
+        name="only_export",
+        mask=mask,
+    )
 
 
-def libraries() -> tuple[Any, Any]:
-    """Linopy and xarray.
+def _add_capacity_charge(model: Any, problem: Problem, imported: Any) -> Any:
+    """Add monthly peaks to a model and return their cost."""
+    import xarray as xr
+
+    months = len(problem.capacity_price)
+    homes = imported.sizes["home"]
+    minimum = np.full((months, homes), problem.min_billed_peak_kw)
+    peak = model.add_variables(xr.DataArray(minimum, dims=("month", "home")), name="peak")
+    month = xr.DataArray(problem.month, dims="step")
+    model.add_constraints(
+        imported - problem.step_hours * peak.sel(month=month) <= 0, name="monthly_peak"
+    )
+    return (xr.DataArray(problem.capacity_price, dims="month") * peak).sum()
+
+
+def import_linopy() -> tuple[Any, Any]:
+    """Import linopy and xarray.
 
     Raises:
-        InputError: linopy or HiGHS is not installed.
+        InputError: If linopy or HiGHS is not installed.
     """
     try:
-        import highspy  # noqa: F401 (linopy needs it and does not say so)
+        import highspy  # noqa: F401 (linopy needs it without declaring it)
         import linopy
         import xarray
     except ImportError as error:
@@ -297,14 +360,16 @@ def libraries() -> tuple[Any, Any]:
     return linopy, xarray
 
 
-def _no_optimum(name: str, status: str) -> InputError:
+def _no_optimum_error(name: str, status: str) -> InputError:
     causes = {
         "Infeasible": "no plan keeps all batteries within their limits",
-        "Unbounded": "a plan can earn without end",
-        "Primal infeasible or unbounded": "no plan keeps all limits, or one can earn without end",
+        "Unbounded": "a plan can earn without limit",
+        "Primal infeasible or unbounded": "no plan keeps all limits, or one can earn without limit",
     }
+    cause = causes.get(status, "the solver stopped without an optimum")
     return InputError(
         f"{name}: optimum",
-        f"{causes.get(status, 'the solver stopped without one')} (HiGHS says: {status.lower()})",
-        "Check the batteries' limits and starting states, and that feed-in prices stay below the prices of buying.",
+        f"{cause} (HiGHS says: {status.lower()})",
+        "Check the limits and initial states of the batteries, and that feed-in prices are below"
+        " the prices of buying.",
     )

@@ -1,4 +1,4 @@
-"""A battery as a linear program sees it: variables, limits, and what it adds to its home's meter."""
+"""Batteries in a linear program: variables, constraints, and their effect on meters."""
 
 from typing import Any, NamedTuple
 
@@ -9,92 +9,114 @@ from numpy.typing import NDArray
 from prosumax.devices.battery import BatteryParams
 
 Array = NDArray[np.float64]
+
 _DIMS = ("step", "home")
 
+# Increase of a slope above which a power curve counts as not concave.
+_SLOPE_TOLERANCE = 1e-6
 
-class Physics(NamedTuple):
-    """The numbers a linear battery has in each step; all [step, home].
+# Share of a battery's charging power that may be needed to hold `soc_min`; the rest is left for
+# decisions. Only a battery that loses most of its energy in a day needs more.
+_HOLDING_POWER_SHARE = 0.5
+
+
+class StorageModel(NamedTuple):
+    """Parameters of linear batteries in every step; all [step, home].
 
     Attributes:
-        charge_efficiency, discharge_efficiency: one way, AC to store and store to AC.
-        floor_kwh, ceiling_kwh: least and most energy inside after the step.
-        both_ways: whether charging and discharging at once must be ruled out by a binary, because burning energy pays.
+        charge_efficiency: One-way efficiency from AC to storage.
+        discharge_efficiency: One-way efficiency from storage to AC.
+        min_stored_kwh: Lower limit of the stored energy after the step.
+        max_stored_kwh: Upper limit of the stored energy after the step.
+        exclusive: Whether a binary must exclude simultaneous charging and discharging, because
+            dissipating energy pays.
     """
 
     charge_efficiency: Float[Array, "step home"]
     discharge_efficiency: Float[Array, "step home"]
-    floor_kwh: Float[Array, "step home"]
-    ceiling_kwh: Float[Array, "step home"]
-    both_ways: Bool[NDArray[np.bool_], "step home"]
+    min_stored_kwh: Float[Array, "step home"]
+    max_stored_kwh: Float[Array, "step home"]
+    exclusive: Bool[NDArray[np.bool_], "step home"]
 
 
-def best_physics(
+def best_case_storage(
     battery: BatteryParams, steps: int, step_hours: float, negative: Bool[Any, " step"]
-) -> Physics:
-    """No real battery does better: the best efficiency of the curves, nothing worn.
+) -> StorageModel:
+    """Return a linear model that no real battery outperforms: best efficiency, no capacity loss.
 
-    A battery whose efficiency is the same at every power is described exactly, with one exception: where standing loss
-    would carry it below `soc_min`, it is topped up, as far as its power reaches.
+    A battery with constant efficiency is described exactly, with one exception: where
+    self-discharge would take it below `soc_min`, it is charged as far as its power permits.
 
-    Arguments:
-        battery: NumPy, one slot per home.
-        steps: of the plan.
-        step_hours: length of a step.
-        negative: steps in which buying or selling a kWh has a negative price.
+    Args:
+        battery: Batteries in NumPy, one entry per home.
+        steps: Number of steps.
+        step_hours: Length of a step in hours.
+        negative: Steps in which the price of buying or selling a kWh is negative.
     """
     shape = (steps, len(battery.capacity_kwh))
-    charge, discharge = (
-        np.sqrt(curve.max(-1)) for curve in (battery.charge_curve, battery.discharge_curve)
-    )
-    lossy = (charge * discharge < 1) & (battery.charge_kw > 0)
-    return Physics(
-        np.broadcast_to(charge, shape),
-        np.broadcast_to(discharge, shape),
-        _floor(battery, steps, charge * battery.charge_kw * step_hours),
-        np.broadcast_to(battery.soc_max * battery.capacity_kwh, shape),
-        np.asarray(negative)[:, None] & lossy[None, :],
+    charge = np.sqrt(battery.charge_efficiency_curve.max(-1))
+    discharge = np.sqrt(battery.discharge_efficiency_curve.max(-1))
+    is_lossy = (charge * discharge < 1) & (battery.charge_kw > 0)
+    return StorageModel(
+        charge_efficiency=np.broadcast_to(charge, shape),
+        discharge_efficiency=np.broadcast_to(discharge, shape),
+        min_stored_kwh=_min_stored_kwh(battery, steps, charge * battery.charge_kw * step_hours),
+        max_stored_kwh=np.broadcast_to(battery.soc_max * battery.capacity_kwh, shape),
+        exclusive=np.asarray(negative)[:, None] & is_lossy[None, :],
     )
 
 
-def usual_physics(
-    battery: BatteryParams, steps: int, step_hours: float, usual_kw: Float[Array, " home"]
-) -> Physics:
-    """The battery at one power: its efficiency at `usual_kw`, `soc_min` and `soc_max` as they are; no binaries."""
-    share = usual_kw / battery.charge_kw, usual_kw / battery.discharge_kw
-    charge, discharge = (
-        np.sqrt(
-            [np.interp(power, points, curve) for power, points, curve in zip(*rows, strict=True)]
-        )
-        for rows in (
-            (share[0], battery.efficiency_power, battery.charge_curve),
-            (share[1], battery.efficiency_power, battery.discharge_curve),
-        )
+def typical_storage(
+    battery: BatteryParams, steps: int, step_hours: float, typical_kw: Float[Array, " home"]
+) -> StorageModel:
+    """Return a linear model with the efficiency at a typical power and without binaries.
+
+    Args:
+        battery: Batteries in NumPy, one entry per home.
+        steps: Number of steps.
+        step_hours: Length of a step in hours.
+        typical_kw: Power at which the efficiency is taken.
+    """
+    charge = _efficiency_at(
+        typical_kw / battery.charge_kw,
+        battery.efficiency_power_points,
+        battery.charge_efficiency_curve,
+    )
+    discharge = _efficiency_at(
+        typical_kw / battery.discharge_kw,
+        battery.efficiency_power_points,
+        battery.discharge_efficiency_curve,
     )
     shape = (steps, len(battery.capacity_kwh))
-    return Physics(
-        np.broadcast_to(charge, shape),
-        np.broadcast_to(discharge, shape),
-        _floor(
-            battery._replace(initial_soc=battery.soc_min),
-            steps,
-            charge * battery.charge_kw * step_hours,
-        ),
-        np.broadcast_to(battery.soc_max * battery.capacity_kwh, shape),
-        np.zeros(shape, bool),
+    at_minimum = battery._replace(initial_soc=battery.soc_min)
+    return StorageModel(
+        charge_efficiency=np.broadcast_to(charge, shape),
+        discharge_efficiency=np.broadcast_to(discharge, shape),
+        min_stored_kwh=_min_stored_kwh(at_minimum, steps, charge * battery.charge_kw * step_hours),
+        max_stored_kwh=np.broadcast_to(battery.soc_max * battery.capacity_kwh, shape),
+        exclusive=np.zeros(shape, bool),
     )
 
 
-def _floor(
-    battery: BatteryParams, steps: int, reach_kwh: Float[Array, " home"]
+def _efficiency_at(share: Any, points: Any, curve: Any) -> Float[Array, " home"]:
+    """Return the one-way efficiency of each home at a share of its power limit."""
+    round_trip = [np.interp(*home) for home in zip(share, points, curve, strict=True)]
+    return np.sqrt(round_trip)
+
+
+def _min_stored_kwh(
+    battery: BatteryParams, steps: int, max_charge_kwh: Float[Array, " home"]
 ) -> Float[Array, "step home"]:
-    """`soc_min`, or what a battery can be kept at that starts lower or is too weak for its own standing loss."""
-    keep: Any = 1 - battery.standing_loss
+    """Return the energy at `soc_min`, or what a battery can hold that cannot reach it.
+
+    A battery may start lower, or be too weak for its own self-discharge.
+    """
+    keep: Any = 1 - battery.self_discharge_per_step
     level: Any = battery.initial_soc * battery.capacity_kwh
-    wanted = battery.soc_min * battery.capacity_kwh
-    floor = np.empty((steps, len(wanted)))
+    target = battery.soc_min * battery.capacity_kwh
+    floor = np.empty((steps, len(target)))
     for step in range(steps):
-        # Half of its power is left for decisions; only a battery that loses most of its energy a day needs more.
-        level = np.minimum(wanted, keep * level + 0.5 * reach_kwh)
+        level = np.minimum(target, keep * level + _HOLDING_POWER_SHARE * max_charge_kwh)
         floor[step] = level
         if step and np.array_equal(floor[step], floor[step - 1]):
             floor[step:] = level
@@ -102,81 +124,97 @@ def _floor(
     return floor
 
 
-def power_limits(
+def power_limit_lines(
     battery: BatteryParams,
 ) -> list[tuple[Float[Array, " home"], Float[Array, " home"]]]:
-    """Lines (intercept, slope) over the state of charge, each [home], under which the share of the power limit stays.
+    """Return lines over the state of charge that bound the share of the power limit.
 
-    A concave curve is the least of its lines and thereby exact. Of a curve that is not concave the least value stands
-    for all of it, which is on the safe side.
+    A concave curve is the minimum of its lines, which is exact. A curve that is not concave is
+    replaced by its minimum, which is conservative.
+
+    Args:
+        battery: Batteries in NumPy, one entry per home.
+
+    Returns:
+        Intercept and slope of each line, each [home].
     """
     homes = [
-        _lines(*(np.asarray(part) for part in home))
+        _curve_lines(*(np.asarray(part) for part in home))
         for home in zip(
-            battery.power_soc, battery.power_curve, battery.soc_min, battery.soc_max, strict=True
+            battery.power_soc_points,
+            battery.power_curve,
+            battery.soc_min,
+            battery.soc_max,
+            strict=True,
         )
     ]
-    most = max(len(lines) for lines in homes)
-    padded = np.array([lines + [lines[-1]] * (most - len(lines)) for lines in homes])
-    return [(padded[:, line, 0], padded[:, line, 1]) for line in range(most)]
+    count = max(len(lines) for lines in homes)
+    padded = np.array([lines + [lines[-1]] * (count - len(lines)) for lines in homes])
+    return [(padded[:, line, 0], padded[:, line, 1]) for line in range(count)]
 
 
-def _lines(
+def _curve_lines(
     points: Array, values: Array, lowest: Array, highest: Array
 ) -> list[tuple[float, float]]:
     inside = points[(points > lowest) & (points < highest)]
-    at = np.concatenate([[lowest], inside, [highest]])
-    share = np.interp(at, points, values)
-    slopes = np.diff(share) / np.diff(at)
-    if (np.diff(slopes) > 1e-6).any():
+    soc = np.concatenate([[lowest], inside, [highest]])
+    share = np.interp(soc, points, values)
+    slopes = np.diff(share) / np.diff(soc)
+    if (np.diff(slopes) > _SLOPE_TOLERANCE).any():
         return [(float(share.min()), 0.0)]
     return [
         (float(value - slope * x), float(slope))
-        for x, value, slope in zip(at, share, slopes, strict=False)
+        for x, value, slope in zip(soc, share, slopes, strict=False)
     ]
 
 
-def add_storage(model: Any, battery: BatteryParams, physics: Physics, step_hours: float) -> Any:
-    """Give a model the batteries of its homes.
+def add_storage(
+    model: Any, battery: BatteryParams, storage: StorageModel, step_hours: float
+) -> Any:
+    """Add the batteries of the homes to a model.
 
-    Arguments:
-        model: a linopy model whose dimensions are `step` and `home`.
-        battery: NumPy, one slot per home, none of size zero.
-        physics: of the same homes.
-        step_hours: length of a step.
+    The variables are `charge` and `discharge` (kWh at the AC side) and `stored` (kWh after the
+    step).
+
+    Args:
+        model: A linopy model with dimensions `step` and `home`.
+        battery: Batteries in NumPy, one entry per home, none of size zero.
+        storage: Linear parameters of the same batteries.
+        step_hours: Length of a step in hours.
 
     Returns:
-        What they add to the meters, kWh [step, home]: a linopy expression. The variables are called `charge`,
-        `discharge` (kWh at the AC side) and `stored` (kWh after the step).
+        Net energy that the batteries add to the meters, kWh [step, home]: a linopy expression.
     """
     import xarray as xr
 
-    steps, homes = physics.floor_kwh.shape
+    steps, homes = storage.min_stored_kwh.shape
 
     def table(values: Any) -> Any:
         return xr.DataArray(np.broadcast_to(values, (steps, homes)), dims=_DIMS)
 
-    charge_kwh, discharge_kwh = battery.charge_kw * step_hours, battery.discharge_kw * step_hours
-    lines = power_limits(battery)
-    most = np.min(
-        [i + np.maximum(s * battery.soc_min, s * battery.soc_max) for i, s in lines], axis=0
-    )
-    charge = model.add_variables(0, table(charge_kwh * most), name="charge")
-    discharge = model.add_variables(0, table(discharge_kwh * most), name="discharge")
+    charge_kwh = battery.charge_kw * step_hours
+    discharge_kwh = battery.discharge_kw * step_hours
+    lines = power_limit_lines(battery)
+    line_maxima = [
+        intercept + np.maximum(slope * battery.soc_min, slope * battery.soc_max)
+        for intercept, slope in lines
+    ]
+    max_share = np.min(line_maxima, axis=0)
+    charge = model.add_variables(0, table(charge_kwh * max_share), name="charge")
+    discharge = model.add_variables(0, table(discharge_kwh * max_share), name="discharge")
     stored = model.add_variables(
-        table(physics.floor_kwh), table(physics.ceiling_kwh), name="stored"
+        table(storage.min_stored_kwh), table(storage.max_stored_kwh), name="stored"
     )
-    before = stored.shift(step=1).fillna(
-        0
-    )  # what is inside before the first step is a number, on the right side
+    # The energy before the first step is a constant on the right-hand side.
+    before = stored.shift(step=1).fillna(0)
     start = np.zeros((steps, homes))
     start[0] = battery.initial_soc * battery.capacity_kwh
-    keep = 1 - battery.standing_loss
+    keep = 1 - battery.self_discharge_per_step
     model.add_constraints(
         stored
         - table(keep) * before
-        - table(physics.charge_efficiency) * charge
-        + table(1 / physics.discharge_efficiency) * discharge
+        - table(storage.charge_efficiency) * charge
+        + table(1 / storage.discharge_efficiency) * discharge
         == table(keep * start),
         name="store",
     )
@@ -184,27 +222,27 @@ def add_storage(model: Any, battery: BatteryParams, physics: Physics, step_hours
         if not slope.any():
             continue
         per_kwh = slope / battery.capacity_kwh
-        for name, variable, full in (
+        for name, variable, limit in (
             ("charge", charge, charge_kwh),
             ("discharge", discharge, discharge_kwh),
         ):
             model.add_constraints(
-                variable - table(full * per_kwh) * before
-                <= table(full * (intercept + per_kwh * start)),
+                variable - table(limit * per_kwh) * before
+                <= table(limit * (intercept + per_kwh * start)),
                 name=f"{name}_power_{number}",
             )
-    if physics.both_ways.any():
-        which = table(physics.both_ways)
-        places = [np.arange(steps), np.arange(homes)]
-        charging = model.add_variables(
-            binary=True, coords=places, dims=_DIMS, mask=which, name="charging"
+    if storage.exclusive.any():
+        mask = table(storage.exclusive)
+        coords = [np.arange(steps), np.arange(homes)]
+        is_charging = model.add_variables(
+            binary=True, coords=coords, dims=_DIMS, mask=mask, name="is_charging"
         ).fillna(0)
         model.add_constraints(
-            charge - table(charge_kwh) * charging <= 0, name="only_charge", mask=which
+            charge - table(charge_kwh) * is_charging <= 0, name="only_charge", mask=mask
         )
         model.add_constraints(
-            discharge + table(discharge_kwh) * charging <= table(discharge_kwh),
+            discharge + table(discharge_kwh) * is_charging <= table(discharge_kwh),
             name="only_discharge",
-            mask=which,
+            mask=mask,
         )
     return charge - discharge
