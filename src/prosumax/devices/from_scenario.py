@@ -21,6 +21,7 @@ from prosumax.data.generators.household.trips import (
     scheduled_trips,
 )
 from prosumax.data.generators.solar.weather import WeatherSeries
+from prosumax.data.seeds import derive_seed
 from prosumax.devices import battery_aging, flexible
 from prosumax.devices.appliance import ApplianceParams, ApplianceSeries
 from prosumax.devices.battery_aging import BatteryAgingParams
@@ -315,8 +316,7 @@ def _lifestyle(home: HomeConfig) -> str:
 
 def _seed(scenario: Scenario, number: int, stream: int) -> int:
     """Return the seed of a random stream of a home."""
-    sequence = np.random.SeedSequence((scenario.seed, number, stream))
-    return int(sequence.generate_state(1)[0])
+    return derive_seed(scenario.seed, number, stream)
 
 
 def _hour(time_of_day: str) -> float:
