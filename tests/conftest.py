@@ -31,12 +31,12 @@ _CHECKED = [
     "prosumax.grid.paths",
     "prosumax.grid.power_flow",
     "prosumax.simulation.policy",
-    "prosumax.simulation.step",
+    "prosumax.simulation.dynamics",
     "prosumax.control",
     "prosumax.rl.env",
     "prosumax.rl.actions",
-    "prosumax.rl.bidders",
-    "prosumax.rl.make",
+    "prosumax.rl.bidding",
+    "prosumax.rl.factory",
     "prosumax.rl.market_indicators",
     "prosumax.rl.observations",
     "prosumax.rl.rewards",
@@ -45,13 +45,17 @@ _CHECKED = [
 ]
 
 with install_import_hook(_CHECKED, "beartype.beartype"):
-    import prosumax  # noqa: F401
+    import prosumax
     from prosumax import cli
+
+    # Public names are imported on first use; the hook must be active then.
+    for name in prosumax.__all__:
+        getattr(prosumax, name)
 
 import hypothesis
 import pytest
 
-from prosumax.data.datasets import fetch
+from prosumax.data.datasets import fetch_dataset
 from prosumax.errors import InputError
 
 # Examples share compiled programs, so the first one is slow and says nothing about the rest.
@@ -63,7 +67,7 @@ hypothesis.settings.load_profile("prosumax")
 def citylearn_data():
     """Folder of the real homes; fetched on first use. Only a developer without network may go without."""
     try:
-        return fetch("citylearn-2022")
+        return fetch_dataset("citylearn-2022")
     except InputError as error:
         if os.environ.get("CI"):
             raise
@@ -85,7 +89,7 @@ def tiny():
             },
             {"name": "shady", "load": {"source": "values", "values": [1.0, 2.0]}},
         ],
-        "tariff": {"energy": 0.30, "feed_in": 0.05, "carbon_kg_per_kwh": 0.2},
+        "tariff": {"energy": 0.30, "feed_in": 0.05, "emission_factor_kg_per_kwh": 0.2},
     }
 
 
