@@ -1,10 +1,10 @@
-"""`prosumax sweep`: every combination as a trial on Ray, kept one by one."""
+"""Command `prosumax sweep`: runs every combination of a grid as a trial on Ray."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,28 +13,25 @@ from prosumax.cli.study import print_study
 from prosumax.errors import InputError
 from prosumax.market.mechanism import mechanisms as known_mechanisms
 from prosumax.runner import ProgressCallback
-from prosumax.studies.tables import study_to_json
-from prosumax.sweeps import (
-    SweepGrid,
-    SweepResult,
-    make_ray_runner,
-    plan_sweep,
-    run_sweep,
-    save_sweep_tables,
-)
+
+# Sweeps load the studies; other commands start faster without them.
+if TYPE_CHECKING:
+    from prosumax.sweeps import SweepResult
 
 _out = Console()
 _err = Console(stderr=True)
 
-_INTERRUPTED = 130
-_SHOWN_FAILURES = 5
+_INTERRUPTED_EXIT_CODE = 130
+_MAX_SHOWN_FAILURES = 5
 
 
-def command(progress: Callable[[], AbstractContextManager[ProgressCallback]]) -> Callable[..., None]:
-    """The command as a function for typer.
+def command(
+    progress: Callable[[], AbstractContextManager[ProgressCallback]],
+) -> Callable[..., None]:
+    """Make the command for typer.
 
-    Arguments:
-        progress: opens a progress bar.
+    Args:
+        progress: Opens a progress bar.
     """
 
     def sweep(
@@ -49,27 +46,23 @@ def command(progress: Callable[[], AbstractContextManager[ProgressCallback]]) ->
         ] = "",
         vary: Annotated[
             list[str] | None,
-            typer.Option(
-                "--vary", metavar="a.b=X,Y,..", help="Values of a field; may be repeated."
-            ),
+            typer.Option("--vary", metavar="a.b=X,Y,..", help="Values of a field; repeatable."),
         ] = None,
         overrides: Annotated[
             list[str] | None,
-            typer.Option(
-                "--set", metavar="a.b=VALUE", help="Change one field; may be given again."
-            ),
+            typer.Option("--set", metavar="a.b=VALUE", help="Change one field; repeatable."),
         ] = None,
         algorithms: Annotated[
             str,
             typer.Option(
-                metavar="A,B,..", help="Let all homes learn by each of these instead of a policy."
+                metavar="A,B,..", help="Let all homes learn with each of these instead of a policy."
             ),
         ] = "",
-        paradigms: Annotated[
-            str, typer.Option(metavar="A,B,..", help="Paradigms of learning.")
-        ] = "",
-        iterations: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 500,
-        num_envs: Annotated[int, typer.Option(help="Of learning, as in `train`.")] = 32,
+        paradigms: Annotated[str, typer.Option(metavar="A,B,..", help="Learning paradigms.")] = "",
+        iterations: Annotated[int, typer.Option(help="Training iterations, as in `train`.")] = 500,
+        num_envs: Annotated[
+            int, typer.Option("--num-envs", help="Parallel environments, as in `train`.")
+        ] = 32,
         seeds: Annotated[
             int, typer.Option("--seeds", metavar="N", help="Seeds 0 to N-1 of every combination.")
         ] = 1,
@@ -91,22 +84,31 @@ def command(progress: Callable[[], AbstractContextManager[ProgressCallback]]) ->
         ] = None,
         optimum: Annotated[
             bool | None,
-            typer.Option("--optimum/--no-optimum", help="Measure by the optimum, as in `run`."),
+            typer.Option("--optimum/--no-optimum", help="Compute the optimality gap, as in `run`."),
         ] = None,
         as_json: Annotated[
             bool, typer.Option("--json", help="Print the table as one JSON object.")
         ] = False,
     ) -> None:
-        """Run every combination of scenarios, rules, policies, settings and seeds, in parallel; run again to go on.
+        """Run every combination of scenarios, mechanisms, policies, settings and seeds in parallel.
 
-        Each finished trial is a file. Whatever stops the sweep, the same command does the rest, and a larger grid in
-        the same folder does what is new.
+        Each finished trial is a file. After an interruption the same command runs the missing
+        trials, and a larger grid in the same folder runs the new ones.
         """
+        from prosumax.studies import study_to_json
+        from prosumax.sweeps import (
+            SweepGrid,
+            make_ray_runner,
+            plan_sweep,
+            run_sweep,
+            save_sweep_tables,
+        )
+
         grid = SweepGrid(
             scenarios=tuple(scenarios),
             mechanisms=tuple(known_mechanisms) if mechanisms == "all" else _names(mechanisms),
             policies=_names(policies),
-            vary=_values(vary or ()),
+            vary=_values_by_path(vary or ()),
             overrides=tuple(overrides or ()),
             seeds=seeds,
             optimum=optimum,
@@ -115,58 +117,58 @@ def command(progress: Callable[[], AbstractContextManager[ProgressCallback]]) ->
             iterations=iterations,
             num_envs=num_envs,
         )
-        doing = make_ray_runner(workers=workers, address=address, data_dir=data_dir)
-        with progress() as on_stage:
-            planned = plan_sweep(grid)
+        run_trials = make_ray_runner(workers=workers, address=address, data_dir=data_dir)
+        with progress() as on_progress:
+            plan = plan_sweep(grid)
             folder = out or Path("results") / f"{Path(scenarios[0]).stem}-sweep"
-            swept = run_sweep(planned, folder, doing, on_stage)
-        table = save_sweep_tables(swept)
+            result = run_sweep(plan, folder, run_trials, on_progress)
+        table = save_sweep_tables(result)
         if as_json:
             typer.echo(json.dumps(study_to_json(table)))
-        elif not swept.interrupted:
+        elif not result.interrupted:
             print_study(table)
-        _tell(swept)
+        _report_outcome(result)
 
     return sweep
 
 
-def _tell(swept: SweepResult) -> None:
-    """How it went; a sweep that is not whole ends with an error code."""
-    total, new = len(swept.plan.trials), swept.num_finished - swept.num_existing
-    kept = f"{swept.num_finished} of {total} trials are in {swept.folder.resolve()}"
-    kept += f" ({new} new)" if swept.num_existing else ""
-    kept += f"; {swept.num_lost_workers} lost their worker and were begun again" if swept.num_lost_workers else ""
-    _err.print(f"{kept}.", soft_wrap=True, highlight=False, markup=False)
-    for name, why in list(swept.failed.items())[:_SHOWN_FAILURES]:
-        _err.print(
-            f"Failed: {name.removesuffix('.json')}: {why}",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
-        )
-    if len(swept.failed) > _SHOWN_FAILURES:
-        more = len(swept.failed) - _SHOWN_FAILURES
-        _err.print(
-            f".. and {more} more, all in {swept.folder / 'failed'}", highlight=False, markup=False
-        )
-    if swept.interrupted:
-        _err.print("Interrupted. The same command does the rest.", highlight=False)
-        raise typer.Exit(_INTERRUPTED)
-    if swept.failed:
+def _report_outcome(result: "SweepResult") -> None:
+    """Print the state of a sweep; exit with an error code where trials are missing."""
+    total = len(result.plan.trials)
+    line = f"{result.num_finished} of {total} trials are in {result.folder.resolve()}"
+    if result.num_existing:
+        line += f" ({result.num_finished - result.num_existing} new)"
+    if result.num_lost_workers:
+        line += f"; {result.num_lost_workers} restarted after their worker died"
+    _err.print(f"{line}.", soft_wrap=True, highlight=False, markup=False)
+    for name, error in list(result.failed.items())[:_MAX_SHOWN_FAILURES]:
+        line = f"Failed: {name.removesuffix('.json')}: {error}"
+        _err.print(line, soft_wrap=True, highlight=False, markup=False)
+    hidden = len(result.failed) - _MAX_SHOWN_FAILURES
+    if hidden > 0:
+        line = f".. and {hidden} more, all in {result.folder / 'failed'}"
+        _err.print(line, highlight=False, markup=False)
+    if result.interrupted:
+        line = "Interrupted. Run the same command again for the missing trials."
+        _err.print(line, highlight=False)
+        raise typer.Exit(_INTERRUPTED_EXIT_CODE)
+    if result.failed:
         raise typer.Exit(1)
 
 
 def _names(text: str) -> tuple[str, ...]:
+    """Split a list of names; duplicates count once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-def _values(given: list[str] | tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for text in given:
-        path, equals, values = text.partition("=")
-        listed = _names(values)
-        if not equals or not path.strip() or not listed:
+def _values_by_path(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Parse options of the form `a.b=X,Y`."""
+    values_by_path = {}
+    for option in options:
+        path, equals, text = option.partition("=")
+        values = _names(text)
+        if not equals or not path.strip() or not values:
             cure = "Write for example --vary tariff.feed_in=0,0.05."
-            raise InputError(f"--vary {text}", "is not of the form a.b=X,Y", cure)
-        found[path.strip()] = listed
-    return found
+            raise InputError(f"--vary {option}", "is not of the form a.b=X,Y", cure)
+        values_by_path[path.strip()] = values
+    return values_by_path

@@ -1,17 +1,19 @@
 """Which analytics go where: folded away in the reports of a run and of a comparison, in front in that of a study."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prosumax.report.mechanism_groups import Group
-from prosumax.report.metrics import DASHBOARDS, Runs, study_runs, analysis_runs
+from prosumax.report.metrics import DASHBOARDS, Runs, analysis_runs, study_runs
 from prosumax.simulation.results.result import Result
-from prosumax.studies.engine import StudyResult
-from prosumax.studies.tables import make_tables
 from prosumax.viz.chart import Chart, Table, chosen
 from prosumax.viz.day_curves import Dashboard, dashboard, day_curve
 from prosumax.viz.distributions import price_distribution, volume_distribution
 from prosumax.viz.network.trade_network import trade_network
+
+# Studies load the learners and solvers, which a report of a run does not need.
+if TYPE_CHECKING:
+    from prosumax.studies.engine import StudyResult
 
 
 class Fold(NamedTuple):
@@ -46,7 +48,7 @@ def _folds(runs: Runs) -> list[Fold]:
     return [*found, Fold(f"Dashboards: {', '.join(names)}", [], boards)]
 
 
-def study_charts(found: StudyResult) -> list[Chart]:
+def study_charts(found: "StudyResult") -> list[Chart]:
     """The plots of a study, one table of it at a time: figures 4 to 7 of the MARLEM paper, over all seeds."""
     groups = study_runs(found)
     if not groups:
@@ -75,6 +77,12 @@ def study_charts(found: StudyResult) -> list[Chart]:
     ]
 
 
-def study_tables(found: StudyResult) -> list[Table]:
-    """The tables of a study."""
-    return [Table(grid.title, ["", *grid.header], grid.rows) for grid in make_tables(found)]
+def study_tables(found: "StudyResult") -> list[Table]:
+    """Return the tables of a study.
+
+    Args:
+        found: Result of the study.
+    """
+    from prosumax.studies.tables import make_tables
+
+    return [Table(table.title, ["", *table.header], table.rows) for table in make_tables(found)]

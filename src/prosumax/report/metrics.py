@@ -1,15 +1,17 @@
 """Indicators by hour of the day: ratios of sums, by local hour or over the whole period."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from prosumax.metrics import KPI, catalog
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.results.series import SummarySeries
-from prosumax.studies.engine import StudyResult
 from prosumax.viz.series import Values
+
+if TYPE_CHECKING:
+    from prosumax.studies.engine import StudyResult
 
 Runs = Mapping[str, Sequence[SummarySeries]]
 """Title -> summary series: of one run each, or of the seeds of one variant of a study."""
@@ -29,7 +31,7 @@ def analysis_runs(results: Result | Mapping[str, Result]) -> Runs:
     return {name: [result.summary_series] for name, result in results.items()}
 
 
-def study_runs(found: StudyResult) -> dict[str, Runs]:
+def study_runs(found: "StudyResult") -> dict[str, Runs]:
     """Return the summary series of every variant of a study that has them.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,8 +28,6 @@ from prosumax.rl.training.training import TrainingResult
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.results.result import Result
-from prosumax.studies.engine import StudyResult, load_studies
-from prosumax.studies.tables import table_legend
 from prosumax.viz.chart import Chart
 from prosumax.viz.day_curves import Dashboard
 from prosumax.viz.energy_charts import run_charts
@@ -39,6 +37,10 @@ from prosumax.viz.network.feeder_charts import feeder_section
 from prosumax.viz.network.payments import payments_table
 from prosumax.viz.network.trade_network import GREYS
 from prosumax.viz.theme import LINES, LOADS, LOOKS, NOT_RATED, VOLTS
+
+# Studies load the learners and solvers, which a report of a run does not need.
+if TYPE_CHECKING:
+    from prosumax.studies.engine import StudyResult
 
 _LONGEST_LIST = 48  # numbers in the shown YAML; the saved scenario.yaml has all
 
@@ -154,13 +156,16 @@ def write_training(training: TrainingResult, path: str | Path) -> None:
     Path(path).write_text(html, encoding="utf-8")
 
 
-def write_study(found: StudyResult, path: str | Path) -> None:
-    """Write the report of a study: its plots, its tables, and what must be known of it.
+def write_study(found: "StudyResult", path: str | Path) -> None:
+    """Write the report of a study: its charts, tables and notes.
 
-    Arguments:
-        found: what `experiments.run_study` returned.
+    Args:
+        found: Result of `studies.run_study`.
         path: HTML file to write; its folder must exist.
     """
+    from prosumax.studies.engine import studies
+    from prosumax.studies.tables import table_legend
+
     seeds = len(found.seeds)
     html = _render(
         "charts.html",
@@ -169,7 +174,7 @@ def write_study(found: StudyResult, path: str | Path) -> None:
         title=f"Study {found.name}",
         description="",
         about=[words.plural(len(found.study.variants), "variant"), words.plural(seeds, "seed")],
-        answer=load_studies().summaries().get(found.name, ""),
+        answer=studies.summaries().get(found.name, ""),
         tables=study_tables(found),
         legend=table_legend(found),
         notes=found.study.notes,
