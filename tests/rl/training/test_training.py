@@ -46,7 +46,7 @@ def homes():
         "environment": {
             "rewards": {"cost": 1.0},
             "episode_steps": 4,
-            "episode_start": "any",
+            "episode_start": "random_step",
             "power_levels": 3,
         },
     }
