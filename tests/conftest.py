@@ -40,6 +40,7 @@ _CHECKED = [
     "prosumax.rl.market_indicators",
     "prosumax.rl.observations",
     "prosumax.rl.rewards",
+    "prosumax.rl.spaces",
     "prosumax.rl.types",
     "prosumax.rl.wrappers",
 ]

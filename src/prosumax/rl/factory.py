@@ -20,6 +20,7 @@ from prosumax.rl.types import EnvParams, Scales
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community, build, market_options
+from prosumax.tariff.bill import retail_price
 
 _MINUTES_PER_DAY = 24 * 60
 _MIN_SCALE_KWH = 1e-6
@@ -182,7 +183,7 @@ def _scales(scenario: Scenario, community: Community) -> Scales:
     prices = {
         name: np.asarray(value, np.float64) for name, value in series.tariff._asdict().items()
     }
-    retail = (prices["energy"] + prices["network"] + prices["levies"]) * (1 + vat)
+    retail = retail_price(prices["energy"], prices["network"], prices["levies"], vat)
     max_price = float(retail.max()) if config.max_price is None else config.max_price
     min_price = float(prices["feed_in"].min()) if config.min_price is None else config.min_price
     if min_price >= max_price:

@@ -34,7 +34,7 @@ from prosumax.market.pricing.posted import posted_price_rules
 from prosumax.scenario.schema.community import BatteryConfig, Scenario
 from prosumax.scenario.schema.tariff import TariffConfig, total_fee
 from prosumax.simulation.inputs import Profiles, read_profiles
-from prosumax.tariff.bill import TariffRates, TariffSeries
+from prosumax.tariff.bill import TariffRates, TariffSeries, retail_price
 
 _HOURS_PER_YEAR = 8760.0
 _HOURS_PER_MONTH = 720.0  # thirty days, the month of `self_discharge_per_month`
@@ -234,7 +234,9 @@ def _pricing_scheme(
     solar = np.asarray(profiles.solar_kwh, np.float64)
     net_load = (load - solar) @ np.concatenate(members).T
     prices = {name: np.asarray(price, np.float64) for name, price in profiles.prices.items()}
-    retail = (prices["energy"] + prices["network"] + prices["levies"]) * (1 + scenario.tariff.vat)
+    retail = retail_price(
+        prices["energy"], prices["network"], prices["levies"], scenario.tariff.vat
+    )
     emission_factor = np.nan_to_num(prices["emission_factor_kg_per_kwh"]).max()
     return market.PricingScheme(
         members=tuple(jnp.asarray(part, jnp.float32) for part in members),

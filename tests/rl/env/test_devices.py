@@ -1,4 +1,4 @@
-"""Communities with cars, heat pumps and appliances: energy, comfort, actions, and nothing new for those without."""
+"""Communities with EVs, heat pumps and appliances: energy, comfort and actions."""
 
 import jax
 import jax.numpy as jnp
@@ -11,60 +11,66 @@ import prosumax
 from prosumax.control.rules import assemble_policy
 from prosumax.errors import InputError
 from prosumax.rl import wrappers
-from prosumax.simulation.rollout import rollout
+from prosumax.simulation.rollout import rollout_policy
 
 HOMES, STEPS = 4, 32
 RULES = ["solar-first", "self-consumption", "zero-intelligence", "none"]
 
 
 def random_homes(seed):
-    """Any devices at all; the first home has one of each kind, so that all examples share a program."""
+    """Scenario with random devices; the first home has all kinds, so examples share a program."""
     rng = np.random.default_rng(seed)
 
     def values(high):
         return {"source": "values", "values": rng.uniform(0, high, STEPS).round(4).tolist()}
 
-    def some(device, chance=0.6):
+    def optional(device, chance=0.6):
         return device if rng.random() < chance else None
 
-    def car():
+    def ev():
         return {
             "power_kw": float(rng.choice([3.7, 7.4, 11])),
             "capacity_kwh": float(rng.uniform(20, 80)),
             "v2g": bool(rng.random() < 0.5),
             "initial_soc": float(rng.uniform(0.2, 1)),
             "safeguard": bool(rng.random() < 0.7),
-            "trips": [{"leave": "07:30", "back": "12:40", "km": float(rng.uniform(5, 200))}],
+            "trips": [
+                {
+                    "departure": "07:30",
+                    "arrival": "12:40",
+                    "distance_km": float(rng.uniform(5, 200)),
+                }
+            ],
         }
 
-    def pump():
+    def heat_pump():
         return {
-            "loss_w_per_k": float(rng.uniform(80, 300)),
+            "heat_loss_w_per_k": float(rng.uniform(80, 300)),
             "power_kw": float(rng.uniform(1, 4)),
-            "hot_water": some({"litres": float(rng.uniform(100, 300))}, 0.8),
+            "hot_water": optional({"volume_liters": float(rng.uniform(100, 300))}, 0.8),
             "safeguard": bool(rng.random() < 0.7),
         }
 
-    def machine():
+    def appliance():
         kind = str(rng.choice(["dishwasher", "dryer", "washing_machine"]))
         return {"kind": kind, "runs_per_week": 7, "deadline_hours": float(rng.uniform(3, 8))}
 
     battery = {
         "capacity_kwh": 8,
         "charge_kw": 4,
-        "ageing": {"model": str(rng.choice(["xu", "linear"]))},
+        "aging": {"model": str(rng.choice(["xu", "linear"]))},
     }
     homes = [
         {
             "name": f"home {number}",
             "load": values(2),
-            "solar": some(values(4)),
-            "battery": battery if number == 0 else some(battery),
-            "car": car() if number == 0 else some(car()),
-            "heat_pump": pump() if number == 0 else some(pump()),
-            "appliances": [machine(), machine()]
+            "solar": optional(values(4)),
+            "battery": battery if number == 0 else optional(battery),
+            "ev": ev() if number == 0 else optional(ev()),
+            "heat_pump": heat_pump() if number == 0 else optional(heat_pump()),
+            "appliances": [appliance(), appliance()]
             if number == 0
-            else [machine()] * int(rng.integers(0, 3)),
+            else [appliance()] * int(rng.integers(0, 3)),
             "policy": RULES[(number + seed) % len(RULES)],
         }
         for number in range(HOMES)
@@ -80,209 +86,233 @@ def random_homes(seed):
     }
 
 
-play = jax.jit(rollout)
+simulate = jax.jit(rollout_policy)
 
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**31 - 1))
-def test_energy_in_is_energy_out_at_every_home_and_step(seed):
+def test_energy_balances_at_every_home_and_step(seed):
     scenario = prosumax.load_scenario(random_homes(seed))
     community = prosumax.build(scenario)
     policy = assemble_policy(RULES)
     masks = np.array([[home.policy == rule for home in scenario.homes] for rule in RULES])
-    run = play(community, policy._replace(masks=jnp.asarray(masks)), jax.random.key(seed))
-    flows = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), run.record.flows)
-    car, heat, machines = flows.devices
+    policy = policy._replace(masks=jnp.asarray(masks))
+    trajectory = simulate(community, policy, jax.random.key(seed))
+    flows = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trajectory.record.flows)
+    ev, heat_pump, appliances = flows.devices
     atol = 5e-5  # single precision on some 20 kWh per step
-    used = (
-        heat.heat_electricity_kwh
-        + heat.water_electricity_kwh
-        + machines.used_kwh.sum(-1)
-        + car.charge_kwh
+    consumption = (
+        heat_pump.space_heating_electricity_kwh
+        + heat_pump.hot_water_electricity_kwh
+        + appliances.consumption_kwh.sum(-1)
+        + ev.charge_kwh
     )
-    np.testing.assert_allclose(
-        flows.load_kwh, np.asarray(community.series.load_kwh) + used, atol=atol
-    )
-    energy_in = flows.solar_kwh + flows.discharge_kwh + car.discharge_kwh + flows.import_kwh
+    fixed_load = np.asarray(community.series.load_kwh)
+    np.testing.assert_allclose(flows.load_kwh, fixed_load + consumption, atol=atol)
+    energy_in = flows.solar_kwh + flows.discharge_kwh + ev.discharge_kwh + flows.import_kwh
     energy_out = flows.load_kwh + flows.charge_kwh + flows.export_kwh + flows.curtailed_kwh
     np.testing.assert_allclose(energy_in, energy_out, atol=atol)
-    np.testing.assert_allclose(flows.given_kwh, flows.discharge_kwh + car.discharge_kwh)
-    # Everything that came through the meter over the period is used, lost or still inside, losses by their names.
-    stored = flows.stored_kwh[-1] - np.asarray(
-        community.homes.battery.initial_soc * community.homes.battery.capacity_kwh
-    )
-    stored += car.stored_kwh[-1] - np.asarray(community.homes.devices.car.initial_kwh)
-    taken = (flows.solar_kwh + flows.import_kwh - flows.export_kwh).sum(0)
-    gone = np.asarray(community.series.load_kwh, np.float64).sum(0) + (used - car.charge_kwh).sum(0)
-    gone += (flows.battery_loss_kwh + car.loss_kwh + car.driven_kwh).sum(0) + stored
-    np.testing.assert_allclose(taken, gone, atol=STEPS * atol)
-    assert (flows.life_used >= 0).all() and (flows.worn_kwh >= 0).all()
-    assert (flows.worn_kwh.sum(0)[np.asarray(community.homes.battery.capacity_kwh) == 0] == 0).all()
+    discharge = flows.discharge_kwh + ev.discharge_kwh
+    np.testing.assert_allclose(flows.storage_discharge_kwh, discharge)
+    # Over the period, all energy supplied is consumed, lost or stored.
+    battery = community.homes.battery
+    stored = flows.stored_kwh[-1] - np.asarray(battery.initial_soc * battery.capacity_kwh)
+    stored += ev.stored_kwh[-1] - np.asarray(community.homes.devices.ev.initial_kwh)
+    supplied = (flows.solar_kwh + flows.import_kwh - flows.export_kwh).sum(0)
+    used = np.asarray(community.series.load_kwh, np.float64).sum(0)
+    used += (consumption - ev.charge_kwh).sum(0)
+    used += (flows.battery_loss_kwh + ev.loss_kwh + ev.driven_kwh).sum(0) + stored
+    np.testing.assert_allclose(supplied, used, atol=STEPS * atol)
+    assert (flows.battery_life_used >= 0).all() and (flows.capacity_loss_kwh >= 0).all()
+    without_battery = np.asarray(battery.capacity_kwh) == 0
+    assert (flows.capacity_loss_kwh.sum(0)[without_battery] == 0).all()
 
 
-def test_a_community_without_devices_has_nothing_of_them():
+def test_community_without_devices_has_no_device_arrays():
     community = prosumax.build(prosumax.load_scenario("marlem-battery-small"))
-    assert (
-        community.homes.devices is None
-        and community.homes.ageing is None
-        and community.series.devices is None
-    )
-    env = prosumax.make("marlem-battery-small", {"environment.control": "dispatch"})
-    assert env.action_names == ["battery"] and env.sample_action(jax.random.key(0)).shape == (
-        env.num_agents,
-        1,
-    )
+    assert community.homes.devices is None
+    assert community.homes.aging is None
+    assert community.series.devices is None
+    env = prosumax.make("marlem-battery-small", {"environment.action_mode": "dispatch"})
+    assert env.action_names == ["battery"]
+    assert env.action_space.sample(jax.random.key(0)).shape == (env.num_agents, 1)
 
 
-STYLES = {"powers": {}, "levels": {"environment.levels": 5}, "bid": {"environment.control": "bid"}}
+ACTION_MODES = {
+    "powers": {},
+    "levels": {"environment.power_levels": 5},
+    "bid": {"environment.action_mode": "bid"},
+}
 
 
 @pytest.fixture(scope="module")
 def envs():
-    spec = {
+    """Environment and compiled step of each action mode, with devices without safeguards."""
+    fields = {
         "environment.observations": "devices",
         "environment.episode_steps": STEPS,
-        "environment.starts": "first",
+        "environment.episode_start": "first",
         "environment.rewards": {
             "profit": 1.0,
             "comfort": 1.0,
-            "unserved": 1.0,
-            "battery_wear": 1.0,
+            "unserved_energy": 1.0,
+            "battery_degradation": 1.0,
         },
     }
-    source = random_homes(1)
-    source["homes"][1] |= {"battery": None, "car": None, "heat_pump": None, "appliances": []}
-    for home in source["homes"]:
-        for device in ("car", "heat_pump"):
+    scenario = random_homes(1)
+    scenario["homes"][1] |= {"battery": None, "ev": None, "heat_pump": None, "appliances": []}
+    for home in scenario["homes"]:
+        for device in ("ev", "heat_pump"):
             if home[device]:
                 home[device] |= {"safeguard": False}
-    made = {style: prosumax.make(source, spec | over) for style, over in STYLES.items()}
-    return {style: (env, jax.jit(env.step)) for style, env in made.items()}
+    made = {mode: prosumax.make(scenario, fields | over) for mode, over in ACTION_MODES.items()}
+    return {mode: (env, jax.jit(env.step)) for mode, env in made.items()}
 
 
-@pytest.mark.parametrize("style", ["powers", "levels"])
-def test_one_masked_slot_per_device(style, envs):
-    env, step = envs[style]
-    assert env.action_names == ["battery", "car", "heat", "hot_water", "appliance_1", "appliance_2"]
+@pytest.mark.parametrize("mode", ["powers", "levels"])
+def test_action_has_one_masked_slot_per_device(mode, envs):
+    env, step = envs[mode]
+    assert env.action_names == [
+        "battery",
+        "ev",
+        "space_heating",
+        "hot_water",
+        "appliance_1",
+        "appliance_2",
+    ]
     obs, state = env.reset(jax.random.key(0))
     assert obs.shape == (HOMES, len(env.observation_names))
-    mask, action = np.asarray(env.action_mask(state)), env.sample_action(jax.random.key(1))
+    mask = np.asarray(env.action_mask(state))
+    action = env.action_space.sample(jax.random.key(1))
     assert action.shape == (HOMES, 6)
-    if style == "powers":
+    assert env.action_space.contains(action)
+    if mode == "powers":
         assert mask.shape == (HOMES, 6) and mask[0].sum() >= 5 and not mask[1].any()
     else:
         assert mask.shape == (HOMES, 6, 5) and mask[1].sum() == 6 and mask[1, :, 2].all()
-    # What a mask forbids is harmless.
-    absent = step(jax.random.key(2), state, action)
+    # Masked parts of an action have no effect.
+    sampled = step(jax.random.key(2), state, action)
     other = step(jax.random.key(2), state, action.at[1].set(0))
-    np.testing.assert_array_equal(absent.reward, other.reward)
+    np.testing.assert_array_equal(sampled.reward, other.reward)
 
 
-def test_agents_answer_for_comfort_and_departures_where_no_safeguard_does(envs):
+def test_rewards_reflect_comfort_and_departures_without_safeguards(envs):
     env, step = envs["powers"]
     totals = {}
     for share in (-1.0, 1.0):
         _, state = env.reset(jax.random.key(0))
         totals[share] = np.zeros((4, HOMES))
         for _ in range(STEPS):
-            ts = step(jax.random.key(0), state, jnp.full((HOMES, 6), share))
-            state, totals[share] = ts.state, totals[share] + np.asarray(ts.info["reward_terms"])
-    comfort, unserved = env.reward_names.index("comfort"), env.reward_names.index("unserved")
+            timestep = step(jax.random.key(0), state, jnp.full((HOMES, 6), share))
+            state = timestep.state
+            totals[share] = totals[share] + np.asarray(timestep.info["reward_terms"])
+    comfort = env.reward_names.index("comfort")
+    unserved = env.reward_names.index("unserved_energy")
+    degradation = env.reward_names.index("battery_degradation")
     assert totals[-1.0][comfort, 0] < -1 and totals[-1.0][unserved, 0] < -1
     assert totals[1.0][unserved, 0] > totals[-1.0][unserved, 0]
-    assert totals[1.0][env.reward_names.index("battery_wear"), 0] < 0
+    assert totals[1.0][degradation, 0] < 0
     assert (totals[-1.0][[comfort, unserved], 1] == 0).all()
 
 
-def test_bids_leave_devices_to_their_habits_and_know_their_need(envs):
+def test_devices_follow_their_default_control_under_bids(envs):
     env, step = envs["bid"]
     _, state = env.reset(jax.random.key(0))
-    none = jnp.zeros((HOMES, 4))
-    ts = step(jax.random.key(0), state, none)
-    car = ts.info["record"].flows.devices.car
-    assert float(car.charge_kwh[0]) > 0  # on arrival, without being asked
-    balance = ts.info["record"].flows
-    left = balance.load_kwh + balance.charge_kwh + balance.export_kwh
-    right = balance.solar_kwh + balance.given_kwh + balance.import_kwh
+    flows = step(jax.random.key(0), state, jnp.zeros((HOMES, 4))).info["record"].flows
+    # The EV charges on arrival without a request.
+    assert float(flows.devices.ev.charge_kwh[0]) > 0
+    left = flows.load_kwh + flows.charge_kwh + flows.export_kwh
+    right = flows.solar_kwh + flows.storage_discharge_kwh + flows.import_kwh
     np.testing.assert_allclose(left, right, atol=1e-4)
 
 
-@pytest.mark.parametrize("style", ["powers", "levels"])
-def test_faces_take_slots(style, envs):
+@pytest.mark.parametrize("mode", ["powers", "levels"])
+def test_wrappers_support_device_slots(mode, envs):
     pytest.importorskip("gymnasium")
     pytest.importorskip("pettingzoo")
-    env, _ = envs[style]
+    env, _ = envs[mode]
     joint = wrappers.to_gymnasium(env)
     joint.reset(seed=0)
-    first = joint.step(joint.action_space.sample())
-    assert np.isfinite(first[1])
-    face = wrappers.to_pettingzoo(env)
-    _, infos = face.reset(seed=0)
-    masks = {agent: infos[agent].get("action_mask") for agent in face.agents}
-    actions = {agent: face.action_space(agent).sample(masks[agent]) for agent in face.agents}
-    assert all(
-        face.observation_space(agent).contains(obs) for agent, obs in face.step(actions)[0].items()
-    )
+    result = joint.step(joint.action_space.sample())
+    assert np.isfinite(result[1])
+    parallel = wrappers.to_pettingzoo(env)
+    _, infos = parallel.reset(seed=0)
+    actions = {
+        agent: parallel.action_space(agent).sample(infos[agent].get("action_mask"))
+        for agent in parallel.agents
+    }
+    obs = parallel.step(actions)[0]
+    assert all(parallel.observation_space(agent).contains(own) for agent, own in obs.items())
 
 
-def test_new_numbers_reuse_the_program():
+def test_new_parameters_reuse_the_compiled_program():
     from prosumax.simulation.rollout import _compile
 
     before = _compile.cache_info().misses
     for seed in (1, 2):
-        source = random_homes(seed)
-        for home in source["homes"]:
+        scenario = random_homes(seed)
+        for home in scenario["homes"]:
             home["policy"] = "solar-first"
-        prosumax.run(source, optimum=False)
+        prosumax.run(scenario, optimum=False)
     assert _compile.cache_info().misses == before + 1
+
+
+def trip(departure, arrival):
+    return {"departure": departure, "arrival": arrival, "distance_km": 3}
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"location": None}, "heat pumps need a `location`"),
-        ({"homes.0.car.trips": [{"leave": "8:00", "back": "09:00", "km": 3}]}, "time of the day such as 07:45"),
-        ({"homes.0.car.trips": [{"leave": "09:00", "back": "08:00", "km": 3}]}, r"back \(08:00\) must be later"),
+        ({"homes.0.ev.trips": [trip("8:00", "09:00")]}, "time of the day such as 07:45"),
         (
-            {"homes.0.car.trips": [{"leave": f"{h:02}:00", "back": f"{h + 2:02}:00", "km": 3} for h in (8, 9)]},
-            "leaves at 09:00, before the one of 08:00 is back",
+            {"homes.0.ev.trips": [trip("09:00", "08:00")]},
+            r"arrival \(08:00\) must be later than departure \(09:00\)",
         ),
-        ({"homes.0.heat_pump.lowest_c": 25}, "lowest_c .25. must be below"),
+        (
+            {"homes.0.ev.trips": [trip("08:00", "10:00"), trip("09:00", "11:00")]},
+            "trip of 09:00 departs before the trip of 08:00 arrives",
+        ),
+        ({"homes.0.heat_pump.min_indoor_c": 25}, "min_indoor_c .25. must be below"),
         ({"homes.0.heat_pump.setpoint_c": 15}, "setpoint_c .15. must lie between"),
-        ({"homes.0.appliances": [{"kind": "dryer", "hours": 4, "deadline_hours": 3}]}, "takes 4 h and must be done"),
+        (
+            {"homes.0.appliances": [{"kind": "dryer", "duration_hours": 4, "deadline_hours": 3}]},
+            "deadline_hours .3. must be at least the duration of a run .4.",
+        ),
         ({"homes.0.appliances": [{"kind": "oven"}]}, "oven.*is not a choice"),
-        ({"homes.0.battery.fade": 0.01}, "both take capacity away"),
+        ({"homes.0.battery.capacity_loss_coefficient": 0.01}, "exclude each other"),
     ],
-)  # fmt: skip
-def test_mistakes_get_a_message(change, message):
+)
+def test_invalid_devices_raise_an_input_error(change, message):
     with pytest.raises(InputError, match=message):
         prosumax.load_scenario(random_homes(0), change)
 
 
-LIVES = ["couple", "family", "family_with_teenagers", "students", "home_business", "retired"]
+LIFESTYLES = ["couple", "family", "family_with_teenagers", "students", "home_business", "retired"]
 
 
-def test_a_year_of_the_default_homes():
-    """Cars 2000 to 3000 kWh, heat pumps 3000 to 5000 kWh a year; everybody drives, stays warm and showers."""
+def test_default_devices_have_typical_annual_consumption():
+    """EVs 2000 to 3000 kWh, heat pumps 3000 to 5000 kWh a year, with nearly all demand served."""
     homes = [
         {
-            "name": life,
-            "load": {"source": "synthetic", "lifestyle": life},
-            "car": {},
+            "name": lifestyle,
+            "load": {"source": "synthetic", "lifestyle": lifestyle},
+            "ev": {},
             "heat_pump": {},
         }
-        for life in LIVES
+        for lifestyle in LIFESTYLES
     ]
-    source = random_homes(0) | {
+    scenario = random_homes(0) | {
         "homes": homes,
         "period": {"start": "2023-01-01T00:00", "steps": 8760, "step_minutes": 60},
     }
-    source["tariff"] = {"energy": 0.3, "feed_in": 0.05}
-    result = prosumax.run(source, optimum=False)
+    scenario["tariff"] = {"energy": 0.3, "feed_in": 0.05}
+    result = prosumax.run(scenario, optimum=False)
     for home in result.households:
-        assert 2000 < home["car_charge_kwh"] < 3000, home["name"]
+        assert 2000 < home["ev_charge_kwh"] < 3000, home["name"]
         assert 3000 < home["heat_pump_kwh"] < 5000, home["name"]
-        assert home["too_cold_kh"] == 0 and home["car_short_kwh"] < 1
-        # Long drives are charged on the road; a shower of the coldest hour may stay lukewarm.
-        assert home["car_unserved_kwh"] < 0.05 * home["car_driven_kwh"]
-        assert home["unserved_kwh"] - home["car_unserved_kwh"] < 0.01 * home["hot_water_kwh"]
+        assert home["underheating_kh"] == 0 and home["ev_departure_shortfall_kwh"] < 1
+        # Long trips charge on the road; hot water may be lukewarm in the coldest hour.
+        assert home["ev_unserved_kwh"] < 0.05 * home["ev_driven_kwh"]
+        assert home["unserved_kwh"] - home["ev_unserved_kwh"] < 0.01 * home["hot_water_kwh"]
