@@ -83,7 +83,9 @@ def test_a_study_takes_labels_from_the_catalog(new_label, result):
 
 
 def test_a_sweep_takes_labels_from_the_catalog(new_label, tmp_path):
-    plan = plan_sweep(SweepGrid(scenarios=("street",), overrides=("period.steps=4",), optimum=False))
+    plan = plan_sweep(
+        SweepGrid(scenarios=("street",), overrides=("period.steps=4",), optimum=False)
+    )
 
     def run_trials(trials):
         return [TrialOutcome(trial, {"kpis": {"cost": 1.0}}, 1) for trial in trials]
@@ -153,3 +155,13 @@ def test_values_are_formatted_with_unit_and_decimals():
 def test_a_key_is_declared_only_once():
     with pytest.raises(ValueError, match="registered twice"):
         catalog.register(catalog.get("cost"))
+
+
+def test_the_demo_takes_english_labels_from_the_catalog(monkeypatch):
+    pytest.importorskip("babel", reason="the demo needs prosumax[web]")
+    from prosumax.web.model.translations import Translator
+
+    kpi = catalog.get("self_consumption")
+    monkeypatch.setitem(catalog.CATALOG, kpi.key, replace(kpi, label=NEW_LABEL))
+    assert Translator("en").kpi("self_consumption") == NEW_LABEL
+    assert Translator("fr").kpi("self_consumption") != NEW_LABEL

@@ -82,7 +82,7 @@ def cost_figure(tr: Translator, outcome: CommunityOutcome, period: str) -> KeyFi
     baseline = sum(outcome.baseline_cents) / 100
     sentence = tr(f"community.cost_{period}", now=tr.euro(cost), before=tr.euro(baseline))
     details = (
-        (tr("community.traded"), tr.kwh(outcome.kpis["traded_kwh"] or 0.0)),
+        (tr.kpi("traded_kwh"), tr.kwh(outcome.kpis["traded_kwh"] or 0.0)),
         (tr("community.retail_price"), tr.price(outcome.retail_price)),
         (tr("community.feed_in_price"), tr.price(outcome.feed_in_price)),
         (tr("community.local_charges"), tr.price(outcome.local_charges)),
@@ -102,13 +102,13 @@ def efficiency_figure(tr: Translator, outcome: CommunityOutcome) -> KeyFigure:
     kpis = outcome.kpis
     details = [
         (tr("community.surplus"), tr.kwh(outcome.surplus_kwh)),
-        (tr("community.self_consumption"), _percent(tr, kpis["self_consumption"])),
-        (tr("community.self_sufficiency"), _percent(tr, kpis["self_sufficiency"])),
-        (tr("community.peak"), tr.kw(kpis["peak_kw"] or 0.0)),
+        (tr.kpi("self_consumption"), _percent(tr, kpis["self_consumption"])),
+        (tr.kpi("self_sufficiency"), _percent(tr, kpis["self_sufficiency"])),
+        (tr.kpi("peak_kw"), tr.kw(kpis["peak_kw"] or 0.0)),
     ]
     if any(price is not None for price in outcome.local_price):
         details.append(
-            (tr("community.possible_gains"), _percent(tr, kpis["allocative_efficiency"]))
+            (tr.kpi("allocative_efficiency"), _percent(tr, kpis["allocative_efficiency"]))
         )
     share = outcome.shared_share
     if share is None:
@@ -155,7 +155,7 @@ def fairness_figure(tr: Translator, outcome: CommunityOutcome) -> KeyFigure:
             add_group(style_key(policy), [own == policy and battery for own, battery in homes])
     for name in ("gini", "jain"):
         value = outcome.kpis[name]
-        details.append((tr(f"community.{name}"), "–" if value is None else tr.number(value, 2)))
+        details.append((tr.kpi(name), "–" if value is None else tr.number(value, 2)))
     figure = tr("community.n_of_m", n=winners, m=len(savings))
     return KeyFigure(figure, sentence, tuple(details))
 

@@ -2,6 +2,8 @@
 
 Texts are stored in `i18n/PART.LANGUAGE.json`; the key of a text is `PART.name`. A text with plural
 forms is an object keyed by the plural categories of CLDR (`one`, `other`), selected by `n`.
+Labels of KPIs are keyed by the KPI catalog: English ones are those of the catalog, others are in
+`i18n/kpi.LANGUAGE.json`.
 """
 
 import json
@@ -13,6 +15,8 @@ from typing import Any
 
 from babel import Locale
 from babel.numbers import format_currency, format_decimal
+
+from prosumax.metrics import catalog
 
 LOCALES: Mapping[str, Locale] = {
     "en": Locale("en", "IE"),  # English with euro amounts and a decimal point
@@ -37,6 +41,9 @@ def load_texts(lang: str) -> Mapping[str, Any]:
         if rest == f"{lang}.json":
             content = _add_nonbreaking_spaces(lang, file.read_text(encoding="utf-8"))
             found |= {f"{part}.{key}": text for key, text in json.loads(content).items()}
+    if lang == "en":
+        translated = json.loads((folder / "kpi.fr.json").read_text(encoding="utf-8"))
+        found |= {f"kpi.{key}": catalog.get(key).label for key in translated}
     return found
 
 
@@ -80,6 +87,14 @@ class Translator:
     def __call__(self, key: str, **values: Any) -> str:
         """Return a text with values inserted; see `translate`."""
         return self._translate(key, **values)
+
+    def kpi(self, key: str) -> str:
+        """Return the label of a KPI.
+
+        Args:
+            key: key of the KPI catalog.
+        """
+        return catalog.get(key).label if self.lang == "en" else self._translate(f"kpi.{key}")
 
     def number(self, value: float, digits: int = 0) -> str:
         """Format a number with a fixed number of decimals."""
