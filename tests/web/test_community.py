@@ -108,7 +108,7 @@ def test_auction_price_lies_between_feed_in_and_retail_price(
     retail, charges = category_prices("B")
     assert outcomes["use"].retail_price == pytest.approx(retail) and outcomes[
         "use"
-    ].local_charges == pytest.approx(charges)
+    ].local_grid_fee == pytest.approx(charges)
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=24))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from prosumax.numerics import safe_divide
+
 # NumPy and JAX arrays share the interface of the array API; jaxtyping would tie the functions to
 # one of them.
 AnyArray = Any
@@ -15,7 +17,7 @@ def ratio(part: AnyArray, whole: AnyArray, xp: Any) -> AnyArray:
         whole: Divisor.
         xp: Array namespace, `numpy` or `jax.numpy`.
     """
-    return xp.where(whole > 0, part / xp.where(whole > 0, whole, 1), xp.nan)
+    return safe_divide(part, whole, default=xp.nan, xp=xp)
 
 
 def nan_std(values: AnyArray, xp: Any) -> AnyArray:

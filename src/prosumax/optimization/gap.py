@@ -1,4 +1,4 @@
-"""Optimality gap of a run, between idle batteries (0 %) and the optimum (100 %), and MAHTM scores."""
+"""Optimality gap of a run, from idle batteries (0 %) to the optimum (100 %), and MAHTM scores."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -162,10 +162,7 @@ def summarize_with_optimality(
         The result with all KPIs.
     """
     result = summarize(scenario, profiles, community, trajectory, timing)
-    if optima is None:
-        problem = build_problem(scenario, profiles, community)
-    else:
-        problem = optima.problem
+    problem = build_problem(scenario, profiles, community) if optima is None else optima.problem
     homes = result.households
     bills = np.asarray([home["bill"] for home in homes])
     alone = np.asarray([home["bill_without_exchange"] for home in homes])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from prosumax.metrics import KPI, catalog
+from prosumax.numerics import SMALL
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.results.series import SummarySeries
 from prosumax.viz.series import Values
@@ -17,7 +18,6 @@ Runs = Mapping[str, Sequence[SummarySeries]]
 """Title -> summary series: of one run each, or of the seeds of one variant of a study."""
 
 _HOURS = 24
-_NUMERICAL_ZERO = 1e-9
 
 
 def analysis_runs(results: Result | Mapping[str, Result]) -> Runs:
@@ -233,6 +233,6 @@ def _terms(series: SummarySeries, indicator: Indicator) -> tuple[Values, Values]
 
 
 def _ratio(numerator: Values, denominator: Values, indicator: Indicator) -> Values:
-    defined = denominator > _NUMERICAL_ZERO
+    defined = denominator > SMALL
     quotient = indicator.kpi.factor * numerator / np.where(defined, denominator, 1.0)
     return np.where(defined, quotient, np.nan)

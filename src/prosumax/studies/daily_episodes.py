@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from prosumax.data.generators.marlem import initial_charge
 from prosumax.metrics import herfindahl_index
 from prosumax.rl.bidding import bidders, rollout_bidder
 from prosumax.rl.env import CommunityEnv
@@ -27,9 +28,6 @@ from prosumax.simulation.rollout import enable_compilation_cache
 from prosumax.studies.engine import StudyMetric, StudyProgress, stack_communities
 
 Array = NDArray[np.float64]
-
-_CHARGE_STREAM = 12
-"""Stream of random numbers of the initial charge; profiles and networks have their own."""
 
 _EPISODE_SETTINGS: dict[str, Any] = {"period.steps": 24, "environment.episode_start": "first"}
 _OWN_SETTINGS = ("preset", "bidder", "homes", "timed")
@@ -137,8 +135,8 @@ def _stack_params(scenarios: Sequence[Scenario], profiles: Sequence[Profiles]) -
 def _randomize_charge(community: Community, seed: int) -> Community:
     """Set the initial state of charge of batteries at random between their limits, as MARLEM."""
     battery = community.homes.battery
-    random = np.random.default_rng((seed, _CHARGE_STREAM)).random(battery.capacity_kwh.shape[0])
-    share = jnp.asarray(random, jnp.float32)
+    charge = initial_charge(battery.capacity_kwh.shape[0], seed)
+    share = jnp.asarray(charge, jnp.float32)
     initial_soc = battery.soc_min + share * (battery.soc_max - battery.soc_min)
     charged = battery._replace(initial_soc=initial_soc)
     return community._replace(homes=community.homes._replace(battery=charged))
@@ -183,10 +181,8 @@ def _grid_trade_kwh(day: DailyEpisode, sign: int) -> Any:
     A home may do so beside a local trade on the other side: a home that sells energy which it then
     lacks buys that energy from the grid.
     """
-    flows = day.record.flows
-    local = day.record.local
-    residual = flows.import_kwh - flows.export_kwh - local.bought_kwh + local.sold_kwh
-    return np.maximum(sign * residual, 0.0).sum(-1)
+    grid_kwh = day.record.flows.grid_kwh(day.record.local)
+    return np.maximum(sign * grid_kwh, 0.0).sum(-1)
 
 
 def _step_prices(day: DailyEpisode) -> Any:

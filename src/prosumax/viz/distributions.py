@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.report import text
 from prosumax.report.metrics import Runs
 from prosumax.viz.chart import Chart, Table
@@ -13,7 +14,6 @@ from prosumax.viz.theme import FAINT, INK, LINES, LOOKS, Option, base, nice_axis
 _BINS = 25  # odd, so that a single value stands in the middle of a bin
 _POINTS = 121
 _TOLD = 3  # runs that a sentence can name one by one
-_DUST_KWH = 1e-5  # less than this in a step is what single precision leaves, and has no price
 _SHARE = "% of the steps with trade"
 
 
@@ -51,7 +51,7 @@ def volume_distribution(runs: Runs) -> Chart:
     Source: the MARLEM paper, section 3.8.
     """
     samples = {
-        name: np.concatenate([trace.traded[trace.traded > _DUST_KWH] for trace in seeds])
+        name: np.concatenate([trace.traded[trace.traded > ENERGY_TOLERANCE_KWH] for trace in seeds])
         for name, seeds in runs.items()
     }
     minutes = 60 * next(iter(runs.values()))[0].step_hours

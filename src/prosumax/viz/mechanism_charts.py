@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from prosumax import metrics
+from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.report import text as words
 from prosumax.report.mechanism_groups import Group, listed, most, scale_reach
 from prosumax.simulation.results.result import Result
+from prosumax.tariff.prices import local_grid_fee_series, retail_price_series
 from prosumax.viz.chart import Chart, Table
 from prosumax.viz.fairness_charts import fairness_chart, lorenz_chart
 from prosumax.viz.network.payments import networks_chart
@@ -26,7 +28,6 @@ from prosumax.viz.theme import (
 )
 
 _PERCENTILES = (5, 25, 50, 75, 95)
-_DUST_KWH = 1e-5  # less than this in a step is what single precision leaves, and has no price
 
 
 def comparison_charts(groups: Sequence[Group]) -> list[Chart]:
@@ -189,7 +190,7 @@ def prices_chart(groups: Sequence[Group]) -> Chart | None:
 def _prices(result: Result) -> np.ndarray:
     """Of every step with trade."""
     local: Any = result.trajectory.record.local
-    some = local.bought_kwh.sum(1) + local.sold_kwh.sum(1) > _DUST_KWH
+    some = local.bought_kwh.sum(1) + local.sold_kwh.sum(1) > ENERGY_TOLERANCE_KWH
     bought, sold, paid, earned = (np.asarray(part[some], dtype=np.float64) for part in local[:4])
     price: np.ndarray = metrics.price_series(bought, paid, sold, earned)
     return price
@@ -197,12 +198,11 @@ def _prices(result: Result) -> np.ndarray:
 
 def _limits(result: Result) -> dict[str, np.ndarray]:
     """Between which prices both sides gain, in every step."""
-    prices, terms = result.profiles.prices, result.scenario.tariff
-    local = (1 - terms.local_network_share) * prices["network"] + (1 - terms.local_levies) * prices[
-        "levies"
-    ]
+    prices = result.profiles.prices
+    tariff = result.scenario.tariff
+    retail = retail_price_series(prices, tariff)
     return {
-        "worth to the buyer": np.asarray((prices["energy"] + local) * (1 + terms.vat)),
+        "worth to the buyer": retail - local_grid_fee_series(prices, tariff),
         "paid by the grid": np.asarray(prices["feed_in"]),
     }
 

@@ -50,6 +50,7 @@ _MIN_SPREAD = 0.05  # Share of the price range between the feed-in and the retai
 _GENERATION_STREAM = 1
 _DEMAND_STREAM = 2
 _PRICE_STREAM = 3
+_CHARGE_STREAM = 12
 
 
 class GridPrices(NamedTuple):
@@ -145,6 +146,16 @@ def grid_prices(min_price: float, max_price: float, seed: int) -> GridPrices:
     feed_in = np.clip(_moving_average(feed_in), min_price, 0.9 * max_price)
     retail = np.clip(_moving_average(retail), 1.1 * min_price, max_price)
     return GridPrices(feed_in, np.maximum(retail, feed_in + _MIN_SPREAD * width))
+
+
+def initial_charge(num_homes: int, seed: int) -> Float[Array, " home"]:
+    """Draw the initial charge of batteries, as a fraction between their limits.
+
+    Args:
+        num_homes: Number of homes.
+        seed: Seed of the day.
+    """
+    return _stream(seed, _CHARGE_STREAM).random(num_homes)
 
 
 def _stream(seed: int, number: int) -> np.random.Generator:

@@ -344,7 +344,7 @@ def _feed_in(context: PricingContext) -> Float[Array, "..."]:
 
 
 @price_observations.register(
-    "carbon",
+    "emission_factor",
     "Emission factor of the grid in the coming step over the highest; 0 when unknown.",
 )
 def _emission_factor(context: PricingContext) -> Float[Array, "..."]:

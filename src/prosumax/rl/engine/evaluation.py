@@ -55,7 +55,7 @@ def step_metrics(
     record = step.info["record"]
     indicators = step.info["indicators"]
     local = record.local
-    grid_kwh = record.flows.net_kwh - local.bought_kwh + local.sold_kwh
+    grid_kwh = record.flows.grid_kwh(local)
     grid_import_kwh = jnp.maximum(grid_kwh, 0.0)
     num_homes = grid_kwh.shape[-1]
 

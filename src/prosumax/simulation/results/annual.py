@@ -70,12 +70,12 @@ def settle_period(scenario: Scenario, profiles: Profiles, exact: Any) -> PeriodS
     terms = scenario.tariff
     record = exact.record
     hours = scenario.period.step_hours
-    residual_kwh = record.flows.net_kwh - record.local.bought_kwh + record.local.sold_kwh
-    bought = np.maximum(residual_kwh, 0)
-    sold = np.maximum(-residual_kwh, 0)
+    grid_kwh = record.flows.grid_kwh(record.local)
+    bought = np.maximum(grid_kwh, 0)
+    sold = np.maximum(-grid_kwh, 0)
     bill = tariff.Bill(*(np.asarray(item).sum(0) for item in record.bill))
     bill = _separate_exempt_levies(scenario, profiles, bill, bought, record.local.bought_kwh)
-    years = len(residual_kwh) * hours / _HOURS_PER_YEAR
+    years = len(grid_kwh) * hours / _HOURS_PER_YEAR
     calendar, coverage = tariff.meter_calendar(profiles.local_index, hours)
     peaks = tariff.monthly_peaks(record.flows.import_kwh, calendar, hours, terms.min_billed_peak_kw)
     inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])

@@ -28,8 +28,7 @@ from prosumax.studies.engine import (
 )
 
 _LENGTH_STREAM = 11
-_CHARGE_STREAM = 12
-"""Streams of random numbers of a seed; the profiles have streams of their own."""
+"""Stream of random numbers of the line lengths; profiles have their own streams."""
 
 _PU_PER_KM = 1e-6
 
@@ -184,7 +183,7 @@ def _scenario_content(case: CaseStudy, seed: int) -> dict[str, Any]:
     solar = marlem.generation_kwh(np.array(capacity_kw), seed)
     load = marlem.demand_kwh(np.array(capacity_kw), np.array(demand_factor), seed)
     prices = marlem.grid_prices(case.min_price / 1000, case.max_price / 1000, seed)
-    charge = np.random.default_rng((seed, _CHARGE_STREAM)).random(len(names))
+    charge = marlem.initial_charge(len(names), seed)
     homes = [
         {
             "name": name,

@@ -98,7 +98,7 @@ def price_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
     """
     line: Option = {"type": "line", "symbol": "none"}
     hours = [tr.time(hour) for hour in range(24)]
-    reservation_price = outcome.retail_price - outcome.local_charges
+    reservation_price = outcome.retail_price - outcome.local_grid_fee
     levels = (
         (tr("community.retail_price"), outcome.retail_price, IMPORT_COLOR, "dashed"),
         (tr("community.reservation_price"), reservation_price, MUTED, "dotted"),

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prosumax import metrics
+from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.simulation.results.result import Result
+from prosumax.tariff.prices import local_grid_fee_series, retail_price_series
 
 _HOURS = 24
-_NUMERICAL_ZERO_KWH = 1e-5
 _MIN_SURPLUS_KWH = 0.05  # below it a share of the surplus is meaningless
 _MIN_TRANSFER_KW = 0.0005
 _MIN_SAVING = 0.005  # half a cent
@@ -69,7 +70,7 @@ class CommunityOutcome:
         local_price: price between neighbors by hour of the day, EUR/kWh; None without trade.
         retail_price: mean price of imported energy, EUR/kWh.
         feed_in_price: mean price of exported energy, EUR/kWh.
-        local_charges: mean network fees and levies on a neighbor's kWh, EUR/kWh.
+        local_grid_fee: mean network fees and levies on a neighbor's kWh, EUR/kWh.
         lorenz: Lorenz curve of the savings, from 0 to all homes; None without savings.
         spread: differences between repetitions; None without training.
         notes: remarks about filled-in data.
@@ -93,7 +94,7 @@ class CommunityOutcome:
     local_price: tuple[float | None, ...]
     retail_price: float
     feed_in_price: float
-    local_charges: float
+    local_grid_fee: float
     lorenz: Floats | None
     spread: TrainingSpread | None = None
     notes: tuple[str, ...] = field(default=())
@@ -152,11 +153,8 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
     slot = (hour * 60 + np.asarray(result.profiles.local_index.minute)) * 4 // 60
     prices = result.profiles.prices
     tariff = scenario.tariff
-    gross = 1 + tariff.vat
-    retail = (prices["energy"] + prices["network"] + prices["levies"]) * gross
-    local_network = tariff.resolved_local_network_share * prices["network"]
-    local_levies = tariff.local_levies_share * prices["levies"]
-    local_charges = (local_network + local_levies) * gross
+    retail = retail_price_series(prices, tariff)
+    local_grid_fee = local_grid_fee_series(prices, tariff)
 
     savings = baseline - bills
     lorenz = None
@@ -183,7 +181,7 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
         local_price=_hourly_price(bought, sold, paid, earned, hour),
         retail_price=float(retail.mean()),
         feed_in_price=float(prices["feed_in"].mean()),
-        local_charges=float(local_charges.mean()),
+        local_grid_fee=float(local_grid_fee.mean()),
         lorenz=lorenz,
         spread=spread,
         notes=tuple(result.notes),
@@ -254,8 +252,8 @@ def _hourly_transfers(
         kwh = np.asarray(trades.kwh, np.float64)
         np.subtract.at(bought, (steps, buyer), kwh)
         np.subtract.at(sold, (steps, seller), kwh)
-    pool_bought = np.where(bought > _NUMERICAL_ZERO_KWH, bought, 0.0)
-    pool_sold = np.where(sold > _NUMERICAL_ZERO_KWH, sold, 0.0)
+    pool_bought = np.where(bought > ENERGY_TOLERANCE_KWH, bought, 0.0)
+    pool_sold = np.where(sold > ENERGY_TOLERANCE_KWH, sold, 0.0)
     transfers = []
     for hour_of_day in range(_HOURS):
         at = hour == hour_of_day

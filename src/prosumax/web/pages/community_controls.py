@@ -361,12 +361,12 @@ class CommunityControls:
         """Show the total price of a neighbor's kWh."""
         community = self.view.state
         tr = self.tr
-        retail, local_charges = category_prices(community.category)
+        retail, local_grid_fee = category_prices(community.category)
         self.price_hint.set_text(
             tr(
                 "community.price_hint",
-                charges=tr.euro(local_charges),
-                total=tr.euro(community.price + local_charges),
+                charges=tr.euro(local_grid_fee),
+                total=tr.euro(community.price + local_grid_fee),
                 retail=tr.euro(retail),
             )
         )
