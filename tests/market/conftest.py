@@ -1,4 +1,6 @@
-"""Books of orders for the market tests."""
+"""Order books for the market tests."""
+
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -6,38 +8,38 @@ import numpy as np
 import pytest
 
 from prosumax import market
-from prosumax.types import ANYONE, Orders, Prices
+from prosumax.types import NO_PREFERENCE, Orders, Prices
 
 
 class Books:
-    """Makers of prices and orders, and the clearing of a registered mechanism."""
+    """Factories of prices and orders, and the clearing of a registered mechanism."""
 
     @staticmethod
-    def prices(homes, retail=0.30, feed_in=0.05, local_charges=0.0):
+    def prices(homes, retail=0.30, feed_in=0.05, local_grid_fee=0.0):
         return Prices(
-            *(jnp.full(homes, price, jnp.float32) for price in (retail, feed_in, local_charges))
+            *(jnp.full(homes, price, jnp.float32) for price in (retail, feed_in, local_grid_fee))
         )
 
     @staticmethod
     def orders(quantity, price, arrival=None, partner=None, priority=None):
         homes = len(quantity)
+        if arrival is None:
+            arrival = jnp.arange(homes, dtype=jnp.float32) / homes
+        if partner is None:
+            partner = np.full(homes, NO_PREFERENCE)
+        if priority is None:
+            priority = np.full(homes, 0.5)
         return Orders(
             jnp.asarray(quantity, jnp.float32),
             jnp.asarray(price, jnp.float32),
-            jnp.full(homes, ANYONE, jnp.int32)
-            if partner is None
-            else jnp.asarray(partner, jnp.int32),
-            jnp.full(homes, 0.5, jnp.float32)
-            if priority is None
-            else jnp.asarray(priority, jnp.float32),
-            jnp.arange(homes, dtype=jnp.float32) / homes
-            if arrival is None
-            else jnp.asarray(arrival, jnp.float32),
+            jnp.asarray(partner, jnp.int32),
+            jnp.asarray(priority, jnp.float32),
+            jnp.asarray(arrival, jnp.float32),
         )
 
     @staticmethod
     def random(seed, homes=7):
-        """Orders of which some stay out, some sides are empty, and prices differ between feed-in and retail."""
+        """Return random orders; some homes have none, and in some books one side is empty."""
         rng = np.random.default_rng(seed)
         net = rng.normal(0, 2, homes) * (rng.random(homes) < 0.8)
         if seed % 5 == 0:
@@ -48,13 +50,9 @@ class Books:
 
     @staticmethod
     def stages(name, homes, **options):
-        from dataclasses import replace
-
         mechanism = market.mechanisms.get(name, "test")
-        return (
-            *mechanism.build(replace(market.MarketOptions.default(homes), **options)),
-            market.grid,
-        )
+        settings = replace(market.MarketOptions.default(homes), **options)
+        return (*mechanism.build(settings), market.grid_stage)
 
     @staticmethod
     def clear(name, orders, prices, **options):

@@ -1,7 +1,8 @@
-"""The auctions against a plain-Python market on 2000 random books: same volume, same fills, money to 1e-5.
+"""Auctions against a reference in plain Python on 2000 random books.
 
-The reference walks through sorted lists with two pointers and counts in whole ticks; it shares no code or idea of
-layout with the matching core. Money: single precision on sums of some ten euros.
+Volumes and fills must be equal, and money within 1e-5 (single precision on sums of some ten euros).
+The reference merges sorted lists with two pointers and counts in whole ticks; it shares no code
+with the matching core.
 """
 
 import jax
@@ -11,7 +12,7 @@ import pytest
 
 from prosumax import market
 
-SLOTS, BOOKS = 60, 2000  # every book has 2 to 60 homes; the rest of the slots want nothing
+SLOTS, BOOKS = 60, 2000  # Every book has 2 to 60 homes; other slots have no order.
 PRICE_TICK, ENERGY_TICK = 1e-4, 1e-3
 
 
@@ -33,7 +34,7 @@ def random_books():
 
 
 def pair_up(net, price):
-    """Plain Python: (fills in ticks, pairs); the marginal price shares pro rata, remainders to the lowest indices."""
+    """Return fills in ticks and pairs; orders at the marginal price share pro rata."""
     homes = range(len(net))
     buyers = sorted((h for h in homes if net[h] > 0), key=lambda h: (-price[h], h))
     sellers = sorted((h for h in homes if net[h] < 0), key=lambda h: (price[h], h))
@@ -70,8 +71,8 @@ def pair_up(net, price):
 
 RULES = {
     "midpoint": lambda b, s, ref: (b + s) / 2,
-    "pay_as_bid": lambda b, s, ref: s,
-    "pay_as_offer": lambda b, s, ref: b,
+    "pay_as_ask": lambda b, s, ref: s,
+    "pay_as_bid_price": lambda b, s, ref: b,
     "nash_bargaining": lambda b, s, ref: s + 0.5 * (b - s),
     "bid_ask_spread": lambda b, s, ref: s + 0.25 * (b - s),
     "proportional_surplus": lambda b, s, ref: (

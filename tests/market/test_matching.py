@@ -1,4 +1,4 @@
-"""The matching core against a plain-Python matcher, written apart from it: order by order, tick by tick."""
+"""The matching core against an independent matcher in plain Python."""
 
 from itertools import groupby
 
@@ -7,16 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from prosumax.market.auctions.matching import MAX_TOTAL_TICKS, match, price_ticks_available
+from prosumax.market.auctions.matching import MAX_TOTAL_TICKS, match, max_price_ticks
 
 SIZES = (9, 60)
 BOOKS = 500  # of every size, by both rules: 2000 in all
 
 
 def random_books(homes, books=BOOKS, seed=0, most=50):
-    """Arrays [book, home] of few prices, so many ties. The first books are one-sided or empty.
+    """Return arrays [book, home] with few prices and many ties.
 
-    Zero quantities leave from 2 to all homes with an order; a program per number of homes would take minutes.
+    The first books are one-sided or empty. Zero quantities leave between 2 and all homes with an
+    order, because a program per number of homes would take minutes.
     """
     random = np.random.default_rng(seed)
     shape = (books, homes)
@@ -135,7 +136,7 @@ def test_priority_then_index_decides_ties(homes):
             price,
             quantity,
             filled,
-            price_ticks_available(homes, by_priority=True),
+            max_price_ticks(homes, by_priority=True),
         )
 
 
@@ -152,13 +153,13 @@ def test_marginal_price_shares_pro_rata(homes):
             price,
             quantity,
             filled,
-            price_ticks_available(homes, by_priority=False),
+            max_price_ticks(homes, by_priority=False),
         )
 
 
 @pytest.mark.parametrize("by_priority", [True, False])
 def test_one_book_is_the_batch_of_one(by_priority):
-    """Alone, in a batch, in a batch of batches along other axes, and with some arguments the same for all."""
+    """Holds alone, in a batch, in a nested batch, and with arguments that are not batched."""
     books = [
         jnp.asarray(part) for part in random_books(7, books=12, seed=2)[: 4 if by_priority else 3]
     ]
@@ -212,7 +213,7 @@ def test_largest_quantities_are_shared_exactly(in_batch):
     run = jax.vmap(match) if in_batch else lambda *book: jax.lax.map(lambda one: match(*one), book)
     found = jax.tree.map(np.asarray, jax.jit(run)(buys, price, quantity))
     for k in range(books):
-        levels = price_ticks_available(homes, by_priority=False)
+        levels = max_price_ticks(homes, by_priority=False)
         filled = expected_pro_rata(buys[k], price[k], quantity[k])
         check(single(found, k), buys[k], price[k], quantity[k], filled, levels)
 
@@ -221,7 +222,7 @@ def test_largest_quantities_are_shared_exactly(in_batch):
 def test_two_thousand_homes(by_priority):
     """Every bit of the key in use: the highest price, priority and index, and the largest total."""
     homes, books = 2000, 2
-    levels = price_ticks_available(homes, by_priority)
+    levels = max_price_ticks(homes, by_priority)
     random = np.random.default_rng(5)
     buys = random.random((books, homes)) < 0.5
     price = random.choice([0, 1, levels // 2, levels - 2, levels - 1], (books, homes)).astype(
@@ -246,8 +247,8 @@ def test_two_thousand_homes(by_priority):
 @pytest.mark.parametrize("homes", [1, 2, 7, 1000, 10_000])
 def test_key_fits_31_bits(homes):
     plain, ranked = (
-        price_ticks_available(homes, by_priority=False),
-        price_ticks_available(homes, by_priority=True),
+        max_price_ticks(homes, by_priority=False),
+        max_price_ticks(homes, by_priority=True),
     )
     assert plain == 32 * ranked
     assert plain * homes <= 2**30

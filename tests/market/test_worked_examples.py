@@ -1,15 +1,15 @@
-"""The textbook cases, computed by hand from each rule's source. Tolerance 1e-6: the examples have few digits."""
+"""Textbook examples, computed by hand from the source of each rule."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from prosumax.market.auctions.call_auction import (
-    average,
     bid_ask_spread,
+    midpoint_price,
     nash_bargaining,
-    pay_as_bid,
-    pay_as_offer,
+    pay_as_ask,
+    pay_as_bid_price,
     proportional_surplus,
 )
 
@@ -19,7 +19,7 @@ SHARES = np.array([0.2, 0.3, 0.5, 0.0, 0.0])
 
 @pytest.fixture
 def street(books):
-    """Needs 1.2, 0.6, 0.2, surpluses 0.9, 0.3; retail 0.30, feed-in 0.05, everybody truthful."""
+    """Demands 1.2, 0.6, 0.2, surpluses 0.9, 0.3; retail 0.30, feed-in 0.05; truthful bids."""
     return books.orders(NET, [0.30, 0.30, 0.30, 0.05, 0.05]), books.prices(5)
 
 
@@ -59,7 +59,7 @@ def test_pool_bills(books, street, name, expected):
 
 
 def test_pools_with_more_supply_than_demand(books):
-    """Supply 2, demand 1: mid-market buys at 0.175 and sells at 0.1125; supply-demand pricing gives feed-in to both."""
+    """Supply 2, demand 1: the mid-market rate is 0.175; supply-demand pricing gives feed-in."""
     orders, prices = books.orders([1.0, -1.5, -0.5], [0.30, 0.05, 0.05]), books.prices(3)
     np.testing.assert_allclose(
         bills(books.clear("mid_market_rate", orders, prices)),
@@ -69,8 +69,9 @@ def test_pools_with_more_supply_than_demand(books):
     np.testing.assert_allclose(
         bills(books.clear("supply_demand_ratio", orders, prices)), [0.05, -0.075, -0.025], atol=1e-6
     )
-    # Liu 2018: with compensation 0.02 the price is 0.05 + 0.02 / 2 = 0.06; buyer 1 kWh, sellers half local.
-    compensated = bills(books.clear("supply_demand_ratio", orders, prices, compensation=0.02))
+    # Liu 2018: with compensation 0.02 the price is 0.05 + 0.02 / 2 = 0.06; the buyer takes 1 kWh,
+    # so that half of the sellers' energy is sold locally.
+    compensated = bills(books.clear("supply_demand_ratio", orders, prices, compensation_price=0.02))
     np.testing.assert_allclose(
         compensated, [0.06, -(0.75 * 0.06 + 0.75 * 0.05), -(0.25 * 0.06 + 0.25 * 0.05)], atol=1e-6
     )
@@ -118,7 +119,7 @@ def test_pairs_at_the_midpoint(books):
 
 
 def test_mcafee(books):
-    """(5 + 8) / 2 = 6.5 suits the pair 7, 6.5; a fifth bid of 6.2 makes it 7.1: the fourth pair sets prices."""
+    """(5 + 8) / 2 = 6.5 suits the pair 7, 6.5; with a fifth bid of 6.2 it is 7.1 and does not."""
     local, _ = books.clear("mcafee", *unit_book(books))
     np.testing.assert_allclose(local.paid[:6], [6.5] * 4 + [0, 0], atol=1e-6)
     np.testing.assert_allclose(local.earned[6:], [6.5] * 4 + [0, 0], atol=1e-6)
@@ -136,22 +137,22 @@ def test_vcg(books):
 
 
 def test_six_pair_prices():
-    """MARLEM's six rules on the pair 0.30 and 0.10 with reference 0.25; average and Nash coincide by definition."""
+    """The six rules of MARLEM on the pair 0.30 and 0.10 with reference price 0.25."""
     bid, ask, reference = jnp.asarray(0.30), jnp.asarray(0.10), jnp.asarray(0.25)
-    assert average(bid, ask, reference) == pytest.approx(0.20)
-    assert pay_as_bid(bid, ask, reference) == pytest.approx(0.10)
-    assert pay_as_offer(bid, ask, reference) == pytest.approx(0.30)
+    assert midpoint_price(bid, ask, reference) == pytest.approx(0.20)
+    assert pay_as_ask(bid, ask, reference) == pytest.approx(0.10)
+    assert pay_as_bid_price(bid, ask, reference) == pytest.approx(0.30)
     assert nash_bargaining(bid, ask, reference) == pytest.approx(0.20)
     # Buyer's distance 0.05, seller's 0.15: the seller keeps a quarter of the spread.
     assert float(proportional_surplus(bid, ask, reference)) == pytest.approx(0.15)
     assert float(bid_ask_spread(bid, ask, reference, share=jnp.asarray(0.4))) == pytest.approx(0.18)
-    # Outside the pair's interval the reference cannot pull the price out of it.
+    # A reference outside the interval of the pair does not move the price out of it.
     assert float(proportional_surplus(bid, ask, jnp.asarray(0.50))) == pytest.approx(0.10)
     assert float(proportional_surplus(bid, ask, jnp.asarray(0.05))) == pytest.approx(0.30)
 
 
 def test_preferred_partners_go_first(books):
-    """Home 0 would match the cheapest seller 2, but it and seller 3 chose each other: they trade at their average."""
+    """Home 0 would match the cheapest seller 2, but trades with its mutual partner 3."""
     orders = books.orders([1.0, 1.0, -1.0, -1.0], [0.30, 0.20, 0.06, 0.10], partner=[3, -1, -1, 0])
     local, _ = books.clear("preferred_partners", orders, books.prices(4))
     np.testing.assert_allclose(local.paid[:2], [0.20, 0.13], atol=1e-6)
@@ -174,19 +175,19 @@ def test_partner_by_reputation_and_distance(books):
 
 
 def test_continuous_auction_trades_at_the_resting_price(books):
-    """Arrivals: ask 0.10, bid 0.08 (rests), bid 0.30 (takes the ask), ask 0.07 (takes the resting bid)."""
+    """Arrivals: ask 0.10, bid 0.08 (rests), bid 0.30 (matches the ask), ask 0.07."""
     orders = books.orders(
         [-1.0, 0.5, 2.0, -1.0], [0.10, 0.08, 0.30, 0.07], arrival=[0.1, 0.2, 0.3, 0.4]
     )
     local, grid = books.clear("continuous_double_auction", orders, books.prices(4))
-    # The last ask meets the rest of the dear bid (0.30 for 1 kWh) before the cheap one.
+    # The last ask matches the rest of the bid at 0.30 (1 kWh) before the bid at 0.08.
     np.testing.assert_allclose(local.paid, [0, 0, 0.10 + 0.30, 0], atol=1e-6)
     np.testing.assert_allclose(local.earned, [0.10, 0, 0, 0.30], atol=1e-6)
     np.testing.assert_allclose(grid.bought_kwh, [0, 0.5, 0, 0], atol=1e-6)
 
 
 def test_ticks_go_to_the_grid(books):
-    """0.0126 kWh is 12 ticks of 1 Wh; a bid of 0.20006 counts as 0.2000, an ask of 0.10004 as 0.1001."""
+    """0.0126 kWh is 12 ticks of 1 Wh; bid 0.20006 becomes 0.2000, ask 0.10004 becomes 0.1001."""
     orders = books.orders([0.0126, -1.0], [0.20006, 0.10004])
     local, grid = books.clear("midpoint", orders, books.prices(2))
     assert float(local.bought_kwh[0]) == pytest.approx(0.012, abs=1e-7)

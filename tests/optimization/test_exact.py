@@ -1,4 +1,4 @@
-"""The optimum against a program written otherwise, another solver, brute force, and its own play in the simulation."""
+"""The optimum against an independent program, another solver, brute force and the simulation."""
 
 import itertools
 from dataclasses import replace
@@ -14,25 +14,24 @@ from scipy.optimize import linprog
 import prosumax
 from prosumax.errors import InputError
 from prosumax.optimization import program
-from prosumax.optimization.planning import plan_alone, plan_together, replay
-from prosumax.optimization.problem import cost_alone, cost_together, pose
-from prosumax.optimization.program import build, solve
-from prosumax.optimization.storage import best_physics
-from prosumax.simulation.build import assemble
-from prosumax.simulation.inputs import read_profiles
+from prosumax.optimization.planning import plan_community, plan_individual, simulate_plan
+from prosumax.optimization.problem import community_cost, individual_cost
+from prosumax.optimization.program import build_model, solve
+from prosumax.optimization.storage import best_case_storage
+from tests.optimization.problems import make_problem
 
 
 def random_scenario(seed, homes=3, steps=12, **tariff):
-    """Homes with random loads, roofs and batteries that lose energy, under a tariff that changes every step."""
+    """Return homes with random loads, PV and lossy batteries under a tariff of random prices."""
     rng = np.random.default_rng(seed)
     buy = rng.uniform(0.1, 0.5, steps).round(3)
     prices = {
         "energy": {"source": "values", "values": list(buy)},
         "feed_in": {"source": "values", "values": list((buy * rng.uniform(0, 1, steps)).round(3))},
         "network": 0.05,
-        "local_network": float(rng.choice([0.0, 0.5, 1.0])),
+        "local_network_share": float(rng.choice([0.0, 0.5, 1.0])),
         "vat": 0.06,
-        "carbon_kg_per_kwh": {
+        "emission_factor_kg_per_kwh": {
             "source": "values",
             "values": list(rng.uniform(0, 0.5, steps).round(3)),
         },
@@ -64,17 +63,11 @@ def random_scenario(seed, homes=3, steps=12, **tariff):
     }
 
 
-def posed(source, overrides=()):
-    scenario = prosumax.load_scenario(source, overrides)
-    profiles = read_profiles(scenario)
-    return pose(scenario, profiles, assemble(scenario, profiles))
+def independent_cost(problem, joint):
+    """Compute the optimum with a dense program in other variables, without a state of charge.
 
-
-def independent_cost(problem, together):
-    """The same optimum from a dense program with other variables: energy per pair of places, no state of charge.
-
-    Per home and step: grid -> home, sun -> grid and so on would be many; here the four meters `bought`, `sold`, `to`
-    and `from` neighbours and `charge`, `discharge`, with the store written out as a sum over the past.
+    The variables of each home and step are energy bought, sold, received from and given to other
+    homes, charge and discharge; the stored energy is written as a sum over the past.
     """
     steps, homes = problem.net_kwh.shape
     battery, hours = problem.battery, problem.step_hours
@@ -87,8 +80,8 @@ def independent_cost(problem, together):
     peak = np.arange(months * homes).reshape(months, homes) + len(names) * steps * homes
     width = len(names) * steps * homes + months * homes
     cost = np.zeros(width)
-    cost[at["bought"]], cost[at["sold"]] = problem.buy[:, None], -problem.sell[:, None]
-    cost[at["received"]] = problem.local[:, None]
+    cost[at["bought"]], cost[at["sold"]] = problem.buy_price[:, None], -problem.sell_price[:, None]
+    cost[at["received"]] = problem.local_grid_fee[:, None]
     cost[peak] = problem.capacity_price[:, None]
     low, high = np.zeros(width), np.full(width, np.inf)
     high[at["charge"]], high[at["discharge"]] = (
@@ -96,7 +89,7 @@ def independent_cost(problem, together):
         battery.discharge_kw * hours,
     )
     low[peak] = problem.capacity_minimum_kw
-    if not together:
+    if not joint:
         high[at["received"]] = high[at["given"]] = 0
     equal, equal_to, less, less_than = [], [], [], []
     for t, i in itertools.product(range(steps), range(homes)):
@@ -105,12 +98,14 @@ def independent_cost(problem, together):
         row[[at[name][t, i] for name in ("sold", "given", "charge")]] = -1
         equal.append(row)
         equal_to.append(problem.net_kwh[t, i])
-        keep = 1 - battery.standing_loss[i]
+        keep = 1 - battery.self_discharge_per_step[i]
         row = np.zeros(width)
         for past in range(t + 1):
-            row[at["charge"][past, i]] = keep ** (t - past) * np.sqrt(battery.charge_curve[i, 0])
+            row[at["charge"][past, i]] = keep ** (t - past) * np.sqrt(
+                battery.charge_efficiency_curve[i, 0]
+            )
             row[at["discharge"][past, i]] = -(keep ** (t - past)) / np.sqrt(
-                battery.discharge_curve[i, 0]
+                battery.discharge_efficiency_curve[i, 0]
             )
         start = keep ** (t + 1) * battery.initial_soc[i] * battery.capacity_kwh[i]
         less += [row, -row]
@@ -142,20 +137,21 @@ def independent_cost(problem, together):
 
 @settings(max_examples=12)
 @given(st.integers(0, 10_000), st.booleans(), st.sampled_from([0.0, 40.0]))
-def test_agrees_with_a_program_written_independently(seed, together, capacity_price):
+def test_optimum_agrees_with_an_independent_program(seed, joint, capacity_price):
     source = random_scenario(
-        seed, steps=10, supplier_fee_per_year=60, capacity_per_kw_year=capacity_price * 100
+        seed, steps=10, supplier_fee_per_year=60, capacity_charge_per_kw_year=capacity_price * 100
     )
-    problem = posed(source)
-    plan = (plan_together if together else plan_alone)(problem)
-    assert plan.objective == pytest.approx(independent_cost(problem, together), rel=1e-6, abs=1e-6)
+    problem = make_problem(source)
+    plan = (plan_community if joint else plan_individual)(problem)
+    assert plan.objective == pytest.approx(independent_cost(problem, joint), rel=1e-6, abs=1e-6)
 
 
 def test_parts_of_a_period_cost_what_the_whole_does():
     # Three months and a piece of one, cut where months end: every peak stays in its part.
     clock = {"period.start": "2023-01-20T00:00", "period.steps": 24 * 75}
-    problem = posed(
-        random_scenario(3, steps=24 * 75, capacity_per_kw_year=50, supplier_fee_per_year=60), clock
+    problem = make_problem(
+        random_scenario(3, steps=24 * 75, capacity_charge_per_kw_year=50, supplier_fee_per_year=60),
+        clock,
     )
     edges = [
         0,
@@ -164,24 +160,27 @@ def test_parts_of_a_period_cost_what_the_whole_does():
         24 * 71 - 1,
         24 * 75,
     ]  # 31 January, 28 February, 31 March, an hour short in spring
-    parts = [problem.between(a, b) for a, b in itertools.pairwise(edges)]
-    costs = [cost_alone(part, part.net_kwh) for part in parts]
-    np.testing.assert_allclose(sum(costs), cost_alone(problem, problem.net_kwh), rtol=1e-12)
+    parts = [problem.select_steps(a, b) for a, b in itertools.pairwise(edges)]
+    costs = [individual_cost(part, part.net_kwh) for part in parts]
+    np.testing.assert_allclose(sum(costs), individual_cost(problem, problem.net_kwh), rtol=1e-12)
     # A piece of a month pays its share of the month's price for the highest power within it.
-    piece = problem.between(24 * 12, 24 * 26)
+    piece = problem.select_steps(24 * 12, 24 * 26)
     assert piece.capacity_price == pytest.approx(problem.capacity_price[1:2] / 2)
 
 
 @settings(max_examples=6)
 @given(st.integers(0, 10_000), st.booleans())
-def test_two_solvers_agree(seed, together):
-    problem = posed(random_scenario(seed, capacity_per_kw_year=4000))
-    physics = best_physics(
-        problem.battery, len(problem.buy), problem.step_hours, np.zeros(len(problem.buy), bool)
+def test_two_solvers_agree(seed, joint):
+    problem = make_problem(random_scenario(seed, capacity_charge_per_kw_year=4000))
+    storage = best_case_storage(
+        problem.battery,
+        len(problem.buy_price),
+        problem.step_hours,
+        np.zeros(len(problem.buy_price), bool),
     )
-    model, constant = build(problem, physics, together=together)
+    model, constant = build_model(problem, storage, joint=joint)
     m = model.matrices
-    # Clarabel: min c x, A x + s = b, s in a cone. Equations first, then rows and bounds as inequalities.
+    # Clarabel: min c x, A x + s = b, s in a cone. Equations come first, then inequalities.
     table, wanted = m.A.tocsr(), m.sense
     less = [table[wanted == "<"], -table[wanted == ">"]]
     less_than = [m.b[wanted == "<"], -m.b[wanted == ">"]]
@@ -198,7 +197,7 @@ def test_two_solvers_agree(seed, together):
     found = clarabel.DefaultSolver(
         sparse.csc_matrix((len(m.c),) * 2), m.c, rows, right, cones, quiet
     ).solve()
-    assert solve(problem, physics, together=together).objective == pytest.approx(
+    assert solve(problem, storage, joint=joint).objective == pytest.approx(
         found.obj_val + constant, rel=1e-6
     )
 
@@ -223,30 +222,32 @@ def test_brute_force_finds_the_same_for_one_home():
         ],
         "tariff": {"energy": {"source": "values", "values": [0.3, 0.2, 0.1, 0.5]}, "feed_in": 0.05},
     }
-    problem = posed(source)
+    problem = make_problem(source)
     best = np.inf
     for powers in itertools.product(np.linspace(-1, 1, 11), repeat=4):
         stored = np.cumsum(powers)
         if stored.min() > -1e-9 and stored.max() < 2 + 1e-9:
-            best = min(best, cost_alone(problem, problem.net_kwh + np.array(powers)[:, None]).sum())
-    assert plan_alone(problem).objective == pytest.approx(best, abs=1e-6)
-    # By hand: sell nothing in step 0 (store 1), use it at 0.20 or keep it, store 1 more in step 2, use 1 at 0.50.
+            best = min(
+                best, individual_cost(problem, problem.net_kwh + np.array(powers)[:, None]).sum()
+            )
+    assert plan_individual(problem).objective == pytest.approx(best, abs=1e-6)
+    # By hand: store 1 kWh in step 0, keep it, store 1 kWh more in step 2, use 1 kWh at 0.50.
     assert best == pytest.approx(-0.05 * 0 + 0.20 * 1 + -0.05 * 1 + 0.50 * 2, abs=1e-6)
 
 
 @settings(max_examples=15)
 @given(st.integers(0, 10_000), st.booleans())
-def test_a_played_plan_costs_what_the_program_says_and_no_plan_does_better(seed, together):
-    problem = posed(random_scenario(seed))
-    plan = (plan_together if together else plan_alone)(problem)
-    cost = cost_together if together else lambda p, net: cost_alone(p, net).sum()
+def test_a_simulated_plan_costs_its_objective_and_no_plan_is_below_the_bound(seed, joint):
+    problem = make_problem(random_scenario(seed))
+    plan = (plan_community if joint else plan_individual)(problem)
+    cost = community_cost if joint else lambda p, net: individual_cost(p, net).sum()
     assert plan.objective == pytest.approx(
         plan.bound, abs=0.02
     )  # apart: the price of holding soc_min
     rng = np.random.default_rng(seed)
     for share in (0.0, 0.3, 1.0):
         power = (1 - share) * plan.power_kw + share * rng.uniform(-3, 3, plan.power_kw.shape)
-        played = replay(problem.battery, power, problem.step_hours)
+        played = simulate_plan(problem.battery, power, problem.step_hours)
         net = problem.net_kwh + played.charge_kwh - played.discharge_kwh
         assert cost(problem, net) >= plan.bound - 1e-5
         stored, capacity = played.stored_kwh, problem.battery.capacity_kwh
@@ -257,17 +258,16 @@ def test_a_played_plan_costs_what_the_program_says_and_no_plan_does_better(seed,
     ("policy", "mechanism"), [("optimal", "none"), ("community-optimal", "mid_market_rate")]
 )
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_simulation_bills_what_the_program_says(seed, policy, mechanism):
-    """Power limits, two efficiencies below 1, standing loss, capacity and carbon prices: 1e-5 relative (single
-    precision leaves 1e-7 per step)."""
-    source = random_scenario(seed, steps=48, capacity_per_kw_year=500)
+def test_the_simulated_bill_is_the_objective(seed, policy, mechanism):
+    """Holds to 1e-5 with power limits, losses, self-discharge, capacity and carbon prices."""
+    source = random_scenario(seed, steps=48, capacity_charge_per_kw_year=500)
     source |= {"policy": policy, "market": {"mechanism": mechanism}}
     kpis = prosumax.run(source).kpis
-    optimum = kpis["own_optimum" if policy == "optimal" else "community_optimum"]
+    optimum = kpis["individual_optimum" if policy == "optimal" else "community_optimum"]
     assert kpis["objective"] == pytest.approx(optimum, rel=1e-5)
-    share = "share_of_own_gain" if policy == "optimal" else "share_of_gain"
+    share = "share_of_individual_gain" if policy == "optimal" else "share_of_optimal_gain"
     assert kpis[share] == pytest.approx(1, abs=1e-4)
-    assert kpis["community_optimum"] <= kpis["own_optimum"] + 1e-6
+    assert kpis["community_optimum"] <= kpis["individual_optimum"] + 1e-6
     assert (kpis["price_of_anarchy"] or 1) > 1 - 1e-6  # None where the community earns
 
 
@@ -277,8 +277,8 @@ def test_the_simulation_bills_what_the_program_says(seed, policy, mechanism):
     st.sampled_from(["optimal", "community-optimal", "mpc", "community-mpc"]),
 )
 def test_planned_homes_keep_energy_and_money(seed, policy):
-    """Per home and step energy in is energy out; what homes pay is what others receive, capacity charge included."""
-    source = random_scenario(seed, capacity_per_kw_year=300) | {"policy": policy}
+    """Energy balances per home and step, and payments equal receipts."""
+    source = random_scenario(seed, capacity_charge_per_kw_year=300) | {"policy": policy}
     result = prosumax.run(source | {"market": {"mechanism": "mid_market_rate"}}, optimum=False)
     flows = result.trajectory.record.flows
     energy_in = flows.solar_kwh + flows.discharge_kwh + flows.import_kwh
@@ -302,18 +302,19 @@ def test_planned_homes_keep_energy_and_money(seed, policy):
         )
         assert home["bill"] == pytest.approx(added - lowering, abs=1e-5)
     paid = sum(
-        result.kpis[f"{who}_receives"]
-        for who in ("supplier", "network_operator", "government", "mechanism")
+        result.kpis[f"{recipient}_revenue"]
+        for recipient in ("supplier", "network_operator", "government", "mechanism")
     )
     assert paid == pytest.approx(result.kpis["cost"], abs=1e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("policy", "optimum"), [("optimal", "own_optimum"), ("community-optimal", "community_optimum")]
+    ("policy", "optimum"),
+    [("optimal", "individual_optimum"), ("community-optimal", "community_optimum")],
 )
 @pytest.mark.parametrize("name", ["street", "citylearn-2022"])
-def test_a_year_bills_what_the_program_says(name, policy, optimum, request):
+def test_the_simulated_bill_of_a_year_is_the_objective(name, policy, optimum, request):
     changes = {
         "policy": policy,
         "market.mechanism": "mid_market_rate" if policy != "optimal" else "none",
@@ -330,12 +331,16 @@ def test_a_year_bills_what_the_program_says(name, policy, optimum, request):
 
 def test_idle_is_zero_percent():
     kpis = prosumax.run(random_scenario(4) | {"policy": "none"}).kpis
-    assert kpis["share_of_gain"] == pytest.approx(0, abs=1e-5) == kpis["share_of_own_gain"]
-    assert kpis["objective"] == pytest.approx(kpis["idle_objective"], rel=1e-6)
+    assert (
+        kpis["share_of_optimal_gain"]
+        == pytest.approx(0, abs=1e-5)
+        == kpis["share_of_individual_gain"]
+    )
+    assert kpis["objective"] == pytest.approx(kpis["baseline_objective"], rel=1e-6)
 
 
-def test_burning_energy_at_negative_prices_is_not_planned_where_the_battery_cannot():
-    """Charging and discharging at once would earn at a negative price; one power per step cannot do both."""
+def test_simultaneous_charge_and_discharge_is_excluded_at_negative_prices():
+    """Dissipating energy would earn at a negative price, but a battery has one power per step."""
     prices = {"source": "values", "values": [-0.5, -0.5, 0.3, -0.5]}
     source = random_scenario(5, homes=1, steps=4)
     source["tariff"] = {
@@ -345,12 +350,12 @@ def test_burning_energy_at_negative_prices_is_not_planned_where_the_battery_cann
     source["objective"] = {"carbon_price_per_kg": 0}
     source["homes"][0]["battery"] |= {"charge_efficiency": 0.8, "discharge_efficiency": 0.8}
     kpis = prosumax.run(source | {"policy": "optimal"}).kpis
-    assert kpis["objective"] == pytest.approx(kpis["own_optimum_bound"], abs=1e-4)
+    assert kpis["objective"] == pytest.approx(kpis["individual_optimum_bound"], abs=1e-4)
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_feed_in_above_retail_cannot_be_cheated(together):
-    """One lossless step-wise battery, six steps: the best of 5^6 plans lies on a grid of its powers."""
+@pytest.mark.parametrize("joint", [False, True])
+def test_feed_in_above_retail_is_not_exploited(joint):
+    """For a lossless battery and six steps the best of 5^6 plans is on a grid of powers."""
     source = random_scenario(2, homes=1, steps=6)
     source["tariff"] = {"energy": 0.2, "feed_in": {"source": "values", "values": [0.3, 0.1, 0.5]}}
     source["objective"] = {"carbon_price_per_kg": 0}
@@ -359,34 +364,35 @@ def test_feed_in_above_retail_cannot_be_cheated(together):
     source["homes"][0]["battery"] = {
         "capacity_kwh": 4, "charge_kw": 2, "charge_efficiency": 1, "discharge_efficiency": 1
     }  # fmt: skip
-    problem = posed(source)
+    problem = make_problem(source)
     best = np.inf
     for powers in itertools.product(range(-2, 3), repeat=6):
         stored = np.cumsum(powers)
         if stored.min() >= 0 and stored.max() <= 4:
             best = min(
-                best, cost_alone(problem, problem.net_kwh + np.array(powers, float)[:, None]).sum()
+                best,
+                individual_cost(problem, problem.net_kwh + np.array(powers, float)[:, None]).sum(),
             )
-    plan = (plan_together if together else plan_alone)(problem)
+    plan = (plan_community if joint else plan_individual)(problem)
     assert plan.objective == pytest.approx(best, abs=1e-5) == plan.bound
 
 
-def test_what_is_not_solved_gets_a_message(monkeypatch):
+def test_unsupported_programs_raise_an_error(monkeypatch):
     dear = {"tariff.feed_in": 0.9}
     with pytest.raises(InputError, match=r"tariff.feed_in.*in step 0, where a kWh.*unbounded"):
         prosumax.run(random_scenario(1), {**dear, "policy": "mpc"}, optimum=False)
-    monkeypatch.setattr(program, "MOST_BINARIES", 35)
+    monkeypatch.setattr(program, "MAX_BINARIES", 35)
     with pytest.raises(
         InputError,
         match="has 36 homes with devices times steps with negative prices or a feed-in price above",
     ):
-        plan_alone(posed(random_scenario(1), dear))
+        plan_individual(make_problem(random_scenario(1), dear))
 
 
-def test_an_infeasible_program_gets_a_message():
-    problem = posed(random_scenario(1))
+def test_an_infeasible_program_raises_an_error():
+    problem = make_problem(random_scenario(1))
     over_full = problem.battery._replace(initial_soc=problem.battery.initial_soc * 0 + 5)
     with pytest.raises(
         InputError, match=r"no plan keeps all batteries within their limits.*infeasible"
     ):
-        plan_alone(replace(problem, battery=over_full))
+        plan_individual(replace(problem, battery=over_full))

@@ -1,4 +1,4 @@
-"""The IEEE feeders against the figures in prosumax.grid.catalog.ieee: published by W. H. Kersting, or OpenDSS' own."""
+"""The IEEE feeders against published figures and the solution of OpenDSS."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,10 @@ import pytest
 
 from prosumax.grid.catalog.ieee import ieee13, ieee34
 from prosumax.grid.feeder import Feeder
-from tests.grid.catalog.ac import loading, solve
+from tests.grid.catalog.ac_reference import loading, solve
 
 FEET_PER_KM = 3280.84
-# Node -> mean of its three phases in OpenDSS' solution (pu), with the regulators where they settled.
+# Mean of the three phases of each node in the solution of OpenDSS, pu.
 OPENDSS_13 = {
     "650": 0.9999,
     "rg60": 1.0498,
@@ -59,7 +59,7 @@ def test_power_flow(
     losses_kw: tuple[float, float, float],
     lowest: tuple[str, float],
 ) -> None:
-    feeder = make().check()
+    feeder = make().validate()
     solved = solve(feeder)
     assert (feeder.load_kw.sum(), feeder.load_kvar.sum()) == pytest.approx(load)
     for (stated, published, within), found in (
@@ -143,7 +143,7 @@ def test_topology_34() -> None:
 
 
 def test_a_single_phase_lateral_is_loaded_like_its_conductor() -> None:
-    """818-820 carries phase a only: current S / (V / sqrt 3), and three times the losses per square of S."""
+    """Line 818-820 has only phase a: its current is S / (V / sqrt 3)."""
     feeder = ieee34()
     wires, solved = feeder.branches, solve(feeder)
     number = wires.name.index("816 - 818")

@@ -91,7 +91,7 @@ def test_simbench() -> None:
 @pytest.mark.parametrize("code", [*SIMBENCH_LV, "1-LV-rural1--2-no_sw", "1-LV-urban6--2-sw"])
 def test_every_low_voltage_grid_of_simbench(code: str) -> None:
     pytest.importorskip("simbench")
-    feeder = load("simbench", code=code)
+    feeder = load("simbench", simbench_code=code)
     assert feeder.load_kw.sum() > 0
     if code == "1-LV-rural1--2-no_sw":
         assert any("tap positions" in note for note in feeder.notes)
@@ -100,9 +100,9 @@ def test_every_low_voltage_grid_of_simbench(code: str) -> None:
 def test_unknown_simbench_code() -> None:
     pytest.importorskip("simbench")
     with pytest.raises(
-        InputError, match=r"network\.code: SimBench has no grid .*1-LV-rural2--0-no_sw"
+        InputError, match=r"network\.simbench_code: SimBench has no grid .*1-LV-rural2--0-no_sw"
     ) as caught:
-        load("simbench", code="1-LV-rural1--0-nosw")
+        load("simbench", simbench_code="1-LV-rural1--0-nosw")
     assert "Did you mean '1-LV-rural1--0-no_sw'" in caught.value.fix
     assert len(caught.value.fix) < 400
 

@@ -4,12 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prosumax.errors import InputError
-from prosumax.grid.catalog.generators import generate
+from prosumax.grid.catalog.generators import generate_feeder
 from prosumax.grid.catalog.loading import load_feeder
 from prosumax.grid.catalog.placement import load_buses, place_homes
-from prosumax.scenario.schema.network import Network
+from prosumax.scenario.schema.network import NetworkConfig
 
-FEEDER = generate("line", 16, 0.04, seed=1)  # 15 buses with a load
+FEEDER = generate_feeder("line", 16, 0.04, seed=1)  # 15 buses with a load
 
 
 def homes(count: int) -> list[str]:
@@ -76,12 +76,12 @@ def test_mistakes() -> None:
 
 
 def test_long_lists_of_buses_are_cut_short() -> None:
-    big = generate("line", 5000, 0.04, seed=1)
+    big = generate_feeder("line", 5000, 0.04, seed=1)
     with pytest.raises(InputError) as caught:
         place_homes(big, ["a"], {"a": "nowhere"}, 0)
     assert len(str(caught.value)) < 500
-    assert "There are 5000" in caught.value.cure
+    assert "There are 5000" in caught.value.fix
 
 
 def test_buses_with_load() -> None:
-    assert load_buses(load_feeder(Network(kind="cigre_lv"), homes=1, seed=0)).shape == (15,)
+    assert load_buses(load_feeder(NetworkConfig(kind="cigre_lv"), homes=1, seed=0)).shape == (15,)

@@ -1,4 +1,4 @@
-"""Paths against a search written for the test: walk from bus to bus until the other end is reached."""
+"""Paths against an independent search from bus to bus."""
 
 import heapq
 
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from prosumax.grid.paths import pair_paths, table_paths, tree_paths
-from tests.grid.conftest import random_feeder
+from tests.grid.random_networks import random_feeder
 
 
-def way_between(feeder, start, end):
-    """Dijkstra with a heap: length and branches of the shortest way."""
+def shortest_path(feeder, start, end):
+    """Return length and branches of the shortest path (Dijkstra with a heap)."""
     b = feeder.branches
     best, queue = {start: 0.0}, [(0.0, start, [])]
     while queue:
@@ -47,23 +47,23 @@ def test_paths_are_the_shortest(make, loops, buses):
     home_bus = rng.integers(
         0, buses, 10
     )  # two homes may share a bus, and one may sit at the source
-    places = np.append(home_bus, feeder.source)
+    places = np.append(home_bus, feeder.source_bus)
     paths = make(feeder, home_bus)
     a, b = (jnp.asarray(part.ravel(), jnp.int32) for part in np.meshgrid(range(11), range(11)))
     kwh = jnp.float32(rng.uniform(0, 1, len(a)))
     load = jnp.float32(rng.uniform(0, 1, len(feeder.branches.name)))
-    found, worst = paths.distance_km(a, b), paths.worst(a, b, load)
+    found, worst = paths.distance_km(a, b), paths.max_on_path(a, b, load)
     carried = np.zeros(len(load))
     for number, (start, end) in enumerate(zip(np.asarray(a), np.asarray(b), strict=True)):
-        length, way = way_between(feeder, int(places[start]), int(places[end]))
+        length, way = shortest_path(feeder, int(places[start]), int(places[end]))
         assert float(found[number]) == pytest.approx(length, abs=1e-5)
         assert float(worst[number]) == pytest.approx(
             max((float(load[k]) for k in way), default=0.0)
         )
         carried[way] += float(kwh[number])
     # Sums of a hundred single-precision numbers of size one.
-    np.testing.assert_allclose(paths.carried((a, b, kwh)), carried, atol=1e-4)
-    twice = paths.carried((a, b, kwh), (b, a, kwh))
+    np.testing.assert_allclose(paths.branch_flow((a, b, kwh)), carried, atol=1e-4)
+    twice = paths.branch_flow((a, b, kwh), (b, a, kwh))
     np.testing.assert_allclose(twice, 2 * carried, atol=2e-4)
 
 
@@ -78,7 +78,7 @@ def test_a_line_of_thousands_of_buses():
     chain = dataclasses.replace(
         feeder,
         buses=tuple(map(str, range(buses))),
-        source=0,
+        source_bus=0,
         branches=dataclasses.replace(
             b,
             name=tuple(map(str, range(count))),
@@ -92,4 +92,4 @@ def test_a_line_of_thousands_of_buses():
     for make in (tree_paths, paired):
         paths = make(chain, np.array([5, 2999, 1500]))
         np.testing.assert_allclose(paths.distance_km(a, z), [29.94, 14.95, 14.99, 29.99], rtol=1e-5)
-        np.testing.assert_allclose(paths.worst(a, z, load), [2.0, 0.0, 2.0, 2.0])
+        np.testing.assert_allclose(paths.max_on_path(a, z, load), [2.0, 0.0, 2.0, 2.0])

@@ -1,4 +1,4 @@
-"""Random networks, and a power flow written a second time: nodal equations solved by SciPy, double precision."""
+"""Random networks, and an independent power flow: nodal equations solved by SciPy."""
 
 import numpy as np
 from scipy.optimize import root
@@ -7,7 +7,7 @@ from prosumax.grid.feeder import BASE_KVA, Branches, Feeder
 
 
 def random_feeder(buses, seed, loops=0, tapped=True, shunts=True):
-    """A random tree (plus `loops` closing lines) with transformers, taps in both directions and shunts."""
+    """Return a random tree with `loops` closing lines, transformers, taps and shunts."""
     rng = np.random.default_rng(seed)
     parent = np.array([rng.integers(max(0, k - 6), k) for k in range(1, buses)])
     child = np.arange(1, buses)
@@ -21,23 +21,26 @@ def random_feeder(buses, seed, loops=0, tapped=True, shunts=True):
     count = len(start)
     transformer = (rng.random(count) < 0.2) & (np.arange(count) < buses - 1) & (not loops)
     scale = 0.3 / buses
-    shunt = lambda: (rng.uniform(0, 0.002, count) - 1j * rng.uniform(0, 0.004, count)) * shunts  # noqa: E731
-    shuffled = rng.permutation(buses)  # the source need not come first
+    shuffled = rng.permutation(buses)  # The source need not come first.
+
+    def draw_shunts():
+        return (rng.uniform(0, 0.002, count) - 1j * rng.uniform(0, 0.004, count)) * shunts
+
     load_kw = np.where(rng.random(buses) < 0.7, rng.uniform(-3, 5, buses), 0) * 100 / buses
     return Feeder(
         name="random",
         buses=tuple(f"b{k}" for k in range(buses)),
         base_kv=np.full(buses, 0.4),
-        source=int(shuffled[0]),
-        source_pu=1.02,
+        source_bus=int(shuffled[0]),
+        source_voltage_pu=1.02,
         branches=Branches(
             name=tuple(f"line {k}" for k in range(count)),
             from_bus=shuffled[start],
             to_bus=shuffled[end],
             is_transformer=transformer,
             series_pu=rng.uniform(0.2, 1, count) * scale + 1j * rng.uniform(0.1, 1, count) * scale,
-            shunt_from_pu=shunt(),
-            shunt_to_pu=shunt(),
+            shunt_from_pu=draw_shunts(),
+            shunt_to_pu=draw_shunts(),
             ratio=np.where(transformer & tapped, rng.uniform(0.95, 1.05, count), 1.0),
             rating_from_pu=np.full(count, 0.3),
             rating_to_pu=np.full(count, 0.3),
@@ -49,11 +52,15 @@ def random_feeder(buses, seed, loops=0, tapped=True, shunts=True):
         x=np.arange(buses, dtype=float),
         y=np.zeros(buses),
         zone=tuple("left" if k < buses // 2 else "right" for k in range(buses)),
-    ).check()
+    ).validate()
 
 
 def reference_flow(feeder, p_kw, q_kvar):
-    """Voltages, branch end currents, total losses and source power in kVA, by Newton on the nodal power equations."""
+    """Solve the nodal power equations with Newton's method, in double precision.
+
+    Returns:
+        Voltages, currents at the branch ends, total losses and source power in kVA.
+    """
     b, n = feeder.branches, len(feeder.buses)
     admittance = np.zeros((n, n), complex)
     ends = []
@@ -65,24 +72,26 @@ def reference_flow(feeder, p_kw, q_kvar):
                 admittance[row, column] += two[r, c]
         ends.append((i, j, two))
     admittance += np.diag(feeder.shunt_pu)
-    rest = [k for k in range(n) if k != feeder.source]
+    rest = [k for k in range(n) if k != feeder.source_bus]
     drawn = (np.asarray(p_kw) + 1j * np.asarray(q_kvar)) / BASE_KVA
 
-    def whole(parts):
-        v = np.full(n, feeder.source_pu, complex)
+    def assemble(parts):
+        v = np.full(n, feeder.source_voltage_pu, complex)
         v[rest] = parts[: n - 1] + 1j * parts[n - 1 :]
         return v
 
     def mismatch(parts):
-        v = whole(parts)
+        v = assemble(parts)
         gap = (v * np.conj(admittance @ v) + drawn)[rest]
         return np.r_[gap.real, gap.imag]
 
-    start = np.r_[np.full(n - 1, feeder.source_pu), np.zeros(n - 1)]
-    found = root(mismatch, start, tol=1e-12)
-    assert np.abs(found.fun).max() < 1e-9
-    v = whole(found.x)
+    start = np.r_[np.full(n - 1, feeder.source_voltage_pu), np.zeros(n - 1)]
+    solution = root(mismatch, start, tol=1e-12)
+    assert np.abs(solution.fun).max() < 1e-9
+    v = assemble(solution.x)
     currents = np.array([two @ v[[i, j]] for i, j, two in ends])
-    source = v[feeder.source] * np.conj(admittance[feeder.source] @ v) + drawn[feeder.source]
+    source = (
+        v[feeder.source_bus] * np.conj(admittance[feeder.source_bus] @ v) + drawn[feeder.source_bus]
+    )
     losses = (source - drawn.sum()).real
     return v, currents, losses * BASE_KVA, source * BASE_KVA

@@ -1,4 +1,4 @@
-"""A plain AC power flow in double precision: the oracle's oracle, written for clearness, not for speed."""
+"""Reference AC power flow in double precision, written for clarity instead of speed."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class Solution(NamedTuple):
 
 
 def loading(feeder: Feeder, solved: Solution) -> NDArray[np.float64]:
-    """Share of the rating [branch]."""
+    """Return the loading of each branch."""
     wires = feeder.branches
     return np.maximum(
         np.abs(solved.from_pu) / wires.rating_from_pu, np.abs(solved.to_pu) / wires.rating_to_pu
@@ -31,8 +31,8 @@ def loading(feeder: Feeder, solved: Solution) -> NDArray[np.float64]:
 
 
 def solve(feeder: Feeder, share: float = 1.0) -> Solution:
-    """The feeder at a share of its own loads: v = Y^-1 (-conj(s / v)) until it moves no more."""
-    wires, count, source = feeder.branches, len(feeder.buses), feeder.source
+    """Solve v = Y^-1 (-conj(s / v)) by iteration, for a share of the feeder's own loads."""
+    wires, count, source = feeder.branches, len(feeder.buses), feeder.source_bus
     series = 1 / wires.series_pu
     yff = (series + wires.shunt_from_pu) / wires.ratio**2
     yft = -series / wires.ratio
@@ -45,8 +45,8 @@ def solve(feeder: Feeder, share: float = 1.0) -> Solution:
     rest = np.flatnonzero(every != source)
     inner = splu(csc_array(admittance[rest][:, rest]))
     power = share * (feeder.load_kw + 1j * feeder.load_kvar) / BASE_KVA
-    voltage = np.full(count, feeder.source_pu, np.complex128)
-    coupling = admittance[rest][:, [source]].toarray()[:, 0] * feeder.source_pu
+    voltage = np.full(count, feeder.source_voltage_pu, np.complex128)
+    coupling = admittance[rest][:, [source]].toarray()[:, 0] * feeder.source_voltage_pu
     for _ in range(200):
         fresh = inner.solve(-np.conj(power[rest] / voltage[rest]) - coupling)
         moved = np.abs(fresh - voltage[rest]).max(initial=0.0)

@@ -10,21 +10,21 @@ pp = pytest.importorskip("pandapower")
 
 from prosumax.errors import InputError  # noqa: E402
 from prosumax.grid.catalog.packaged import (
-    CREATORS,
-    create,
+    PANDAPOWER_CREATORS,
+    create_network,
     simbench_net,  # noqa: E402
 )
 from prosumax.grid.catalog.pandapower_import import (
-    Imported,
+    ImportedFeeder,
     from_pandapower,  # noqa: E402
 )
-from tests.grid.catalog.ac import loading, solve  # noqa: E402
+from tests.grid.catalog.ac_reference import loading, solve  # noqa: E402
 
 
-def same_flow(net: Any) -> Imported:
+def same_flow(net: Any) -> ImportedFeeder:
     """Assert that our flow on the import is pandapower's, at the network's own loads."""
     imported = from_pandapower(net)
-    feeder = imported.feeder.check()
+    feeder = imported.feeder.validate()
     pp.runpp(net, tolerance_mva=1e-10, trafo_model="t", numba=False, max_iteration=30)
     solved = solve(feeder)
     for index, position in imported.bus_position.items():
@@ -43,9 +43,9 @@ def same_flow(net: Any) -> Imported:
     return imported
 
 
-@pytest.mark.parametrize("kind", CREATORS)
+@pytest.mark.parametrize("kind", PANDAPOWER_CREATORS)
 def test_packaged_networks(kind: str) -> None:
-    same_flow(create(kind))
+    same_flow(create_network(kind))
 
 
 def test_simbench() -> None:
@@ -71,7 +71,7 @@ def test_more_of_simbench(code: str) -> None:
 
 @pytest.fixture
 def net() -> Any:
-    """20 kV source, transformer with iron losses and a tap, four LV buses in a line, and a lateral."""
+    """Return a 20 kV source, a transformer with a tap, four LV buses in a line, and a lateral."""
     net = pp.create_empty_network(sn_mva=0.5, f_hz=60)
     high, *low = (
         pp.create_bus(net, vn_kv=kv, name=name)
@@ -272,4 +272,4 @@ def test_refused(net: Any, change: Callable[[Any], None], pattern: str) -> None:
     with pytest.raises(InputError, match=pattern) as caught:
         from_pandapower(net, where="street: network")
     assert caught.value.where == "street: network"
-    assert caught.value.cure
+    assert caught.value.fix

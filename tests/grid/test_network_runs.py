@@ -1,4 +1,4 @@
-"""A scenario on a network, as a user runs it; and what goes wrong, said clearly or flagged, never in a bill."""
+"""Scenarios with a network: results, error messages, and power flows without a solution."""
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ def test_a_network_of_ones_own(wired, flow):
     wires = result.kpis["network"]
     assert wires["loss_kwh"] > 0 and wires["max_line_loading"] > 0
     assert ("min_voltage_pu" in wires) == (flow != "path")
-    assert ("network_voltage" in result.timeseries) == (flow != "path")
+    assert ("network_voltage_pu" in result.timeseries) == (flow != "path")
     assert "network_loading" in result.timeseries
     assert len(result.to_frame()) == result.timeseries.sizes["time"] * 2  # no row per bus
     received = sum(result.kpis[f"{party}_revenue"] for party in PARTIES)
@@ -127,7 +127,7 @@ def test_homes_on_buses_that_do_not_exist(wired):
         InputError, match=r"network\.placement\.shady: network 'lines' has no bus called 'z'"
     ):
         prosumax.run(edited(wired, placement={"sunny": "a", "shady": "z"}))
-    with pytest.raises(InputError, match="gives no bus for 'shady'"):
+    with pytest.raises(InputError, match="has no bus for 'shady'"):
         prosumax.run(edited(wired, placement={"sunny": "a"}))
 
 
@@ -144,8 +144,9 @@ def test_fields_that_do_not_fit(tiny):
         prosumax.load_scenario(tiny | {"network": {"kind": "cigre-lv"}})
 
 
-def test_the_operator_looks_as_often_as_it_is_said_to(wired):
-    # Every trade is punished where it looks; orders that all arrive at fixed times leave its looks to chance.
+def test_the_operator_inspects_at_the_given_frequency(wired):
+    # Every trade is penalized in an inspected step. Orders arrive at fixed times, so that only
+    # the inspections are random.
     operator = {"fees": True, "intervention": "penalize", "congestion_threshold": 0}
     fixed = {"environment": {"random_arrival": False, "episode_steps": 4}}
     env = prosumax.make(
@@ -156,14 +157,16 @@ def test_the_operator_looks_as_often_as_it_is_said_to(wired):
     rules = community.network.operator
 
     @jax.jit
-    def looks(frequency, keys):
-        wires = community.network._replace(operator=rules._replace(frequency=frequency))
+    def inspect(frequency, keys):
+        wires = community.network._replace(
+            operator=rules._replace(inspection_probability=frequency)
+        )
         params = env.params._replace(community=community._replace(network=wires))
         idle = jnp.zeros((2, len(env.config.action_slots)))
         record = jax.vmap(lambda key: env.step(key, state, idle, params).info["record"])(keys)
         return record.local.bought_kwh.sum(-1), record.grid.intervened
 
     for frequency in (0.0, 0.3, 1.0):
-        bought, intervened = looks(frequency, jax.random.split(jax.random.key(1), 1000))
+        bought, intervened = inspect(frequency, jax.random.split(jax.random.key(1), 1000))
         error = 4 * (frequency * (1 - frequency) / 1000) ** 0.5  # four standard errors
         assert (bought > 0).all() and np.mean(intervened) == pytest.approx(frequency, abs=error)

@@ -1,4 +1,4 @@
-"""What must hold for every registered mechanism; a new one is tested by being there."""
+"""Properties of every registered mechanism; a new mechanism is tested once it is registered."""
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prosumax import market
+from prosumax.types import GRID_ONLY, NO_PREFERENCE
 
 HOMES = 7
-ATOL = 3e-5  # single precision on sums of some ten kWh and euros
+ATOL = 3e-5  # Single precision on sums of some ten kWh and euros.
 
 
 def distinct_cascades():
-    """One name per cascade: regional presets and rules that settle afterwards repeat the stages of others."""
+    """Return one name per cascade; several mechanisms have the same stages."""
     options = market.MarketOptions.default(HOMES)
     by_structure = {}
     for name in market.mechanisms:
@@ -24,7 +25,7 @@ def distinct_cascades():
 
 
 NAMES = distinct_cascades()
-BIDDING = [name for name in NAMES if market.mechanisms.get(name, "").reads_bids]
+BIDDING = [name for name in NAMES if market.mechanisms.get(name, "").uses_bids]
 seeds = st.integers(0, 2**31)
 
 
@@ -50,13 +51,14 @@ def test_energy_and_money_balance(name, books, clearing, seed):
     local, grid = clearing(name, orders, books.prices(HOMES))
     for amount in (*local[:4], *grid[:4]):
         assert np.isfinite(amount).all() and (amount >= -ATOL).all()
-    # What a home trades is exactly its order: nobody trades more, and the grid takes the rest.
-    need, surplus = np.maximum(orders.quantity_kwh, 0), np.maximum(-orders.quantity_kwh, 0)
-    np.testing.assert_allclose(local.bought_kwh + grid.bought_kwh, need, atol=ATOL)
-    np.testing.assert_allclose(local.sold_kwh + grid.sold_kwh, surplus, atol=ATOL)
+    # Every home trades exactly its order, locally or with the grid.
+    demand = np.maximum(orders.quantity_kwh, 0)
+    supply = np.maximum(-orders.quantity_kwh, 0)
+    np.testing.assert_allclose(local.bought_kwh + grid.bought_kwh, demand, atol=ATOL)
+    np.testing.assert_allclose(local.sold_kwh + grid.sold_kwh, supply, atol=ATOL)
     np.testing.assert_allclose(local.bought_kwh.sum(), local.sold_kwh.sum(), atol=ATOL)
     kept = local.paid.sum() - local.earned.sum()
-    balance = market.mechanisms.get(name, "").balance
+    balance = market.mechanisms.get(name, "").budget_balance
     assert {"balanced": abs(kept) < ATOL, "surplus": kept > -ATOL, "deficit": kept < ATOL}[balance]
 
 
@@ -85,7 +87,7 @@ def test_bilateral_trades_add_up_to_the_homes(name, books, clearing, seed):
 @pytest.mark.parametrize("name", BIDDING)
 @settings(max_examples=60)
 @given(seed=seeds)
-def test_nobody_pays_above_the_bid_or_sells_below_the_ask(name, books, clearing, seed):
+def test_no_home_pays_above_its_bid_or_sells_below_its_ask(name, books, clearing, seed):
     orders = books.random(seed)
     local, _ = clearing(name, orders, books.prices(HOMES))
     assert (local.paid <= orders.price * local.bought_kwh + ATOL).all()
@@ -95,17 +97,19 @@ def test_nobody_pays_above_the_bid_or_sells_below_the_ask(name, books, clearing,
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=40)
 @given(seed=seeds)
-def test_truthful_homes_are_not_worse_off_where_that_is_claimed(name, books, clearing, seed):
+def test_individually_rational_mechanisms_leave_no_truthful_home_worse_off(
+    name, books, clearing, seed
+):
     if not market.mechanisms.get(name, "").individually_rational:
         return
-    prices = books.prices(HOMES, 0.35, 0.05, local_charges=0.10)
+    prices = books.prices(HOMES, 0.35, 0.05, local_grid_fee=0.10)
     orders = market.truthful_orders(
         books.random(seed).quantity_kwh, prices, arrival=books.random(seed).arrival
     )
     local, grid = clearing(name, orders, prices)
     cost = local.paid - local.earned + local.bought_kwh * 0.10 + grid.paid - grid.earned
-    _, alone = clearing("none", orders, prices)
-    assert (cost <= alone.paid - alone.earned + ATOL).all()
+    _, standalone = clearing("none", orders, prices)
+    assert (cost <= standalone.paid - standalone.earned + ATOL).all()
 
 
 @pytest.mark.parametrize(
@@ -114,10 +118,10 @@ def test_truthful_homes_are_not_worse_off_where_that_is_claimed(name, books, cle
 @settings(max_examples=30)
 @given(seed=seeds)
 def test_order_of_homes_does_not_matter(name, books, clearing, seed):
-    """Up to the tick that pro-rata shares are rounded to; the cascade key is about the order of homes."""
+    """Holds up to the tick to which shares are rounded; the cascade key depends on order."""
     shuffle = np.random.default_rng(seed).permutation(HOMES)
     orders, prices = books.random(seed), books.prices(HOMES)
-    if name == "preferred_partners":  # distance along the street is about the order of homes
+    if name == "preferred_partners":  # Distance along the street depends on the order of homes.
         return
     plain = clearing(name, orders, prices).local
     shuffled = clearing(name, jax.tree.map(lambda part: part[shuffle], orders), prices).local
@@ -140,7 +144,7 @@ def test_batching_does_not_matter(name, books, clearing):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_finite(name, books):
-    """Costs can be differentiated by what homes want to trade, also with homes that stay out."""
+    """Costs are differentiable with respect to net energy, also with homes that have no order."""
     orders, prices = books.random(3), books.prices(HOMES)
     stages = books.stages(name, HOMES)
 
@@ -152,18 +156,17 @@ def test_gradients_are_finite(name, books):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_home_that_wants_the_grid_gets_the_grid(name, books):
-    from prosumax.types import GRID
-
-    orders = books.orders([1, 1, -1, -1], [0.3, 0.3, 0.05, 0.05], partner=[GRID, -1, -1, GRID])
+def test_orders_for_the_grid_only_are_filled_by_the_grid(name, books):
+    partner = [GRID_ONLY, NO_PREFERENCE, NO_PREFERENCE, GRID_ONLY]
+    orders = books.orders([1, 1, -1, -1], [0.3, 0.3, 0.05, 0.05], partner=partner)
     local, grid = books.clear(name, orders, books.prices(4))
     assert float(local.bought_kwh[0]) == 0 and float(grid.bought_kwh[0]) == pytest.approx(1)
     assert float(local.sold_kwh[3]) == 0 and float(grid.sold_kwh[3]) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_home_by_itself_trades_with_the_grid(name, books):
-    """Also in a batch, where a book without pairs has arrays of length zero."""
+def test_a_single_home_trades_with_the_grid(name, books):
+    """Holds in a batch too, where a book without pairs has arrays of length zero."""
     prices = books.prices(1)
     stages = books.stages(name, 1)
 
@@ -171,8 +174,8 @@ def test_a_home_by_itself_trades_with_the_grid(name, books):
         return market.clear(stages, market.truthful_orders(net, prices), prices)
 
     net = jnp.float32([[2.0], [-3.0]])
-    alone, together = [clear(one) for one in net], jax.vmap(clear)(net)
-    for number, (local, grid) in enumerate(alone):
+    batched = jax.vmap(clear)(net)
+    for number, (local, grid) in enumerate(clear(one) for one in net):
         assert not np.asarray(local.bought_kwh + local.sold_kwh).any()
         np.testing.assert_allclose(grid.bought_kwh - grid.sold_kwh, net[number])
-        np.testing.assert_allclose(together.grid.bought_kwh[number], grid.bought_kwh)
+        np.testing.assert_allclose(batched.grid.bought_kwh[number], grid.bought_kwh)
