@@ -1,4 +1,4 @@
-"""The command as a user meets it: what it prints, what it writes, and what it says when something is wrong."""
+"""The command line: output, written files, and messages for invalid input."""
 
 import json
 import subprocess
@@ -14,7 +14,10 @@ import yaml
 
 from prosumax.data import datasets
 
-KPIS = "import_kwh export_kwh home_import_kwh home_export_kwh cost emissions_kg self_consumption self_sufficiency peak_kw"
+KPIS = (
+    "import_kwh export_kwh home_import_kwh home_export_kwh cost emissions_kg self_consumption "
+    "self_sufficiency peak_kw"
+)
 
 
 @pytest.fixture
@@ -41,16 +44,21 @@ def test_run_prints_tables_and_writes_a_result(command, scenario_file, tmp_path)
         assert word in out
     folder = tmp_path / "results" / "tiny"
     assert {file.name for file in folder.iterdir()} == {
-        "scenario.yaml", "kpis.json", "timeseries.nc", "timeseries.parquet", "ledger.jsonl", "report.html",
+        "scenario.yaml",
+        "kpis.json",
+        "timeseries.nc",
+        "timeseries.parquet",
+        "ledger.jsonl",
+        "report.html",
         "bills.json",
-    }  # fmt: skip
+    }
     kpis = json.loads((folder / "kpis.json").read_text())["kpis"]
     series = xr.open_dataset(folder / "timeseries.nc")
     assert float(series.import_kwh.sum()) == pytest.approx(kpis["home_import_kwh"], rel=1e-6)
     assert str(series.time.values[0]) == "2023-06-01T08:00:00.000000000"  # 10:00 in Brussels
     table = pd.read_parquet(folder / "timeseries.parquet")
     assert table.groupby("home").bill.sum().sum() == pytest.approx(kpis["cost"], rel=1e-6)
-    # What was run can be run again, overrides included.
+    # The stored scenario includes the overrides and can be run again.
     code, out, _ = command("run", folder / "scenario.yaml", "--json")
     assert code == 0 and json.loads(out)["kpis"] == kpis
     # A second run does not overwrite the first.
@@ -58,7 +66,7 @@ def test_run_prints_tables_and_writes_a_result(command, scenario_file, tmp_path)
     assert (tmp_path / "results" / "tiny-2" / "kpis.json").is_file()
 
 
-def test_json_keeps_the_contract(command, scenario_file, tmp_path):
+def test_json_output_has_the_documented_keys(command, scenario_file, tmp_path):
     code, out, _ = command("run", scenario_file(), "--json", "--seed", 7)
     result = json.loads(out)
     assert code == 0
@@ -74,7 +82,11 @@ def test_json_keeps_the_contract(command, scenario_file, tmp_path):
 
 
 def test_hand_computed_bills(command, scenario_file):
-    """Loads 0.5 and 1, 2, 1, 2 kWh; sun 2, 3, 1, 0; 0.30 to buy, 0.05 to sell, mid price 0.175."""
+    """Check bills computed by hand.
+
+    Loads 0.5 and 1, 2, 1, 2 kWh; PV generation 2, 3, 1, 0 kWh; retail price 0.30, feed-in price
+    0.05, mid-market price 0.175.
+    """
     _, out, _ = command(
         "compare", scenario_file(), "--mechanisms", "none,mid_market_rate", "--json"
     )
@@ -82,7 +94,7 @@ def test_hand_computed_bills(command, scenario_file):
     assert [home["bill"] for home in none["households"]] == pytest.approx(
         [0.5 * 0.3 - 4.5 * 0.05, 6 * 0.3]
     )
-    # Surplus 1.5, 2.5, 0.5, 0 meets need 1, 2, 1, 2 (+0.5 of sunny in the last hour): shared 1 + 2 + 0.5.
+    # Surplus 1.5, 2.5, 0.5, 0 meets demand 1, 2, 1, 2.5: shared energy 1 + 2 + 0.5.
     assert shared["kpis"]["traded_kwh"] == pytest.approx(3.5)
     sunny = 0.5 * 0.3 - 3.5 * 0.175 - 1.0 * 0.05
     assert [home["bill"] for home in shared["households"]] == pytest.approx(
@@ -94,7 +106,7 @@ def test_compare_prints_and_writes(command, scenario_file, tmp_path):
     code, out, _ = command(
         "compare", scenario_file(), "--mechanisms", "none, mid_market_rate", "--out", "here"
     )
-    assert code == 0 and "mid_market_rate" in out and "Nobody loses" in out
+    assert code == 0 and "mid_market_rate" in out and "No home loses" in out
     assert (tmp_path / "here" / "report.html").is_file()
     assert set(json.loads((tmp_path / "here" / "kpis.json").read_text())) == {
         "none",
@@ -119,7 +131,7 @@ def test_compare_prints_and_writes(command, scenario_file, tmp_path):
         ),
     ],
 )
-def test_lists(command, listing, names):
+def test_listings_contain_known_names(command, listing, names):
     code, out, _ = command(listing)
     assert code == 0 and all(name in out for name in names)
 
@@ -145,8 +157,8 @@ def _day(gap=None, change=None):
     return values[: 96 - gap] if gap else values
 
 
-# Twelve mistakes: what is wrong -> (how to make it, words of the place and the cure).
-BAD = {
+# Mistake -> (function that makes it, parts of the expected message).
+INVALID_INPUTS = {
     "wrong type": (lambda f, t: t | {"seed": "lots"}, ["mine.yaml: seed", "'lots'", "integer"]),
     "unknown key": (
         lambda f, t: t | {"polici": "none"},
@@ -187,13 +199,13 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("mistake", BAD)
-def test_bad_input_is_one_paragraph_and_changes_nothing(
+@pytest.mark.parametrize("mistake", INVALID_INPUTS)
+def test_invalid_input_is_one_paragraph_and_changes_nothing(
     mistake, command, tiny, scenario_file, tmp_path
 ):
     assert command("run", scenario_file(), "--out", "kept")[0] == 0
     before = {file: file.read_bytes() for file in sorted((tmp_path / "kept").rglob("*"))}
-    make, words = BAD[mistake]
+    make, words = INVALID_INPUTS[mistake]
     code, out, err = command("run", scenario_file(**make(tmp_path, tiny)), "--out", "kept")
     assert (code, out) == (2, "")
     assert err.startswith("Error: ") and err.count("\n") == 1 and "Traceback" not in err
@@ -202,12 +214,12 @@ def test_bad_input_is_one_paragraph_and_changes_nothing(
     assert {file: file.read_bytes() for file in sorted((tmp_path / "kept").rglob("*"))} == before
 
 
-def test_corrupted_download(command, tmp_path, monkeypatch):
-    """The twelfth: pip brings something else than what was pinned; an earlier copy stays as it is."""
+def test_corrupted_download_is_rejected(command, tmp_path, monkeypatch):
+    """A download whose checksum differs is rejected, and the cache is unchanged."""
     monkeypatch.setenv("PROSUMAX_CACHE_DIR", str(tmp_path / "cache"))
 
     class FakePip:
-        """Writes a wheel that is a valid archive with the wrong content."""
+        """Stand-in for pip that writes a valid archive with the wrong content."""
 
         returncode = 0
 
@@ -234,7 +246,7 @@ def test_corrupted_download(command, tmp_path, monkeypatch):
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_damaged_cache_names_the_file_and_the_cure(command, citylearn_data, tmp_path, monkeypatch):
+def test_damaged_cache_names_the_file_and_the_fix(command, citylearn_data, tmp_path, monkeypatch):
     monkeypatch.setenv("PROSUMAX_CACHE_DIR", str(tmp_path / "cache"))
     copy = tmp_path / "cache" / citylearn_data.name
     copy.mkdir(parents=True)
@@ -246,7 +258,7 @@ def test_damaged_cache_names_the_file_and_the_cure(command, citylearn_data, tmp_
     assert code == 2 and "Building_3.csv" in err and "data fetch citylearn-2022 --force" in err
 
 
-def test_offline_says_what_to_do(command, tmp_path, monkeypatch):
+def test_failed_download_names_the_fix(command, tmp_path, monkeypatch):
     monkeypatch.setenv("PROSUMAX_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
@@ -254,8 +266,8 @@ def test_offline_says_what_to_do(command, tmp_path, monkeypatch):
     assert code == 2 and "--data-dir" in err and "could not be downloaded" in err
 
 
-def test_citylearn_in_the_new_header_style_and_from_its_folder(command, citylearn_data, tmp_path):
-    """CityLearn renamed its columns after 2.1.2; the same numbers must come out, and a folder is a scenario."""
+def test_citylearn_folder_with_new_column_names(command, citylearn_data, tmp_path):
+    """CityLearn renamed its columns after version 2.1.2; results must not change."""
     names = {
         "Month": "month",
         "Hour": "hour",
@@ -296,7 +308,7 @@ def test_citylearn_in_the_new_header_style_and_from_its_folder(command, citylear
     assert code == 2 and "hour 24" in err and "23:00" in err
 
 
-def test_a_folder_with_other_things_is_not_overwritten(command, scenario_file, tmp_path):
+def test_folder_with_other_files_is_not_overwritten(command, scenario_file, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.txt").write_text("miaow")
     code, _, err = command("run", scenario_file(), "--out", "photos")
@@ -304,8 +316,8 @@ def test_a_folder_with_other_things_is_not_overwritten(command, scenario_file, t
     assert (tmp_path / "photos" / "cat.txt").read_text() == "miaow"
 
 
-def test_foreign_files_beside_a_result_are_kept(command, scenario_file, tmp_path):
-    """A result is replaced as a whole, so nothing of somebody else's may stand in its folder."""
+def test_other_files_beside_a_result_prevent_its_replacement(command, scenario_file, tmp_path):
+    """A result folder is replaced as a whole, so it must not contain other files."""
     assert command("run", scenario_file(), "--out", "kept")[0] == 0
     (tmp_path / "kept" / "thesis.txt").write_text("years of work")
     code, _, err = command("run", scenario_file(), "--out", "kept")
@@ -318,12 +330,12 @@ def test_foreign_files_beside_a_result_are_kept(command, scenario_file, tmp_path
 
 
 @pytest.mark.parametrize("out", ["/proc/x", "/dev/null/x", "/dev/null"])
-def test_places_that_cannot_be_written(command, scenario_file, out):
+def test_unwritable_folders_are_reported(command, scenario_file, out):
     code, _, err = command("run", scenario_file(), "--out", out)
     assert code == 2 and err.count("\n") == 1 and "--out" in err
 
 
-def test_impossible_dates_and_huge_periods(command, scenario_file):
+def test_invalid_dates_and_too_long_periods_are_reported(command, scenario_file):
     for override in (
         "period.start=2023-02-30",
         "period.start=2023-13-01",
@@ -333,8 +345,12 @@ def test_impossible_dates_and_huge_periods(command, scenario_file):
         assert code == 2 and override.split("=")[0] in err and err.count("\n") == 1, err
 
 
-def test_what_is_not_known_is_not_zero_and_idle_batteries_are_named(command, tiny, scenario_file):
-    tariff = {name: value for name, value in tiny["tariff"].items() if name != "carbon_kg_per_kwh"}
+def test_unknown_emissions_are_not_zero_and_idle_batteries_are_noted(command, tiny, scenario_file):
+    tariff = {
+        name: value
+        for name, value in tiny["tariff"].items()
+        if name != "emission_factor_kg_per_kwh"
+    }
     code, out, err = command("run", scenario_file(tariff=tariff))
     assert code == 0 and "unknown" in out and "stay idle" in err
     code, out, _ = command("run", scenario_file(tariff=tariff), "--json")
@@ -343,7 +359,7 @@ def test_what_is_not_known_is_not_zero_and_idle_batteries_are_named(command, tin
     assert code == 0 and out.startswith("prosumax ")
 
 
-def test_the_installed_command_starts():
+def test_installed_command_starts():
     done = subprocess.run(
         [Path(sys.executable).with_name("prosumax"), "run", "stret"], capture_output=True, text=True
     )
@@ -354,10 +370,10 @@ def test_the_installed_command_starts():
     )
 
 
-def test_tampering_with_a_stored_trade_is_found(command, scenario_file, tmp_path):
+def test_ledger_verification_finds_an_edited_trade(command, scenario_file, tmp_path):
     command("run", scenario_file(market={"mechanism": "double_auction"}), "--out", "kept")
     code, out, _ = command("ledger", "verify", "kept")
-    assert code == 0 and "Sound: 3 blocks" in out
+    assert code == 0 and "Valid: 3 blocks" in out
     ledger = tmp_path / "kept" / "ledger.jsonl"
     lines = ledger.read_text().splitlines(keepends=True)
     assert '"sunny",2.000000,0.17500000' in lines[2], lines[2]
@@ -367,7 +383,7 @@ def test_tampering_with_a_stored_trade_is_found(command, scenario_file, tmp_path
     assert code == 2 and "block 1" in err and "Traceback" not in err
 
 
-def test_all_mechanisms_side_by_side(command, scenario_file):
+def test_bills_of_all_mechanisms_add_up(command, scenario_file):
     code, out, _ = command("compare", scenario_file(), "--mechanisms", "all", "--json")
     results = json.loads(out)
     assert code == 0 and len(results) >= 20
@@ -375,7 +391,7 @@ def test_all_mechanisms_side_by_side(command, scenario_file):
         kpis = result["kpis"]
         bills = sum(home["bill"] for home in result["households"])
         received = sum(
-            kpis[f"{party}_receives"]
+            kpis[f"{party}_revenue"]
             for party in ("supplier", "network_operator", "government", "mechanism")
         )
         assert bills == pytest.approx(received, abs=1e-5), name

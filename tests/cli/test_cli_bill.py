@@ -1,4 +1,4 @@
-"""A bill on paper, from a stored run."""
+"""Printed bills of a stored run."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import yaml
 
 @pytest.fixture
 def stored(command, tiny, tmp_path):
-    """A result folder; the tariff has named charges, fees, levies free of VAT and a capacity charge."""
+    """Result folder; the tariff has named charges, fees, VAT-free levies and a capacity charge."""
     tariff = {
         "description": "Nowhere, 2023",
         "energy": {"Energy": 0.2, "Certificates": 0.02},
@@ -19,13 +19,13 @@ def stored(command, tiny, tmp_path):
             "windows": [{"price": 0.3, "from_hour": 12, "to_hour": 14}],
         },
         "levies": {"Excise": 0.05},
-        "levies_free_of_vat": {"Connection fee": 0.01},
+        "vat_exempt_levies": {"Connection fee": 0.01},
         "feed_in": 0.05,
         "vat": 0.06,
         "supplier_fee_per_year": {"Subscription": 87.6},
-        "capacity_per_kw_year": 74.4 * 12,
-        "capacity_minimum_kw": 2.5,
-        "local_network": {"near": 0.5},
+        "capacity_charge_per_kw_year": 74.4 * 12,
+        "min_billed_peak_kw": 2.5,
+        "local_network_share": {"near": 0.5},
         "locality": "near",
     }
     homes = [
@@ -37,15 +37,15 @@ def stored(command, tiny, tmp_path):
     return tmp_path / "kept"
 
 
-def test_a_bill_prints_like_a_bill(command, stored):
-    """Shady draws 1, 2, 1, 2 kWh from 10 to 14 h in June; sunny has 1.5, 2.5, 0.5, -0.5 to spare."""
+def test_bill_is_printed_line_by_line(command, stored):
+    """Check a bill by hand: loads 1, 2, 1, 2 kWh, surplus of the neighbor 1.5, 2.5, 0.5, -0.5."""
     code, out, _ = command("bill", stored, "--home", "shady")
     assert code == 0
     for words in (
         "Electricity bill of shady",
         "1 June 2023 (4 hours)",
         "Tariff: Nowhere, 2023",
-        "6 kWh taken",
+        "6 kWh imported",
     ):
         assert words in out, out
 
@@ -55,7 +55,7 @@ def test_a_bill_prints_like_a_bill(command, stored):
             next(row.strip() for row in out.splitlines() if row.strip().startswith(start)),
         )
 
-    # 1 + 2 + 0.5 kWh come from next door, 2.5 from the grid, all after noon.
+    # 1 + 2 + 0.5 kWh are bought from the neighbor, 2.5 kWh from the grid, all after noon.
     assert line("Energy") == ["Energy", "2.50 kWh", "0.2000", "0.50", "0.03", "0.53"]
     assert line("Network, 12-14 h") == [
         "Network, 12-14 h",
@@ -78,7 +78,7 @@ def test_a_bill_prints_like_a_bill(command, stored):
     assert f"To pay: {bills['shady']['total']:.2f} EUR" in out
 
 
-def test_all_totals_and_mistakes(command, stored, tmp_path):
+def test_totals_of_all_homes_and_messages_for_invalid_input(command, stored, tmp_path):
     code, out, _ = command("bill", stored)
     assert code == 0 and "a [b]" in out and "shady" in out and '--home "a [b]"' in out
     code, _, err = command("bill", stored, "--home", "shaddy")

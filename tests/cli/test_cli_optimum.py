@@ -1,4 +1,4 @@
-"""The optimum on the command line."""
+"""Optimal policies and optimality KPIs on the command line."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ def shell(tmp_path, tiny, monkeypatch):
     return lambda *words: CliRunner().invoke(app, words)
 
 
-def test_run_with_a_policy_prints_only_json(shell):
+def test_json_output_of_an_optimal_policy(shell):
     found = shell("run", "mahtm-train", "--policy", "optimal", "--json")
     assert found.exit_code == 0
     kpis = json.loads(found.stdout)["kpis"]
@@ -29,7 +29,7 @@ def test_run_with_a_policy_prints_only_json(shell):
     )
 
 
-def test_compare_policies_in_one_table(shell):
+def test_policies_are_compared_in_one_table(shell):
     policies = "none,self-consumption,mpc,optimal,community-optimal"
     words = ("compare", "tiny.yaml", "--mechanisms", "none,mid_market_rate", "--policies", policies)
     found = shell(*words)
@@ -42,31 +42,35 @@ def test_compare_policies_in_one_table(shell):
         name: entry["kpis"]
         for name, entry in json.loads((report / "kpis.json").read_text()).items()
     }
-    assert kpis["none, optimal"]["share_of_own_gain"] == pytest.approx(1, abs=1e-4)
-    assert kpis["mid_market_rate, community-optimal"]["share_of_gain"] == pytest.approx(1, abs=1e-4)
+    assert kpis["none, optimal"]["share_of_individual_gain"] == pytest.approx(1, abs=1e-4)
+    assert kpis["mid_market_rate, community-optimal"]["share_of_optimal_gain"] == pytest.approx(
+        1, abs=1e-4
+    )
     html = (report / "report.html").read_text()
     assert "Of the gain of perfect foresight" in html and f"--policies {policies}" in html
 
 
-def test_without_the_optimum_its_figures_are_null(shell):
+def test_kpis_of_the_optimum_are_null_without_it(shell):
     kpis = json.loads(shell("run", "tiny.yaml", "--no-optimum", "--json").stdout)["kpis"]
     assert (
-        kpis["own_optimum"] is None and kpis["share_of_gain"] is None and kpis["idle_objective"] > 0
+        kpis["individual_optimum"] is None
+        and kpis["share_of_optimal_gain"] is None
+        and kpis["baseline_objective"] > 0
     )
 
 
-def test_a_missing_solver_says_how_to_get_it(shell, monkeypatch):
+def test_missing_solver_names_the_extra(shell, monkeypatch):
     monkeypatch.setitem(sys.modules, "linopy", None)
     found = shell("run", "tiny.yaml", "--optimum", "--json")
     assert found.exit_code != 0 and "pip install 'prosumax[optimum]'" in str(found.exception)
 
 
-def test_unknown_policy_of_a_comparison(shell):
+def test_unknown_policy_is_reported(shell):
     found = shell("compare", "tiny.yaml", "--mechanisms", "none", "--policies", "optimum")
     assert "Did you mean 'optimal'" in str(found.exception)
 
 
-def test_all_homes_at_once(shell):
+def test_override_applies_to_all_homes(shell):
     changes = ("--set", "homes.*.battery.capacity_kwh=2", "--set", "homes.*.battery.charge_kw=0.1")
     found = shell("run", "mahtm-train", "--policy", "optimal", *changes, "--json")
     homes = json.loads(found.stdout)["households"]

@@ -5,14 +5,15 @@ from typing import Annotated
 import typer
 
 
-def demo(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens.")] = 8080,
+def start_demo(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8080,
     host: Annotated[
-        str, typer.Option(help="127.0.0.1 is this machine only; 0.0.0.0 is everybody.")
+        str,
+        typer.Option(help="Address of the server; 0.0.0.0 makes it reachable from other machines."),
     ] = "127.0.0.1",
-    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser as well.")] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
 ) -> None:
-    """Show energy communities in a browser: basics, your home, your community. Needs `prosumax[web]`."""
-    from prosumax import web
+    """Serve the citizen demo; requires the extra `web`."""
+    from prosumax.web.server.launch import serve
 
-    web.serve(host, port, open_browser)
+    serve(host, port, open_browser)

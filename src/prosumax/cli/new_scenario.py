@@ -5,26 +5,20 @@ import re
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from prosumax.data.readers.meter_file import METER_UNITS, MeterReadOptions
-from prosumax.data.readers.meters import HomeMeterData, MeterData, read_meters
 from prosumax.errors import InputError, did_you_mean
-from prosumax.market.mechanism import mechanisms
-from prosumax.scenario.loading import load_scenario
-from prosumax.scenario.tariff_presets import tariff_preset_paths
-from prosumax.scenario.writing import (
-    ScenarioDraft,
-    draft_to_yaml,
-    generated_homes_yaml,
-    metered_home_yaml,
-)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prosumax.data.readers.meters import HomeMeterData, MeterData
+    from prosumax.scenario.writing import ScenarioDraft
 
 _MAX_HOMES = 500
 _MAX_INTERPOLATED_GAP_H = 24
@@ -66,6 +60,11 @@ def new(
     ] = False,
 ) -> None:
     """Write a commented scenario from a few questions, each of which is also an option."""
+    from prosumax.market.mechanism import mechanisms
+    from prosumax.scenario.loading import load_scenario
+    from prosumax.scenario.tariff_presets import tariff_preset_paths
+    from prosumax.scenario.writing import ScenarioDraft, draft_to_yaml, generated_homes_yaml
+
     interactive = sys.stdin.isatty() and not yes
 
     def answer(option: str | int | None, question: str, default: str | int) -> str:
@@ -148,7 +147,7 @@ def import_meters(
     mechanism: MechanismOption = None,
     unit: Annotated[
         str | None,
-        typer.Option(help=f"Unit of values without a stated unit: {', '.join(METER_UNITS)}."),
+        typer.Option(help="Unit of values without a stated unit: kWh, Wh, MWh, kW, W or MW."),
     ] = None,
     fill: Annotated[
         str, typer.Option(help="Treatment of gaps: none (error), interpolate, or zero.")
@@ -176,6 +175,12 @@ def import_meters(
     ] = False,
 ) -> None:
     """Create a scenario from meter data: exports of Fluvius, Sibelga, ORES and others."""
+    from prosumax.data.readers.meter_file import MeterReadOptions
+    from prosumax.data.readers.meters import read_meters
+    from prosumax.market.mechanism import mechanisms
+    from prosumax.scenario.loading import load_scenario
+    from prosumax.scenario.writing import draft_to_yaml
+
     _check_choice("--fill", fill, _FILLS)
     _check_choice("--timestamps", timestamps, _TIMESTAMPS)
     tariff_name = _check_tariff(tariff or _DEFAULT_TARIFF)
@@ -213,9 +218,11 @@ def import_meters(
 
 
 def _draft_scenario(
-    meters: MeterData, name: str, tariff: str, mechanism: str, fill: str
-) -> ScenarioDraft:
+    meters: "MeterData", name: str, tariff: str, mechanism: str, fill: str
+) -> "ScenarioDraft":
     """Return the choices of a scenario with the homes of the meter data."""
+    from prosumax.scenario.writing import ScenarioDraft, metered_home_yaml
+
     homes = []
     without_production = False
     for home in meters.homes:
@@ -260,7 +267,7 @@ def _column_names(home: str) -> tuple[str, str]:
     return f"{home} load_kwh", f"{home} solar_kwh"
 
 
-def _write_meter_table(meters: MeterData, path: Path) -> None:
+def _write_meter_table(meters: "MeterData", path: Path) -> None:
     """Write the data on common steps, with UTC offsets; gaps stay empty."""
     header = ["time"]
     columns = [[stamp.isoformat(timespec="minutes") for stamp in meters.local_index]]
@@ -277,7 +284,7 @@ def _format_cells(values: np.ndarray) -> list[str]:
     return ["" if np.isnan(value) else f"{value:.6g}" for value in values]
 
 
-def _print_meters(meters: MeterData, fill: str) -> None:
+def _print_meters(meters: "MeterData", fill: str) -> None:
     """Print the interpretation of meter data."""
     _print_line(f"\nRead {', '.join(meters.files)}", "bold")
     _out.print(_facts_table(meters, fill))
@@ -297,7 +304,7 @@ def _print_meters(meters: MeterData, fill: str) -> None:
         _print_line(f"Note: {note}", "dim")
 
 
-def _facts_table(meters: MeterData, fill: str) -> Table:
+def _facts_table(meters: "MeterData", fill: str) -> Table:
     local = meters.local_index
     steps = len(meters.index)
     days = steps * meters.step_minutes / 1440
@@ -313,7 +320,7 @@ def _facts_table(meters: MeterData, fill: str) -> Table:
     return table
 
 
-def _gap_summary(homes: list[HomeMeterData], fill: str) -> str:
+def _gap_summary(homes: "list[HomeMeterData]", fill: str) -> str:
     with_gaps = [home for home in homes if home.gaps]
     if not with_gaps:
         return "none"
@@ -326,7 +333,7 @@ def _gap_summary(homes: list[HomeMeterData], fill: str) -> str:
     return text
 
 
-def _homes_table(meters: MeterData) -> Table:
+def _homes_table(meters: "MeterData") -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Home", no_wrap=True, max_width=24)
     for title in ("Offtake, kWh", "Injection, kWh", "Production, kWh", "Peak, kW", "Gaps"):
@@ -344,7 +351,7 @@ def _homes_table(meters: MeterData) -> Table:
     return table
 
 
-def _date_time(stamp: pd.Timestamp) -> str:
+def _date_time(stamp: "pd.Timestamp") -> str:
     return f"{stamp.day} {stamp:%B %Y %H:%M}"
 
 
@@ -355,6 +362,8 @@ def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def _check_tariff(name: str) -> str:
     """Return the name of a tariff preset, or the absolute path of a tariff file."""
+    from prosumax.scenario.tariff_presets import tariff_preset_paths
+
     presets = tariff_preset_paths()
     if name in presets:
         return name
