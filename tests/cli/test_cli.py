@@ -352,7 +352,7 @@ def test_unknown_emissions_are_not_zero_and_idle_batteries_are_noted(command, ti
         if name != "emission_factor_kg_per_kwh"
     }
     code, out, err = command("run", scenario_file(tariff=tariff))
-    assert code == 0 and "unknown" in out and "stay idle" in err
+    assert code == 0 and "unknown" in out and "are idle" in err
     code, out, _ = command("run", scenario_file(tariff=tariff), "--json")
     assert json.loads(out)["kpis"]["emissions_kg"] is None
     code, out, _ = command("--version")

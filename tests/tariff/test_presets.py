@@ -146,7 +146,7 @@ def test_dynamic_prices_and_their_mean():
     assert line.price == pytest.approx((1.1192 * market + 0.01394).mean(), abs=1e-5)
     sent = 0.0625 * (0.94 * market - 0.01133).sum()
     assert result.households[1]["bill_items"]["feed_in"] == pytest.approx(sent, abs=2e-2)
-    assert any("typical Belgian days" in note for note in result.notes)
+    assert any("synthetic Belgian prices" in note for note in result.notes)
 
 
 def _market_seed():

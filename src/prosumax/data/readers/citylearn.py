@@ -253,6 +253,6 @@ def _check_clock(
     if int(hour - 1) % 24 != index[0].hour:
         raise InputError(
             f"{where}: {file.name} line {skip_rows + 2}",
-            f"the row is the hour that ends at {hour:g}, but the period starts at {index[0]:%H:%M}",
+            f"the row is hour {hour:g} (ending then), but the period starts at {index[0]:%H:%M}",
             f"Start the period at {int(hour - 1) % 24:02d}:00, or change skip_rows.",
         )
