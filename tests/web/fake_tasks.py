@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from prosumax.errors import InputError
-from prosumax.web.jobs.worker import ProgressCallback
+from prosumax.web.jobs.worker import JobProgressCallback
 
 
-def run_fake_task(kind: str, spec: Any, report: ProgressCallback) -> Any:
+def run_fake_task(kind: str, spec: Any, report: JobProgressCallback) -> Any:
     """Execute a job; the function has the type `worker.Task`."""
     match kind:
         case "warm_up":

@@ -86,7 +86,7 @@ def test_nothing_moves_with_reduced_motion(visit, path):
 def test_focus_is_always_visible(visit, path):
     page = visit(f"{path}?lang=en")
     _settled(page)
-    seen = set()
+    focused = set()
     for _ in range(40):
         page.keyboard.press("Tab")
         outlined, name = page.evaluate(
@@ -97,9 +97,9 @@ def test_focus_is_always_visible(visit, path):
               return [line(one) || line(frame), one.outerHTML.slice(0, 120)];
             }"""
         )
-        seen.add(name)
+        focused.add(name)
         assert outlined or name.startswith("<body"), name
-    assert len(seen) > 10
+    assert len(focused) > 10
 
 
 def _tab_to(page, test_id):

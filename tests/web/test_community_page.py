@@ -124,14 +124,14 @@ def test_own_files_are_accepted_or_rejected_with_a_reason(visit, tmp_path):
     assert page.locator("[data-testid=chart-bills] table").text_content().count(script) == 1
     shown = _figures(page)
     error = page.get_by_test_id("upload-error")
-    for content, name, said in (
+    for content, name, text in (
         (f"time;a;b;c\n{_lines(wrong=35)}", "bad.csv", "Line 37 has no number (“abc”)"),
         (f"time;a;b;c\n{_lines(90)}", "short.csv", "We found 90 values for the day"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "picture.csv", "not a text file"),
         (b"x" * 3_000_000, "large.csv", "larger than 2 MB"),
     ):
         send(content, name)
-        error.filter(has_text=said).wait_for(timeout=_LONG)
+        error.filter(has_text=text).wait_for(timeout=_LONG)
         assert _figures(page) == shown
     assert page.evaluate("window.hacked") is None
     assert "your own file" in page.get_by_test_id("banner").inner_text()
@@ -238,7 +238,7 @@ def test_training_shows_progress_and_can_be_stopped(visit):
     run, stop = page.get_by_test_id("run"), page.get_by_test_id("stop")
     assert "about" in run.inner_text()
     run.click()
-    seen, stages = [], set()
+    progress, stages = [], set()
     slider = visit("/home?lang=en&pv=1")
     slider.locator("[data-testid=chart-a] .x-chart svg path").nth(5).wait_for(state="attached")
     slider.evaluate(
@@ -256,17 +256,17 @@ def test_training_shows_progress_and_can_be_stopped(visit):
     )
     slider.get_by_label("Solar panels").focus()
     presses, deadline = 0, time.monotonic() + 90
-    while (presses < 20 or len(seen) < 5 or not any("agents" in text for text in stages)) and (
+    while (presses < 20 or len(progress) < 5 or not any("agents" in text for text in stages)) and (
         time.monotonic() < deadline
     ):
         slider.keyboard.press("ArrowRight" if presses % 40 < 20 else "ArrowLeft")
         slider.wait_for_timeout(250)
         presses += 1
         share = float(page.get_by_test_id("progress").get_attribute("value") or 0)
-        if not seen or share != seen[-1]:
-            seen.append(share)
+        if not progress or share != progress[-1]:
+            progress.append(share)
         stages.add(page.locator(".x-progress p").inner_text())
-    assert len(seen) >= 5 and seen == sorted(seen)
+    assert len(progress) >= 5 and progress == sorted(progress)
     assert any("agents" in text for text in stages)
     taken = sorted(slider.evaluate("window.taken"))
     # A redraw after the next key press cannot be attributed.

@@ -63,7 +63,7 @@ _numbers = {
     name: st.integers(0, round((span.highest - span.lowest) / span.step)).map(
         lambda n, span=span: span.parse(str(span.lowest + n * span.step))
     )
-    for name in ("people", "panels_kwp", "battery_kwh", "buy", "sell")
+    for name in ("people", "panels_kwp", "battery_kwh", "retail_price", "feed_in_price")
     for span in [state.number_range(HomePageState, name)]
 }
 _choices = {
@@ -71,12 +71,12 @@ _choices = {
     for name in (
         "routine",
         "season",
-        "car",
+        "ev",
         "heat_pump",
-        "wash",
-        "day",
+        "appliance_time",
+        "day_type",
         "weather",
-        "roof",
+        "orientation",
         "tariff",
     )
 }
@@ -163,20 +163,21 @@ def test_representative_dates_lie_in_their_month_and_type_of_day():
 
 @pytest.mark.parametrize("surplus", [0.0, 0.5, 3.0, 5.0, 8.0])
 def test_every_rule_allocates_the_whole_surplus(surplus):
-    for rule, got in street.allocations(surplus).items():
-        assert all(kwh <= wanted + 1e-6 for kwh, wanted in zip(got, street.DEMAND_KWH, strict=True))
+    for rule, allocated in street.allocations(surplus).items():
+        assert all(
+            kwh <= demand + 1e-6 for kwh, demand in zip(allocated, street.DEMAND_KWH, strict=True)
+        )
         expected = 0.0 if rule == "none" else min(surplus, sum(street.DEMAND_KWH))
-        assert sum(got) == pytest.approx(
-            expected, abs=2e-3
-        )  # an auction trades in thousandths of a kWh
+        # The auction trades multiples of 0.001 kWh.
+        assert sum(allocated) == pytest.approx(expected, abs=2e-3)
 
 
 def test_allocation_of_three_kwh_by_hand():
     # Surplus 3 kWh; demand 1, 2, 4 and 1 kWh; bids 20, 30, 25 and 33 cents.
-    got = street.allocations(3.0)
-    assert got["equal"] == pytest.approx((0.75, 0.75, 0.75, 0.75))
-    assert got["use"] == pytest.approx((0.375, 0.75, 1.5, 0.375))
-    assert got["auction"] == pytest.approx((0.0, 2.0, 0.0, 1.0))
+    allocated = street.allocations(3.0)
+    assert allocated["equal"] == pytest.approx((0.75, 0.75, 0.75, 0.75))
+    assert allocated["use"] == pytest.approx((0.375, 0.75, 1.5, 0.375))
+    assert allocated["auction"] == pytest.approx((0.0, 2.0, 0.0, 1.0))
 
 
 def test_exports_rise_with_the_number_of_pv_homes():

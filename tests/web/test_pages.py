@@ -186,7 +186,7 @@ _ENGLISH = (
 
 def test_settings_survive_a_change_of_language(visit):
     page = visit("/home?lang=en&p=4&pv=7&b=5&s=summer&t=daynight")
-    seen = {}
+    labels = {}
     for lang, name in (("fr", "Français"), ("nl", "Nederlands")):
         page.get_by_role("link", name=name).click()
         page.wait_for_url(f"**lang={lang}**")
@@ -204,8 +204,8 @@ def test_settings_survive_a_change_of_language(visit):
         for word in _ENGLISH:
             assert not re.search(rf"\b{word}\b", text), (lang, word)
         bars = page.locator("[data-testid=chart-b] .x-chart svg text").all_text_contents()
-        seen[lang] = (tr("home.you_use"), " ".join(bars))
-    assert seen["fr"][1] != seen["nl"][1]
+        labels[lang] = (tr("home.you_use"), " ".join(bars))
+    assert labels["fr"][1] != labels["nl"][1]
 
 
 @pytest.mark.parametrize("lang", ["fr", "nl"])

@@ -30,8 +30,8 @@ def lorenz_curve(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
     """Draw the Lorenz curve of the savings.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     homes = len(outcome.names)
     points = outcome.lorenz or tuple(count / homes for count in range(homes + 1))
@@ -93,8 +93,8 @@ def price_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
     """Draw the local price by hour of the day between the feed-in and the retail price.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     line: Option = {"type": "line", "symbol": "none"}
     hours = [tr.time(hour) for hour in range(24)]
@@ -162,11 +162,11 @@ def learning_curve(
     """Draw the learning curve: the mean over seeds and the range between them.
 
     Args:
-        tr: translator of the page's language.
-        rounds: iterations of the evaluations.
-        curve: evaluated quantity by evaluation and seed.
-        planned_rounds: iterations of the whole training.
-        metric: evaluated quantity, see `TrainingSpread.curve_metric`.
+        tr: Translator of the page's language.
+        rounds: Iterations of the evaluations.
+        curve: Evaluated quantity by evaluation and seed.
+        planned_rounds: Iterations of the whole training.
+        metric: Evaluated quantity, see `TrainingSpread.curve_metric`.
     """
     lowest = [round(min(row), 4) for row in curve]
     highest = [round(max(row), 4) for row in curve]
@@ -240,9 +240,9 @@ class SavedRun(NamedTuple):
     """Run that a visitor saved for comparison.
 
     Attributes:
-        name: displayed name.
-        outcome: outcome of the run.
-        key: serialized job specification, which identifies the run.
+        name: Displayed name.
+        outcome: Outcome of the run.
+        key: Serialized job specification, which identifies the run.
     """
 
     name: str
@@ -254,8 +254,8 @@ def comparison_charts(tr: Translator, runs: Sequence[SavedRun]) -> dict[str, Ren
     """Draw saved runs side by side, one chart each for cost, efficiency and fairness.
 
     Args:
-        tr: translator of the page's language.
-        runs: saved runs.
+        tr: Translator of the page's language.
+        runs: Saved runs.
     """
     savings = [sum(run.outcome.saving_cents) / 100 for run in runs]
     shares = [100 * (run.outcome.shared_share or 0.0) for run in runs]
@@ -297,8 +297,8 @@ def comparison_sentence(tr: Translator, runs: Sequence[SavedRun]) -> str:
     """Compare the two runs with the highest savings, and report losing homes.
 
     Args:
-        tr: translator of the page's language.
-        runs: saved runs.
+        tr: Translator of the page's language.
+        runs: Saved runs.
     """
     if len(runs) < 2:
         return tr("community.keep_another")

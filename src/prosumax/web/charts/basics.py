@@ -41,8 +41,8 @@ def day_clock(tr: Translator, power: HomePower) -> RenderedChart:
     """Draw the load and PV generation of one home as a day clock.
 
     Args:
-        tr: translator of the page's language.
-        power: load and PV generation of the day.
+        tr: Translator of the page's language.
+        power: Load and PV generation of the day.
     """
     load_kw = power.load.reshape(24, -1).mean(axis=1)
     solar_kw = power.solar.reshape(24, -1).mean(axis=1)
@@ -77,10 +77,10 @@ def energy_flows(tr: Translator, energy: HomeEnergy, earned: float, paid: float)
     """Draw the energy flows of one day as a Sankey diagram.
 
     Args:
-        tr: translator of the page's language.
-        energy: energy of the day.
-        earned: revenue of the exported energy, EUR.
-        paid: cost of the imported energy, EUR.
+        tr: Translator of the page's language.
+        energy: Energy of the day.
+        earned: Revenue of the exported energy, EUR.
+        paid: Cost of the imported energy, EUR.
     """
     flows = [
         ("grid", "home_node", energy.imported, IMPORT_COLOR),
@@ -165,10 +165,10 @@ def duck_curve(tr: Translator, net_kw: Series, pv_homes: int, homes: int) -> Ren
     """Draw the net load of a street over one day.
 
     Args:
-        tr: translator of the page's language.
-        net_kw: net load, kW [96]; negative values are exported.
-        pv_homes: number of homes with PV.
-        homes: number of homes.
+        tr: Translator of the page's language.
+        net_kw: Net load, kW [96]; negative values are exported.
+        pv_homes: Number of homes with PV.
+        homes: Number of homes.
     """
     import_kw = np.maximum(net_kw, 0.0)
     export_kw = np.minimum(net_kw, 0.0)
@@ -234,10 +234,10 @@ def allocation_dots(
     """Draw the allocation of a rule to four homes, one dot per tenth of a kWh.
 
     Args:
-        tr: translator of the page's language.
+        tr: Translator of the page's language.
         rule: `equal`, `use`, `auction` or `none`.
-        allocated_kwh: allocated energy of each home.
-        demand_kwh: demand of each home.
+        allocated_kwh: Allocated energy of each home.
+        demand_kwh: Demand of each home.
     """
     filled: list[list[int]] = []
     hollow: list[list[int]] = []
@@ -317,10 +317,10 @@ def allocation_sentence(
     """Describe the allocation of a rule in one sentence.
 
     Args:
-        tr: translator of the page's language.
+        tr: Translator of the page's language.
         rule: `equal`, `use`, `auction` or `none`.
-        allocated_kwh: allocated energy of each home.
-        demand_kwh: demand of each home.
+        allocated_kwh: Allocated energy of each home.
+        demand_kwh: Demand of each home.
     """
     shared = sum(allocated_kwh)
     if rule == "none" or shared <= 0:

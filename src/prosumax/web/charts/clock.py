@@ -25,9 +25,9 @@ def clock_option(
     """Return the option of a day clock: PV generation as wedges, load as a stepped ring.
 
     Args:
-        tr: translator of the page's language.
-        load_kw: mean load of each hour, kW [24].
-        solar_kw: mean PV generation of each hour, kW [24].
+        tr: Translator of the page's language.
+        load_kw: Mean load of each hour, kW [24].
+        solar_kw: Mean PV generation of each hour, kW [24].
     """
     highest = max(float(load_kw.max()), float(solar_kw.max()), 0.5)
     top = float(np.ceil(2 * highest) / 2)
@@ -105,7 +105,7 @@ def clock_legend(tr: Translator) -> tuple[LegendItem, ...]:
     """Return the legend of a day clock.
 
     Args:
-        tr: translator of the page's language.
+        tr: Translator of the page's language.
     """
     return (
         LegendItem(tr("home.panels_make"), "bar", SOLAR_COLOR),
@@ -117,7 +117,7 @@ def static_svg(load_kw: NDArray[np.float64], solar_kw: NDArray[np.float64]) -> s
     """Draw load and PV generation of a day as an SVG for browsers without scripts.
 
     Args:
-        load_kw: load, kW [step].
+        load_kw: Load, kW [step].
         solar_kw: PV generation, kW [step].
     """
     top = max(float(load_kw.max()), float(solar_kw.max()), 0.5)

@@ -22,9 +22,9 @@ class ChartTable(NamedTuple):
     """Numbers of a chart as text.
 
     Attributes:
-        caption: caption of the table.
-        header: names of the columns.
-        rows: cells; the first cell of a row is its name.
+        caption: Caption of the table.
+        header: Names of the columns.
+        rows: Cells; the first cell of a row is its name.
     """
 
     caption: str
@@ -36,10 +36,10 @@ class LegendItem(NamedTuple):
     """Entry of a chart's legend.
 
     Attributes:
-        name: translated name of the series.
+        name: Translated name of the series.
         shape: `line`, `dash`, `area`, `bar`, `ring` (hollow dot) or `dot`.
-        color: color of the series.
-        decal: pattern of an area or a bar, a key of `DECALS`.
+        color: Color of the series.
+        decal: Pattern of an area or a bar, a key of `DECALS`.
     """
 
     name: str
@@ -53,9 +53,9 @@ class RenderedChart(NamedTuple):
 
     Attributes:
         option: ECharts option.
-        sentence: main message of the chart, with `**bold**` parts.
-        table: numbers of the chart.
-        legend: entries of the legend.
+        sentence: Main message of the chart, with `**bold**` parts.
+        table: Numbers of the chart.
+        legend: Entries of the legend.
     """
 
     option: Option
@@ -121,7 +121,7 @@ def base_option(**parts: Any) -> Option:
     """Return the common part of all options: no animation, plain-text tooltips.
 
     Args:
-        **parts: other components of the option.
+        **parts: Other components of the option.
     """
     return {
         "animation": False,
@@ -135,8 +135,8 @@ def tooltip(lang: str, unit: str, trigger: str = "axis") -> Option:
     """Return a tooltip whose numbers carry their unit.
 
     Args:
-        lang: language code.
-        unit: unit of `FORMATTERS`.
+        lang: Language code.
+        unit: Unit of `FORMATTERS`.
         trigger: `axis` or `item`.
     """
     return {
@@ -153,7 +153,7 @@ def axis_label(**settings: Any) -> Option:
     The line height is set because labels would inherit that of the page.
 
     Args:
-        **settings: other settings of the labels.
+        **settings: Other settings of the labels.
     """
     return {"color": INK, "fontSize": 13, "lineHeight": 17, "hideOverlap": True, **settings}
 
@@ -162,8 +162,8 @@ def value_label(lang: str, unit: str = "") -> Option:
     """Return the labels of a value axis in the number format of a language.
 
     Args:
-        lang: language code.
-        unit: unit of `FORMATTERS`.
+        lang: Language code.
+        unit: Unit of `FORMATTERS`.
     """
     return axis_label(**{":formatter": FORMATTERS[lang, unit]})
 
@@ -172,9 +172,9 @@ def time_axis(grid: int = 0, show: bool = True, every_h: int = 3) -> Option:
     """Return an axis of the 96 quarter-hours of a day.
 
     Args:
-        grid: index of the grid.
-        show: whether labels are shown.
-        every_h: hours between labels.
+        grid: Index of the grid.
+        show: Whether labels are shown.
+        every_h: Hours between labels.
     """
     return {
         "type": "category",
@@ -191,8 +191,8 @@ def value_axis(name: str, **settings: Any) -> Option:
     """Return a value axis with its name on top.
 
     Args:
-        name: name of the axis.
-        **settings: other settings; `axisLabel=value_label(lang, unit)` formats the numbers.
+        name: Name of the axis.
+        **settings: Other settings; `axisLabel=value_label(lang, unit)` formats the numbers.
     """
     return {
         "type": "value",

@@ -38,9 +38,9 @@ class KeyFigure(NamedTuple):
     """Result in one figure.
 
     Attributes:
-        figure: the figure as text.
-        sentence: explanation of the figure.
-        details: names and values of the figures behind it.
+        figure: The figure as text.
+        sentence: Explanation of the figure.
+        details: Names and values of the figures behind it.
     """
 
     figure: str
@@ -52,8 +52,8 @@ def home_name(tr: Translator, name: str) -> str:
     """Return the displayed name of a home; names of packaged communities are translated.
 
     Args:
-        tr: translator of the page's language.
-        name: name in the scenario.
+        tr: Translator of the page's language.
+        name: Name in the scenario.
     """
     fixed = {"Building": tr("community.building"), "School": tr("community.school")}
     numbered = _HOME_NUMBER.fullmatch(name)
@@ -64,8 +64,8 @@ def home_names(tr: Translator, outcome: CommunityOutcome) -> list[str]:
     """Return the displayed names of all homes.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     return [home_name(tr, name) for name in outcome.names]
 
@@ -74,9 +74,9 @@ def cost_figure(tr: Translator, outcome: CommunityOutcome, period: str) -> KeyFi
     """Summarize the sum of all bills and its change by the rule.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
-        period: length of the period, a key of `communities.PERIOD_STEPS`.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
+        period: Length of the period, a key of `communities.PERIOD_STEPS`.
     """
     cost = sum(outcome.bill_cents) / 100
     baseline = sum(outcome.baseline_cents) / 100
@@ -96,8 +96,8 @@ def efficiency_figure(tr: Translator, outcome: CommunityOutcome) -> KeyFigure:
     """Summarize the share of the surplus that neighbors buy.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     kpis = outcome.kpis
     details = [
@@ -124,8 +124,8 @@ def fairness_figure(tr: Translator, outcome: CommunityOutcome) -> KeyFigure:
     """Summarize the number of homes that pay less, with the savings of groups of homes.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     savings = outcome.saving_cents
     winners = sum(saving > 0 for saving in savings)
@@ -164,7 +164,7 @@ def style_key(policy: str) -> str:
     """Return the decision style of a policy, one of `state.STYLES`.
 
     Args:
-        policy: name of the policy.
+        policy: Name of the policy.
     """
     styles = {"citylearn-basic-battery-rbc": "habits", "qlearning": "q", "ppo": "ppo"}
     return styles.get(policy, "rules")
@@ -174,9 +174,9 @@ def home_bills(tr: Translator, outcome: CommunityOutcome, period: str) -> Render
     """Draw the bill of each home with and without sharing, the highest on top.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
-        period: length of the period, a key of `communities.PERIOD_STEPS`.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
+        period: Length of the period, a key of `communities.PERIOD_STEPS`.
     """
     names = home_names(tr, outcome)
     order = sorted(range(len(names)), key=lambda home: outcome.baseline_cents[home])
@@ -273,8 +273,8 @@ def community_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChar
     """Draw import and export of all homes over the mean day, with and without sharing.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     imports = outcome.import_kw
     baseline_imports = outcome.baseline_import_kw
@@ -376,9 +376,9 @@ def hour_sentence(tr: Translator, outcome: CommunityOutcome, hour: int) -> str:
     """Describe the exchange in an hour of the day.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
-        hour: hour of the day.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
+        hour: Hour of the day.
     """
     transfers = [transfer for transfer in outcome.transfers_kw if transfer[0] == hour]
     if not transfers:
@@ -398,8 +398,8 @@ def trade_network(tr: Translator, outcome: CommunityOutcome) -> dict[str, Any]:
     """Return the content of the network drawing: homes, flows, and a sentence for every hour.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     names = home_names(tr, outcome)
     homes = zip(names, outcome.has_solar, outcome.has_battery, strict=True)
@@ -417,8 +417,8 @@ def transfer_table(tr: Translator, outcome: CommunityOutcome) -> ChartTable:
     """Return the table of the network drawing: energy between homes on the mean day, kWh.
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
     """
     names = home_names(tr, outcome)
     sums: dict[tuple[int, int], float] = {}
@@ -437,9 +437,9 @@ def transfer_matrix(tr: Translator, outcome: CommunityOutcome, hour: int) -> Ren
     """Draw the exchange of an hour as a matrix of sellers (rows) and buyers (columns).
 
     Args:
-        tr: translator of the page's language.
-        outcome: outcome of the run.
-        hour: hour of the day.
+        tr: Translator of the page's language.
+        outcome: Outcome of the run.
+        hour: Hour of the day.
     """
     names = home_names(tr, outcome)
     volume = [0.0] * len(names)

@@ -41,9 +41,9 @@ class HomePower(NamedTuple):
     """Power of one day.
 
     Attributes:
-        load: load, kW [96].
+        load: Load, kW [96].
         solar: PV generation, kW [96].
-        soc: state of charge, 0 to 1 [96]; None without a battery.
+        soc: State of charge, 0 to 1 [96]; None without a battery.
     """
 
     load: Series
@@ -56,8 +56,8 @@ class HomeEnergy(NamedTuple):
 
     Attributes:
         direct: PV generation used in the same step.
-        from_battery: load supplied by the battery.
-        imported: load supplied by the grid.
+        from_battery: Load supplied by the battery.
+        imported: Load supplied by the grid.
         to_battery: PV generation charged into the battery.
         exported: PV generation sent to the grid.
     """
@@ -89,12 +89,12 @@ def power_profile(
     """Draw load, PV generation and state of charge over the day (chart A).
 
     Args:
-        tr: translator of the page's language.
-        power: power of the day.
-        top_kw: end of the axis; it stays the same while a slider moves, so that shapes can be
+        tr: Translator of the page's language.
+        power: Power of the day.
+        top_kw: End of the axis; it stays the same while a slider moves, so that shapes can be
             compared.
-        previous: power before the last change of a setting, drawn in gray.
-        marked_step: quarter-hour marked by a line.
+        previous: Power before the last change of a setting, drawn in gray.
+        marked_step: Quarter-hour marked by a line.
     """
     has_panels = bool(power.solar.any())
     has_battery = power.soc is not None
@@ -225,9 +225,9 @@ def reading_text(tr: Translator, power: HomePower, step: int) -> str:
     """Describe load and PV generation of one quarter-hour in a sentence.
 
     Args:
-        tr: translator of the page's language.
-        power: power of the day.
-        step: index of the quarter-hour.
+        tr: Translator of the page's language.
+        power: Power of the day.
+        step: Index of the quarter-hour.
     """
     return tr(
         "home.reading" if power.solar.any() else "home.reading_no_panels",
@@ -284,8 +284,8 @@ def energy_balance(tr: Translator, energy: HomeEnergy) -> RenderedChart:
     """Draw origin and destination of the day's energy as stacked bars (chart B).
 
     Args:
-        tr: translator of the page's language.
-        energy: energy of the day.
+        tr: Translator of the page's language.
+        energy: Energy of the day.
     """
     origins = {
         "direct": energy.direct,
@@ -397,9 +397,9 @@ def monthly_energy(
     """Draw load and PV generation of the months of a year (chart C).
 
     Args:
-        tr: translator of the page's language.
-        names: abbreviated names of the months.
-        load_kwh: load of each month [12].
+        tr: Translator of the page's language.
+        names: Abbreviated names of the months.
+        load_kwh: Load of each month [12].
         solar_kwh: PV generation of each month [12].
     """
     option = base_option(
@@ -457,9 +457,9 @@ def daily_bill(tr: Translator, baseline: float, bill: float) -> RenderedChart:
     """Draw the day's bill against the bill without PV and battery (chart D).
 
     Args:
-        tr: translator of the page's language.
-        baseline: bill without PV and battery, EUR.
-        bill: bill of the home, EUR.
+        tr: Translator of the page's language.
+        baseline: Bill without PV and battery, EUR.
+        bill: Bill of the home, EUR.
     """
     names = [tr("home.bill_before"), tr("home.bill_after")]
     lowest = min(0.0, baseline, bill)
@@ -528,9 +528,9 @@ def bill_sentence(tr: Translator, baseline: float, bill: float) -> str:
     """Describe the difference between two bills in one sentence.
 
     Args:
-        tr: translator of the page's language.
-        baseline: bill without PV and battery, EUR.
-        bill: bill of the home, EUR.
+        tr: Translator of the page's language.
+        baseline: Bill without PV and battery, EUR.
+        bill: Bill of the home, EUR.
     """
     saving = round(baseline, 2) - round(bill, 2)
     if abs(saving) < 0.005:
@@ -542,8 +542,8 @@ def day_clock(tr: Translator, power: HomePower) -> RenderedChart:
     """Draw load and PV generation of the day as a clock (chart E).
 
     Args:
-        tr: translator of the page's language.
-        power: power of the day.
+        tr: Translator of the page's language.
+        power: Power of the day.
     """
     return RenderedChart(
         clock_option(tr, *_hourly_means(power)),
@@ -564,12 +564,12 @@ def headline(
     """Summarize the day in one sentence.
 
     Args:
-        tr: translator of the page's language.
-        self_sufficiency: share of the load that was not imported, 0 to 1.
-        load_kwh: load of the day.
+        tr: Translator of the page's language.
+        self_sufficiency: Share of the load that was not imported, 0 to 1.
+        load_kwh: Load of the day.
         solar_kwh: PV generation of the day.
-        bill: bill of the home, EUR.
-        baseline: bill without PV and battery, EUR.
+        bill: Bill of the home, EUR.
+        baseline: Bill without PV and battery, EUR.
     """
     if solar_kwh <= 0:
         return tr("home.headline_no_panels", used=tr.kwh(load_kwh), bill=tr.euro(bill))

@@ -42,18 +42,18 @@ class JobStatus:
     """Status of a job.
 
     Attributes:
-        id: identifier of the job.
-        state: waiting, running, done, failed or cancelled.
-        jobs_ahead: number of jobs that are executed before this one.
-        progress: completed share of the work, 0 to 1; never decreases.
-        stage: key of the text that names the current stage.
-        remaining_s: estimated remaining time, seconds; None while it is unknown.
-        details: values for the text of the stage, and data to plot while the job runs.
-        result: result of the job.
-        error: cause of a failure: `invalid_input`, `exception`, `worker_died` or `timeout`.
-        input_error: place, cause and cure of an invalid input.
-        code: code that identifies the failure in the server's log.
-        elapsed_s: running time, seconds.
+        id: Identifier of the job.
+        state: Waiting, running, done, failed or cancelled.
+        jobs_ahead: Number of jobs that are executed before this one.
+        progress: Completed share of the work, 0 to 1; never decreases.
+        stage: Key of the text that names the current stage.
+        remaining_s: Estimated remaining time, seconds; None while it is unknown.
+        details: Values for the text of the stage, and data to plot while the job runs.
+        result: Result of the job.
+        error: Cause of a failure: `invalid_input`, `exception`, `worker_died` or `timeout`.
+        input_error: Place, cause and cure of an invalid input.
+        code: Code that identifies the failure in the server's log.
+        elapsed_s: Running time, seconds.
     """
 
     id: str
@@ -71,7 +71,7 @@ class JobStatus:
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended."""
+        """True once the job has ended."""
         return self.state in FINISHED_STATES
 
 
@@ -79,8 +79,8 @@ def fingerprint(kind: str, spec: Any) -> str:
     """Return a hash of a job's specification that does not depend on the order of its fields.
 
     Args:
-        kind: kind of the job.
-        spec: specification, plain data.
+        kind: Kind of the job.
+        spec: Specification, plain data.
     """
     return hashlib.sha256(json.dumps([kind, spec], sort_keys=True).encode()).hexdigest()
 
@@ -91,11 +91,11 @@ class JobQueue:
     Args:
         task: `module:function` that executes a job; it is imported only in the worker processes
             (see `worker.Task`).
-        configs: settings of each queue.
-        max_per_owner: largest number of jobs of a visitor in one queue.
-        max_per_address: largest number of jobs of a network address in one queue; jobs without an
+        configs: Settings of each queue.
+        max_per_owner: Largest number of jobs of a visitor in one queue.
+        max_per_address: Largest number of jobs of a network address in one queue; jobs without an
             address (of visitors on this machine) are not counted.
-        cache_size: number of cached results.
+        cache_size: Number of cached results.
     """
 
     def __init__(
@@ -157,19 +157,19 @@ class JobQueue:
         """Submit a job.
 
         Args:
-            queue: name of the queue.
-            kind: kind of the job.
-            spec: specification of the job, plain data.
-            owner: session of the visitor.
-            address: network address of the visitor; None for this machine.
-            private: whether the job uses data that only the owner may see; its result is not
+            queue: Name of the queue.
+            kind: Kind of the job.
+            spec: Specification of the job, plain data.
+            owner: Session of the visitor.
+            address: Network address of the visitor; None for this machine.
+            private: Whether the job uses data that only the owner may see; its result is not
                 cached.
 
         Returns:
             The job's id. A job whose result is cached is done immediately.
 
         Raises:
-            JobRejectedError: the queue is full, or the visitor or the address has too many jobs.
+            JobRejectedError: The queue is full, or the visitor or the address has too many jobs.
         """
         key = None if private else fingerprint(kind, spec)
         job = Job(secrets.token_urlsafe(9), kind, spec, key, owner, address, private)
@@ -203,8 +203,8 @@ class JobQueue:
         """Return the cached result of a job with the same specification, or None.
 
         Args:
-            kind: kind of the job.
-            spec: specification of the job.
+            kind: Kind of the job.
+            spec: Specification of the job.
         """
         with self._lock:
             return self._results.get(fingerprint(kind, spec))
@@ -213,8 +213,8 @@ class JobQueue:
         """Return the status of a job.
 
         Args:
-            job_id: id of the job.
-            owner: session that asks.
+            job_id: Id of the job.
+            owner: Session that asks.
 
         Returns:
             The status, or None if the job does not exist or is private to another session.
@@ -259,8 +259,8 @@ class JobQueue:
         """Transfer a job to the new session of a visitor who left the page and came back.
 
         Args:
-            job_id: id of the job; private jobs are not transferred.
-            owner: the new session.
+            job_id: Id of the job; private jobs are not transferred.
+            owner: The new session.
         """
         with self._lock:
             job = self._jobs.get(job_id)
@@ -271,8 +271,8 @@ class JobQueue:
         """Cancel a job; jobs that have ended or belong to another session are left alone.
 
         Args:
-            job_id: id of the job.
-            owner: session that cancels it.
+            job_id: Id of the job.
+            owner: Session that cancels it.
         """
         with self._lock:
             job = self._jobs.get(job_id)
@@ -289,7 +289,7 @@ class JobQueue:
         """Cancel the private jobs of a session and delete their results.
 
         Args:
-            owner: the session.
+            owner: The session.
         """
         with self._lock:
             private = [job.id for job in self._jobs.values() if job.owner == owner and job.private]

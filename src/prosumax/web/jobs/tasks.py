@@ -9,7 +9,7 @@ from typing import Any
 
 from prosumax.runner import run
 from prosumax.simulation.rollout import enable_compilation_cache
-from prosumax.web.jobs.worker import ProgressCallback
+from prosumax.web.jobs.worker import JobProgressCallback
 from prosumax.web.model.communities import community_scenario, from_job_spec, to_job_spec
 from prosumax.web.model.outcome import CommunityOutcome, summarize_outcome
 from prosumax.web.model.own_data import OwnData, Rejection, read_own_data
@@ -24,48 +24,48 @@ _WARM_UP_RULES: tuple[str, ...] = ("use", "none")
 _MIN_GAIN = 0.005  # half a cent
 
 
-def run_task(kind: str, spec: Any, report: ProgressCallback) -> Any:
+def run_task(kind: str, spec: Any, report: JobProgressCallback) -> Any:
     """Execute a job; the function has the type `worker.Task`.
 
     Args:
-        kind: kind of the job, a key of `_TASKS`.
-        spec: specification of the job.
-        report: progress callback.
+        kind: Kind of the job, a key of `_TASKS`.
+        spec: Specification of the job.
+        report: Progress callback.
     """
     return _TASKS[kind](spec, report)
 
 
-def run_community(spec: Mapping[str, Any], report: ProgressCallback) -> CommunityOutcome:
+def run_community(spec: Mapping[str, Any], report: JobProgressCallback) -> CommunityOutcome:
     """Simulate a community without learning agents.
 
     Args:
-        spec: result of `communities.to_job_spec`.
-        report: progress callback.
+        spec: Result of `communities.to_job_spec`.
+        report: Progress callback.
     """
     report(0.1, "running")
     return summarize_outcome(run(community_scenario(*from_job_spec(spec)), optimum=False))
 
 
-def _warm_up(queue: str, report: ProgressCallback) -> None:
+def _warm_up(queue: str, report: JobProgressCallback) -> None:
     enable_compilation_cache()
     if queue == "quick":
         for rule in _WARM_UP_RULES:
             run_community(to_job_spec(CommunityPageState(rule=rule)), report)
 
 
-def _read_upload(folder: str, report: ProgressCallback) -> OwnData | Rejection:
+def _read_upload(folder: str, report: JobProgressCallback) -> OwnData | Rejection:
     report(0.1, "reading")
     return read_own_data(Path(folder) / "sent.csv", Path(folder))
 
 
-def explore_policies(spec: Mapping[str, Any], report: ProgressCallback) -> dict[str, Any]:
+def explore_policies(spec: Mapping[str, Any], report: JobProgressCallback) -> dict[str, Any]:
     """Search for a home that would gain by another baseline policy, and compare with the optimum.
 
     One home changes its policy at a time; all others keep theirs.
 
     Args:
-        spec: result of `communities.to_job_spec`.
-        report: progress callback.
+        spec: Result of `communities.to_job_spec`.
+        report: Progress callback.
 
     Returns:
         `homes`, the number of homes with a battery. If a change gains at least a cent, the best
@@ -103,13 +103,13 @@ def explore_policies(spec: Mapping[str, Any], report: ProgressCallback) -> dict[
     return {"homes": len(with_battery), **best, **optimum}
 
 
-def _train(spec: Mapping[str, Any], report: ProgressCallback) -> CommunityOutcome:
+def _train(spec: Mapping[str, Any], report: JobProgressCallback) -> CommunityOutcome:
     from prosumax.web.model.learning import train_community
 
     return train_community(spec, report)
 
 
-_TASKS: dict[str, Callable[[Any, ProgressCallback], Any]] = {
+_TASKS: dict[str, Callable[[Any, JobProgressCallback], Any]] = {
     "warm_up": _warm_up,
     "run": run_community,
     "upload": _read_upload,

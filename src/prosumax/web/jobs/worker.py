@@ -21,7 +21,7 @@ class JobCancelledError(Exception):
     """Raised inside a job whose cancellation was requested."""
 
 
-class ProgressCallback(Protocol):
+class JobProgressCallback(Protocol):
     """Callback that reports the progress of a job."""
 
     def __call__(
@@ -30,17 +30,17 @@ class ProgressCallback(Protocol):
         """Report the progress.
 
         Args:
-            progress: completed share of the work, 0 to 1.
-            stage: key of a text, such as `training`.
-            remaining_s: estimated remaining time, seconds.
-            **details: values for that text, and data to plot while the job runs.
+            progress: Completed share of the work, 0 to 1.
+            stage: Key of a text, such as `training`.
+            remaining_s: Estimated remaining time, seconds.
+            **details: Values for that text, and data to plot while the job runs.
 
         Raises:
-            JobCancelledError: the job was cancelled.
+            JobCancelledError: The job was cancelled.
         """
 
 
-Task = Callable[[str, Any, ProgressCallback], Any]
+Task = Callable[[str, Any, JobProgressCallback], Any]
 """Function that executes a job: its kind, its specification (plain data) and a progress callback.
 
 The result is plain data.
@@ -53,14 +53,14 @@ def run_worker(
     """Execute jobs until the other end of the pipe is closed.
 
     Args:
-        pipe: connection from which `(kind, spec)` is received and to which `(message, ...)` is
+        pipe: Connection from which `(kind, spec)` is received and to which `(message, ...)` is
             sent.
-        cancel: event that is set to cancel the running job.
+        cancel: Event that is set to cancel the running job.
         task: `module:function` of type `Task`; it is called once with the kind `warm_up` and the
             name of the queue before the first job.
-        queue: name of the queue.
-        nice: increment of the niceness of this process.
-        env: environment variables of this process.
+        queue: Name of the queue.
+        nice: Increment of the niceness of this process.
+        env: Environment variables of this process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which closes the pipe.
     os.environ.update(env)
@@ -94,7 +94,7 @@ def run_worker(
         sys.exit(0)
 
 
-def _execute(function: Task, kind: str, spec: Any, report: ProgressCallback) -> tuple[Any, ...]:
+def _execute(function: Task, kind: str, spec: Any, report: JobProgressCallback) -> tuple[Any, ...]:
     try:
         return "done", function(kind, spec, report)
     except JobCancelledError:

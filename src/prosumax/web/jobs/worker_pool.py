@@ -28,11 +28,11 @@ class QueueConfig:
     """Settings of one queue and its worker process.
 
     Attributes:
-        name: name of the queue.
-        capacity: largest number of waiting jobs.
-        timeout_s: running time after which a job is ended, seconds.
-        nice: increment of the niceness of the process.
-        env: environment variables of the process.
+        name: Name of the queue.
+        capacity: Largest number of waiting jobs.
+        timeout_s: Running time after which a job is ended, seconds.
+        nice: Increment of the niceness of the process.
+        env: Environment variables of the process.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Job:
     The attributes not listed here are those of `queue.JobStatus`, the copy given to visitors.
 
     Attributes:
-        kind: kind of the job.
-        spec: specification, plain data.
-        cache_key: key of the cached result; None for private jobs.
-        owner: session of the visitor.
-        address: network address of the visitor; None for this machine.
-        private: whether the job uses data that only its owner may see.
-        cancel_requested: whether the job is to be cancelled.
-        started_at: monotonic time of the start, seconds; 0 before.
-        ended_at: monotonic time of the end, seconds; 0 before.
+        kind: Kind of the job.
+        spec: Specification, plain data.
+        cache_key: Key of the cached result; None for private jobs.
+        owner: Session of the visitor.
+        address: Network address of the visitor; None for this machine.
+        private: Whether the job uses data that only its owner may see.
+        cancel_requested: Whether the job is to be cancelled.
+        started_at: Monotonic time of the start, seconds; 0 before.
+        ended_at: Monotonic time of the end, seconds; 0 before.
     """
 
     id: str
@@ -82,7 +82,7 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended."""
+        """True once the job has ended."""
         return self.state in FINISHED_STATES
 
 
@@ -90,10 +90,10 @@ class QueueWorker:
     """A queue, its worker process, and the thread that communicates with the process.
 
     Args:
-        config: settings of the queue.
+        config: Settings of the queue.
         task: `module:function` that executes a job; see `worker.Task`.
-        lock: lock of jobs and queues; notified when there is something to do.
-        on_done: called under the lock with each job that is done.
+        lock: Lock of jobs and queues; notified when there is something to do.
+        on_done: Called under the lock with each job that is done.
     """
 
     def __init__(
@@ -125,9 +125,9 @@ class QueueWorker:
         """Mark a job as finished; must be called under the lock.
 
         Args:
-            job: job that ended.
-            state: final state.
-            **changes: other attributes of the job to set.
+            job: Job that ended.
+            state: Final state.
+            **changes: Other attributes of the job to set.
         """
         job.state = state
         job.ended_at = time.monotonic()

@@ -22,22 +22,22 @@ class ChartCard:
     """Chart with a title, a sentence and a table that opens; `show` draws a new result.
 
     Args:
-        tr: translator of the page's language.
-        title: title above the chart.
-        chart: chart to draw.
-        note: note above the chart.
+        tr: Translator of the page's language.
+        title: Title above the chart.
+        chart: Chart to draw.
+        note: Note above the chart.
         classes: CSS classes of the card.
         height: CSS height of the drawing; set by the style sheet when empty.
-        sentence: whether the chart's sentence is visible; it is the text alternative of the
+        sentence: Whether the chart's sentence is visible; it is the text alternative of the
             drawing in any case.
-        level: level of the heading.
-        rest: element for sentence, controls and table; the card itself when None.
-        test_id: id for tests.
+        level: Level of the heading.
+        rest: Element for sentence, controls and table; the card itself when None.
+        test_id: Id for tests.
 
     Attributes:
-        box: element of the card.
-        drawing: chart element.
-        below: empty element under the sentence, for controls of this chart.
+        box: Element of the card.
+        drawing: Chart element.
+        below: Empty element under the sentence, for controls of this chart.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class ChartCard:
         """Draw a new result.
 
         Args:
-            chart: chart to draw.
-            note: new note above the chart; unchanged when None.
+            chart: Chart to draw.
+            note: New note above the chart; unchanged when None.
         """
         self._chart = chart
         if note is not None:
@@ -132,7 +132,7 @@ def legend_html(legend: Sequence[LegendItem]) -> str:
     """Render the legend of a chart as list items.
 
     Args:
-        legend: entries of the legend.
+        legend: Entries of the legend.
     """
     items = []
     for item in legend:
@@ -149,7 +149,7 @@ def table_html(table: ChartTable) -> str:
     """Render a table as HTML with all texts escaped.
 
     Args:
-        table: table of a chart.
+        table: Table of a chart.
     """
 
     def cells(row: Sequence[str]) -> str:
@@ -185,7 +185,7 @@ def _check_option(option: dict[str, Any]) -> dict[str, Any]:
     The framework evaluates values whose keys start with a colon.
 
     Raises:
-        ValueError: the option contains other code.
+        ValueError: The option contains other code.
     """
     stack: list[Any] = [option]
     while stack:

@@ -19,10 +19,10 @@ def button(
     """Add a push button.
 
     Args:
-        text: label.
-        on_click: called when the button is pressed.
+        text: Label.
+        on_click: Called when the button is pressed.
         classes: CSS classes; `primary` marks the main action of a page.
-        **props: attributes, see `set_attributes`.
+        **props: Attributes, see `set_attributes`.
     """
     element = Text("button", text, f"x-button {classes}")
     set_attributes(element, type="button", **props)
@@ -35,10 +35,10 @@ def link(text: str, href: str, classes: str = "", **props: Any) -> Text:
     """Add a link inside the site.
 
     Args:
-        text: label.
+        text: Label.
         href: URL.
         classes: CSS classes.
-        **props: attributes, see `set_attributes`.
+        **props: Attributes, see `set_attributes`.
     """
     element: Text = set_attributes(Text("a", text, classes), href=href, **props)
     return element
@@ -58,15 +58,15 @@ def range_field(
     """Add a slider that shows its name and its value as text.
 
     Args:
-        label: name of the value.
-        value: initial value.
-        lowest: smallest value.
-        highest: largest value.
-        step: increment.
-        format_value: formats the value, which is displayed and read by screen readers.
-        on_change: called with every value while the slider moves.
-        test_id: id for tests.
-        hint: second line under the name.
+        label: Name of the value.
+        value: Initial value.
+        lowest: Smallest value.
+        highest: Largest value.
+        step: Increment.
+        format_value: Formats the value, which is displayed and read by screen readers.
+        on_change: Called with every value while the slider moves.
+        test_id: Id for tests.
+        hint: Second line under the name.
     """
     control_id = unique_id("range")
     with tag("div", "x-field") as box:
@@ -132,11 +132,11 @@ def segmented_control(
     """Add a choice of few options side by side.
 
     Args:
-        legend: name of the choice.
-        options: label of each option.
-        value: initial option.
-        on_change: called with the chosen option.
-        test_id: id for tests.
+        legend: Name of the choice.
+        options: Label of each option.
+        value: Initial option.
+        on_change: Called with the chosen option.
+        test_id: Id for tests.
     """
     titles = {key: (title, "") for key, title in options.items()}
     return _radio_group(legend, titles, value, on_change, "x-segments", test_id)
@@ -152,11 +152,11 @@ def choice_cards(
     """Add a choice of several options, each with a sentence.
 
     Args:
-        legend: name of the choice.
-        options: title and sentence of each option.
-        value: initial option.
-        on_change: called with the chosen option.
-        test_id: id for tests.
+        legend: Name of the choice.
+        options: Title and sentence of each option.
+        value: Initial option.
+        on_change: Called with the chosen option.
+        test_id: Id for tests.
     """
     return _radio_group(legend, options, value, on_change, "x-cards", test_id)
 
@@ -171,11 +171,11 @@ def select_field(
     """Add a drop-down list.
 
     Args:
-        label: name of the choice.
-        options: label of each option.
-        value: initial option.
-        on_change: called with the chosen option.
-        test_id: id for tests.
+        label: Name of the choice.
+        options: Label of each option.
+        value: Initial option.
+        on_change: Called with the chosen option.
+        test_id: Id for tests.
     """
     control_id = unique_id("select")
     with tag("div", "x-field") as box:
@@ -200,13 +200,13 @@ def number_field(
     """Add a number input.
 
     Args:
-        label: name of the number.
-        value: initial value.
-        lowest: smallest value.
-        highest: largest value.
-        step: increment.
-        on_change: called with each valid number, clipped to its range.
-        test_id: id for tests.
+        label: Name of the number.
+        value: Initial value.
+        lowest: Smallest value.
+        highest: Largest value.
+        step: Increment.
+        on_change: Called with each valid number, clipped to its range.
+        test_id: Id for tests.
     """
     control_id = unique_id("number")
     with tag("div", "x-field") as box:
@@ -234,10 +234,10 @@ def checkbox_field(
     """Add a checkbox.
 
     Args:
-        label: name of the option.
-        value: initial state.
-        on_change: called with the new state.
-        test_id: id for tests.
+        label: Name of the option.
+        value: Initial state.
+        on_change: Called with the new state.
+        test_id: Id for tests.
     """
     with tag("label", "x-check") as box:
         control = tag("input", type="checkbox", data_testid=test_id)
@@ -257,10 +257,10 @@ def collapsible(
     """Add a section that opens and closes; its content is added in a `with` block.
 
     Args:
-        summary: title.
+        summary: Title.
         classes: CSS classes.
-        is_open: whether the section is open at first.
-        test_id: id for tests.
+        is_open: Whether the section is open at first.
+        test_id: Id for tests.
     """
     with tag("details", f"x-fold {classes}", data_testid=test_id) as box:
         if is_open:

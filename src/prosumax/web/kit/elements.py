@@ -18,8 +18,8 @@ class Text(TextElement):
     """HTML element with text, such as `Text("h1", "Title")`; `.set_text` changes the text.
 
     Args:
-        tag: name of the HTML element.
-        text: content.
+        tag: Name of the HTML element.
+        text: Content.
         classes: CSS classes.
     """
 
@@ -32,9 +32,9 @@ def tag(name: str, /, classes: str = "", **props: Any) -> Any:
     """Create an HTML element without text.
 
     Args:
-        name: name of the HTML element.
+        name: Name of the HTML element.
         classes: CSS classes.
-        **props: attributes, see `set_attributes`.
+        **props: Attributes, see `set_attributes`.
     """
     return set_attributes(ui.element(name).classes(classes), **props)
 
@@ -43,8 +43,8 @@ def set_attributes(element: Element, **props: Any) -> Any:
     """Set attributes of an element.
 
     Args:
-        element: element to change.
-        **props: attributes; underscores become hyphens, True sets an attribute without value,
+        element: Element to change.
+        **props: Attributes; underscores become hyphens, True sets an attribute without value,
             None and False remove it.
 
     Returns:
@@ -65,7 +65,7 @@ def unique_id(prefix: str) -> str:
     """Return an id that no other element has.
 
     Args:
-        prefix: beginning of the id.
+        prefix: Beginning of the id.
     """
     return f"x-{prefix}-{next(_numbers)}"
 
@@ -74,7 +74,7 @@ def bold_html(text: str) -> str:
     """Escape a text and convert its `**bold**` parts to HTML.
 
     Args:
-        text: plain text.
+        text: Plain text.
     """
     parts = html.escape(text).split("**")
     return "".join(
@@ -86,10 +86,10 @@ class Sentence(ui.html):
     """Line of text with `**bold**` parts.
 
     Args:
-        text: content.
-        tag: name of the HTML element.
+        text: Content.
+        tag: Name of the HTML element.
         classes: CSS classes.
-        test_id: id for tests.
+        test_id: Id for tests.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class LiveRegion(Text):
     """Line for screen readers, changed only after half a second without newer text.
 
     Args:
-        text: initial content.
+        text: Initial content.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -133,11 +133,11 @@ class ProgressBar:
     """Progress bar with a line of text below it.
 
     Args:
-        label: accessible name.
-        test_id: id for tests.
+        label: Accessible name.
+        test_id: Id for tests.
 
     Attributes:
-        box: element that contains bar and text.
+        box: Element that contains bar and text.
     """
 
     def __init__(self, label: str, test_id: str | None = None) -> None:
@@ -149,8 +149,8 @@ class ProgressBar:
         """Show the progress.
 
         Args:
-            progress: completed share, 0 to 1.
-            text: description of the current stage.
+            progress: Completed share, 0 to 1.
+            text: Description of the current stage.
         """
         set_attributes(self._bar, value=round(progress, 4))
         self._line.set_text(text)
@@ -160,7 +160,7 @@ class Banner:
     """Notice above the page's content, hidden while it is empty.
 
     Args:
-        test_id: id for tests.
+        test_id: Id for tests.
     """
 
     def __init__(self, test_id: str = "banner") -> None:
@@ -177,11 +177,11 @@ class VerdictCard:
     """Result in one large figure with a sentence.
 
     Args:
-        title: name of the result.
-        test_id: id for tests.
+        title: Name of the result.
+        test_id: Id for tests.
 
     Attributes:
-        box: element of the card.
+        box: Element of the card.
     """
 
     def __init__(self, title: str, test_id: str | None = None) -> None:

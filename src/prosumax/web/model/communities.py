@@ -92,7 +92,7 @@ def community_homes(state: CommunityPageState) -> tuple[CustomHome, ...]:
     """Return the homes of a community that consists of custom homes, otherwise an empty tuple.
 
     Args:
-        state: settings of the community page.
+        state: Settings of the community page.
     """
     return state.homes if state.preset == "own" else PRESETS.get(state.preset, ())
 
@@ -101,8 +101,8 @@ def random_homes(count: int, seed: int) -> tuple[CustomHome, ...]:
     """Draw random homes; the same seed gives the same homes.
 
     Args:
-        count: number of homes, at most 24.
-        seed: seed of the random number generator.
+        count: Number of homes, at most 24.
+        seed: Seed of the random number generator.
     """
     rng = np.random.default_rng(seed)
     names = rng.permutation(len(FIRST_NAMES))
@@ -125,7 +125,7 @@ def needs_training(state: CommunityPageState) -> bool:
     """Return whether a result requires training, of the price agent or of a home.
 
     Args:
-        state: settings of the community page.
+        state: Settings of the community page.
     """
     return state.rule == "learned" or any(_learns(home) for home in community_homes(state))
 
@@ -137,8 +137,8 @@ def to_job_spec(state: CommunityPageState, file: str | None = None) -> dict[str,
     specifications.
 
     Args:
-        state: settings of the community page.
-        file: folder of the visitor's data, for preset `file`.
+        state: Settings of the community page.
+        file: Folder of the visitor's data, for preset `file`.
     """
     spec = asdict(state)
     del spec["hour"]
@@ -157,7 +157,7 @@ def from_job_spec(spec: Mapping[str, Any]) -> tuple[CommunityPageState, str | No
     """Return the settings and the folder of uploaded data behind a job specification.
 
     Args:
-        spec: result of `to_job_spec`.
+        spec: Result of `to_job_spec`.
     """
     fields = {name: value for name, value in spec.items() if name != "file"}
     homes = tuple(CustomHome(**home) for home in fields.pop("homes", ()))
@@ -170,11 +170,11 @@ def community_scenario(state: CommunityPageState, file: str | None = None) -> Sc
     Homes that learn follow simple rules in it; `build_population` lists the learners.
 
     Args:
-        state: settings of the community page.
-        file: folder of the visitor's data, for preset `file`.
+        state: Settings of the community page.
+        file: Folder of the visitor's data, for preset `file`.
 
     Raises:
-        InputError: there are too few homes, or the data was deleted.
+        InputError: There are too few homes, or the data was deleted.
     """
     match state.preset:
         case "file":
@@ -216,7 +216,7 @@ def build_population(
     """List the learning agents of a community and their rewards.
 
     Args:
-        state: settings of the community page.
+        state: Settings of the community page.
 
     Returns:
         A scenario's `population`, one entry per algorithm, and the reward weights of each home
@@ -297,8 +297,8 @@ def select_lifestyle(people: int, routine: str) -> str:
     """Select the lifestyle of the load generator for a household.
 
     Args:
-        people: number of residents.
-        routine: one of `state.ROUTINES`.
+        people: Number of residents.
+        routine: One of `state.ROUTINES`.
     """
     match routine:
         case "retired":
@@ -327,7 +327,7 @@ def category_prices(category: str) -> tuple[float, float]:
     """Compute the prices of one kWh, EUR/kWh with taxes.
 
     Args:
-        category: proximity category of the neighbors, A to D.
+        category: Proximity category of the neighbors, A to D.
 
     Returns:
         The supplier's retail price, and the network fees and levies due on a neighbor's kWh.

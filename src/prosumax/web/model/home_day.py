@@ -45,16 +45,16 @@ class HomeDay(NamedTuple):
     """Results of one day of one home.
 
     Attributes:
-        load_kwh: load, flexible devices included [step].
+        load_kwh: Load, flexible devices included [step].
         solar_kwh: PV generation [step].
-        charge_kwh: battery charging at the AC side [step].
-        discharge_kwh: battery discharging at the AC side [step].
-        import_kwh: energy bought from the grid [step].
-        export_kwh: energy sent to the grid [step].
-        soc: state of charge after each step, 0 to 1; 0 without a battery [step].
-        bill: bill of the home, EUR.
-        baseline_bill: bill without PV and battery, EUR.
-        initial_soc: state of charge at midnight, such that the day ends with the same value.
+        charge_kwh: Battery charging at the AC side [step].
+        discharge_kwh: Battery discharging at the AC side [step].
+        import_kwh: Energy bought from the grid [step].
+        export_kwh: Energy sent to the grid [step].
+        soc: State of charge after each step, 0 to 1; 0 without a battery [step].
+        bill: Bill of the home, EUR.
+        baseline_bill: Bill without PV and battery, EUR.
+        initial_soc: State of charge at midnight, such that the day ends with the same value.
     """
 
     load_kwh: Series
@@ -88,9 +88,9 @@ def home_scenario(
     """Build the day as a scenario that `prosumax run` takes.
 
     Args:
-        home: settings of the home page.
-        initial_soc: state of charge at midnight; that of `simulate_day` when None.
-        measured_kwh: measured load of the 96 quarter-hours, kWh; a generated load when None.
+        home: Settings of the home page.
+        initial_soc: State of charge at midnight; that of `simulate_day` when None.
+        measured_kwh: Measured load of the 96 quarter-hours, kWh; a generated load when None.
     """
     if initial_soc is None:
         initial_soc = simulate_day(home, measured_kwh).initial_soc
@@ -145,8 +145,8 @@ def simulate_day(
     """Simulate the day of a home.
 
     Args:
-        home: settings of the home page.
-        measured_kwh: measured load of the 96 quarter-hours, kWh; a generated load when None.
+        home: Settings of the home page.
+        measured_kwh: Measured load of the 96 quarter-hours, kWh; a generated load when None.
     """
     return _cached_day(home, measured_kwh)
 
@@ -217,7 +217,7 @@ def load_profile(home: state.HomePageState) -> Series:
     """Compute the load of a day without the heat pump, which is simulated, kWh [step].
 
     Args:
-        home: settings of the home page.
+        home: Settings of the home page.
     """
     index = sample_data.table_index(home)
     at = (index.routine, index.people, index.season, index.day_type)
@@ -237,7 +237,7 @@ def monthly_energy(home: state.HomePageState) -> tuple[Series, Series]:
     """Compute load and PV generation of the months of a year with usual weather, kWh [12].
 
     Args:
-        home: settings of the home page.
+        home: Settings of the home page.
     """
     tables = sample_data.load_tables()
     index = sample_data.table_index(home)
@@ -254,7 +254,7 @@ def retail_prices(home: state.HomePageState) -> Series:
     """Return the price of an imported kWh with all taxes, EUR/kWh [step].
 
     Args:
-        home: settings of the home page.
+        home: Settings of the home page.
     """
     if home.tariff == "single":
         return np.full(STEPS_PER_DAY, home.retail_price)
@@ -274,10 +274,10 @@ def _add_block(kwh: Series, start: float, hours: float, kw: float) -> None:
     """Add a block of constant power to the steps it overlaps.
 
     Args:
-        kwh: series to change, kWh [step].
-        start: hour of the day.
-        hours: duration.
-        kw: power.
+        kwh: Series to change, kWh [step].
+        start: Hour of the day.
+        hours: Duration.
+        kw: Power.
     """
     edges = np.arange(STEPS_PER_DAY) * STEP_HOURS
     end = np.minimum(edges + STEP_HOURS, start + hours)

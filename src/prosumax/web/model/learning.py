@@ -23,7 +23,7 @@ from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.rollout import Trajectory, standalone_bill
-from prosumax.web.jobs.worker import ProgressCallback
+from prosumax.web.jobs.worker import JobProgressCallback
 from prosumax.web.model.communities import build_population, community_scenario, from_job_spec
 from prosumax.web.model.outcome import CommunityOutcome, TrainingSpread, summarize_outcome
 
@@ -54,12 +54,12 @@ fairness depends on it.
 _OBSERVATIONS = ["hour_of_day", "load", "solar", "soc"]
 
 
-def train_community(spec: Mapping[str, Any], report: ProgressCallback) -> CommunityOutcome:
+def train_community(spec: Mapping[str, Any], report: JobProgressCallback) -> CommunityOutcome:
     """Train the learning agents of a community and simulate it with the trained policies.
 
     Args:
-        spec: result of `communities.to_job_spec`.
-        report: progress callback; its details contain the learning curve.
+        spec: Result of `communities.to_job_spec`.
+        report: Progress callback; its details contain the learning curve.
     """
     report(_STARTED / 2, "preparing")
     scenario = learning_scenario(spec)
@@ -110,7 +110,7 @@ def train_community(spec: Mapping[str, Any], report: ProgressCallback) -> Commun
 
 
 @contextmanager
-def _progress_while_compiling(report: ProgressCallback) -> Iterator[threading.Event]:
+def _progress_while_compiling(report: JobProgressCallback) -> Iterator[threading.Event]:
     """Report slowly rising progress until the yielded event is set or the block is left."""
     compiled = threading.Event()
 
@@ -136,7 +136,7 @@ def learning_scenario(spec: Mapping[str, Any]) -> Scenario:
     """Build the scenario of a community with observations, rewards and learning agents.
 
     Args:
-        spec: result of `communities.to_job_spec`.
+        spec: Result of `communities.to_job_spec`.
     """
     state, file = from_job_spec(spec)
     scenario = community_scenario(state, file)

@@ -25,13 +25,13 @@ class TrainingSpread:
     """Differences between repetitions of a training with other seeds.
 
     Attributes:
-        cost: sum of all bills, by seed.
-        baseline_cost: sum of all bills without sharing, by seed.
-        shared_share: share of the surplus kept in the community, by seed.
-        losers: number of homes that pay more, by seed.
-        rounds: number of training iterations.
-        curve_rounds: iterations of the evaluations.
-        curve: evaluated quantity, by evaluation and seed.
+        cost: Sum of all bills, by seed.
+        baseline_cost: Sum of all bills without sharing, by seed.
+        shared_share: Share of the surplus kept in the community, by seed.
+        losers: Number of homes that pay more, by seed.
+        rounds: Number of training iterations.
+        curve_rounds: Iterations of the evaluations.
+        curve: Evaluated quantity, by evaluation and seed.
         curve_metric: `cost`, the sum of all bills of a day, or `uneven`, the mean difference of
             two homes' savings of a day.
     """
@@ -51,29 +51,29 @@ class CommunityOutcome:
     """Results of a run of a community, plain numbers only.
 
     Attributes:
-        names: names of the homes.
-        has_solar: whether each home has PV.
-        has_battery: whether each home has a battery.
-        policies: policy of each home.
-        days: length of the period.
-        bill_cents: bill of each home, in whole cents; each is within one cent of the exact bill,
+        names: Names of the homes.
+        has_solar: Whether each home has PV.
+        has_battery: Whether each home has a battery.
+        policies: Policy of each home.
+        days: Length of the period.
+        bill_cents: Bill of each home, in whole cents; each is within one cent of the exact bill,
             and their sum is the exact sum rounded.
-        baseline_cents: the same without sharing.
-        surplus_kwh: energy that homes did not use themselves.
-        shared_kwh: part of the surplus bought by neighbors.
+        baseline_cents: The same without sharing.
+        surplus_kwh: Energy that homes did not use themselves.
+        shared_kwh: Part of the surplus bought by neighbors.
         kpis: KPIs of the community.
-        transfers_kw: mean power by hour of the day between homes: (hour, seller, buyer, kW).
-        import_kw: mean import from the grid of all homes by quarter-hour of the day.
-        baseline_import_kw: the same without sharing.
-        export_kw: mean export to the grid of all homes by quarter-hour of the day.
-        baseline_export_kw: the same without sharing.
-        local_price: price between neighbors by hour of the day, EUR/kWh; None without trade.
-        retail_price: mean price of imported energy, EUR/kWh.
-        feed_in_price: mean price of exported energy, EUR/kWh.
-        local_grid_fee: mean network fees and levies on a neighbor's kWh, EUR/kWh.
+        transfers_kw: Mean power by hour of the day between homes: (hour, seller, buyer, kW).
+        import_kw: Mean import from the grid of all homes by quarter-hour of the day.
+        baseline_import_kw: The same without sharing.
+        export_kw: Mean export to the grid of all homes by quarter-hour of the day.
+        baseline_export_kw: The same without sharing.
+        local_price: Price between neighbors by hour of the day, EUR/kWh; None without trade.
+        retail_price: Mean price of imported energy, EUR/kWh.
+        feed_in_price: Mean price of exported energy, EUR/kWh.
+        local_grid_fee: Mean network fees and levies on a neighbor's kWh, EUR/kWh.
         lorenz: Lorenz curve of the savings, from 0 to all homes; None without savings.
-        spread: differences between repetitions; None without training.
-        notes: remarks about filled-in data.
+        spread: Differences between repetitions; None without training.
+        notes: Remarks about filled-in data.
     """
 
     names: tuple[str, ...]
@@ -137,8 +137,8 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
     """Summarize a run for the pages.
 
     Args:
-        result: the run.
-        spread: differences between repetitions of a training.
+        result: The run.
+        spread: Differences between repetitions of a training.
     """
     scenario = result.scenario
     bills = np.array([home["bill"] for home in result.households])
@@ -192,7 +192,7 @@ def round_to_cents(amounts: NDArray[np.float64]) -> tuple[int, ...]:
     """Round amounts to cents such that their sum is the rounded sum (largest remainders).
 
     Args:
-        amounts: amounts of money [home].
+        amounts: Amounts of money [home].
     """
     cents = 100 * np.asarray(amounts, np.float64)
     rounded = np.floor(cents)

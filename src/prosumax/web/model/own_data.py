@@ -36,12 +36,12 @@ class OwnData:
     """Description of an accepted file.
 
     Attributes:
-        names: names of the homes.
-        has_solar: whether each home exports or produces electricity.
-        first_day: first day, ISO date.
-        days: number of whole days.
-        filled: number of missing quarter-hours that got the values of the hour before.
-        dropped: number of quarter-hours before the first and after the last whole day.
+        names: Names of the homes.
+        has_solar: Whether each home exports or produces electricity.
+        first_day: First day, ISO date.
+        days: Number of whole days.
+        filled: Number of missing quarter-hours that got the values of the hour before.
+        dropped: Number of quarter-hours before the first and after the last whole day.
     """
 
     names: tuple[str, ...]
@@ -57,11 +57,11 @@ class Rejection:
     """Reason why a file was not accepted.
 
     Attributes:
-        reason: key of a text, `upload.error_REASON`.
-        line: line of the file, from 1; None when the error has no line.
-        cell: content of the wrong cell.
-        count: number for the text.
-        message: message of the meter reader that has no text of its own.
+        reason: Key of a text, `upload.error_REASON`.
+        line: Line of the file, from 1; None when the error has no line.
+        cell: Content of the wrong cell.
+        count: Number for the text.
+        message: Message of the meter reader that has no text of its own.
     """
 
     reason: str
@@ -81,8 +81,8 @@ def read_own_data(path: Path, folder: Path) -> OwnData | Rejection:
     """Check a meter file and store its numbers.
 
     Args:
-        path: the uploaded file.
-        folder: folder for `series.npz` and `data.json`; nothing is written for a rejected file.
+        path: The uploaded file.
+        folder: Folder for `series.npz` and `data.json`; nothing is written for a rejected file.
 
     Returns:
         The description of the file, or the reason of its rejection.
@@ -106,13 +106,13 @@ def load_own_data(
     """Load what `read_own_data` stored.
 
     Args:
-        folder: folder of the file.
+        folder: Folder of the file.
 
     Returns:
         The description, the load and the PV generation, kWh per quarter-hour [step, home].
 
     Raises:
-        InputError: the file was deleted.
+        InputError: The file was deleted.
     """
     folder = Path(folder)
     try:
@@ -135,8 +135,8 @@ def split_by_day(data: OwnData, kwh: NDArray[np.float64]) -> NDArray[np.float64]
     the repeated hour of autumn counts once.
 
     Args:
-        data: description of the file.
-        kwh: series of one home, kWh [step].
+        data: Description of the file.
+        kwh: Series of one home, kWh [step].
 
     Returns:
         Energy per quarter-hour, kWh [day, 96].
@@ -160,8 +160,8 @@ def own_data_scenario(folder: str | Path, max_steps: int) -> dict[str, Any]:
     """Return homes and period of a scenario on uploaded data.
 
     Args:
-        folder: folder of the file.
-        max_steps: largest number of quarter-hours, counted from the first day.
+        folder: Folder of the file.
+        max_steps: Largest number of quarter-hours, counted from the first day.
     """
     data, load, solar = load_own_data(folder)
     steps = min(max_steps, len(load))
@@ -375,9 +375,9 @@ def _whole_days(first: datetime, offset: int, steps: int) -> tuple[int, int]:
     """Find the whole local days of a series.
 
     Args:
-        first: start of the series.
-        offset: quarter-hours of the first day before the start.
-        steps: length of the series.
+        first: Start of the series.
+        offset: Quarter-hours of the first day before the start.
+        steps: Length of the series.
 
     Returns:
         Index of the first quarter-hour of the first whole day, and the number of whole days.

@@ -84,15 +84,15 @@ class SampleTables(NamedTuple):
     """Generated series, indexed by the positions of a `TableIndex`.
 
     Attributes:
-        day_of_month: representative day of a season [season, day type].
-        load_kwh: load without shiftable appliances [routine, people, season, day type, step].
+        day_of_month: Representative day of a season [season, day type].
+        load_kwh: Load without shiftable appliances [routine, people, season, day type, step].
         solar_kwh: PV generation per kWp [season, day type, weather, orientation, step].
-        outdoor_c: outdoor temperature, degrees Celsius [season, day type, weather, step].
-        heat_gain_kwh: heat gain of a building [season, day type, weather, step].
-        hot_water_kwh: heat in the hot water [people, season, day type, step].
-        month_load_kwh: monthly load, shiftable appliances included [routine, people, month].
-        month_solar_kwh: monthly PV generation per kWp in usual weather [orientation, month].
-        month_heat_pump_kwh: monthly electricity of a heat pump [people, month].
+        outdoor_c: Outdoor temperature, degrees Celsius [season, day type, weather, step].
+        heat_gain_kwh: Heat gain of a building [season, day type, weather, step].
+        hot_water_kwh: Heat in the hot water [people, season, day type, step].
+        month_load_kwh: Monthly load, shiftable appliances included [routine, people, month].
+        month_solar_kwh: Monthly PV generation per kWp in usual weather [orientation, month].
+        month_heat_pump_kwh: Monthly electricity of a heat pump [people, month].
     """
 
     day_of_month: NDArray[np.int64]
@@ -110,7 +110,7 @@ def table_index(home: state.HomePageState) -> TableIndex:
     """Return the position of a home in the sample tables.
 
     Args:
-        home: settings of the home page.
+        home: Settings of the home page.
     """
     return TableIndex(
         state.ROUTINES.index(home.routine),
@@ -126,8 +126,8 @@ def representative_date(season: str, day_type: str) -> str:
     """Return the representative date of a season, YYYY-MM-DD.
 
     Args:
-        season: one of `state.SEASONS`.
-        day_type: one of `DAY_TYPES`.
+        season: One of `state.SEASONS`.
+        day_type: One of `DAY_TYPES`.
     """
     index = state.SEASONS.index(season), DAY_TYPES.index(day_type)
     number = int(load_tables().day_of_month[index])
@@ -138,9 +138,9 @@ def base_scenario(start: str, days: int, weather_type: str) -> dict[str, Any]:
     """Return the part of a scenario that does not depend on the home.
 
     Args:
-        start: first day, YYYY-MM-DD.
-        days: number of days.
-        weather_type: one of `WEATHER_TYPES`.
+        start: First day, YYYY-MM-DD.
+        days: Number of days.
+        weather_type: One of `WEATHER_TYPES`.
     """
     return {
         "name": "home",
@@ -162,8 +162,8 @@ def pv_spec(peak_kwp: float, orientation: str) -> dict[str, Any]:
     """Return the scenario entry of a PV system.
 
     Args:
-        peak_kwp: peak power of all planes together, kWp.
-        orientation: one of `PV_PLANES`.
+        peak_kwp: Peak power of all planes together, kWp.
+        orientation: One of `PV_PLANES`.
     """
     planes = PV_PLANES[orientation]
     arrays = [

@@ -21,10 +21,10 @@ class NumberField(NamedTuple):
     """Numeric field of a page state.
 
     Attributes:
-        key: key in the URL.
-        lowest: smallest allowed value.
-        highest: largest allowed value.
-        step: increment to which values are rounded.
+        key: Key in the URL.
+        lowest: Smallest allowed value.
+        highest: Largest allowed value.
+        step: Increment to which values are rounded.
     """
 
     key: str
@@ -53,8 +53,8 @@ class ChoiceField(NamedTuple):
     """Field of a page state that takes one of several words.
 
     Attributes:
-        key: key in the URL.
-        options: allowed words.
+        key: Key in the URL.
+        options: Allowed words.
     """
 
     key: str
@@ -89,13 +89,13 @@ class CustomHome:
     """One home of a community composed by a visitor.
 
     Attributes:
-        name: index into `FIRST_NAMES`.
-        people: number of residents, 1 to 6.
-        routine: one of `ROUTINES`.
+        name: Index into `FIRST_NAMES`.
+        people: Number of residents, 1 to 6.
+        routine: One of `ROUTINES`.
         panels_kwp: PV peak power, a multiple of 0.5 kWp.
-        battery_kwh: battery capacity, a multiple of 0.5 kWh.
-        goal: objective of a home that learns, one of `GOALS`.
-        style: how the home decides, one of `STYLES`.
+        battery_kwh: Battery capacity, a multiple of 0.5 kWh.
+        goal: Objective of a home that learns, one of `GOALS`.
+        style: How the home decides, one of `STYLES`.
     """
 
     name: int = 0
@@ -111,7 +111,7 @@ class HomesField(NamedTuple):
     """Field that holds a list of custom homes, six bytes per home in base64url.
 
     Attributes:
-        key: key in the URL.
+        key: Key in the URL.
     """
 
     key: str
@@ -172,11 +172,11 @@ class BasicsPageState:
     """Settings of page 1, one for each of its five ideas.
 
     Attributes:
-        season: season of the day that is shown.
-        battery: whether the home has a battery.
-        pv_homes: number of homes with PV in the street.
-        bet: the visitor's guess, or `open` before it is made.
-        surplus_kwh: surplus that four homes share in one step, kWh.
+        season: Season of the day that is shown.
+        battery: Whether the home has a battery.
+        pv_homes: Number of homes with PV in the street.
+        bet: The visitor's guess, or `open` before it is made.
+        surplus_kwh: Surplus that four homes share in one step, kWh.
     """
 
     season: str = _choice_field("spring", "s", SEASONS)
@@ -191,20 +191,20 @@ class HomePageState:
     """Settings of page 2, one home on one day; prices in EUR/kWh with all taxes.
 
     Attributes:
-        people: number of residents.
-        routine: when the residents are at home.
-        season: season of the day.
+        people: Number of residents.
+        routine: When the residents are at home.
+        season: Season of the day.
         panels_kwp: PV peak power, kWp.
-        battery_kwh: battery capacity, kWh.
-        ev: when an electric car charges, if there is one.
-        heat_pump: whether a heat pump heats the home.
-        appliance_time: when washing machine and dishwasher run.
-        day_type: weekday or weekend.
-        weather: cloudiness of the day.
-        orientation: compass direction of the PV panels.
-        tariff: one price, or a lower price at night and at the weekend.
-        retail_price: price of an imported kWh.
-        feed_in_price: price of an exported kWh.
+        battery_kwh: Battery capacity, kWh.
+        ev: When an electric car charges, if there is one.
+        heat_pump: Whether a heat pump heats the home.
+        appliance_time: When washing machine and dishwasher run.
+        day_type: Weekday or weekend.
+        weather: Cloudiness of the day.
+        orientation: Compass direction of the PV panels.
+        tariff: One price, or a lower price at night and at the weekend.
+        retail_price: Price of an imported kWh.
+        feed_in_price: Price of an exported kWh.
     """
 
     people: int = _number_field(3, "p", 1, 6)
@@ -228,16 +228,16 @@ class CommunityPageState:
     """Settings of page 3: a community, its sharing rule and a period.
 
     Attributes:
-        preset: which community; `own` for the visitor's `homes`, `file` for uploaded data.
-        homes: homes of the community when `preset` is `own`.
-        rule: sharing rule.
-        rounds: number of allocation rounds of equal shares.
-        price: price inside the community, EUR/kWh.
-        category: proximity category of the local grid fee, A to D.
-        period: length of the simulated period.
-        season: season of the period.
-        seed: seed of the random profiles.
-        hour: hour of the day shown in the exchange chart.
+        preset: Which community; `own` for the visitor's `homes`, `file` for uploaded data.
+        homes: Homes of the community when `preset` is `own`.
+        rule: Sharing rule.
+        rounds: Number of allocation rounds of equal shares.
+        price: Price inside the community, EUR/kWh.
+        category: Proximity category of the local grid fee, A to D.
+        period: Length of the simulated period.
+        season: Season of the period.
+        seed: Seed of the random profiles.
+        hour: Hour of the day shown in the exchange chart.
     """
 
     preset: str = _choice_field(
@@ -268,8 +268,8 @@ def parse_query(page: type[PageState], query: Mapping[str, str]) -> tuple[PageSt
     """Decode the state held by a URL query.
 
     Args:
-        page: class of the page's state.
-        query: decoded query parameters; unknown keys are ignored.
+        page: Class of the page's state.
+        query: Decoded query parameters; unknown keys are ignored.
 
     Returns:
         The state, and the names of the fields whose values had to be replaced.
@@ -293,8 +293,8 @@ def to_url(state: BasicsPageState | HomePageState | CommunityPageState, language
     """Encode a state as path and query; values that equal their default are left out.
 
     Args:
-        state: state of a page.
-        language: language code of the link.
+        state: State of a page.
+        language: Language code of the link.
     """
     page = next(name for name, page_class in PAGES.items() if isinstance(state, page_class))
     query = {"lang": language, "v": VERSION}
@@ -315,8 +315,8 @@ def number_range(page: type, name: str) -> NumberField:
     """Return the range and step of a numeric field.
 
     Args:
-        page: class of the page's state.
-        name: name of the field.
+        page: Class of the page's state.
+        name: Name of the field.
     """
     codec = _get_codec(page, name)
     assert isinstance(codec, NumberField)
@@ -327,8 +327,8 @@ def choice_options(page: type, name: str) -> tuple[str, ...]:
     """Return the allowed words of a choice field.
 
     Args:
-        page: class of the page's state.
-        name: name of the field.
+        page: Class of the page's state.
+        name: Name of the field.
     """
     codec = _get_codec(page, name)
     assert isinstance(codec, ChoiceField)
@@ -343,8 +343,8 @@ def select_language(query: Mapping[str, str], accept: str) -> str:
     """Select the language of a page.
 
     Args:
-        query: decoded query parameters; `lang` takes precedence.
-        accept: value of the Accept-Language header.
+        query: Decoded query parameters; `lang` takes precedence.
+        accept: Value of the Accept-Language header.
 
     Returns:
         A code of `LANGUAGES`; English when neither names a known language.

@@ -46,7 +46,7 @@ def street_day(season: str) -> tuple[Series, Series]:
     Every home has PV here; homes that have PV in the preset come first.
 
     Args:
-        season: one of `state.SEASONS`.
+        season: One of `state.SEASONS`.
 
     Returns:
         Load [step, home] and PV generation [step, home].
@@ -87,8 +87,8 @@ def net_load_kw(season: str, pv_homes: int) -> Series:
     """Compute the net load of the street, kW [step]; negative values are exported.
 
     Args:
-        season: one of `state.SEASONS`.
-        pv_homes: number of homes with PV.
+        season: One of `state.SEASONS`.
+        pv_homes: Number of homes with PV.
     """
     load_kw, solar_kw = street_day(season)
     return np.asarray(load_kw.sum(axis=1) - solar_kw[:, :pv_homes].sum(axis=1))
@@ -98,7 +98,7 @@ def allocations(surplus_kwh: float) -> dict[str, tuple[float, ...]]:
     """Allocate a surplus to the four homes under each rule, with the simulator's mechanisms.
 
     Args:
-        surplus_kwh: surplus to share, kWh.
+        surplus_kwh: Surplus to share, kWh.
 
     Returns:
         Energy of each home by rule, kWh.

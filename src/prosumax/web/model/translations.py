@@ -32,7 +32,7 @@ def load_texts(lang: str) -> Mapping[str, Any]:
     """Load all texts of a language, by key.
 
     Args:
-        lang: language code.
+        lang: Language code.
     """
     folder = resources.files("prosumax.web") / "i18n"
     found: dict[str, Any] = {}
@@ -60,12 +60,12 @@ def translate(lang: str, key: str, **values: Any) -> str:
     """Return a text with values inserted.
 
     Args:
-        lang: language code.
-        key: key of the text.
-        **values: values of the placeholders; `n` selects the plural form.
+        lang: Language code.
+        key: Key of the text.
+        **values: Values of the placeholders; `n` selects the plural form.
 
     Raises:
-        KeyError: the text does not exist, or a value is missing.
+        KeyError: The text does not exist, or a value is missing.
     """
     text = load_texts(lang)[key]
     if isinstance(text, dict):
@@ -77,7 +77,7 @@ class Translator:
     """Texts and number formats of one language: `tr("home.title")`, `tr.euro(1.5)`.
 
     Args:
-        lang: language code.
+        lang: Language code.
     """
 
     def __init__(self, lang: str) -> None:
@@ -92,7 +92,7 @@ class Translator:
         """Return the label of a KPI.
 
         Args:
-            key: key of the KPI catalog.
+            key: Key of the KPI catalog.
         """
         return catalog.get(key).label if self.lang == "en" else self._translate(f"kpi.{key}")
 
@@ -105,8 +105,8 @@ class Translator:
         """Format a number without trailing zeros.
 
         Args:
-            value: number to format.
-            digits: largest number of decimals.
+            value: Number to format.
+            digits: Largest number of decimals.
         """
         return self._decimal(value, digits, "#,##0." + "#" * digits)
 

@@ -18,17 +18,17 @@ class PageView(Generic[PageState]):
     """One page that is open in a browser tab.
 
     Args:
-        page: name of the page: `basics`, `home` or `community`.
-        page_state: initial settings of the page.
-        tr: translator of the page's language.
-        client: browser tab.
+        page: Name of the page: `basics`, `home` or `community`.
+        page_state: Initial settings of the page.
+        tr: Translator of the page's language.
+        client: Browser tab.
 
     Attributes:
-        page: name of the page.
-        state: current settings; frozen, replaced by `update`.
-        tr: translator of the page's language.
-        client: browser tab; a background task enters it by `with view.client:`.
-        own_data: whether the page shows a file of the visitor, which links do not include.
+        page: Name of the page.
+        state: Current settings; frozen, replaced by `update`.
+        tr: Translator of the page's language.
+        client: Browser tab; a background task enters it by `with view.client:`.
+        own_data: Whether the page shows a file of the visitor, which links do not include.
     """
 
     def __init__(self, page: str, page_state: PageState, tr: Translator, client: Client) -> None:
@@ -48,7 +48,7 @@ class PageView(Generic[PageState]):
         """Change settings; the URL follows after a short delay.
 
         Args:
-            **changes: fields of the state.
+            **changes: Fields of the state.
         """
         self.state = state.replace(self.state, **changes)
         if self._timer is not None:
@@ -65,8 +65,8 @@ def build_frame(view: PageView[Any], replaced: list[str]) -> kit.Banner:
     """Build header, footer and banner of a page.
 
     Args:
-        view: view of the page.
-        replaced: fields of the URL whose values were not allowed; the banner reports them.
+        view: View of the page.
+        replaced: Fields of the URL whose values were not allowed; the banner reports them.
 
     Returns:
         The banner above the content, which the page may use for its own notices.
@@ -104,9 +104,9 @@ def add_noscript(tr: Translator, title: str, sentences: Sequence[str], drawing: 
     """Add the content shown by browsers without scripts: the page's sentences and a still picture.
 
     Args:
-        tr: translator of the page's language.
-        title: heading.
-        sentences: paragraphs; `**bold**` parts are allowed.
+        tr: Translator of the page's language.
+        title: Heading.
+        sentences: Paragraphs; `**bold**` parts are allowed.
         drawing: SVG of this package; it is not escaped.
     """
     notice = kit.bold_html(tr("common.no_script"))

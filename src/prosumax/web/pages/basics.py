@@ -25,8 +25,8 @@ def build(view: PageView[state.BasicsPageState], banner: kit.Banner) -> None:
     """Build the page.
 
     Args:
-        view: view of the page.
-        banner: banner above the content.
+        view: View of the page.
+        banner: Banner above the content.
     """
     _Page(view)
 

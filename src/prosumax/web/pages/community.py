@@ -34,8 +34,8 @@ def build(view: PageView[state.CommunityPageState], banner: kit.Banner) -> None:
     """Build the page.
 
     Args:
-        view: view of the page.
-        banner: banner above the content.
+        view: View of the page.
+        banner: Banner above the content.
     """
     _Page(view, banner)
 
@@ -133,7 +133,7 @@ class _Page:
 
     @property
     def private(self) -> bool:
-        """Whether the run uses data of the visitor."""
+        """True if the run uses data of the visitor."""
         return self.view.state.preset == "file"
 
     @property
@@ -170,7 +170,7 @@ class _Page:
         """Update the label of the run button and the hint under it.
 
         Args:
-            problem: why the community cannot be run; None if it can.
+            problem: Why the community cannot be run; None if it can.
         """
         training = needs_training(self.view.state)
         if training:
@@ -251,7 +251,7 @@ class _Page:
         """Show or hide the controls of a running job.
 
         Args:
-            busy: whether a job is running.
+            busy: Whether a job is running.
         """
         self.timer.active = busy
         self.progress.box.set_visibility(busy)
@@ -265,9 +265,9 @@ class _Page:
         """Show the outcome of a run.
 
         Args:
-            spec: specification of the job.
-            outcome: outcome of the run.
-            job: id of the job, for downloads.
+            spec: Specification of the job.
+            outcome: Outcome of the run.
+            job: Id of the job, for downloads.
         """
         self.error.set_visibility(False)
         self.shown = (spec, outcome)
@@ -277,7 +277,7 @@ class _Page:
         """Show an error; earlier results stay visible.
 
         Args:
-            text: translated message.
+            text: Translated message.
         """
         self.error.set_text(text)
         self.error.set_visibility(True)
@@ -332,7 +332,7 @@ class _Page:
         """Handle an uploaded or deleted file.
 
         Args:
-            token: token of the new file; None when the file was deleted.
+            token: Token of the new file; None when the file was deleted.
         """
         self.on_close()
         self.token = token
@@ -345,8 +345,8 @@ def stage_text(tr: Translator, status: JobStatus) -> str:
     """Describe the current stage of a job and its remaining time.
 
     Args:
-        tr: translator of the page's language.
-        status: status of the job.
+        tr: Translator of the page's language.
+        status: Status of the job.
     """
     if status.state == "waiting":
         if status.jobs_ahead:
@@ -368,8 +368,8 @@ def failure_text(tr: Translator, status: JobStatus) -> str:
     """Describe why a job failed, without a stack trace.
 
     Args:
-        tr: translator of the page's language.
-        status: status of the job.
+        tr: Translator of the page's language.
+        status: Status of the job.
     """
     if status.error == "invalid_input" and status.input_error is not None:
         where, problem, fix = status.input_error

@@ -38,9 +38,9 @@ class CommunityControls:
     """Three collapsible steps whose summaries show the current settings.
 
     Args:
-        view: view of the page.
-        on_change: called after a setting changed.
-        on_file: called with the token of an uploaded file, or None when it was deleted.
+        view: View of the page.
+        on_change: Called after a setting changed.
+        on_file: Called with the token of an uploaded file, or None when it was deleted.
     """
 
     def __init__(

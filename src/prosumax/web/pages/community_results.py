@@ -25,8 +25,8 @@ class CommunityResults:
     """Everything that is shown of runs.
 
     Args:
-        view: view of the page.
-        on_explore: called to search for a home that would gain by another policy.
+        view: View of the page.
+        on_explore: Called to search for a home that would gain by another policy.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class CommunityResults:
         """Show that there is no result.
 
         Args:
-            text: translated reason.
+            text: Translated reason.
         """
         self.outcome = None
         self.empty.set_text(text)
@@ -105,7 +105,7 @@ class CommunityResults:
         """Mark the shown results as those of other settings, or remove the mark.
 
         Args:
-            outdated: whether the settings differ from those of the results.
+            outdated: Whether the settings differ from those of the results.
         """
         for part in (self.verdict_box, self.charts_box):
             if outdated:
@@ -118,9 +118,9 @@ class CommunityResults:
         """Show the outcome of a run.
 
         Args:
-            outcome: outcome of the run.
-            spec: specification of the job.
-            job: id of the job, for downloads; None for own data.
+            outcome: Outcome of the run.
+            spec: Specification of the job.
+            job: Id of the job, for downloads; None for own data.
         """
         tr = self.tr
         community = from_job_spec(spec)[0]
@@ -177,10 +177,10 @@ class CommunityResults:
         """Draw the learning curve as far as it is known.
 
         Args:
-            rounds: iterations of the evaluations.
-            curve: evaluated quantity by evaluation and seed.
-            planned_rounds: iterations of the whole training.
-            metric: evaluated quantity, see `TrainingSpread.curve_metric`.
+            rounds: Iterations of the evaluations.
+            curve: Evaluated quantity by evaluation and seed.
+            planned_rounds: Iterations of the whole training.
+            metric: Evaluated quantity, see `TrainingSpread.curve_metric`.
         """
         tr = self.tr
         self.curve_box.set_visibility(True)
@@ -339,7 +339,7 @@ class CommunityResults:
         """Show the progress or the failure of the exploration.
 
         Args:
-            text: translated text.
+            text: Translated text.
         """
         if self.exploration is not None:
             self.exploration.set_text(text)
@@ -348,7 +348,7 @@ class CommunityResults:
         """Show whether a home would gain by another policy.
 
         Args:
-            result: result of `tasks.explore_policies`.
+            result: Result of `tasks.explore_policies`.
         """
         tr = self.tr
         if not result["homes"]:
@@ -376,8 +376,8 @@ class CommunityResults:
         """Save a run for comparison and notify the visitor.
 
         Args:
-            spec: specification of the job.
-            outcome: outcome of the run.
+            spec: Specification of the job.
+            outcome: Outcome of the run.
         """
         tr = self.tr
         if self._is_saved(_run_key(spec)):
@@ -393,8 +393,8 @@ class CommunityResults:
         """Add a run to the comparison; the tab stores it for reloads in another language.
 
         Args:
-            spec: specification of the job.
-            outcome: outcome of the run.
+            spec: Specification of the job.
+            outcome: Outcome of the run.
         """
         key = _run_key(spec)
         if len(self.saved_runs) >= _MAX_SAVED_RUNS or self._is_saved(key):

@@ -85,7 +85,7 @@ def is_server_error(record: logging.LogRecord) -> bool:
     The framework's middleware ends such a request with the error that is filtered here.
 
     Args:
-        record: record of the server's log.
+        record: Record of the server's log.
     """
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, RuntimeError) and str(error) == "No response returned.")
@@ -95,9 +95,9 @@ def run_server(host: str, port: int, open_browser: bool) -> None:
     """Serve until interrupted; profiles are generated and programs compiled before the start.
 
     Args:
-        host: address on which the server listens.
-        port: port on which the server listens.
-        open_browser: whether to open the first page in a browser.
+        host: Address on which the server listens.
+        port: Port on which the server listens.
+        open_browser: Whether to open the first page in a browser.
     """
     home_day.warm_up()
     street.warm_up()

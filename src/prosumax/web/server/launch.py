@@ -7,12 +7,12 @@ def serve(host: str, port: int, open_browser: bool = False) -> None:
     """Run the demo until it is interrupted.
 
     Args:
-        host: address on which the server listens.
-        port: port on which the server listens.
-        open_browser: whether to open the first page in a browser.
+        host: Address on which the server listens.
+        port: Port on which the server listens.
+        open_browser: Whether to open the first page in a browser.
 
     Raises:
-        InputError: the extra `web` is not installed.
+        InputError: The extra `web` is not installed.
     """
     try:
         import nicegui  # noqa: F401

@@ -34,7 +34,7 @@ class SecureHeaders:
     """ASGI middleware that adds `HEADERS` to every response.
 
     Args:
-        app: wrapped ASGI application.
+        app: Wrapped ASGI application.
     """
 
     def __init__(self, app: Any) -> None:

@@ -42,8 +42,8 @@ class Services(NamedTuple):
     """Services shared by all visitors.
 
     Attributes:
-        jobs: job queue.
-        uploads: store of uploaded meter files.
+        jobs: Job queue.
+        uploads: Store of uploaded meter files.
     """
 
     jobs: JobQueue
@@ -99,7 +99,7 @@ async def download_run(name: str) -> Response:
     """Return the results of a run (`JOB.json`) or its scenario for `prosumax run` (`JOB.yaml`).
 
     Args:
-        name: id of the job and file extension.
+        name: Id of the job and file extension.
 
     Raises:
         HTTPException: 404 when there is no such finished public run.

@@ -25,8 +25,8 @@ def add_upload_field(tr: Translator, on_upload: Callable[[str, OwnData], Any]) -
     """Add a file control with a description of the format, an example and an error line.
 
     Args:
-        tr: translator of the page's language.
-        on_upload: called with the token and the description of an accepted file.
+        tr: Translator of the page's language.
+        on_upload: Called with the token and the description of an accepted file.
     """
     with kit.tag("div", "x-drop"):
         control_id = kit.unique_id("file")
@@ -61,8 +61,8 @@ def rejection_text(tr: Translator, error: dict[str, Any]) -> str:
     """Return the translated reason why a file was rejected.
 
     Args:
-        tr: translator of the page's language.
-        error: fields of an `own_data.Rejection`; an unknown reason reads as `unreadable`.
+        tr: Translator of the page's language.
+        error: Fields of an `own_data.Rejection`; an unknown reason reads as `unreadable`.
     """
     texts = load_texts(tr.lang)
     reason = str(error.get("reason", "unreadable"))
@@ -89,8 +89,8 @@ def own_data_text(tr: Translator, data: OwnData) -> str:
     """Return a translated summary of an accepted file.
 
     Args:
-        tr: translator of the page's language.
-        data: description of the file.
+        tr: Translator of the page's language.
+        data: Description of the file.
     """
     homes = tr("community.homes_n", n=len(data.names))
     parts = [tr("upload.found", homes=homes, n=data.days, first=data.first_day)]

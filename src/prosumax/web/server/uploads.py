@@ -36,8 +36,8 @@ class UploadStore:
     """Store of the uploaded files of this server's visitors.
 
     Args:
-        jobs: queue in which files are checked.
-        root: folder of the files; a new temporary folder when None.
+        jobs: Queue in which files are checked.
+        root: Folder of the files; a new temporary folder when None.
     """
 
     def __init__(self, jobs: JobQueue, root: Path | None = None) -> None:
@@ -188,7 +188,7 @@ def is_local_address(address: str) -> bool:
     A proxy in front of the server must forward the address of the client.
 
     Args:
-        address: network address of a client.
+        address: Network address of a client.
     """
     return address in ("", "127.0.0.1", "::1", "testclient")
 
@@ -197,7 +197,7 @@ def rate_limit_address(address: str | None) -> str | None:
     """Return the address by which jobs are counted, or None for this machine.
 
     Args:
-        address: network address of a client.
+        address: Network address of a client.
     """
     return None if address is None or is_local_address(address) else address
 
