@@ -1,4 +1,4 @@
-"""Market figures: the auction of `facts/mechanisms.md` (worked example B), sums made by hand, and bounds."""
+"""Market KPIs of an auction by hand, and their bounds."""
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,9 @@ from scipy.optimize import linprog
 
 from prosumax import metrics
 
-BIDS, ASKS = (
-    [10, 9, 8, 7, 5, 3],
-    [2, 4, 6, 6.5, 8, 9],
-)  # one kWh each; the first four of either side trade
+# One kWh each; the first four of either side trade.
+BIDS = [10, 9, 8, 7, 5, 3]
+ASKS = [2, 4, 6, 6.5, 8, 9]
 NET = np.array([[1.0] * 6 + [-1.0] * 6])
 LIMITS = np.array([[*BIDS, *ASKS]], dtype=float)
 BOUGHT = np.array([[1.0] * 4 + [0.0] * 8])
@@ -22,12 +21,13 @@ SOLD = np.array([[0.0] * 6 + [1.0] * 4 + [0.0] * 2])
 
 
 def auction(buyer_price, seller_price):
+    """Compute the KPIs of the auction at one price for buyers and one for sellers."""
     return metrics.market_kpis(
         NET, BOUGHT, SOLD, BOUGHT * buyer_price, SOLD * seller_price, LIMITS, LIMITS
     )
 
 
-def test_double_auction_at_one_price():
+def test_double_auction_at_one_price_is_efficient_and_balanced():
     kpis = auction(6.75, 6.75)
     assert kpis["welfare"] == kpis["max_welfare"] == 15.5
     assert (kpis["consumer_surplus"], kpis["producer_surplus"], kpis["budget_balance"]) == (
@@ -51,7 +51,7 @@ def test_vickrey_clarke_groves_needs_a_subsidy():
     assert kpis["mean_price"] == 6.75  # midway
 
 
-def test_pay_as_bid_at_the_middle_of_each_pair():
+def test_the_midpoint_of_each_pair_splits_the_welfare_equally():
     middle = np.array([6.0, 6.5, 7.0, 6.75])
     paid, earned = np.zeros((1, 12)), np.zeros((1, 12))
     paid[0, :4] = earned[0, 6:10] = middle
@@ -60,7 +60,7 @@ def test_pay_as_bid_at_the_middle_of_each_pair():
     assert kpis["mean_price"] == pytest.approx(26.25 / 4)
 
 
-def test_a_price_beyond_the_limits_is_counted_with_tolerance():
+def test_prices_beyond_the_limits_are_violations_above_the_tolerance():
     """At 7.5 the buyer at 7 pays too much; at 6.2 the seller at 6.5 gets too little."""
     assert auction(7.5, 7.5)["individual_rationality_violations"] == 1
     assert auction(6.2, 6.2)["individual_rationality_violations"] == 1
@@ -71,7 +71,7 @@ def test_a_price_beyond_the_limits_is_counted_with_tolerance():
     assert strict["individual_rationality_violations"] == 0
 
 
-def test_trading_the_wrong_kwh_loses_welfare():
+def test_trade_of_the_wrong_units_loses_welfare():
     """The buyers at 5 and 3 with the sellers at 8 and 9."""
     bought, sold = np.zeros((1, 12)), np.zeros((1, 12))
     bought[0, 4:6] = sold[0, 10:12] = 1
@@ -81,8 +81,8 @@ def test_trading_the_wrong_kwh_loses_welfare():
     assert kpis["individual_rationality_violations"] == 4
 
 
-def test_one_home_has_the_whole_market():
-    """Two steps at 0.10 and 0.20, one without trade; home 2 sells everything, homes 0 and 1 share 3 to 1."""
+def test_concentration_of_a_single_seller_is_one():
+    """Two steps at 0.10 and 0.20, one without trade; home 2 sells to homes 0 and 1, 3 to 1."""
     net = np.array([[3.0, 1.0, -4.0], [3.0, 1.0, -2.0], [1.0, 1.0, 0.0]])
     bought = np.array([[3.0, 1.0, 0.0], [1.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
     sold = np.array([[0.0, 0.0, 4.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]])
@@ -101,13 +101,13 @@ def test_one_home_has_the_whole_market():
 
 
 @pytest.mark.parametrize("net", [[[0.0, 0.0]], [[1.0, 2.0]], [[-1.0, -2.0]], [[1.0]]])
-def test_without_trade_nothing_is_made_up(net):
+def test_kpis_are_zero_or_undefined_without_trade(net):
     net = np.array(net)
     nothing = np.zeros_like(net)
     kpis = metrics.market_kpis(
         net, nothing, nothing, nothing, nothing, nothing + 0.3, nothing + 0.05
     )
-    no_meaning = {
+    undefined = {
         "allocative_efficiency",
         "mean_price",
         "price_volatility",
@@ -115,13 +115,13 @@ def test_without_trade_nothing_is_made_up(net):
         "seller_hhi",
         "buyer_hhi",
     }
-    unknown = {name for name, number in kpis.items() if np.isnan(number)}
-    assert unknown == (no_meaning if net.max() > 0 else no_meaning | {"p2p_share"})
-    assert all(kpis[name] == 0 for name in kpis if name not in unknown)
+    is_nan = {name for name, number in kpis.items() if np.isnan(number)}
+    assert is_nan == (undefined if net.max() > 0 else undefined | {"p2p_share"})
+    assert all(kpis[name] == 0 for name in kpis if name not in is_nan)
 
 
-def test_payments_through_a_pool():
-    """First step: home 0 pays 3, home 1 pays 1 to homes 2 and 3 in the ratio 1 to 3. Second: 2 from 0 to 1."""
+def test_payments_through_a_pool_are_split_by_earnings():
+    """Home 0 pays 3 and home 1 pays 1 to homes 2 and 3 in the ratio 1 to 3; then 0 pays 1."""
     paid = np.array([[3.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     earned = np.array([[0.0, 0.0, 1.0, 3.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     matrix = metrics.payment_matrix(paid, earned)
@@ -133,7 +133,7 @@ def test_payments_through_a_pool():
     )  # gifts leave no trace
 
 
-def test_bilateral_trades_add_up():
+def test_bilateral_trades_are_summed_by_pair():
     buyer, seller = np.array([[0, 0, 2], [0, 1, 1]]), np.array([[1, 1, 0], [2, 2, 0]])
     money = np.array(
         [[1.0, 2.0, 0.0], [4.0, 8.0, 16.0]]
@@ -146,7 +146,7 @@ def test_bilateral_trades_add_up():
 
 @st.composite
 def markets(draw):
-    """Some steps of some homes, with any balanced trade that respects the needs, at any price."""
+    """Draw steps of homes with any balanced trade within deficits and surpluses, at any price."""
     shape = draw(st.tuples(st.integers(1, 4), st.integers(2, 6)))
     # Whole cents and Wh keep the numbers in the range that bills have.
     net = draw(hnp.arrays(int, shape, elements=st.integers(-5000, 5000))) / 1000
@@ -154,18 +154,18 @@ def markets(draw):
         draw(hnp.arrays(int, shape, elements=st.integers(-20, 60))) / 100 for _ in range(2)
     )
     part = draw(hnp.arrays(int, shape, elements=st.integers(0, 100))) / 100
-    wish_buy, wish_sell = np.maximum(net, 0) * part, np.maximum(-net, 0) * part
-    demand, supply = wish_buy.sum(1, keepdims=True), wish_sell.sum(1, keepdims=True)
+    requested, offered = np.maximum(net, 0) * part, np.maximum(-net, 0) * part
+    demand, supply = requested.sum(1, keepdims=True), offered.sum(1, keepdims=True)
     traded = np.minimum(demand, supply)
-    bought = wish_buy * traded / np.where(demand > 0, demand, 1)
-    sold = wish_sell * traded / np.where(supply > 0, supply, 1)
+    bought = requested * traded / np.where(demand > 0, demand, 1)
+    sold = offered * traded / np.where(supply > 0, supply, 1)
     price = draw(hnp.arrays(int, (shape[0], 1), elements=st.integers(0, 60))) / 100
     return net, bought, sold, bought * price, sold * price, value, cost
 
 
 @given(markets())
-def test_what_always_holds(market):
-    """Tolerances: sums of a few dozen doubles of order one, 1e-12 is a thousand roundings."""
+def test_invariants_of_any_market(market):
+    """Sums of a few dozen doubles of order one: 1e-12 is a thousand rounding errors."""
     kpis = metrics.market_kpis(*market)
     parts = kpis["consumer_surplus"] + kpis["producer_surplus"] + kpis["budget_balance"]
     assert kpis["welfare"] == pytest.approx(parts, abs=1e-12)
@@ -180,8 +180,8 @@ def test_what_always_holds(market):
 
 
 @given(markets())
-def test_most_welfare_is_the_linear_optimum(market):
-    """One step as a transport problem: trade x[buyer, seller] >= 0 within every need."""
+def test_max_welfare_is_the_optimum_of_a_linear_program(market):
+    """One step as a transport problem: trade x[buyer, seller] >= 0 within every deficit."""
     net, value, cost = (array[:1] for array in (market[0], market[5], market[6]))
     nothing = np.zeros_like(net)
     found = metrics.market_kpis(net, nothing, nothing, nothing, nothing, value, cost)["max_welfare"]
@@ -193,7 +193,8 @@ def test_most_welfare_is_the_linear_optimum(market):
     rows = np.kron(np.eye(len(buyers)), np.ones(len(sellers)))
     columns = np.kron(np.ones(len(buyers)), np.eye(len(sellers)))
     best = linprog(-gain.ravel(), np.vstack([rows, columns]), np.abs(net[0, [*buyers, *sellers]]))
-    assert found == pytest.approx(-best.fun, abs=1e-7)  # the solver's own tolerance
+    # The tolerance is that of the solver.
+    assert found == pytest.approx(-best.fun, abs=1e-7)
 
 
 def test_jax_and_numpy_agree():

@@ -1,4 +1,4 @@
-"""Key figures on cases small enough for pencil and paper."""
+"""Energy KPIs and those of CityLearn on cases small enough for pencil and paper."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -7,17 +7,19 @@ import pytest
 from prosumax import metrics
 from prosumax.types import Fills, Flows
 
-# Two homes, four hours. Home 0 has sun and a battery of 4 kWh, home 1 only load.
+# Two homes, four hours. Home 0 has PV and a battery of 4 kWh, home 1 only load.
 NET = np.array([[-2.0, 1.0], [-1.0, 2.0], [0.5, 1.0], [2.0, 0.0]])
 LOAD = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 1.0], [2.0, 0.0]])
 SOLAR = np.array([[4.0, 0.0], [2.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
 CHARGE = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
 DISCHARGE = np.array([[0.0, 0.0], [0.0, 0.0], [0.5, 0.0], [0.0, 0.0]])
-SHARED = np.array([1.0, 1.0, 0.0, 0.0])  # home 0 sells to home 1
+# Home 0 sells to home 1.
+SHARED = np.array([1.0, 1.0, 0.0, 0.0])
 CARBON = np.array([0.1, 0.2, 0.3, 0.4])
 
 
-def example(xp=np):
+def make_example(xp=np):
+    """Return flows and local trade as arrays of a namespace."""
     zeros = np.zeros_like(NET)
     parts = (
         LOAD,
@@ -35,8 +37,8 @@ def example(xp=np):
     return flows, Fills(*(xp.asarray(part) for part in (bought, sold, zeros, zeros)))
 
 
-def test_homes():
-    kpis = metrics.home_kpis(*example(), CARBON, np.array([4.0, 0.0]), 1.0)
+def test_home_kpis_by_hand():
+    kpis = metrics.home_kpis(*make_example(), CARBON, np.array([4.0, 0.0]), 1.0)
     assert kpis["import_kwh"].tolist() == [2.5, 4.0]
     assert kpis["grid_import_kwh"].tolist() == [2.5, 2.0]
     assert kpis["export_kwh"].tolist() == [3.0, 0.0]
@@ -49,11 +51,12 @@ def test_homes():
     assert kpis["battery_cycles"].tolist() == pytest.approx([1.5 / 8, 0.0])
 
 
-def test_community():
-    """Community meter: -1, 1, 1.5, 2."""
-    kpis = metrics.community_kpis(*example(), CARBON, 0.5)
+def test_community_kpis_by_hand():
+    """The meter of the community reads -1, 1, 1.5 and 2."""
+    kpis = metrics.community_kpis(*make_example(), CARBON, 0.5)
     assert (kpis["import_kwh"], kpis["export_kwh"]) == (4.5, 1.0)
     assert (kpis["home_import_kwh"], kpis["home_export_kwh"], kpis["traded_kwh"]) == (6.5, 3.0, 2.0)
+    assert (kpis["grid_import_kwh"], kpis["grid_export_kwh"]) == (4.5, 1.0)
     assert kpis["self_consumption"] == kpis["self_consumption_physical"] == pytest.approx(1 - 1 / 6)
     assert (
         kpis["self_sufficiency"] == kpis["self_sufficiency_physical"] == pytest.approx(1 - 4.5 / 9)
@@ -66,7 +69,7 @@ def test_community():
     assert kpis["emissions_with_export_credit_kg"] == pytest.approx(-0.1 + 0.2 + 0.45 + 0.8)
 
 
-def test_citylearn_formulas():
+def test_citylearn_kpis_by_hand():
     """One window of a day; home 0 saves with its battery, home 1 has none."""
     baseline = LOAD - SOLAR  # -3 1 / -1 2 / 1 1 / 2 0
     kpis = metrics.citylearn_kpis(NET, baseline, np.full(4, 0.2), CARBON, 1.0)
@@ -84,8 +87,8 @@ def test_citylearn_formulas():
 
 
 @pytest.mark.parametrize("net", [0.0, -1.0])
-def test_a_day_that_never_imports_has_no_load_factor(net):
-    """0 / 0 without any load, -1 / 0 where exports pause: no number, and (an error in pytest) no warning either."""
+def test_a_day_without_imports_has_no_load_factor(net):
+    """0 / 0 without load and -1 / 0 where exports pause are undefined and give no warning."""
     flat = np.full((24, 2), net)
     flat[0] = 0
     kpis = metrics.citylearn_kpis(flat, flat, np.full(24, 0.2), np.full(24, 0.1), 1.0)
@@ -94,8 +97,7 @@ def test_a_day_that_never_imports_has_no_load_factor(net):
 
 
 def test_jax_and_numpy_agree():
-    """The same functions serve reports in double precision and jitted code."""
-    plain = metrics.community_kpis(*example(), CARBON, 0.5)
-    jitted = metrics.community_kpis(*example(jnp), jnp.asarray(CARBON), 0.5)
+    plain = metrics.community_kpis(*make_example(), CARBON, 0.5)
+    jitted = metrics.community_kpis(*make_example(jnp), jnp.asarray(CARBON), 0.5)
     for name, value in plain.items():
         assert float(jitted[name]) == pytest.approx(float(value), rel=1e-6), name
