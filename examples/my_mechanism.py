@@ -1,4 +1,4 @@
-"""A mechanism of your own in one file: neighbours with little sun are served first, at half the retail price.
+"""A mechanism in one file: the smallest demand is served first, at half the retail price.
 
 Run: `python examples/my_mechanism.py`
 """
@@ -6,40 +6,46 @@ Run: `python examples/my_mechanism.py`
 import jax.numpy as jnp
 
 import prosumax
-from prosumax.market.mechanism import cascade, mechanisms, remaining
+from prosumax.market.mechanism import cascade, mechanisms, remaining_orders
+from prosumax.numerics import safe_divide
 from prosumax.types import Fills, Orders, Prices
 
 
-def smallest_need_first(orders: Orders, prices: Prices) -> tuple[Fills, Orders]:
-    """Serve buyers from the smallest need to the largest; every seller supplies in proportion to its surplus."""
-    need, surplus = orders.buy_kwh, orders.sell_kwh
-    # Position of every home in the queue, found by sorting: no loop over homes, so it compiles once and runs fast.
-    queue = jnp.argsort(need)
-    waiting = need[queue]
-    served_before = jnp.cumsum(waiting) - waiting
-    bought = (
-        jnp.zeros_like(need).at[queue].set(jnp.clip(surplus.sum() - served_before, 0.0, waiting))
-    )
-    sold = surplus * bought.sum() / jnp.maximum(surplus.sum(), 1e-9)
-    # Every euro paid is earned by somebody.
+def smallest_demand_first(orders: Orders, prices: Prices) -> tuple[Fills, Orders]:
+    """Serve buyers by rising demand; every seller supplies in proportion to its surplus.
+
+    Args:
+        orders: Open orders.
+        prices: Prices of the grid side.
+    """
+    demand = orders.buy_kwh
+    surplus = orders.sell_kwh
+    # The order of service is found by sorting instead of a loop over homes, so that the stage
+    # compiles once and runs fast.
+    queue = jnp.argsort(demand)
+    queued = demand[queue]
+    served_before = jnp.cumsum(queued) - queued
+    served = jnp.clip(surplus.sum() - served_before, 0.0, queued)
+    bought = jnp.zeros_like(demand).at[queue].set(served)
+    sold = surplus * safe_divide(bought.sum(), surplus.sum())
+    # Payments equal receipts.
     paid = bought * prices.retail / 2
-    earned = sold * paid.sum() / jnp.maximum(sold.sum(), 1e-9)
+    earned = sold * safe_divide(paid.sum(), sold.sum())
     fills = Fills(bought, sold, paid, earned)
-    return fills, remaining(orders, fills)
+    return fills, remaining_orders(orders, fills)
 
 
+# Half the retail price may be above the reservation price of a buyer or below the feed-in price,
+# so that the mechanism is not individually rational.
 mechanisms.register(
-    "smallest_need_first", "Pool: the smallest need is served first, at half the retail price."
-)(
-    # Half the retail price may lie above what a local kWh is worth or below feed-in, so nothing is promised.
-    cascade(smallest_need_first, individually_rational=False)
-)
+    "smallest_demand_first", "Pool: the smallest demand is served first, at half the retail price."
+)(cascade(smallest_demand_first, individually_rational=False))
 
 if __name__ == "__main__":
     june = {"period.start": "2023-06-01T00:00", "period.steps": 30 * 96}
-    results = prosumax.compare("street", ["none", "mid_market_rate", "smallest_need_first"], june)
+    results = prosumax.compare("street", ["none", "mid_market_rate", "smallest_demand_first"], june)
     for name, result in results.items():
         savings = ", ".join(
             f"{home['name']} {home['saving'] + 0.0:.2f}" for home in result.households
         )
-        print(f"{name:>20}: {result.kpis['saving']:7.2f} EUR saved together ({savings})")
+        print(f"{name:>22}: {result.kpis['saving']:7.2f} EUR saved in total ({savings})")
