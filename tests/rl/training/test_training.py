@@ -94,7 +94,7 @@ def test_rules_and_several_learners_share_one_program(homes):
         {
             "homes": ["stored"],
             "policy": "a2c",
-            "rewards": {"cost": 1, "wear": 0.1},
+            "rewards": {"cost": 1, "battery_throughput": 0.1},
             "settings": {"hidden_sizes": [8]},
         },
     ]
@@ -105,7 +105,7 @@ def test_rules_and_several_learners_share_one_program(homes):
     policies = {"learned", "none", "self-consumption", "zero-intelligence"}
     assert set(result.test_metrics) >= policies
     rewards = [home["rewards"] for home in result.config.scenario["homes"]]
-    assert rewards == [{"profit": 1.0}, {"cost": 1.0, "wear": 0.1}, None]
+    assert rewards == [{"profit": 1.0}, {"cost": 1.0, "battery_throughput": 0.1}, None]
 
 
 def test_a_run_is_stored_resumed_evaluated_and_exported(homes, tmp_path):
