@@ -79,7 +79,7 @@ def case(request):
 
 def test_a_day_has_24_steps_of_finite_observations(case):
     env, (obs, reward, truncated, _, _) = case
-    assert env.config.action_mode == "bid" and env.config.steps == 24
+    assert env.config.action_mode == "bid" and env.config.episode_steps == 24
     assert obs.shape == (len(reward), 24, env.num_agents, len(env.observation_names))
     assert np.isfinite(obs).all() and np.isfinite(reward).all()
     assert not truncated[:, :-1].any() and truncated[:, -1].all()

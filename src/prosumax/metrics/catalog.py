@@ -69,10 +69,10 @@ class KPI:
         return 100.0 if self.unit.startswith("%") else 1.0
 
     def unit_in(self, currency: str = "") -> str:
-        """Return the displayed unit; without a currency what needs one is left out."""
-        if not currency and self.unit == "{currency}":
-            return ""
-        return self.unit.replace("{currency}", currency).lstrip("/")
+        """Return the displayed unit; without a currency the name of the currency is left out."""
+        if not currency and self.unit.startswith("{currency}"):
+            return self.unit.removeprefix("{currency}").replace("/", "per ")
+        return self.unit.replace("{currency}", currency)
 
     def title(self, currency: str = "") -> str:
         """Return the label and the unit: `Self-consumption, %`."""
