@@ -1,6 +1,6 @@
 """Fees of the distribution system operator (DSO), and its memory of overloads.
 
-The fees are the six terms of equation 4 of the MARLEM paper, each a share of the value of a trade.
+The fees are the six terms of MARLEM, equation 4, each a share of the value of a trade.
 Where the paper and its released code differ, this module follows the paper; where the paper leaves
 a term open, the docstring says how it is completed. Unlike in the released code the fees are paid:
 they are on the bills of both parties, and the operator's revenue.
@@ -107,7 +107,7 @@ def local_trade_fees(
         intervenes: Whether the operator intervenes in this step.
 
     References:
-        MARLEM paper, equations 4 and 4a to 4g.
+        MARLEM, equation 4 with its terms 4a to 4g.
     """
     loading = jnp.minimum(path.max_loading, 1.0)
     excess = jnp.maximum(loading - threshold, 0.0)
@@ -152,7 +152,7 @@ def imbalance_fee(
         balance_kwh: B_grid (equation 16): exports minus imports of all homes.
 
     References:
-        MARLEM paper, equations 4b and 4h.
+        MARLEM, equations 4b and 4h.
     """
     size = jnp.abs(balance_kwh)
     is_imbalanced = size > SMALL

@@ -1,6 +1,6 @@
 """Shortest paths through a network: distances, and the load that trades put on branches.
 
-A trade between two homes takes the shortest path (MARLEM paper, section 3.5). `TreePaths` serves
+A trade between two homes takes the shortest path (MARLEM, section 3.5). `TreePaths` serves
 radial networks of any size, `PairPaths` precomputes all pairs of places of a radial network with
 up to a thousand homes, and `TablePaths` lists the branches between all places of a meshed network.
 """

@@ -1,4 +1,4 @@
-"""Reputation of homes: reliability, price fairness and grid contribution (MARLEM equation 8)."""
+"""Reputation of homes: reliability, price fairness and grid contribution (MARLEM, equation 8)."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -35,7 +35,7 @@ def update_reputation(
         Scores after the step, between 0 and 1.
 
     References:
-        MARLEM paper, equation 8, with exponential decay for "recent behaviour more heavily". The
+        MARLEM, equation 8, with exponential decay to weight recent steps more heavily. The
         released code measures reliability after the grid has filled every order, so that it is
         always one.
     """

@@ -71,7 +71,7 @@ def mahtm_scores(
         price_score + w * emission_score = baseline_reward - reward.
 
     References:
-        MAHTM paper, section 3.2 and table 2, where w is 1.
+        MAHTM, section 3.2 and table 2, where w is 1.
     """
     weight = problem.carbon_price
     baseline = individual_cost(problem, problem.net_kwh).mean()

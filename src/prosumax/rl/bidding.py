@@ -51,9 +51,9 @@ class BiddingContext(NamedTuple):
     Attributes:
         net_load_kwh: Load minus PV generation in the coming step.
         max_sell_kwh: Maximum sale within the feasible range and the market's bounds
-            (MARLEM equation 11a).
+            (MARLEM, equation 11a).
         max_buy_kwh: Maximum purchase within the feasible range and the market's bounds
-            (MARLEM equation 11b).
+            (MARLEM, equation 11b).
         charge_kwh: Energy that the battery can take in the step.
         discharge_kwh: Energy that the battery can deliver in the step.
         soc: State of charge between the battery's limits, 0 to 1; NaN without a battery.

@@ -60,7 +60,7 @@ class EnvState(NamedTuple):
         forecast_key: PRNG key of the forecast noise.
         window: Recent clearing prices and traded volumes.
         indicators: Market indicators of the last step.
-        profit: Revenue minus payments of each home so far (MARLEM equation 10).
+        profit: Revenue minus payments of each home so far (MARLEM, equation 10).
         deficit_kwh: Energy deficit (load minus PV generation, where positive) of each home so far.
         unmet_kwh: Part of the deficit that was neither ordered nor covered by the battery.
         net_kwh: Net load at the meter of each home in the last step; positive imports.

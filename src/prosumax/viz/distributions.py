@@ -24,7 +24,7 @@ def price_distribution(runs: Runs, per: str = "kWh") -> Chart:
         runs: from `traces`: bars and density of a single one; the densities of up to seven.
         per: `kWh`, or `MWh` as in the MARLEM paper.
 
-    Source: the MARLEM paper, section 3.8 and figure 4.
+    Source: MARLEM, section 3.8 and figure 4.
     """
     currency, factor = next(iter(runs.values()))[0].currency, {"kWh": 1.0, "MWh": 1000.0}[per]
     samples = {
@@ -48,7 +48,7 @@ def volume_distribution(runs: Runs) -> Chart:
     Arguments:
         runs: as in `price_distribution`.
 
-    Source: the MARLEM paper, section 3.8.
+    Source: MARLEM, section 3.8.
     """
     samples = {
         name: np.concatenate([trace.traded[trace.traded > ENERGY_TOLERANCE_KWH] for trace in seeds])

@@ -1,4 +1,4 @@
-"""Environment: MARLEM equations by hand on three homes, episodes, keys, batches, invariants."""
+"""Environment: MARLEM, equations by hand on three homes, episodes, keys, batches, invariants."""
 
 from functools import partial
 

@@ -101,7 +101,7 @@ def branch_capacity_kw(spec: NetworkConfig, feeder: Feeder) -> NDArray[np.float6
         Capacity in kW [branch].
 
     References:
-        MARLEM paper, equation 15 and below.
+        MARLEM, equation 15 and below.
     """
     b = feeder.branches
     if spec.capacity_kw is None:

@@ -156,7 +156,7 @@ def discriminatory_auction(
         pair_price: Rule that prices each pair.
 
     References:
-        MARLEM paper, section 3.3.3, equations 5 to 7.
+        MARLEM, section 3.3.3, equations 5 to 7.
     """
     book = to_ticks(orders, ticks)
     matched = match(book.buys, book.price, book.quantity)
@@ -187,7 +187,7 @@ def settle_trades(orders: Orders, matched: Match, trades: Trades, ticks: TickSiz
 
 
 def midpoint_price(bid: Array, ask: Array, reference: Array) -> Array:
-    """Return the midpoint of bid and ask (MARLEM equation 5)."""
+    """Return the midpoint of bid and ask (MARLEM, equation 5)."""
     return (bid + ask) / 2
 
 
@@ -206,14 +206,14 @@ def pay_as_bid_price(bid: Array, ask: Array, reference: Array) -> Array:
 
 
 def nash_bargaining(bid: Array, ask: Array, reference: Array) -> Array:
-    """Return the price that splits the gain equally (MARLEM equation 6), which is the midpoint."""
+    """Return the price that splits the gain equally (MARLEM, equation 6), which is the midpoint."""
     return ask + (bid - ask) / 2
 
 
 def proportional_surplus(bid: Array, ask: Array, reference: Array) -> Array:
     """Return the price that splits the gain by each side's distance from the reference price.
 
-    The distances are at least zero; the price is the midpoint when both are zero. MARLEM equation
+    The distances are at least zero; the price is the midpoint when both are zero. MARLEM, equation
     7 without this clamp collapses to bid + ask - reference, which may leave the interval between
     ask and bid.
     """

@@ -32,7 +32,7 @@ def preferred_partners(
         distance: Distance between homes, 0 to 1.
 
     References:
-        MARLEM paper, section 3.3.2, stage 1. The released code prefers the smallest spread
+        MARLEM, section 3.3.2, stage 1. The released code prefers the smallest spread
         instead, and drops the remainder of small orders.
     """
     homes = jnp.arange(orders.price.shape[0], dtype=jnp.int32)
@@ -66,7 +66,7 @@ def choose_partner(orders: Orders, distance: Float[Array, "home home"]) -> Int[A
         `NO_PREFERENCE` where the other side is empty.
 
     References:
-        MARLEM paper, section 3.4.1: "a weighted score of high reputation and short grid distance".
+        MARLEM, section 3.4.1: "a weighted score of high reputation and short grid distance".
     """
     side = jnp.sign(orders.quantity_kwh)
     is_opposite = (side[:, None] * side[None, :]) < 0

@@ -105,7 +105,7 @@ def nearest_first_pool(
         individually_rational: As for `posted_price_pool`.
 
     References:
-        MAHTM paper, section 2.3: "local market based on the physical distance". The paper gives no
+        MAHTM, section 2.3: "local market based on the physical distance". The paper gives no
         rule; the greedy rule is ours.
     """
     buy, sell = _posted_prices(orders, prices, level)

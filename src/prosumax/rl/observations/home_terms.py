@@ -63,7 +63,7 @@ def battery_capacity(context: ObservationContext) -> Float[Array, " home"]:
     "max_sell", "Private: maximum feasible sale in the coming step over the maximum order."
 )
 def max_sell(context: ObservationContext) -> Float[Array, " home"]:
-    """Scale the maximum feasible sale (MARLEM equation 11a)."""
+    """Scale the maximum feasible sale (MARLEM, equation 11a)."""
     maximum, _ = tradable_kwh(context.params, context.state)
     return maximum / context.params.scales.max_order_kwh
 
@@ -72,7 +72,7 @@ def max_sell(context: ObservationContext) -> Float[Array, " home"]:
     "max_buy", "Private: maximum feasible purchase in the coming step over the maximum order."
 )
 def max_buy(context: ObservationContext) -> Float[Array, " home"]:
-    """Scale the maximum feasible purchase (MARLEM equation 11b)."""
+    """Scale the maximum feasible purchase (MARLEM, equation 11b)."""
     _, maximum = tradable_kwh(context.params, context.state)
     return maximum / context.params.scales.max_order_kwh
 
@@ -82,14 +82,14 @@ def max_buy(context: ObservationContext) -> Float[Array, " home"]:
     "Private: mean profit per step so far over the maximum price times the maximum order.",
 )
 def profit(context: ObservationContext) -> Float[Array, " home"]:
-    """Scale the profit so far (MARLEM equation 10), per step to bound it over the episode."""
+    """Scale the profit so far (MARLEM, equation 10), per step to bound it over the episode."""
     scale = context.params.scales.max_price * context.params.scales.max_order_kwh
     return context.state.profit / (scale * jnp.maximum(context.state.time, 1))
 
 
 @observation_terms.register("reputation", "Private: own reputation; 0 to 1.")
 def reputation(context: ObservationContext) -> Float[Array, " home"]:
-    """Return the reputation of each home (MARLEM equation 8)."""
+    """Return the reputation of each home (MARLEM, equation 8)."""
     return context.state.community.reputation
 
 

@@ -11,7 +11,7 @@ from prosumax.rl.rewards.context import RewardContext, reward_terms
 def profit(context: RewardContext) -> Float[Array, " home"]:
     """Compute the profit of the step without fixed fees.
 
-    MARLEM equation 10, with the charges of the tariff and the network operator.
+    MARLEM, equation 10, with the charges of the tariff and the network operator.
     """
     bill = context.outcome.record.bill
     rates = context.params.community.rates

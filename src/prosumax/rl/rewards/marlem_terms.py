@@ -1,4 +1,4 @@
-"""Reward terms of MARLEM equation 2 and their components.
+"""Reward terms of MARLEM, equation 2 and their components.
 
 With weight 1 each, the four `marlem_*` terms add up to R_i. The factors are bounded to the ranges
 stated in the paper: the released code lets turnover enter the cooperation factor, which then counts
@@ -17,7 +17,7 @@ MARLEM_REWARD = (
     "marlem_grid_penalty",
     "marlem_unmet_penalty",
 )
-"""Terms of MARLEM equation 2; with weight 1 each, their sum is R_i."""
+"""Terms of MARLEM, equation 2; with weight 1 each, their sum is R_i."""
 
 _BASE_WEIGHTS = {"economic": 5.0, "grid": 2.0, "resource": 1.0, "trading": 1.0, "stability": 1.0}
 # Penalty for trading all energy with the grid, and for a fully unmet demand.
@@ -121,7 +121,7 @@ def contribution_factor(context: RewardContext) -> Float[Array, " home"]:
 
 @reward_terms.register(
     "marlem_base",
-    "MARLEM equation 2: R_base, five components between -1 and 1, weighted to at most 1.",
+    "MARLEM, equation 2: R_base, five components between -1 and 1, weighted to at most 1.",
 )
 def marlem_base(context: RewardContext) -> Float[Array, " home"]:
     """Compute the weighted base reward.
@@ -135,7 +135,7 @@ def marlem_base(context: RewardContext) -> Float[Array, " home"]:
 
 
 @reward_terms.register(
-    "marlem_cooperation", "MARLEM equation 2: R_base times f_coop times f_contrib."
+    "marlem_cooperation", "MARLEM, equation 2: R_base times f_coop times f_contrib."
 )
 def marlem_cooperation(context: RewardContext) -> Float[Array, " home"]:
     """Compute the cooperation bonus; both factors are in [0, 1], so it at most doubles R_base."""
@@ -143,7 +143,7 @@ def marlem_cooperation(context: RewardContext) -> Float[Array, " home"]:
 
 
 @reward_terms.register(
-    "marlem_grid_penalty", "MARLEM equation 2: negative share of the home's energy from the grid."
+    "marlem_grid_penalty", "MARLEM, equation 2: negative share of the home's energy from the grid."
 )
 def marlem_grid_penalty(context: RewardContext) -> Float[Array, " home"]:
     """Compute a penalty linear in the grid's share of all trade; between -1 and 0."""
@@ -155,7 +155,7 @@ def marlem_grid_penalty(context: RewardContext) -> Float[Array, " home"]:
 
 
 @reward_terms.register(
-    "marlem_unmet_penalty", "MARLEM equation 2: negative share of the home's deficit not met."
+    "marlem_unmet_penalty", "MARLEM, equation 2: negative share of the home's deficit not met."
 )
 def marlem_unmet_penalty(context: RewardContext) -> Float[Array, " home"]:
     """Compute a penalty linear in the unmet share of the deficit; between -1 and 0."""

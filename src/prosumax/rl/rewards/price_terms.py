@@ -21,7 +21,7 @@ def community_cost(context: RewardContext) -> Float[Array, " agent"]:
 
 
 @price_reward_terms.register(
-    "exchange_cost", "Negative cost of the pool's trade beyond itself (MAHTM equations 8 and 12)."
+    "exchange_cost", "Negative cost of the pool's trade beyond itself (MAHTM, equations 8 and 12)."
 )
 def exchange_cost(context: RewardContext) -> Float[Array, " agent"]:
     """Compute the negative cost of trade with farther levels and the grid.

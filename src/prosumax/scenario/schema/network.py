@@ -20,7 +20,7 @@ GENERATED_NETWORKS = ("line", "ring", "star", "tree", "mesh")
 class OperatorConfig(StrictModel):
     """Fees and interventions of the distribution system operator (DSO).
 
-    The six fee terms are those of equation 4 of the MARLEM paper; each is a fraction of the value
+    The six fee terms are those of MARLEM, equation 4; each is a fraction of the value
     of a trade.
     """
 

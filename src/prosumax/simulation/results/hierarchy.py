@@ -5,7 +5,7 @@ its origin: level 1 from homes of the same microgrid, level 2 from other microgr
 the grid. A single community has levels 1 and 3.
 
 References:
-    The MAHTM paper, table 1 and equations 1 to 12.
+    The MAHTM, table 1 and equations 1 to 12.
 """
 
 from typing import Any, NamedTuple
@@ -47,17 +47,17 @@ class LayerFlows(NamedTuple):
     export_3: Float[Array, "step member"]
 
     def shortage(self, layer: int) -> Float[Array, "step member"]:
-        """Compute E^st, the import from the layer's own level and beyond (equations 1, 5, 9)."""
+        """Compute E^st, import from the own level and beyond (MAHTM, equations 1, 5, 9)."""
         imports = (self.import_1, self.import_2, self.import_3)
         return np.sum(imports[layer - 1 :], axis=0)
 
     def surplus(self, layer: int) -> Float[Array, "step member"]:
-        """Compute E^sp, the export to the layer's own level and beyond (equations 2, 6, 10)."""
+        """Compute E^sp, export to the own level and beyond (MAHTM, equations 2, 6, 10)."""
         exports = (self.export_1, self.export_2, self.export_3)
         return np.sum(exports[layer - 1 :], axis=0)
 
     def net(self, layer: int) -> Float[Array, "step member"]:
-        """Compute E^net, positive for a shortage (equations 3, 7, 11)."""
+        """Compute E^net, positive for a shortage (MAHTM, equations 3, 7, 11)."""
         return self.shortage(layer) - self.surplus(layer)
 
 
@@ -80,10 +80,10 @@ class HierarchyResult(NamedTuple):
         grid_sell_price: r^sd, the retail price.
         grid_buy_price: r^bd, the feed-in price.
         emission_factor_kg_per_kwh: Emission factor of level 3 imports.
-        household_cost: Cost of each home (equation 4), without carbon and without the charges of
-            the tariff on local energy.
-        microgrid_cost: Cost of each microgrid (equation 8), likewise.
-        distributor_cost: Cost of the distributor (equation 12), likewise.
+        household_cost: Cost of each home (MAHTM, equation 4), without carbon and without the
+            charges of the tariff on local energy.
+        microgrid_cost: Cost of each microgrid (MAHTM, equation 8), likewise.
+        distributor_cost: Cost of the distributor (MAHTM, equation 12), likewise.
         energy_flows_kwh: Energy over the period from each microgrid and the grid (last row) to each
             microgrid and the grid (last column).
     """
@@ -161,9 +161,9 @@ def make_hierarchy(scenario: Scenario, profiles: Profiles, record: Any) -> Hiera
         grid_sell_price=retail,
         grid_buy_price=feed_in,
         emission_factor_kg_per_kwh=np.nan_to_num(prices["emission_factor_kg_per_kwh"]),
-        household_cost=cost_1 + cost_2 + cost_3,
-        microgrid_cost=(cost_2 + cost_3) @ members.T,
-        distributor_cost=cost_3.sum(1),
+        household_cost=cost_1 + cost_2 + cost_3,  # MAHTM, equation 4
+        microgrid_cost=(cost_2 + cost_3) @ members.T,  # MAHTM, equation 8
+        distributor_cost=cost_3.sum(1),  # MAHTM, equation 12
         energy_flows_kwh=_energy_flows_kwh(household, members),
     )
 

@@ -22,7 +22,7 @@ with `difficulty` zeros. `previous` is the hash of the previous block, 64 zeros 
 `last_hash` is the hash of the last block, 64 zeros without trades.
 
 References:
-    The MARLEM paper, section 3.3.4 (decentralized validation).
+    MARLEM, section 3.3.4 (decentralized validation).
 """
 
 import hashlib

@@ -50,7 +50,7 @@ class SummarySeries(NamedTuple):
         charge: Battery charge of all homes.
         discharge: Battery discharge of all homes.
         stored: Energy stored in all batteries at the end of the step.
-        balance: Export less import of all meters (MARLEM equation 16).
+        balance: Export less import of all meters (MARLEM, equation 16).
         traded: Energy traded between homes.
         tradable: Smaller of the total deficit and the total surplus of the homes' meters.
         grid_import: Energy bought from the grid.

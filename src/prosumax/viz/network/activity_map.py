@@ -14,7 +14,7 @@ def activity_map(result: Result) -> Chart | None:
 
     None without a network, without local trade, or where the power flow found no solution.
 
-    Source: the MARLEM paper, section 3.8.
+    Source: MARLEM, section 3.8.
     """
     wired = wires(result)
     if wired is None or not len(wired.steps):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from prosumax.report import text as words
 from prosumax.report.metrics import Runs
-from prosumax.simulation.results.series import Trace
+from prosumax.simulation.results.series import SummarySeries
 from prosumax.viz.chart import Chart, Table, chosen
 from prosumax.viz.theme import INK, LOOKS, Option, base
 
@@ -41,12 +41,12 @@ def trade_network(runs: Runs) -> Chart:
     Arguments:
         runs: from `traces`; the seeds of a run have the same homes.
 
-    Source: the MARLEM paper, section 3.8 and figure 7.
+    Source: MARLEM, section 3.8 and figure 7.
     """
     return chosen({name: _one(seeds) for name, seeds in runs.items()}, "Run")
 
 
-def _one(seeds: Sequence[Trace]) -> Chart:
+def _one(seeds: Sequence[SummarySeries]) -> Chart:
     sums, names = _sums(seeds), seeds[0].homes
     both = np.triu(sums.kwh + sums.kwh.T, 1)
     volume = sums.kwh.sum(0) + sums.kwh.sum(1)
@@ -121,15 +121,15 @@ def _one(seeds: Sequence[Trace]) -> Chart:
     )
 
 
-def _sums(seeds: Sequence[Trace]) -> _Sums:
+def _sums(seeds: Sequence[SummarySeries]) -> _Sums:
     homes = len(seeds[0].homes)
     kwh, km, known = (np.zeros((homes, homes)) for _ in range(3))
     for trace in seeds:
         pairs = trace.pairs
         kwh[pairs.buyer, pairs.seller] += pairs.kwh / len(seeds)
-        there = np.isfinite(pairs.km)
+        there = np.isfinite(pairs.distance_km)
         # Lengths of a study's lines differ from seed to seed.
-        np.add.at(km, (pairs.buyer[there], pairs.seller[there]), pairs.km[there])
+        np.add.at(km, (pairs.buyer[there], pairs.seller[there]), pairs.distance_km[there])
         np.add.at(known, (pairs.buyer[there], pairs.seller[there]), 1)
     km, known = km + km.T, known + known.T
     return _Sums(kwh, np.where(known > 0, km / np.maximum(known, 1), np.nan))
@@ -202,11 +202,11 @@ def _nodes(sums: _Sums, names: Sequence[str], drawn: NDArray[np.int64]) -> list[
     return nodes
 
 
-def _summary(seeds: Sequence[Trace], sums: _Sums, both: NDArray[np.float64]) -> str:
+def _summary(seeds: Sequence[SummarySeries], sums: _Sums, both: NDArray[np.float64]) -> str:
     names, traded = seeds[0].homes, float(sums.kwh.sum())
     per_seed = f" (mean of {len(seeds)} seeds)" if len(seeds) > 1 else ""
     from_grid, to_grid = (
-        float(np.mean([getattr(t, n).sum() for t in seeds])) for n in ("from_grid", "to_grid")
+        float(np.mean([getattr(t, n).sum() for t in seeds])) for n in ("grid_import", "grid_export")
     )
     grid = f"They buy {words.energy(from_grid)} from the grid and send {words.energy(to_grid)} to it{per_seed}."
     if traded <= 0:
