@@ -43,8 +43,8 @@ def learning_runs(
 
     Args:
         settings: `preset`; `controller`, an algorithm, a rule or an optimum; for learners
-            `paradigm`, `iterations`, `settings`, `anneal`, `num_envs`, `bootstrap_on_truncation`. Everything else is
-            a change to the scenario.
+            `paradigm`, `iterations`, `settings`, `anneal`, `num_envs` and
+            `bootstrap_on_truncation`. Everything else is a change to the scenario.
         seeds: Seeds of the learners and of the environment.
         on_progress: Called with the completed share.
 
