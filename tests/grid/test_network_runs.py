@@ -10,8 +10,8 @@ from prosumax.errors import InputError
 
 
 @pytest.fixture
-def wired(tiny, tmp_path):
-    """The two homes of the tiny scenario on a street of three lines from the user's own table."""
+def networked(tiny, tmp_path):
+    """Return the tiny scenario with its two homes on a table of two lines."""
     table = tmp_path / "lines.csv"
     table.write_text(
         "from,to,length_km,r_ohm_per_km,x_ohm_per_km,max_a\nstation,a,0.1,0.2,0.08,270\na,b,0.1,0.2,0.08,270\n"
@@ -31,8 +31,8 @@ def lines(scenario, tmp_path, text):
 
 
 @pytest.mark.parametrize("flow", ["path", "linear", "ac"])
-def test_a_network_of_ones_own(wired, flow):
-    result = prosumax.run(edited(wired, flow=flow))
+def test_losses_of_a_table_of_lines_change_no_bill(networked, flow):
+    result = prosumax.run(edited(networked, flow=flow))
     wires = result.kpis["network"]
     assert wires["loss_kwh"] > 0 and wires["max_line_loading"] > 0
     assert ("min_voltage_pu" in wires) == (flow != "path")
@@ -41,9 +41,9 @@ def test_a_network_of_ones_own(wired, flow):
     assert len(result.to_frame()) == result.timeseries.sizes["time"] * 2  # no row per bus
     received = sum(result.kpis[f"{party}_revenue"] for party in PARTIES)
     assert received == pytest.approx(result.kpis["cost"], abs=1e-6)
-    copper = prosumax.run(edited(wired, flow="copper_plate"))
+    copper = prosumax.run(edited(networked, flow="copper_plate"))
     assert copper.kpis["network"] is None
-    # Without fees nobody's bill changes; the operator buys the losses from the supplier.
+    # Without fees no bill changes; the operator buys the losses from the supplier.
     assert result.kpis["cost"] == pytest.approx(copper.kpis["cost"], abs=1e-6)
     given = copper.kpis["network_operator_revenue"] - result.kpis["network_operator_revenue"]
     assert given == pytest.approx(wires["loss_cost"], abs=1e-5)
@@ -52,9 +52,9 @@ def test_a_network_of_ones_own(wired, flow):
 PARTIES = ("supplier", "network_operator", "government", "mechanism")
 
 
-def test_fees_are_on_the_bills_and_the_operators_income(wired):
-    free = prosumax.run(wired)
-    charged = prosumax.run(edited(wired, operator={"fees": True, "congestion_threshold": 0}))
+def test_fees_are_billed_and_are_the_operators_revenue(networked):
+    free = prosumax.run(networked)
+    charged = prosumax.run(edited(networked, operator={"fees": True, "congestion_threshold": 0}))
     fees = charged.kpis["network"]["fees"]
     assert fees != 0
     assert sum(home["bill_items"]["network_fees"] for home in charged.households) == pytest.approx(
@@ -65,15 +65,15 @@ def test_fees_are_on_the_bills_and_the_operators_income(wired):
     assert income == pytest.approx(fees, abs=1e-5)
 
 
-def test_a_network_that_carries_nothing_stops_trade_and_export(wired):
+def test_a_network_without_capacity_stops_trade_and_export(networked):
     tight = edited(
-        wired,
+        networked,
         capacity_kw=0.02,
         trade_limit="pro_rata",
         operator={"intervention": "curtail", "congestion_threshold": 1},
     )
     result = prosumax.run(tight | {"market": {"mechanism": "double_auction"}})
-    free = prosumax.run(wired | {"market": {"mechanism": "double_auction"}})
+    free = prosumax.run(networked | {"market": {"mechanism": "double_auction"}})
     assert result.kpis["traded_kwh"] < 0.05 * free.kpis["traded_kwh"]
     assert result.kpis["network"]["curtailed_kwh"] > 0
     assert result.kpis["home_export_kwh"] == pytest.approx(
@@ -81,11 +81,13 @@ def test_a_network_that_carries_nothing_stops_trade_and_export(wired):
     )
 
 
-def test_an_overload_without_solution_is_flagged_and_in_no_bill(wired):
-    """A thousand times the load: no voltage can carry it."""
+def test_steps_without_a_solution_are_counted_and_change_no_bill(networked):
+    """At a thousand times the load the power flow has no solution."""
     loads = [{"source": "values", "values": [1000.0, 0.5]}] * 2
-    raw = wired | {
-        "homes": [home | {"load": load} for home, load in zip(wired["homes"], loads, strict=True)]
+    raw = networked | {
+        "homes": [
+            home | {"load": load} for home, load in zip(networked["homes"], loads, strict=True)
+        ]
     }
     result = prosumax.run(edited(raw, operator={"fees": True}))
     assert 0 < result.kpis["network"]["not_converged_steps"] < result.timing["steps"]
@@ -94,12 +96,12 @@ def test_an_overload_without_solution_is_flagged_and_in_no_bill(wired):
     assert np.isfinite(result.kpis["cost"]) and 0.5 < result.kpis["network"]["min_voltage_pu"] < 1.2
 
 
-def test_a_run_without_any_solution(wired):
+def test_a_run_without_any_solution_has_no_loss_cost(networked):
     home = {"name": "sunny", "load": {"source": "values", "values": [1000.0]}}
-    result = prosumax.run(edited(wired | {"homes": [home]}, placement={"sunny": "b"}))
+    result = prosumax.run(edited(networked | {"homes": [home]}, placement={"sunny": "b"}))
     assert result.kpis["network"]["not_converged_steps"] == 4
     assert result.kpis["network"]["min_voltage_pu"] is None and np.isfinite(result.kpis["cost"])
-    # Nobody can say what is lost without a solution, so nobody is charged for it.
+    # Without a solution the losses are unknown and not charged.
     assert result.kpis["network"]["loss_kwh"] == result.kpis["network"]["loss_cost"] == 0
 
 
@@ -107,7 +109,7 @@ HEAD = "from,to,length_km,r_ohm_per_km,x_ohm_per_km\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             HEAD + "station,a,0.1,0.2,0.1\nb,c,0.1,0.2,0.1\n",
@@ -117,21 +119,21 @@ HEAD = "from,to,length_km,r_ohm_per_km,x_ohm_per_km\n"
         (HEAD + "station,a,0.1,0.2,0.1\na,a,0.1,0.2,0.1\n", "starts and ends at 'a'"),
     ],
 )
-def test_a_network_that_cannot_be(wired, tmp_path, text, said):
-    with pytest.raises(InputError, match=said):
-        prosumax.run(lines(wired, tmp_path, text))
+def test_invalid_networks_raise_an_error(networked, tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        prosumax.run(lines(networked, tmp_path, text))
 
 
-def test_homes_on_buses_that_do_not_exist(wired):
+def test_homes_on_missing_buses_raise_an_error(networked):
     with pytest.raises(
         InputError, match=r"network\.placement\.shady: network 'lines' has no bus called 'z'"
     ):
-        prosumax.run(edited(wired, placement={"sunny": "a", "shady": "z"}))
+        prosumax.run(edited(networked, placement={"sunny": "a", "shady": "z"}))
     with pytest.raises(InputError, match="has no bus for 'shady'"):
-        prosumax.run(edited(wired, placement={"sunny": "a"}))
+        prosumax.run(edited(networked, placement={"sunny": "a"}))
 
 
-def test_fields_that_do_not_fit(tiny):
+def test_inconsistent_fields_raise_an_error(tiny):
     with pytest.raises(InputError, match="kind edges requires `file`"):
         prosumax.load_scenario(tiny | {"network": {"kind": "edges"}})
     with pytest.raises(InputError, match="set network.kind"):
@@ -144,13 +146,13 @@ def test_fields_that_do_not_fit(tiny):
         prosumax.load_scenario(tiny | {"network": {"kind": "cigre-lv"}})
 
 
-def test_the_operator_inspects_at_the_given_frequency(wired):
+def test_the_operator_inspects_at_the_given_frequency(networked):
     # Every trade is penalized in an inspected step. Orders arrive at fixed times, so that only
     # the inspections are random.
     operator = {"fees": True, "intervention": "penalize", "congestion_threshold": 0}
     fixed = {"environment": {"random_arrival": False, "episode_steps": 4}}
     env = prosumax.make(
-        edited(wired, operator=operator) | {"market": {"mechanism": "double_auction"}}, fixed
+        edited(networked, operator=operator) | {"market": {"mechanism": "double_auction"}}, fixed
     )
     _, state = env.reset(jax.random.key(0))
     community = env.params.community

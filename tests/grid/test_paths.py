@@ -67,8 +67,8 @@ def test_paths_are_the_shortest(make, loops, buses):
     np.testing.assert_allclose(twice, 2 * carried, atol=2e-4)
 
 
-def test_a_line_of_thousands_of_buses():
-    """Depth is what trees are worst at."""
+def test_paths_on_a_line_of_thousands_of_buses():
+    """A line has the largest depth of a tree."""
     feeder = random_feeder(3, 0)
     buses = 3000
     b = feeder.branches

@@ -18,7 +18,7 @@ solve_linear = jax.jit(linear_power_flow)
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("buses", "seed"), [(2, 0), (5, 1), (30, 2), (60, 3)])
-def test_ac_flow_solves_the_nodal_equations(form, buses, seed):
+def test_ac_power_flow_solves_the_nodal_equations(form, buses, seed):
     feeder = random_feeder(buses, seed)
     voltage, currents, losses, source = reference_flow(feeder, feeder.load_kw, feeder.load_kvar)
     flow = solve(FORMS[form](feeder), jnp.float32(feeder.load_kw), jnp.float32(feeder.load_kvar))
@@ -34,7 +34,7 @@ def test_ac_flow_solves_the_nodal_equations(form, buses, seed):
     assert float(flow.residual_pu) < 1e-6
 
 
-def test_meshed_networks_are_solved_too():
+def test_ac_power_flow_solves_meshed_networks():
     feeder = random_feeder(20, 4, loops=5)
     voltage, _, losses, _ = reference_flow(feeder, feeder.load_kw, feeder.load_kvar)
     flow = solve(build_model(feeder), jnp.float32(feeder.load_kw), jnp.float32(feeder.load_kvar))
@@ -69,7 +69,7 @@ def test_lindistflow_approximates_the_ac_solution(form):
     np.testing.assert_allclose(linear.loading, exact.loading, rtol=0.05, atol=0.02)
 
 
-def test_forms_agree_on_the_linear_flow():
+def test_dense_and_tree_models_agree_on_the_linear_power_flow():
     feeder = random_feeder(40, 8)
     p, q = jnp.float32(feeder.load_kw), jnp.float32(feeder.load_kvar)
     one, other = solve_linear(dense_model(feeder), p, q), solve_linear(tree_model(feeder), p, q)
@@ -86,7 +86,7 @@ def test_an_infeasible_load_is_finite_and_has_a_large_residual(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_gradients_are_those_of_finite_differences(form):
+def test_gradients_agree_with_finite_differences(form):
     feeder = random_feeder(15, 10)
     wires = FORMS[form](feeder)
     p, q = jnp.float32(feeder.load_kw), jnp.float32(feeder.load_kvar)
@@ -109,7 +109,7 @@ def test_gradients_are_those_of_finite_differences(form):
     ).all()
 
 
-def test_batches_give_what_single_calls_give():
+def test_batches_equal_single_calls():
     feeder = random_feeder(25, 11)
     wires = build_model(feeder)
     loads = jnp.float32(np.random.default_rng(0).uniform(-1, 2, (6, 25)) * feeder.load_kw)

@@ -105,7 +105,7 @@ def cleared(books, name, net, price):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_discriminatory_auctions(books, reference, name):
+def test_discriminatory_auctions_equal_the_reference(books, reference, name):
     net, price, expected = reference
     found = cleared(books, name, net, price)
     middle = (0.30 + 0.05) / 2  # of what the grid offers
@@ -123,7 +123,7 @@ def test_discriminatory_auctions(books, reference, name):
         np.testing.assert_allclose(found.earned[book], earned, atol=1e-5, err_msg=str(book))
 
 
-def test_uniform_auction(books, reference):
+def test_uniform_price_auction_equals_the_reference(books, reference):
     net, price, expected = reference
     found = cleared(books, "double_auction", net, price)
     for book, (filled, pairs) in enumerate(expected):

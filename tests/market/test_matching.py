@@ -35,7 +35,7 @@ def random_books(homes, books=BOOKS, seed=0, most=50):
 
 
 def walk(bids, asks):
-    """Fills and pairs of two ladders [(price, home, quantity)], best first."""
+    """Return the pairs of two ladders [(price, home, quantity)], best price first."""
     bids, asks, pairs = [list(order) for order in bids], [list(order) for order in asks], []
     while bids and asks and bids[0][0] >= asks[0][0]:
         ticks = min(bids[0][2], asks[0][2])
@@ -73,7 +73,7 @@ def expected_by_priority(buys, price, quantity, priority):
 
 
 def expected_pro_rata(buys, price, quantity):
-    """Who trades at all is as above; then each price level shares what it got as a whole."""
+    """Return fills where each price level shares its volume pro rata."""
     homes = len(price)
     bids, asks = ladders(buys, price, quantity, [0] * homes)
     taken, filled = fills_of(walk(bids, asks), homes), [0] * homes
@@ -103,7 +103,7 @@ def pairs_of(found):
 
 
 def check(found, buys, price, quantity, filled, levels):
-    """What holds by either rule."""
+    """Check properties that hold with either tie-breaking rule."""
     homes = len(price)
     assert found.filled.tolist() == filled
     assert fills_of(pairs_of(found), homes) == filled
@@ -158,7 +158,7 @@ def test_marginal_price_shares_pro_rata(homes):
 
 
 @pytest.mark.parametrize("by_priority", [True, False])
-def test_one_book_is_the_batch_of_one(by_priority):
+def test_batches_equal_single_books(by_priority):
     """Holds alone, in a batch, in a nested batch, and with arguments that are not batched."""
     books = [
         jnp.asarray(part) for part in random_books(7, books=12, seed=2)[: 4 if by_priority else 3]
@@ -183,8 +183,8 @@ def test_one_book_is_the_batch_of_one(by_priority):
     jax.tree.map(np.testing.assert_array_equal, found, batch(*repeated))
 
 
-def test_inside_scan():
-    """What crosses has traded after one step; the rest never does."""
+def test_matching_in_a_scan():
+    """All crossing orders trade in the first step."""
     buys, price, quantity = (jnp.asarray(part[10]) for part in random_books(7, seed=3)[:3])
 
     def step(still_open, _):
@@ -199,7 +199,7 @@ def test_inside_scan():
 
 @pytest.mark.parametrize("in_batch", [True, False])
 def test_largest_quantities_are_shared_exactly(in_batch):
-    """Whole numbers of this size exceed what a float, or a product in 32 bits, can hold."""
+    """Integers of this size exceed the precision of a float and products overflow 32 bits."""
     homes, books = 7, 40
     random = np.random.default_rng(4)
     quantity = random.integers(0, MAX_TOTAL_TICKS // 6, (books, homes))
@@ -219,8 +219,8 @@ def test_largest_quantities_are_shared_exactly(in_batch):
 
 
 @pytest.mark.parametrize("by_priority", [True, False])
-def test_two_thousand_homes(by_priority):
-    """Every bit of the key in use: the highest price, priority and index, and the largest total."""
+def test_two_thousand_homes_use_all_bits_of_the_key(by_priority):
+    """The book has the highest price, priority and index, and the largest total."""
     homes, books = 2000, 2
     levels = max_price_ticks(homes, by_priority)
     random = np.random.default_rng(5)
@@ -259,8 +259,8 @@ def test_one_home_trades_nothing():
     assert (found.filled[0], found.ticks[0], found.next_bid) == (0, 0, 3)
 
 
-def test_no_gradient_through_whole_ticks():
-    """A batch can stand inside a differentiated function; the fills count as constants."""
+def test_fills_are_constants_to_the_gradient():
+    """A batch may be part of a differentiated function."""
     books = [jnp.asarray(part) for part in random_books(7, books=12, seed=6)[:3]]
 
     def value(weight, buys, price, quantity):

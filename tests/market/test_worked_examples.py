@@ -39,7 +39,7 @@ def bills(cleared):
         ("key_equal", [0.50, 0.50, 0.20]),
     ],
 )
-def test_keys(books, street, name, allocated):
+def test_allocation_keys(books, street, name, allocated):
     local, _ = books.clear(name, *street, shares=SHARES)
     np.testing.assert_allclose(local.bought_kwh[:3], allocated, atol=1e-6)
     sold = sum(allocated) * np.array([0.9, 0.3]) / 1.2
@@ -118,7 +118,7 @@ def test_pairs_at_the_midpoint(books):
     np.testing.assert_allclose(local.paid[:4], [6.0, 6.5, 7.0, 6.75], atol=1e-6)
 
 
-def test_mcafee(books):
+def test_mcafee_trade_reduction(books):
     """(5 + 8) / 2 = 6.5 suits the pair 7, 6.5; with a fifth bid of 6.2 it is 7.1 and does not."""
     local, _ = books.clear("mcafee", *unit_book(books))
     np.testing.assert_allclose(local.paid[:6], [6.5] * 4 + [0, 0], atol=1e-6)
@@ -128,7 +128,7 @@ def test_mcafee(books):
     np.testing.assert_allclose(local.earned[6:], [6.5] * 3 + [0] * 3, atol=1e-6)
 
 
-def test_vcg(books):
+def test_vcg_payments_and_deficit(books):
     """Buyers pay 6.5, sellers get 7, and the deficit is 2."""
     local, _ = books.clear("vcg", *unit_book(books))
     np.testing.assert_allclose(local.paid[:6], [6.5] * 4 + [0, 0], atol=1e-6)
@@ -164,7 +164,7 @@ def test_preferred_partners_go_first(books):
 
 
 def test_partner_by_reputation_and_distance(books):
-    """Half reputation, half nearness: 0.5 x 0.9 + 0.5 x 0.2 beats 0.5 x 0.2 + 0.5 x 0.8."""
+    """Half reputation, half proximity: 0.5 x 0.9 + 0.5 x 0.2 beats 0.5 x 0.2 + 0.5 x 0.8."""
     from prosumax.market.auctions.partners import choose_partner
 
     orders = books.orders(

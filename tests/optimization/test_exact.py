@@ -88,7 +88,7 @@ def independent_cost(problem, joint):
         battery.charge_kw * hours,
         battery.discharge_kw * hours,
     )
-    low[peak] = problem.capacity_minimum_kw
+    low[peak] = problem.min_billed_peak_kw
     if not joint:
         high[at["received"]] = high[at["given"]] = 0
     equal, equal_to, less, less_than = [], [], [], []
@@ -112,7 +112,7 @@ def independent_cost(problem, joint):
         less_than.append(battery.soc_max[i] * battery.capacity_kwh[i] - start)
         less_than.append(start - battery.soc_min[i] * battery.capacity_kwh[i])
         row = np.zeros(width)
-        # A meter in the street counts what comes from neighbours too.
+        # The meter of a home also counts energy from other homes.
         row[[at["bought"][t, i], at["received"][t, i]]] = 1 / hours
         row[peak[problem.month[t], i]] = -1
         less.append(row)
@@ -132,7 +132,7 @@ def independent_cost(problem, joint):
         method="highs-ipm",
     )
     assert found.status == 0, found.message
-    return found.fun + problem.fees[:homes].sum()
+    return found.fun + problem.fixed_fees[:homes].sum()
 
 
 @settings(max_examples=12)
@@ -143,10 +143,11 @@ def test_optimum_agrees_with_an_independent_program(seed, joint, capacity_price)
     )
     problem = make_problem(source)
     plan = (plan_community if joint else plan_individual)(problem)
-    assert plan.objective == pytest.approx(independent_cost(problem, joint), rel=1e-6, abs=1e-6)
+    # The plan is simulated in single precision, which a capacity price of 4000 per kW magnifies.
+    assert plan.objective == pytest.approx(independent_cost(problem, joint), rel=1e-6, abs=1e-5)
 
 
-def test_parts_of_a_period_cost_what_the_whole_does():
+def test_costs_of_the_parts_of_a_period_add_up():
     # Three months and a piece of one, cut where months end: every peak stays in its part.
     clock = {"period.start": "2023-01-20T00:00", "period.steps": 24 * 75}
     problem = make_problem(
@@ -202,7 +203,7 @@ def test_two_solvers_agree(seed, joint):
     )
 
 
-def test_brute_force_finds_the_same_for_one_home():
+def test_brute_force_gives_the_same_optimum_for_one_home():
     """Four steps, eleven powers each, no loss: the best of 14,641 plans lies on that grid."""
     source = {
         "name": "grid",
@@ -276,7 +277,7 @@ def test_the_simulated_bill_is_the_objective(seed, policy, mechanism):
     st.integers(0, 10_000),
     st.sampled_from(["optimal", "community-optimal", "mpc", "community-mpc"]),
 )
-def test_planned_homes_keep_energy_and_money(seed, policy):
+def test_planned_homes_conserve_energy_and_money(seed, policy):
     """Energy balances per home and step, and payments equal receipts."""
     source = random_scenario(seed, capacity_charge_per_kw_year=300) | {"policy": policy}
     result = prosumax.run(source | {"market": {"mechanism": "mid_market_rate"}}, optimum=False)
@@ -329,7 +330,7 @@ def test_the_simulated_bill_of_a_year_is_the_objective(name, policy, optimum, re
     )  # fade and standing loss
 
 
-def test_idle_is_zero_percent():
+def test_idle_batteries_are_zero_percent_of_the_gain():
     kpis = prosumax.run(random_scenario(4) | {"policy": "none"}).kpis
     assert (
         kpis["share_of_optimal_gain"]
@@ -378,15 +379,15 @@ def test_feed_in_above_retail_is_not_exploited(joint):
 
 
 def test_unsupported_programs_raise_an_error(monkeypatch):
-    dear = {"tariff.feed_in": 0.9}
+    high_feed_in = {"tariff.feed_in": 0.9}
     with pytest.raises(InputError, match=r"tariff.feed_in.*in step 0, where a kWh.*unbounded"):
-        prosumax.run(random_scenario(1), {**dear, "policy": "mpc"}, optimum=False)
+        prosumax.run(random_scenario(1), {**high_feed_in, "policy": "mpc"}, optimum=False)
     monkeypatch.setattr(program, "MAX_BINARIES", 35)
     with pytest.raises(
         InputError,
         match="has 36 homes with devices times steps with negative prices or a feed-in price above",
     ):
-        plan_individual(make_problem(random_scenario(1), dear))
+        plan_individual(make_problem(random_scenario(1), high_feed_in))
 
 
 def test_an_infeasible_program_raises_an_error():

@@ -37,7 +37,7 @@ def scores(found):
         ("eval", LOSSY, [-0.1035, -0.1999, -0.8225]),
     ],
 )
-def test_the_optimum_of_each_home(name, changes, expected):
+def test_individual_optimum(name, changes, expected):
     found = kpis(name, policy="optimal", **changes)
     assert scores(found) == pytest.approx(expected, abs=2e-4)
     assert found["price_score"] + found["emission_score"] == pytest.approx(
@@ -50,7 +50,7 @@ def test_the_optimum_of_each_home(name, changes, expected):
     ("name", "idle", "pooled", "together"),
     [("train", -1.2402, -1.0588, -0.7119), ("eval", -1.1259, -0.8863, -0.5688)],
 )
-def test_the_community(name, idle, pooled, together):
+def test_community_optimum(name, idle, pooled, together):
     nothing = kpis(name, policy="none")
     assert nothing["reward"] == pytest.approx(idle, abs=1e-4)
     assert scores(nothing)[:2] == pytest.approx([0, 0], abs=1e-6)
@@ -63,14 +63,14 @@ def test_the_community(name, idle, pooled, together):
 @pytest.mark.parametrize(
     ("name", "money", "carbon"), [("train", 0.5086, 0.7316), ("eval", 0.4591, 0.6668)]
 )
-def test_money_and_carbon_of_idle_homes(name, money, carbon):
+def test_cost_and_emissions_of_idle_homes(name, money, carbon):
     found = kpis(name, policy="none")
     homes = {"train": 6, "eval": 6}[name]
     assert found["cost"] / homes == pytest.approx(money, abs=1e-4)
     assert found["emissions_kg"] / homes == pytest.approx(carbon, abs=1e-4)
 
 
-def test_the_papers_solver_run():
+def test_solver_run_of_the_paper():
     assert scores(kpis("train", policy="mahtm-paper-solver")) == pytest.approx(
         [-0.1063, -0.2294, -0.9044], abs=1e-4
     )
@@ -80,7 +80,7 @@ def test_the_papers_solver_run():
     )
 
 
-def test_the_papers_solver_run_on_other_temperatures():
+def test_solver_run_of_the_paper_with_random_temperatures():
     """The tolerance is three standard errors of the mean of eight samples."""
     changes = {"mahtm.temperature_c": None, "policy": "mahtm-paper-solver"}
     drawn = np.array([scores(kpis("train", seed=seed, **changes)) for seed in range(8)])
@@ -88,7 +88,7 @@ def test_the_papers_solver_run_on_other_temperatures():
     assert drawn[:, 1].mean() == pytest.approx(-0.2232, abs=1.4e-3)
 
 
-def test_forty_levels_cost_a_little():
+def test_forty_power_levels_are_slightly_worse():
     best = kpis("train", policy="optimal")
     levelled = kpis("train", policy="optimal", **{"control.power_levels": 40})
     with_zero = kpis(
@@ -104,8 +104,8 @@ def test_forty_levels_cost_a_little():
     ("name", "expected"),
     [("train", [-0.1248, -0.2257, -0.8897]), ("eval", [-0.1225, -0.2197, -0.7837])],
 )
-def test_the_optimum_over_forty_levels(name, expected):
-    """Expected: a dynamic program in other code on a fine grid of states of charge."""
+def test_optimum_over_forty_power_levels(name, expected):
+    """Expected values are from an independent dynamic program."""
     found = kpis(name, policy="optimal-levels", **{"control.power_levels": 40})
     assert scores(found) == pytest.approx(expected, abs=1e-4)
 
@@ -120,7 +120,7 @@ def test_many_levels_approach_the_linear_program():
     assert kpis("train", **lossy)["share_of_individual_gain"] == pytest.approx(1, abs=2e-3)
 
 
-def test_levels_are_the_papers():
+def test_power_levels_are_those_of_the_paper():
     levels = make_power_levels(40)
     assert len(levels) == 40 and levels[0] == -0.9 and levels[-1] == 0.9
     assert np.diff(levels) == pytest.approx(0.046154, abs=1e-6) and np.abs(
@@ -133,7 +133,7 @@ def test_levels_are_the_papers():
     assert len(make_power_levels(41, include_zero=True)) == 41
 
 
-def test_hours_by_hand():
+def test_hourly_profiles_by_hand():
     hour = np.arange(24)
     family = mahtm_load(hour, "family", 1.0)
     # Base 0.2, shape 0.83 of the other 0.8, and 8 degrees above 22 at 0.01 each.
@@ -145,11 +145,11 @@ def test_hours_by_hand():
     assert (
         code[22] > paper[22] and paper[12] > code[12]
     )  # midday is where the paper's words put the use
-    sun = mahtm_solar(hour, 0.6)
-    assert sun[:6].max() == sun[18:].max() == 0 and sun[11] == pytest.approx(0.6 * 0.9946, abs=1e-4)
+    pv = mahtm_solar(hour, 0.6)
+    assert pv[:6].max() == pv[18:].max() == 0 and pv[11] == pytest.approx(0.6 * 0.9946, abs=1e-4)
 
 
-def test_noise_and_temperature_are_switches():
+def test_noise_and_temperature_are_optional():
     hour = np.arange(24).repeat(500)
     still = mahtm_load(hour, "family", 1.0)
     warm = mahtm_load(hour, "family", 1.0, temperature_c=None, seed=1) - still
@@ -158,11 +158,11 @@ def test_noise_and_temperature_are_switches():
     )
     noisy = mahtm_load(hour, "family", 1.0, noise=True, seed=1) - still
     assert noisy.std() == pytest.approx(0.01, rel=0.02)
-    sun = mahtm_solar(hour, 1.0, noise=True, seed=1) - mahtm_solar(hour, 1.0)
-    assert sun[hour == 11].std() == pytest.approx(0.1, rel=0.1)
+    pv = mahtm_solar(hour, 1.0, noise=True, seed=1) - mahtm_solar(hour, 1.0)
+    assert pv[hour == 11].std() == pytest.approx(0.1, rel=0.1)
 
 
-def test_prices_follow_the_plants():
+def test_prices_follow_the_merit_order():
     scenario = prosumax.load_scenario("mahtm-train")
     prices = read_profiles(scenario).prices
     gas = np.array([0] * 6 + [0.3, 0.6, 1, 0.6, 0.3, 0.3, 0.3, 0.3, 0.6, 1, 0.6, 0.3] + [0] * 6)
@@ -184,7 +184,7 @@ def test_merit_order_by_hand():
     )
 
 
-def test_plants_that_cannot_meet_demand_get_a_message():
+def test_insufficient_plants_raise_an_error():
     message = "generation.demand: the demand in step 8 is 1.2, above the available 1"
     with pytest.raises(prosumax.InputError, match=message):
         prosumax.run("mahtm-train", {"generation.demand": [0.5] * 8 + [1.2] + [0.5] * 15})

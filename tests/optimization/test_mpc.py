@@ -5,6 +5,7 @@ import pytest
 
 import prosumax
 from prosumax.optimization.mpc import make_forecaster
+from tests.optimization.problems import make_problem
 
 pytest.importorskip("linopy")
 
@@ -59,7 +60,7 @@ def test_capacity_charges_are_anticipated():
     assert result.kpis["network_operator_revenue"] == pytest.approx(4 * 4000 / 12 / 31)
 
 
-def test_forecasts():
+def test_forecasts_of_net_energy():
     problem = make_problem("mahtm-train", {"period.steps": 72, "mahtm.noise": True})
     net = problem.net_kwh
     np.testing.assert_array_equal(make_forecaster(problem, "perfect", 24)(30), net[30:54])

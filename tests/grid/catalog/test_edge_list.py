@@ -25,7 +25,7 @@ def load(tmp_path: Path) -> Loader:
     return load_text
 
 
-def test_usual_cable(load: Loader) -> None:
+def test_length_alone_implies_the_default_cable(load: Loader) -> None:
     feeder = load("from,to,length_km\nstation,a,0.1\na,b,0.05\na,c,0.2\n")
     assert feeder.name == "street"
     assert feeder.buses == ("station", "a", "b", "c")
@@ -41,7 +41,7 @@ def test_usual_cable(load: Loader) -> None:
     assert place_homes(feeder, ["x", "y", "z"], "one_per_load", 0).tolist() == [1, 2, 3]
 
 
-def test_impedances_per_km_and_extras(load: Loader) -> None:
+def test_impedances_per_km_and_optional_columns(load: Loader) -> None:
     feeder = load(
         "name;from;to;length_km;r_ohm_per_km;x_ohm_per_km;max_a;zone;kv;source\n"
         "first;a;b;0,5;0,3;0,1;200;north;10;\n"
@@ -61,7 +61,7 @@ def test_impedances_per_km_and_extras(load: Loader) -> None:
     assert feeder.base_kv.tolist() == [10.0] * 3
 
 
-def test_whole_impedances(load: Loader) -> None:
+def test_total_impedances(load: Loader) -> None:
     feeder = load("from,to,r_ohm,x_ohm\n0,1,0.0208,0.01\n1,2,0.0416,0\n")
     assert feeder.buses == ("0", "1", "2")
     np.testing.assert_allclose(feeder.branches.series_pu * 0.16, [0.0208 + 0.01j, 0.0416])
@@ -73,15 +73,15 @@ def test_whole_impedances(load: Loader) -> None:
     assert exact.notes == ()
 
 
-def test_parquet(tmp_path: Path) -> None:
+def test_parquet_is_read(tmp_path: Path) -> None:
     path = tmp_path / "street.parquet"
     pd.DataFrame({"from": [1, 2], "to": [2, 3], "length_km": [0.1, 0.2]}).to_parquet(path)
     feeder = load_feeder(NetworkConfig(kind="edges", file=path), homes=1, seed=0)
     assert feeder.buses == ("1", "2", "3")
 
 
-def test_power_flows(load: Loader) -> None:
-    """A loop and its mirror image: equal currents in both halves."""
+def test_currents_of_a_symmetric_loop_are_equal(load: Loader) -> None:
+    """Both halves of the loop are equal."""
     feeder = load("from,to,length_km\ns,a,0.1\ns,b,0.1\na,c,0.1\nb,c,0.1\n")
     object.__setattr__(feeder, "load_kw", np.array([0.0, 0.0, 0.0, 20.0]))
     current = np.abs(solve(feeder).to_pu)
@@ -123,12 +123,12 @@ def test_power_flows(load: Loader) -> None:
         ("from,to,length_km\n", "has no rows"),
     ],
 )
-def test_mistakes(load: Loader, text: str, pattern: str) -> None:
+def test_invalid_tables_raise_an_error(load: Loader, text: str, pattern: str) -> None:
     with pytest.raises(InputError, match=pattern) as caught:
         load(text)
     assert caught.value.fix
 
 
-def test_no_such_file(tmp_path: Path) -> None:
+def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"network\.file lines\.csv: there is no such file"):
         load_feeder(NetworkConfig(kind="edges", file=tmp_path / "lines.csv"), homes=1, seed=0)

@@ -18,7 +18,7 @@ def ends(feeder: Feeder) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("kind", GENERATED_NETWORKS)
-def test_buses_and_lines(kind: str) -> None:
+def test_number_of_buses_and_lines(kind: str) -> None:
     feeder = load_feeder(NetworkConfig(kind=kind), homes=8, seed=3)
     assert feeder.buses == ("source", *(f"bus {bus}" for bus in range(1, 9)))
     assert feeder.source_bus == 0
@@ -30,7 +30,7 @@ def test_buses_and_lines(kind: str) -> None:
     assert len(set(zip(feeder.x, feeder.y, strict=True))) == 9
 
 
-def test_shapes() -> None:
+def test_topologies() -> None:
     shapes = {kind: ends(generate_feeder(kind, 5, 0.04, 1)) for kind in ("line", "ring", "star")}
     assert shapes["line"] == {(0, 1), (1, 2), (2, 3), (3, 4)}
     assert shapes["ring"] == shapes["line"] | {(4, 0)}
@@ -39,7 +39,7 @@ def test_shapes() -> None:
     assert len(trees) > 3
 
 
-def test_cable() -> None:
+def test_lines_are_of_the_default_cable() -> None:
     feeder = generate_feeder("line", 400, 0.1, seed=7)
     wires = feeder.branches
     assert 0.05 <= wires.length_km.min() < wires.length_km.max() <= 0.15
@@ -53,7 +53,7 @@ def test_cable() -> None:
 
 
 @pytest.mark.parametrize("kind", GENERATED_NETWORKS)
-def test_seeds(kind: str) -> None:
+def test_networks_follow_the_seed(kind: str) -> None:
     first, again, other = (generate_feeder(kind, 20, 0.04, seed) for seed in (5, 5, 6))
     assert ends(first) == ends(again)
     np.testing.assert_array_equal(first.branches.length_km, again.branches.length_km)
@@ -66,7 +66,7 @@ def test_zones_are_quarters() -> None:
     assert list(zone) == sorted(zone)
 
 
-def test_sizes() -> None:
+def test_default_and_limits_of_the_number_of_buses() -> None:
     assert len(load_feeder(NetworkConfig(kind="ring"), homes=1, seed=0).buses) == 3
     assert len(load_feeder(NetworkConfig(kind="line", num_buses=4), homes=9, seed=0).buses) == 4
     with pytest.raises(InputError, match=r"network\.num_buses: is 2\. A ring needs at least 3"):
@@ -76,7 +76,7 @@ def test_sizes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["line", "ring", "star", "tree"])
-def test_large_networks_are_quick(kind: str) -> None:
+def test_large_networks_are_generated_quickly(kind: str) -> None:
     begin = time.perf_counter()
     feeder = load_feeder(NetworkConfig(kind=kind, num_buses=20_000), homes=100, seed=1)
     place_homes(feeder, [f"home {number}" for number in range(20_000)], "random", 1)

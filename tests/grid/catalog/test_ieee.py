@@ -52,7 +52,7 @@ def length_ft(feeder: Feeder) -> dict[str, float]:
         (ieee34, (1769, 1044), (2046.9, 2042.9, 0.003), (277.9, 273.05, 0.02), ("890", 0.914)),
     ],
 )
-def test_power_flow(
+def test_power_flow_is_near_the_published_one(
     make: Callable[[], Feeder],
     load: tuple[float, float],
     source_kw: tuple[float, float, float],
@@ -79,13 +79,15 @@ def test_power_flow(
 @pytest.mark.parametrize(
     ("make", "expected", "within"), [(ieee13, OPENDSS_13, 0.002), (ieee34, OPENDSS_34, 0.004)]
 )
-def test_voltages(make: Callable[[], Feeder], expected: dict[str, float], within: float) -> None:
+def test_voltages_are_near_those_of_opendss(
+    make: Callable[[], Feeder], expected: dict[str, float], within: float
+) -> None:
     feeder = make()
     magnitude = dict(zip(feeder.buses, solve(feeder).magnitude, strict=True))
     assert {bus: magnitude[bus] for bus in expected} == pytest.approx(expected, abs=within)
 
 
-def test_topology_13() -> None:
+def test_topology_of_the_13_node_feeder() -> None:
     feeder = ieee13()
     feet = length_ft(feeder)
     assert feet == pytest.approx(
@@ -115,7 +117,7 @@ def test_topology_13() -> None:
     assert first == pytest.approx((0.18597 + 0.59677j) * 2000 / 5280 / 4.16**2)
 
 
-def test_topology_34() -> None:
+def test_topology_of_the_34_node_feeder() -> None:
     feeder = ieee34()
     feet = length_ft(feeder)
     assert feet["808 - 812"] == pytest.approx(37500, rel=1e-4)
@@ -155,7 +157,7 @@ def test_a_single_phase_lateral_is_loaded_like_its_conductor() -> None:
     assert lost == pytest.approx(ampere**2 * 2.7995 * 1710 / 5280 / 1000, rel=0.01)
 
 
-def test_loading() -> None:
+def test_loading_of_the_transformer() -> None:
     for make in (ieee13, ieee34):
         feeder = make()
         share = dict(zip(feeder.branches.name, loading(feeder, solve(feeder)), strict=True))

@@ -1,4 +1,4 @@
-"""Networks of pandapower and SimBench by kind, users' files, and the cache behind them."""
+"""Networks of pandapower and SimBench, pandapower files, and their cache."""
 
 import dataclasses
 import subprocess
@@ -56,7 +56,7 @@ def assert_same(one: Feeder, other: Feeder) -> None:
         ("kerber_vorstadtnetz_kabel_1", 294, 292.0),
     ],
 )
-def test_kinds(kind: str, buses: int, load_kw: float) -> None:
+def test_size_and_load_of_pandapower_networks(kind: str, buses: int, load_kw: float) -> None:
     feeder = load(kind)
     assert len(feeder.buses) == buses
     assert len(feeder.branches.name) == buses - 1
@@ -64,7 +64,7 @@ def test_kinds(kind: str, buses: int, load_kw: float) -> None:
     assert "substation" in feeder.zone
 
 
-def test_random_cables_are_the_same_every_time() -> None:
+def test_random_cables_are_reproducible() -> None:
     kind = "kerber_vorstadtnetz_kabel_1"
     again = from_pandapower(create_network(kind)).feeder.branches
     np.testing.assert_array_equal(load(kind).branches.series_pu, again.series_pu)
@@ -74,7 +74,7 @@ def test_random_cables_are_the_same_every_time() -> None:
     assert len(ends) == 3  # main cable, and two kinds of house connection that are drawn
 
 
-def test_simbench() -> None:
+def test_simbench_feeder_and_its_cache() -> None:
     pytest.importorskip("simbench")
     feeder = load("simbench")
     assert feeder.name == "SimBench 1-LV-rural1--0-no_sw"
@@ -97,7 +97,7 @@ def test_every_low_voltage_grid_of_simbench(code: str) -> None:
         assert any("tap positions" in note for note in feeder.notes)
 
 
-def test_unknown_simbench_code() -> None:
+def test_unknown_simbench_codes_raise_an_error() -> None:
     pytest.importorskip("simbench")
     with pytest.raises(
         InputError, match=r"network\.simbench_code: SimBench has no grid .*1-LV-rural2--0-no_sw"
@@ -108,7 +108,9 @@ def test_unknown_simbench_code() -> None:
 
 
 @pytest.mark.parametrize(("kind", "extra"), [("cigre_lv", "grid"), ("simbench", "simbench")])
-def test_missing_packages(kind: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_raise_an_error(
+    kind: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(name: str) -> str:
         raise module.PackageNotFoundError(name)
 
@@ -121,7 +123,7 @@ def test_missing_packages(kind: str, extra: str, monkeypatch: pytest.MonkeyPatch
 # --- users' files
 
 
-def test_file(tmp_path: Path) -> None:
+def test_pandapower_files_are_read(tmp_path: Path) -> None:
     path = tmp_path / "my street.json"
     pp.to_json(create_network("cigre_lv"), str(path))
     feeder = load("pandapower", file=path)
@@ -129,7 +131,7 @@ def test_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(feeder.branches.series_pu, load("cigre_lv").branches.series_pu)
 
 
-def test_file_with_a_tap_that_pandapower_ignores(tmp_path: Path) -> None:
+def test_ignored_taps_are_noted(tmp_path: Path) -> None:
     net = create_network("kerber_dorfnetz")
     net.trafo["tap_pos"], net.trafo["tap_changer_type"] = 2.0, None
     pp.to_json(net, str(tmp_path / "net.json"))
@@ -147,14 +149,14 @@ def test_file_with_a_tap_that_pandapower_ignores(tmp_path: Path) -> None:
         ("[1, 2]", "holds no pandapower network|cannot read it"),
     ],
 )
-def test_files_that_are_none(tmp_path: Path, content: str, pattern: str) -> None:
+def test_invalid_files_raise_an_error(tmp_path: Path, content: str, pattern: str) -> None:
     (tmp_path / "net.json").write_text(content)
     with pytest.raises(InputError, match=pattern) as caught:
         load("pandapower", file=tmp_path / "net.json")
     assert caught.value.where == "network.file net.json"
 
 
-def test_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_files_raise_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"network\.file none\.json: cannot be read"):
         load("pandapower", file=tmp_path / "none.json")
 
@@ -170,7 +172,7 @@ def counted(feeder: Feeder, calls: list[int]) -> Any:
     return build
 
 
-def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_feeders_are_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROSUMAX_CACHE_DIR", str(tmp_path))
     for kind in ("case33bw", "ieee34"):
         feeder, calls = load(kind), []
@@ -208,15 +210,13 @@ def test_cache_of_another_format_is_rebuilt(
     assert len(calls) == 2
 
 
-def test_unwritable_cache_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_cache_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("PROSUMAX_CACHE_DIR", str(tmp_path / "file"))
     assert len(load("cigre_lv").buses) == 41
 
 
-def test_nothing_is_left_when_writing_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_writes_leave_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     feeder = load("ieee13")
     monkeypatch.setattr(
         np, "savez_compressed", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full"))
@@ -226,7 +226,7 @@ def test_nothing_is_left_when_writing_fails(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hit_does_not_import_pandapower(shared_cache: Path) -> None:
+def test_cached_feeders_do_not_import_pandapower(shared_cache: Path) -> None:
     load("cigre_lv")
     code = (
         "import sys; from prosumax.grid.catalog import load_feeder;"
@@ -238,6 +238,6 @@ def test_a_hit_does_not_import_pandapower(shared_cache: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_creators_are_the_kinds_of_the_scenario() -> None:
+def test_creators_are_network_kinds_of_the_scenario() -> None:
     kinds = NetworkConfig.model_fields["kind"].annotation
     assert all(kind in str(kinds) for kind in PANDAPOWER_CREATORS)

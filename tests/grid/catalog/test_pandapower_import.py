@@ -1,4 +1,4 @@
-"""Imported networks have the power flow that pandapower computes: voltages, loading, losses."""
+"""Imported networks have the power flow of pandapower: voltages, loading, losses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +21,8 @@ from prosumax.grid.catalog.pandapower_import import (
 from tests.grid.catalog.ac_reference import loading, solve  # noqa: E402
 
 
-def same_flow(net: Any) -> ImportedFeeder:
-    """Assert that our flow on the import is pandapower's, at the network's own loads."""
+def assert_same_power_flow(net: Any) -> ImportedFeeder:
+    """Assert that the imported feeder has the power flow of pandapower at nominal load."""
     imported = from_pandapower(net)
     feeder = imported.feeder.validate()
     pp.runpp(net, tolerance_mva=1e-10, trafo_model="t", numba=False, max_iteration=30)
@@ -44,16 +44,16 @@ def same_flow(net: Any) -> ImportedFeeder:
 
 
 @pytest.mark.parametrize("kind", PANDAPOWER_CREATORS)
-def test_packaged_networks(kind: str) -> None:
-    same_flow(create_network(kind))
+def test_packaged_networks_have_the_same_power_flow(kind: str) -> None:
+    assert_same_power_flow(create_network(kind))
 
 
-def test_simbench() -> None:
-    """With generators, storage, iron losses and a tap in position 1."""
+def test_simbench_has_the_same_power_flow() -> None:
+    """The grid has generators, storage, iron losses and a tap in position 1."""
     pytest.importorskip("simbench")
     net, moved = simbench_net("1-LV-rural1--2-no_sw")
     assert len(moved) == 1
-    imported = same_flow(net)
+    imported = assert_same_power_flow(net)
     tap = imported.branch_position["trafo", 0]
     assert imported.feeder.branches.ratio[tap] == pytest.approx(1.025)
     assert imported.feeder.load_kw.sum() < 0
@@ -63,10 +63,10 @@ def test_simbench() -> None:
 @pytest.mark.parametrize(
     "code", ["1-LV-rural1--0-no_sw", "1-LV-semiurb4--2-sw", "1-LV-urban6--1-no_sw"]
 )
-def test_more_of_simbench(code: str) -> None:
+def test_more_simbench_grids_have_the_same_power_flow(code: str) -> None:
     pytest.importorskip("simbench")
     net, _ = simbench_net(code)
-    same_flow(net)
+    assert_same_power_flow(net)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def _high_leakage(net: Any) -> None:
 
 
 def _odd_voltages(net: Any) -> None:
-    """Transformer and network differ in nominal voltage, as 20/0.42 kV ones on 0.4 kV do."""
+    """Use a transformer whose nominal voltages differ from those of the network."""
     net.trafo.loc[0, ["vn_hv_kv", "vn_lv_kv", "df"]] = 20.5, 0.42, 0.8
 
 
@@ -165,10 +165,10 @@ def _odd_voltages(net: Any) -> None:
         _odd_voltages,
     ],
 )
-def test_elements(net: Any, change: Callable[[Any], None]) -> None:
+def test_elements_have_the_same_power_flow(net: Any, change: Callable[[Any], None]) -> None:
     plain = solve(from_pandapower(net).feeder)
     change(net)
-    imported = same_flow(net)
+    imported = assert_same_power_flow(net)
     if change is not _without_supply:
         other = solve(imported.feeder).magnitude[: len(plain.voltage)]
         assert len(other) < len(plain.voltage) or not np.allclose(
@@ -176,7 +176,7 @@ def test_elements(net: Any, change: Callable[[Any], None]) -> None:
         )
 
 
-def test_names(net: Any) -> None:
+def test_duplicate_and_missing_names(net: Any) -> None:
     net.bus.loc[[1, 2], "name"] = "twin"
     net.bus.loc[3, "name"] = None
     net.line.loc[[0, 1], "name"] = "twin line"
@@ -188,7 +188,7 @@ def test_names(net: Any) -> None:
     assert feeder.base_kv.tolist() == [20.0] + [0.4] * 5
 
 
-def test_zones_and_places(net: Any) -> None:
+def test_zones_and_coordinates(net: Any) -> None:
     plain = from_pandapower(net).feeder
     assert plain.zone == ("substation",) * 3 + ("feeder 1", "feeder 1", "feeder 2")
     assert len(set(zip(plain.x, plain.y, strict=True))) == 6
@@ -200,7 +200,7 @@ def test_zones_and_places(net: Any) -> None:
     assert set(drawn.y) == {7.0}
 
 
-def test_notes(net: Any) -> None:
+def test_notes_of_the_import(net: Any) -> None:
     net.trafo["tap_changer_type"] = None
     _closed_bus_switch(net)
     _without_supply(net)
@@ -216,14 +216,14 @@ def test_notes(net: Any) -> None:
         assert any(words in note for note in notes)
 
 
-def test_the_callers_results_stay(net: Any) -> None:
+def test_the_network_of_the_caller_is_not_changed(net: Any) -> None:
     pp.runpp(net, numba=False)
     before = net.res_bus.copy()
     from_pandapower(net)
     assert net.res_bus.equals(before)
 
 
-def test_no_rating_is_no_limit(net: Any) -> None:
+def test_lines_without_rating_are_unlimited(net: Any) -> None:
     net.line["max_i_ka"] = 99999.0
     wires = from_pandapower(net).feeder.branches
     assert np.isinf(wires.rating_from_pu[~wires.is_transformer]).all()
@@ -267,7 +267,9 @@ def _no_buses(net: Any) -> None:
         (_no_buses, "pandapower cannot use this network"),
     ],
 )
-def test_refused(net: Any, change: Callable[[Any], None], pattern: str) -> None:
+def test_unsupported_networks_raise_an_error(
+    net: Any, change: Callable[[Any], None], pattern: str
+) -> None:
     change(net)
     with pytest.raises(InputError, match=pattern) as caught:
         from_pandapower(net, where="street: network")

@@ -25,7 +25,7 @@ def test_few_homes_are_spread_evenly() -> None:
     assert eight[-1] >= 14
 
 
-def test_as_many_homes_as_loads_and_more() -> None:
+def test_more_homes_than_loads_share_buses() -> None:
     assert place_homes(FEEDER, homes(15), "one_per_load", seed=0).tolist() == list(range(1, 16))
     wrapped = place_homes(FEEDER, homes(17), "one_per_load", seed=0)
     assert wrapped.tolist() == [*range(1, 16), 1, 2]
@@ -44,19 +44,19 @@ def test_no_bus_twice_before_all_are_taken(count: int, seed: int, rule: str) -> 
     assert times.max() - times.min() <= 1
 
 
-def test_random_follows_the_seed() -> None:
+def test_random_placement_follows_the_seed() -> None:
     first, again, other = (
         place_homes(FEEDER, homes(10), "random", seed).tolist() for seed in (1, 1, 2)
     )
     assert first == again != other
 
 
-def test_by_name() -> None:
+def test_placement_by_name() -> None:
     placed = place_homes(FEEDER, ["a", "b"], {"b": "source", "a": "bus 3"}, seed=0)
     assert placed.tolist() == [3, 0]
 
 
-def test_mistakes() -> None:
+def test_invalid_placements_raise_an_error() -> None:
     where = "street: network.placement"
 
     def fails(placement: object, pattern: str) -> None:
@@ -75,7 +75,7 @@ def test_mistakes() -> None:
     fails("randum", r"Did you mean 'random'")
 
 
-def test_long_lists_of_buses_are_cut_short() -> None:
+def test_messages_do_not_list_all_buses() -> None:
     big = generate_feeder("line", 5000, 0.04, seed=1)
     with pytest.raises(InputError) as caught:
         place_homes(big, ["a"], {"a": "nowhere"}, 0)
@@ -83,5 +83,5 @@ def test_long_lists_of_buses_are_cut_short() -> None:
     assert "There are 5000" in caught.value.fix
 
 
-def test_buses_with_load() -> None:
+def test_load_buses_of_a_feeder() -> None:
     assert load_buses(load_feeder(NetworkConfig(kind="cigre_lv"), homes=1, seed=0)).shape == (15,)
