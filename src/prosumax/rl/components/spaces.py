@@ -105,7 +105,7 @@ def action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
     space = padded_action_space(env)
     num_price_agents = len(env.config.price_agents)
     pricing: Any = (env.params if params is None else params).community.pricing
-    valid_prices = jnp.stack([jnp.ones((), bool), ~pricing.one_price])
+    valid_prices = jnp.stack([jnp.ones((), bool), ~pricing.single_price])
     padding = ((0, 0), (0, space.continuous - homes.continuous.shape[1]))
     prices = jnp.zeros((num_price_agents, space.continuous), bool).at[:, :2].set(valid_prices)
     unused = jnp.zeros((num_price_agents, space.discrete, space.num_actions), bool)
