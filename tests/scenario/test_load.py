@@ -1,4 +1,4 @@
-"""Scenarios load, override, dump, and complain clearly."""
+"""Loading, overriding and dumping of scenarios, and errors with field, value and fix."""
 
 import copy
 
@@ -12,13 +12,13 @@ from prosumax.scenario.loading import dump_scenario, load_scenario, scenario_pre
 
 
 @pytest.mark.parametrize("name", scenario_preset_paths())
-def test_presets_survive_a_round_trip(name):
+def test_presets_are_equal_after_a_round_trip(name):
     scenario = load_scenario(name)
     assert load_scenario(yaml.safe_load(dump_scenario(scenario))) == scenario
     assert scenario.description
 
 
-def test_overrides_by_field_index_and_name(tiny):
+def test_overrides_find_fields_by_name_and_list_entries_by_index_or_name(tiny):
     untouched = copy.deepcopy(tiny)
     scenario = load_scenario(
         tiny,
@@ -42,8 +42,8 @@ def test_files_are_relative_to_the_scenario_file(tiny, tmp_path):
     assert load_scenario(tmp_path / "mine.yaml").homes[0].load.file == tmp_path / "meters" / "a.csv"
 
 
-# Path of the mistake, value given, and words that the message must have: field, what was given, cure.
-MISTAKES = [
+# Path of the invalid field, its value, and words of the message: field, value and fix.
+INVALID_FIELDS = [
     ("homes.0.battery.capacity_kwh", -5, ["homes[0].battery.capacity_kwh", "-5", "greater than 0"]),
     ("homes.0.battery.capacity_kwh", "big", ["homes[0].battery.capacity_kwh", "'big'", "number"]),
     (
@@ -71,8 +71,10 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "words"), MISTAKES, ids=lambda part: str(part)[:30])
-def test_a_mistake_names_the_field_the_value_and_the_cure(tiny, path, value, words):
+@pytest.mark.parametrize(
+    ("path", "value", "words"), INVALID_FIELDS, ids=lambda part: str(part)[:30]
+)
+def test_an_invalid_value_is_reported_with_field_value_and_fix(tiny, path, value, words):
     if path == "homes.0.battery.soc_min":
         tiny["homes"][0]["battery"]["soc_max"] = 0.5
     with pytest.raises(InputError) as caught:
@@ -83,13 +85,13 @@ def test_a_mistake_names_the_field_the_value_and_the_cure(tiny, path, value, wor
         assert word in message, message
 
 
-def test_missing_field(tiny):
+def test_a_missing_field_is_reported(tiny):
     del tiny["tariff"]["energy"]
     with pytest.raises(InputError, match=r"tariff\.energy: is required"):
         load_scenario(tiny)
 
 
-def test_near_names_of_presets_and_files(tmp_path):
+def test_close_names_of_presets_and_files_are_suggested(tmp_path):
     with pytest.raises(InputError, match="Did you mean 'street'"):
         load_scenario("stret")
     (tmp_path / "village.yaml").write_text("name: x")
@@ -97,7 +99,7 @@ def test_near_names_of_presets_and_files(tmp_path):
         load_scenario(tmp_path / "vilage.yaml")
 
 
-def test_yaml_mistakes_name_the_line(tmp_path):
+def test_invalid_yaml_is_reported_with_its_line(tmp_path):
     (tmp_path / "bad.yaml").write_text("name: x\nhomes: [1, 2\nperiod: 3\n")
     with pytest.raises(InputError, match="line 3"):
         load_scenario(tmp_path / "bad.yaml")
@@ -109,7 +111,7 @@ def test_yaml_mistakes_name_the_line(tmp_path):
 @pytest.mark.parametrize(
     "text", ["tariff.feed_in", "=3", "homes.9.policy=none", "name.first=x", "tariff.vat={"]
 )
-def test_bad_overrides(tiny, text):
+def test_invalid_overrides_are_reported(tiny, text):
     with pytest.raises(InputError, match="--set"):
         load_scenario(tiny, [text])
 
@@ -129,7 +131,7 @@ _json = st.recursive(
         ["homes", "tariff.energy", "homes.0.load", "period", "market", "homes.0.solar"]
     ),
 )
-def test_no_content_escapes_as_another_error(content, path):
+def test_any_content_is_loaded_or_reported_as_an_input_error(content, path):
     scenario = {
         "name": "any",
         "period": {"start": "2023-06-01T10:00", "steps": 4, "step_minutes": 60},

@@ -1,4 +1,4 @@
-"""Generated homes, roofs and weather as a person writes them, and the presets made of them."""
+"""Generated loads, PV systems and weather in scenarios, and the presets that use them."""
 
 from pathlib import Path
 from typing import Any
@@ -25,28 +25,28 @@ def scenario(home: dict[str, Any] | None = None, **fields: Any) -> Any:
     return load_scenario({**base, **fields})
 
 
-def solar(planes: dict[str, Any], **fields: Any) -> np.ndarray:
+def solar_kwh(pv_system: dict[str, Any], **fields: Any) -> np.ndarray:
     return read_profiles(
-        scenario({"solar": {"source": "synthetic", **planes}}, **fields)
+        scenario({"solar": {"source": "synthetic", **pv_system}}, **fields)
     ).solar_kwh[:, 0]
 
 
-def test_several_roofs_add_up() -> None:
+def test_several_arrays_add_up() -> None:
     east, west = ({"peak_kw": 3, "tilt_deg": 30, "azimuth_deg": side} for side in (90, 270))
-    both = solar({"arrays": [east, west]})
-    np.testing.assert_allclose(both, solar(east) + solar(west))
+    both = solar_kwh({"arrays": [east, west]})
+    np.testing.assert_allclose(both, solar_kwh(east) + solar_kwh(west))
     assert both.sum() > 0
 
 
-def test_weather_matters() -> None:
-    roof = {"peak_kw": 4}
-    clear, cloudy = solar(roof, weather={"source": "clear_sky"}), solar(roof)
-    rack = solar({**roof, "mounting": "rack"}, weather={"source": "clear_sky"})
-    lossy = solar({**roof, "losses": 0.2}, weather={"source": "clear_sky"})
+def test_weather_mounting_and_losses_change_the_generation() -> None:
+    pv_system = {"peak_kw": 4}
+    clear, cloudy = solar_kwh(pv_system, weather={"source": "clear_sky"}), solar_kwh(pv_system)
+    rack = solar_kwh({**pv_system, "mounting": "rack"}, weather={"source": "clear_sky"})
+    lossy = solar_kwh({**pv_system, "losses": 0.2}, weather={"source": "clear_sky"})
     assert lossy.sum() < clear.sum() < rack.sum()
     assert clear.sum() > cloudy.sum()
-    bright = solar(
-        roof,
+    bright = solar_kwh(
+        pv_system,
         weather={
             "source": "synthetic",
             "monthly_kwh_m2": [30, 50, 100, 150, 180, 190, 190, 170, 120, 70, 35, 25],
@@ -56,7 +56,7 @@ def test_weather_matters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("home", "fields", "said"),
+    ("home", "fields", "message"),
     [
         ({"solar": {"source": "synthetic"}}, {}, "either `peak_kw`"),
         (
@@ -80,21 +80,25 @@ def test_weather_matters() -> None:
         ),
     ],
 )
-def test_mistakes_are_named(home: dict[str, Any], fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_invalid_sources_are_reported(
+    home: dict[str, Any], fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
         scenario(home, **fields)
 
 
-def test_mistakes_that_show_when_data_are_read() -> None:
-    with pytest.raises(InputError, match=r"homes\[0\]\.load: excluded_uses: there is no use 'washer'"):
-        read_profiles(scenario({"load": {**HOME["load"], "without": ["washer"]}}))
+def test_errors_of_the_data_name_the_source() -> None:
+    with pytest.raises(
+        InputError, match=r"homes\[0\]\.load: excluded_uses: there is no end use 'washer'"
+    ):
+        read_profiles(scenario({"load": {**HOME["load"], "excluded_uses": ["washer"]}}))
     with pytest.raises(InputError, match="no such weather file"):
-        solar({"peak_kw": 3}, weather={"source": "file", "file": "/nowhere.epw"})
+        solar_kwh({"peak_kw": 3}, weather={"source": "file", "file": "/nowhere.epw"})
     with pytest.raises(InputError, match=r"total\.csv"):
         read_profiles(scenario({"load": {"source": "antgen", "file": "/nowhere"}}))
 
 
-def test_paths_are_relative_to_the_scenario(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_scenario_file(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(
         "name: s\nperiod: {start: 2023-01-01T00:00, steps: 4, step_minutes: 15}\n"
         "weather: {source: file, file: sky.epw}\ntariff: {energy: 0.3, feed_in: 0}\n"
@@ -109,7 +113,7 @@ def test_paths_are_relative_to_the_scenario(tmp_path: Path) -> None:
     ("name", "homes"),
     [("street", 8), ("apartment-block", 13), ("school-and-homes", 13), ("village-100", 100)],
 )
-def test_presets_of_generated_homes(name: str, homes: int) -> None:
+def test_generated_presets_have_loads_and_end_uses(name: str, homes: int) -> None:
     preset = load_scenario(name)
     assert (len(preset.homes), preset.period.steps, preset.period.step_minutes) == (
         homes,
@@ -129,7 +133,7 @@ def test_presets_of_generated_homes(name: str, homes: int) -> None:
         )
 
 
-def test_uses_are_in_the_result() -> None:
+def test_end_uses_are_in_the_result() -> None:
     result = prosumax.run(scenario({"load": {**HOME["load"], "annual_kwh": 3500}}), optimum=False)
     uses = result.timeseries["end_use_kwh"]
     assert uses.dims == ("home", "end_use")
@@ -140,7 +144,7 @@ def test_uses_are_in_the_result() -> None:
     assert "end_use_kwh" not in metered.timeseries
 
 
-def test_simbench_rural_says_where_its_data_are_from() -> None:
+def test_simbench_rural_states_the_license_of_its_data() -> None:
     pytest.importorskip("simbench")
     preset = load_scenario("simbench-rural", {"period.steps": 96, "network": {}})
     read = read_profiles(preset)
@@ -148,7 +152,7 @@ def test_simbench_rural_says_where_its_data_are_from() -> None:
     assert (read.load_kwh >= 0).all()
 
 
-def test_a_machine_that_is_a_device_is_not_in_the_load_too() -> None:
+def test_an_appliance_that_is_a_device_is_left_out_of_the_load() -> None:
     family = {"load": {"source": "synthetic", "lifestyle": "family"}}
     both = read_profiles(scenario(family))
     apart = read_profiles(

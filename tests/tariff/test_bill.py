@@ -1,4 +1,4 @@
-"""Bills by hand, and every euro received by someone."""
+"""Bills of one step by hand, and receipts that add up to the bills."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,11 +16,17 @@ SERIES = tariff.TariffSeries(
     **scalars(energy=0.20, network=0.10, levies=0.05, feed_in=0.04, emission_factor_kg_per_kwh=0.2)
 )
 RATES = tariff.TariffRates(
-    **scalars(vat=0.06, local_network_share=0.5, local_levies_share=0.0, supplier_fee=0.01, network_fee=0.02)
+    **scalars(
+        vat=0.06,
+        local_network_share=0.5,
+        local_levies_share=0.0,
+        supplier_fee=0.01,
+        network_fee=0.02,
+    )
 )
 
 
-def test_offered_prices_by_hand():
+def test_grid_prices_by_hand():
     prices = tariff.grid_prices(SERIES, RATES, 2)
     np.testing.assert_allclose(prices.retail, 0.35 * 1.06, rtol=1e-6)
     np.testing.assert_allclose(prices.local_grid_fee, 0.05 * 1.06, rtol=1e-6)
@@ -28,8 +34,8 @@ def test_offered_prices_by_hand():
     np.testing.assert_allclose(prices.feed_in, 0.04, rtol=1e-6)
 
 
-def test_bill_by_hand():
-    """One home buys 2 kWh from the grid and 1 kWh for 0.15 from a neighbour, who sells 1 more kWh to the grid."""
+def test_bill_and_receipts_by_hand():
+    """A home buys 2 kWh from the grid and 1 kWh for 0.15 from another, which exports 1 kWh."""
     local = Fills(
         *(jnp.asarray(pair, jnp.float32) for pair in ([1, 0], [0, 1], [0.15, 0], [0, 0.15]))
     )
@@ -40,8 +46,8 @@ def test_bill_by_hand():
     np.testing.assert_allclose(bill.energy, [0.40, 0], atol=1e-7)
     np.testing.assert_allclose(
         bill.network, [0.25, 0], atol=1e-7
-    )  # half the charge on the neighbour's kWh
-    np.testing.assert_allclose(bill.levies, [0.10, 0], atol=1e-7)  # none on the neighbour's kWh
+    )  # half of the charge on local energy
+    np.testing.assert_allclose(bill.levies, [0.10, 0], atol=1e-7)  # none on local energy
     np.testing.assert_allclose(bill.vat, [0.06 * (0.75 + 0.03), 0.06 * 0.03], atol=1e-7)
     np.testing.assert_allclose(
         bill.total, [0.78 * 1.06 + 0.15, 0.03 * 1.06 - 0.15 - 0.04], atol=1e-6

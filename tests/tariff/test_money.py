@@ -1,4 +1,4 @@
-"""Every euro on a bill is received by someone, whatever the tariff; and what net metering cancels."""
+"""Receipts add up to the bills under random tariffs, and net metering equals a plain loop."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.rl.env.test_community_properties import random_scenario
 
 
 def random_tariff(seed: int, plain: bool) -> dict:
-    """Every field of a tariff that costs money, drawn; prices below zero included."""
+    """Sample every field of a tariff that costs money, negative prices included."""
     rng = np.random.default_rng(seed)
 
     def price(low, high):
@@ -24,7 +24,7 @@ def random_tariff(seed: int, plain: bool) -> dict:
                 "days": "weekdays",
             }
         ]
-        of_the_clock = {
+        time_of_use = {
             "source": "time_of_use",
             "default": float(rng.uniform(low, high)),
             "windows": windows,
@@ -35,11 +35,13 @@ def random_tariff(seed: int, plain: bool) -> dict:
             "factor": float(rng.uniform(0, 2)),
             "offset": float(rng.uniform(-0.1, 0.1)),
         }
-        return (float(rng.uniform(low, high)), of_the_clock, given, market)[
+        return (float(rng.uniform(low, high)), time_of_use, given, market)[
             rng.integers(0, 2 if plain else 4)
         ]
 
-    amount = lambda: float(rng.uniform(0, 200))  # noqa: E731
+    def amount():
+        return float(rng.uniform(0, 200))
+
     return {
         "energy": {"First": price(-0.1, 0.3), "Second": price(0, 0.1)},
         "network": {"Distribution": price(0, 0.2), "Transmission": price(0, 0.05)},
@@ -72,18 +74,18 @@ def random_tariff(seed: int, plain: bool) -> dict:
 )
 @settings(max_examples=12)
 @given(seed=st.integers(0, 2**31 - 1))
-def test_every_euro_is_received_by_someone(mechanism, net_metering, seed):
+def test_receipts_and_statements_add_up_to_the_bills(mechanism, net_metering, seed):
     scenario = random_scenario(seed, mechanism) | {"tariff": random_tariff(seed, net_metering)}
     if net_metering:
         for home in scenario["homes"][:2]:
             home["net_metering_kw"] = 3.0
     result = prosumax.run(scenario, optimum=False)
-    atol = 2e-4  # single precision on some hundred kWh and euros
+    atol = 2e-4  # rounding of some hundred kWh and euros in single precision
     for home, statement in zip(result.households, result.bills, strict=True):
         assert statement.total == pytest.approx(home["bill"], abs=atol)
         items = dict(home["bill_items"])
-        lowering = items.pop("sold_locally") + items.pop("feed_in")
-        assert home["bill"] == pytest.approx(sum(items.values()) - lowering, abs=1e-6)
+        revenue = items.pop("sold_locally") + items.pop("feed_in")
+        assert home["bill"] == pytest.approx(sum(items.values()) - revenue, abs=1e-6)
     received = {name: result.kpis[f"{name}_revenue"] for name in RECEIVERS}
     assert sum(received.values()) == pytest.approx(result.kpis["cost"], abs=1e-6)
     lines = [line for statement in result.bills for line in statement.lines]
@@ -98,8 +100,8 @@ def test_every_euro_is_received_by_someone(mechanism, net_metering, seed):
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**31 - 1))
-def test_net_metering_against_a_plain_loop(seed):
-    """By register: price * max(net, 0), and the feed-in price for what is sent beyond; in Python loops."""
+def test_net_metering_equals_a_plain_loop(seed):
+    """Per register: price * max(net import, 0), and the feed-in price for excess exports."""
     rng = np.random.default_rng(seed)
     steps, homes = 40, 3
     bought, sold = rng.uniform(0, 1, (2, steps, homes)).round(3)
@@ -123,6 +125,6 @@ def test_net_metering_against_a_plain_loop(seed):
         assert paid == pytest.approx(expected, abs=1e-9)
 
 
-def test_more_prices_than_registers():
+def test_more_prices_than_registers_are_an_error():
     with pytest.raises(errors.InputError, match="13 different prices"):
         tariff.assign_registers(np.arange(13.0))

@@ -1,7 +1,7 @@
-"""Every preset against a bill worked out by hand from price cards with VAT, and tariffs by name, file and change.
+"""Every tariff preset against a bill by hand from price cards with VAT, and tariff files.
 
-The homes are so simple that a year can be multiplied on paper: one draws 0.5 kW all year (4380 kWh), one sends 0.25 kW
-(2190 kWh). Cards print hundredths of a cent, so a bill on paper is right to some cents: 0.15 EUR on 4380 kWh.
+One home imports 0.5 kW all year (4380 kWh) and one exports 0.25 kW (2190 kWh), so that annual bills
+can be computed by hand. Cards print hundredths of a cent, which is 0.15 EUR on 4380 kWh.
 """
 
 import numpy as np
@@ -15,17 +15,17 @@ from prosumax.errors import InputError
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.tariff_presets import tariff_preset_paths
 
-CENTS = 0.15
+TOLERANCE = 0.15
 EXCISE, CONTRIBUTION = 0.0503288, 0.0020417
 ENERGY, SUBSCRIPTION = 0.1327, 12 * 10.99
 
 
-def year(tariff, mechanism="none", **changes):
-    """A year of quarter-hours of 2023, which has 260 weekdays, of a home that draws and one that sends."""
+def run_year(tariff, mechanism="none", **changes):
+    """Simulate the quarter-hours of 2023, which has 260 weekdays, for both homes."""
     homes = [
-        {"name": "draws", "load": {"source": "values", "values": [0.125]}},
+        {"name": "importer", "load": {"source": "values", "values": [0.125]}},
         {
-            "name": "sends",
+            "name": "exporter",
             "load": {"source": "values", "values": [0]},
             "solar": {"source": "values", "values": [0.0625]},
         },
@@ -42,75 +42,80 @@ def year(tariff, mechanism="none", **changes):
 
 
 def bill(result, home=0):
+    """Return the total of a statement, after checking it against the home's bill."""
     statement = result.bills[home]
     assert statement.total == pytest.approx(result.households[home]["bill"], abs=2e-3)
-    # There are no batteries: the optimiser's own reckoning of doing nothing is the bills without exchange.
+    # Without batteries the optimizer's baseline equals the bills without exchange.
     assert result.kpis["baseline_objective"] == pytest.approx(
         result.kpis["cost_without_exchange"], abs=2e-2
     )
     return statement.total
 
 
-def test_flanders():
-    result = year("flanders-2026")
+def test_flanders_by_hand():
+    result = run_year("flanders-2026")
     per_kwh = ENERGY + 0.0117 + 0.0039 + 0.053533 + EXCISE + CONTRIBUTION
     assert bill(result) == pytest.approx(
-        4380 * per_kwh + SUBSCRIPTION + 18.92 + 2.5 * 52.3679, abs=CENTS
+        4380 * per_kwh + SUBSCRIPTION + 18.92 + 2.5 * 52.3679, abs=TOLERANCE
     )
-    # One that sends pays its fixed fees and the least peak there is.
+    # The exporter pays the fixed fees and the minimum peak.
     assert bill(result, 1) == pytest.approx(
-        SUBSCRIPTION + 18.92 + 2.5 * 52.3679 - 2190 * 0.0587, abs=CENTS
+        SUBSCRIPTION + 18.92 + 2.5 * 52.3679 - 2190 * 0.0587, abs=TOLERANCE
     )
-    shared = year(
+    shared = run_year(
         "flanders-2026", "key_equal", **{"market.price_rule": "fixed", "market.price": 0.0}
     )
-    # Shared energy is free, and pays all but the supplier's part; the peak fee stays.
-    off = 2190 * (ENERGY + 0.0117 + 0.0039)
-    assert bill(shared) == pytest.approx(bill(result) - off, abs=CENTS)
+    # Shared energy at price 0 saves the supplier's part only; the capacity charge is unchanged.
+    saving = 2190 * (ENERGY + 0.0117 + 0.0039)
+    assert bill(shared) == pytest.approx(bill(result) - saving, abs=TOLERANCE)
 
 
-def test_brussels():
-    result = year("brussels-2026")
+def test_brussels_by_hand():
+    result = run_year("brussels-2026")
     fixed = SUBSCRIPTION + 14.73 + 50.0744 + 21.37
     per_kwh = ENERGY + 0.0269 + 0.0996 + 0.0227 + EXCISE + CONTRIBUTION
-    assert bill(result) == pytest.approx(4380 * per_kwh + fixed, abs=CENTS)
+    assert bill(result) == pytest.approx(4380 * per_kwh + fixed, abs=TOLERANCE)
     night_and_day = 0.125 * 4 * (260 * 15 * 0.0996 + (8760 - 260 * 15) * 0.0753)
     other = per_kwh - 0.0996
-    assert bill(year("brussels-2026-day-night")) == pytest.approx(
-        4380 * other + night_and_day + fixed, abs=CENTS
+    assert bill(run_year("brussels-2026-day-night")) == pytest.approx(
+        4380 * other + night_and_day + fixed, abs=TOLERANCE
     )
 
 
 @pytest.mark.parametrize(("locality", "share"), [("A", 0), ("B", 0.5), ("C", 1), ("D", 1)])
-def test_brussels_by_locality(locality, share):
-    """2190 kWh given away next door still pay their levies, and the network by how near the neighbours are."""
+def test_brussels_network_share_by_locality(locality, share):
+    """2190 kWh of local energy pay all levies, and the network charge by locality."""
     free = {"market.price_rule": "fixed", "market.price": 0.0, "tariff.locality": locality}
-    result = year("brussels-2026", "key_equal", **free)
+    result = run_year("brussels-2026", "key_equal", **free)
     energy, levies = ENERGY + 0.0269, EXCISE + CONTRIBUTION
     network = (2190 + share * 2190) * (0.0996 + 0.0227)
     fixed = SUBSCRIPTION + 14.73 + 50.0744 + 21.37
-    assert bill(result) == pytest.approx(2190 * energy + network + 4380 * levies + fixed, abs=CENTS)
+    assert bill(result) == pytest.approx(
+        2190 * energy + network + 4380 * levies + fixed, abs=TOLERANCE
+    )
     shared = [line for line in result.bills[0].lines if "Distribution, shared" in line.item]
     assert sum(line.amount for line in shared) == pytest.approx(2190 * share * 0.093962, abs=1e-3)
 
 
-def test_wallonia():
+def test_wallonia_by_hand():
     fixed = SUBSCRIPTION + 14.10
     other = ENERGY + 0.0303 + 0.0274252 + EXCISE + CONTRIBUTION + 0.00075
-    assert bill(year("wallonia-2026")) == pytest.approx(4380 * (other + 0.1198) + fixed, abs=CENTS)
-    # Nine hours a day by day, fifteen by night; the days of 23 and 25 hours lose and gain one of the night.
+    assert bill(run_year("wallonia-2026")) == pytest.approx(
+        4380 * (other + 0.1198) + fixed, abs=TOLERANCE
+    )
+    # Nine day and fifteen night hours; days of 23 and 25 hours lose and gain a night hour.
     two = 0.5 * 365 * (9 * 0.1327 + 15 * 0.0739)
-    assert bill(year("wallonia-2026-day-night")) == pytest.approx(
-        4380 * other + two + fixed, abs=CENTS
+    assert bill(run_year("wallonia-2026-day-night")) == pytest.approx(
+        4380 * other + two + fixed, abs=TOLERANCE
     )
     three = 0.5 * 365 * (5 * 0.1657 + 7 * 0.1083 + 12 * 0.0509)
-    assert bill(year("wallonia-2026-impact")) == pytest.approx(
-        4380 * other + three + fixed, abs=CENTS
+    assert bill(run_year("wallonia-2026-impact")) == pytest.approx(
+        4380 * other + three + fixed, abs=TOLERANCE
     )
 
 
 def test_wallonia_net_metering():
-    """4380 kWh drawn and 3504 sent cancel but for 876; the inverter of 5 kW pays the prosumer fee."""
+    """3504 kWh exported offset all but 876 of 4380 kWh; the 5 kW inverter pays the prosumer fee."""
     homes = [
         {
             "name": "old panels",
@@ -124,7 +129,7 @@ def test_wallonia_net_metering():
     result = prosumax.run(scenario)
     per_kwh = ENERGY + 0.0303 + 0.1198 + 0.0274252 + EXCISE + CONTRIBUTION + 0.00075
     assert bill(result) == pytest.approx(
-        876 * per_kwh + SUBSCRIPTION + 14.10 + 5 * 85.84, abs=CENTS
+        876 * per_kwh + SUBSCRIPTION + 14.10 + 5 * 85.84, abs=TOLERANCE
     )
     assert result.bills[0].netted_kwh == pytest.approx(3504, abs=0.01)
     assert result.households[0]["bill_items"]["feed_in"] == pytest.approx(0, abs=1e-3)
@@ -136,16 +141,16 @@ def test_wallonia_net_metering():
         prosumax.run(scenario, {"tariff": "flanders-2026-dynamic"})
 
 
-def test_dynamic_prices_and_their_mean():
-    result = year("flanders-2026-dynamic")
+def test_dynamic_prices_are_billed_with_their_mean():
+    result = run_year("flanders-2026-dynamic")
     market = synthetic_day_ahead_eur_per_mwh(result.profiles.local_index, _market_seed()) / 1000
     assert (market < 0).any()
     energy = 0.125 * (1.1192 * market + 0.01394).sum()
     (line,) = (line for line in result.bills[0].lines if line.item == "Energy at the market price")
     assert line.is_mean_price and line.amount == pytest.approx(energy, abs=2e-2)
     assert line.price == pytest.approx((1.1192 * market + 0.01394).mean(), abs=1e-5)
-    sent = 0.0625 * (0.94 * market - 0.01133).sum()
-    assert result.households[1]["bill_items"]["feed_in"] == pytest.approx(sent, abs=2e-2)
+    revenue = 0.0625 * (0.94 * market - 0.01133).sum()
+    assert result.households[1]["bill_items"]["feed_in"] == pytest.approx(revenue, abs=2e-2)
     assert any("synthetic Belgian prices" in note for note in result.notes)
 
 
@@ -153,7 +158,7 @@ def _market_seed():
     return int(np.random.SeedSequence((0, 0, 6)).generate_state(1)[0])
 
 
-def test_typical_days_are_like_2024_and_2025():
+def test_synthetic_day_ahead_prices_resemble_2024_and_2025():
     local = pd.date_range("2025-01-01", periods=35040, freq="15min", tz="UTC").tz_convert(
         "Europe/Brussels"
     )
@@ -165,7 +170,7 @@ def test_typical_days_are_like_2024_and_2025():
     assert (repeated == repeated[:, :1]).all()
 
 
-def test_a_market_price_from_a_file(tmp_path):
+def test_day_ahead_price_is_read_from_a_file(tmp_path):
     stamps = pd.date_range("2023-06-01", periods=4, freq="h")
     rows = "".join(
         f"{stamp:%Y-%m-%d %H:%M},{price}\n"
@@ -188,15 +193,15 @@ def test_a_market_price_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", tariff_preset_paths())
-def test_presets_are_complete(name):
+def test_presets_state_year_vat_and_source(name):
     scenario = load_scenario("street", {"tariff": name})
     assert name.split("-")[1] in scenario.tariff.description and scenario.tariff.vat == 0.06
     assert load_scenario(scenario) == scenario
     text = tariff_preset_paths()[name].read_text()
-    assert "Bolt" in text  # whose figures these are
+    assert "Bolt" in text  # the source of the figures
 
 
-def test_a_tariff_of_ones_own(tmp_path, tiny):
+def test_tariff_file_and_changed_preset(tmp_path, tiny):
     (tmp_path / "my-tariff.yaml").write_text(
         "energy: {Green: 0.2, Grey: 0.1}\nfeed_in: 0.01\nvat: 0.21\n"
     )
@@ -227,7 +232,7 @@ def test_a_tariff_of_ones_own(tmp_path, tiny):
         ({"homes.0.net_metering_kw": 0}, ["homes[0].net_metering_kw", "greater than 0"]),
     ],
 )
-def test_mistakes(tiny, changes, words):
+def test_invalid_tariff_names_field_and_fix(tiny, changes, words):
     with pytest.raises(InputError) as caught:
         load_scenario(tiny, changes)
     for word in words:

@@ -1,4 +1,4 @@
-"""MAHTM's equations (1) to (12) by hand, on two microgrids over two hours; and prices that learn, end to end."""
+"""MAHTM's equations 1 to 12 by hand on two microgrids, and learned prices end to end."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ import prosumax
 from prosumax.errors import InputError
 from prosumax.rl.training.training import train
 
-# Load less sun, kWh: a short of nothing at first, b short; then both short, the district as a whole.
+# Net load, kWh: at first A has a surplus and B a deficit; then A has a deficit and B a surplus.
 LOAD = {"A1": [0.5, 2.0], "A2": [1.0, 1.0], "B1": [1.5, 1.0], "B2": [2.5, 0.0]}
-SUN = {"A1": [3.5, 0.0], "B2": [0.0, 3.0]}
+SOLAR = {"A1": [3.5, 0.0], "B2": [0.0, 3.0]}
 
 
 def district(**market):
@@ -18,14 +18,19 @@ def district(**market):
             "name": name,
             "microgrid": name[0],
             "load": {"source": "values", "values": load},
-            **({"solar": {"source": "values", "values": SUN[name]}} if name in SUN else {}),
+            **({"solar": {"source": "values", "values": SOLAR[name]}} if name in SOLAR else {}),
         }
         for name, load in LOAD.items()
     ]
     return {
         "name": "two-microgrids",
         "period": {"start": "2023-06-01T10:00", "steps": 2, "step_minutes": 60, "time_zone": None},
-        "tariff": {"currency": "EUR", "energy": 0.30, "feed_in": 0.05, "emission_factor_kg_per_kwh": 0.4},
+        "tariff": {
+            "currency": "EUR",
+            "energy": 0.30,
+            "feed_in": 0.05,
+            "emission_factor_kg_per_kwh": 0.4,
+        },
         "market": {"mechanism": "hierarchy", "price_policy": "fixed", "price": 0.15, **market},
         "homes": homes,
     }
@@ -37,8 +42,9 @@ def result():
 
 
 def test_equations_1_to_3_of_households(result):
-    # 10 h: A1 has 3 left; A2 takes 1 of it (L1), B1 and B2 the other 2 as 1.5 : 2.5 (L2), and 2 from the grid (L3).
-    # 11 h: B2 has 3 left; B1 takes 1 (L1), A1 and A2 the other 2 as 2 : 1 (L2), and 1 from the grid.
+    # 10 h: of A1's surplus of 3, A2 buys 1 (L1), B1 and B2 buy 2 as 1.5 : 2.5 (L2), and 2 from the
+    # grid (L3). 11 h: of B2's surplus of 3, B1 buys 1 (L1), A1 and A2 buy 2 as 2 : 1 (L2), and 1
+    # from the grid (L3).
     side = result.hierarchy.household
     third = [4 / 3, 2 / 3]
     np.testing.assert_allclose(side.import_1, [[0, 1, 0, 0], [0, 0, 1, 0]], atol=1e-6)
@@ -55,9 +61,12 @@ def test_equations_1_to_3_of_households(result):
     assert (side.shortage(1) * side.surplus(1) == 0).all()  # never both
 
 
-def test_equation_4_what_a_household_pays(result):
-    # All local energy costs 0.15. A1 earns 3 x .15; A2 pays .15; B1 .75 x .15 + .75 x .30; B2 1.25 x .15 + 1.25 x .30.
-    np.testing.assert_allclose(result.hierarchy.household_cost[0], [-0.45, 0.15, 0.3375, 0.5625], atol=1e-6)
+def test_equation_4_of_households(result):
+    # All local energy costs 0.15. A1 earns 3 x .15; A2 pays .15; B1 pays .75 x .15 + .75 x .30; B2
+    # pays 1.25 x .15 + 1.25 x .30.
+    np.testing.assert_allclose(
+        result.hierarchy.household_cost[0], [-0.45, 0.15, 0.3375, 0.5625], atol=1e-6
+    )
     # With carbon on level 3 only: B1 emits .75 x .4 kg.
     np.testing.assert_allclose(
         result.hierarchy.household.import_3[0] * 0.4, [0, 0, 0.3, 0.5], atol=1e-6
@@ -84,17 +93,19 @@ def test_equations_9_to_12_of_the_distributor(result):
     np.testing.assert_allclose(side.surplus(3)[:, 0], [0, 0], atol=1e-6)  # (10)
     np.testing.assert_allclose(side.net(3)[:, 0], [2, 1], atol=1e-6)  # (11)
     np.testing.assert_allclose(result.hierarchy.distributor_cost, [0.60, 0.30], atol=1e-6)  # (12)
-    np.testing.assert_allclose(result.hierarchy.energy_flows_kwh, [[1, 2, 0], [2, 1, 0], [1, 2, 0]], atol=1e-6)
+    np.testing.assert_allclose(
+        result.hierarchy.energy_flows_kwh, [[1, 2, 0], [2, 1, 0], [1, 2, 0]], atol=1e-6
+    )
 
 
-def test_every_symbol_of_table_1_is_in_the_results_by_name(result):
+def test_time_series_have_every_symbol_of_table_1(result):
     series = result.timeseries
     for layer, first in (("household", 1), ("microgrid", 2), ("distributor", 3)):
         names = [
             "net",
             "shortage",
             "surplus",
-            *(f"l{n}_{way}" for n in range(first, 4) for way in ("import", "export")),
+            *(f"l{n}_{direction}" for n in range(first, 4) for direction in ("import", "export")),
         ]
         for name in names:
             assert series[f"{layer}_{name}_kwh"].attrs["symbol"].startswith("E^")
@@ -106,15 +117,15 @@ def test_every_symbol_of_table_1_is_in_the_results_by_name(result):
     assert "household_l2_import_kwh" in result.to_frame()
 
 
-def test_money_of_an_agent_with_two_prices_is_received_by_it():
-    """The bills are what supplier and price agents receive; the middle price leaves no difference."""
+def test_receipts_with_separate_prices_add_up_to_the_bills():
+    """Bills are received by supplier and price agents; the mid-market price leaves no margin."""
     kept = prosumax.run(district(single_price=False), optimum=False).kpis
     assert kept["mechanism_revenue"] == pytest.approx(0, abs=1e-6)
     assert kept["cost"] == pytest.approx(kept["supplier_revenue"], abs=1e-6)
 
 
-def test_a_price_agent_learns_and_is_put_to_work(tmp_path):
-    """Fairness of one seller and one buyer: the middle of the band shares the gain; profit: the agent keeps it all."""
+def test_trained_price_agent_sets_the_prices_of_a_run(tmp_path):
+    """A price agent that is rewarded for its margin learns the ends of the price band."""
     scenario = district() | {"environment": {"episode_steps": 2, "episode_start": "first"}}
     changes = {
         "market.mechanism": "learned_price",
@@ -130,29 +141,37 @@ def test_a_price_agent_learns_and_is_put_to_work(tmp_path):
         settings={"learning_rate": 0.02, "hidden_sizes": [16], "ent_coef": 0.0},
         out=tmp_path / "run",
     )
-    # Learned: buyers pay the upper end, sellers earn the lower; the rule's middle price leaves nothing.
+    # Buyers pay the upper end of the band, sellers earn the lower one; mid-market leaves none.
     run = prosumax.run(
         scenario, changes | {"market.price_policy": str(tmp_path / "run")}, optimum=False
     )
-    assert done.test_metrics["learned"]["cost"][0] > done.test_metrics["mid-market price"]["cost"][0] + 0.1
-    traded = run.kpis["traded_kwh"]
     assert (
-        run.kpis["mechanism_revenue"] > 0.2 * traded * 0.5
-    )  # of the second step at least, half of the band of .25
+        done.test_metrics["learned"]["cost"][0]
+        > done.test_metrics["mid-market price"]["cost"][0] + 0.1
+    )
+    traded = run.kpis["traded_kwh"]
+    # At least a half of the traded energy and most of half of the price band of 0.25.
+    assert run.kpis["mechanism_revenue"] > 0.2 * traded * 0.5
     prices = run.trajectory.record.levels.prices
     assert (prices.buy <= 0.30 + 1e-6).all() and (prices.sell >= 0.05 - 1e-6).all()
 
 
-def test_what_is_no_price_policy_is_said(tmp_path):
+def test_invalid_price_policy_is_an_error(tmp_path):
     with pytest.raises(InputError, match="neither a rule nor a folder"):
         prosumax.run(district(price_policy=str(tmp_path / "nowhere")), optimum=False)
     with pytest.raises(InputError, match="no price agent 'x'"):
         train(
             district(),
-            {"population": [{"price_agents": ["x"], "policy": "ppo"}], "environment.episode_steps": 2},
+            {
+                "population": [{"price_agents": ["x"], "policy": "ppo"}],
+                "environment.episode_steps": 2,
+            },
         )
     with pytest.raises(InputError, match="the market mechanism has no price agents"):
         train(
             district(mechanism="none", price_policy="mid-market"),
-            {"population": [{"price_agents": "all", "policy": "ppo"}], "environment.episode_steps": 2},
+            {
+                "population": [{"price_agents": "all", "policy": "ppo"}],
+                "environment.episode_steps": 2,
+            },
         )

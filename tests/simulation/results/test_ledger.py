@@ -1,4 +1,4 @@
-"""The trade ledger: what was written comes back, and nothing can be changed without being found."""
+"""The trade ledger: what was written is read back, and any change is detected."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def frame(rows):
 
 
 def street(steps=9, per_step=3):
-    """A street that trades in every second step; every trade differs from every other."""
+    """Return trades in every second step, all of them different."""
     rng = np.random.default_rng(4)
     return frame(
         [
@@ -59,14 +59,14 @@ def street(steps=9, per_step=3):
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory):
-    """A sound ledger: its folder and its lines, line feeds included."""
+    """Return the folder of a valid ledger and its lines, line feeds included."""
     folder = tmp_path_factory.mktemp("run")
     write_ledger(street(), folder / FILE_NAME)
     return folder, (folder / FILE_NAME).read_bytes().splitlines(keepends=True)
 
 
-def found_in(folder, lines):
-    """Where `verify_ledger` sees the first fault, and what, when the file holds these lines."""
+def detect(folder, lines):
+    """Return the place and problem that `verify_ledger` reports for a file of these lines."""
     file = folder / "changed.jsonl"
     file.write_bytes(b"".join(lines))
     with pytest.raises(InputError) as error:
@@ -76,7 +76,7 @@ def found_in(folder, lines):
 
 
 def seal(content, difficulty=1):
-    """A line that fits its own hash, as a forger would make it, from text without nonce."""
+    """Return a forged line with a valid hash and proof of work, from text without nonce."""
     for nonce in range(100_000):
         text = f'{content},"nonce":{nonce}'
         digest = hashlib.sha256(f"{text}}}".encode()).hexdigest()
@@ -93,7 +93,7 @@ def reseal_header(line, **changes):
     return f'{text[:-1]},"hash":"{digest}"}}\n'.encode()
 
 
-def test_what_was_written_comes_back(tmp_path):
+def test_written_trades_are_verified_and_read(tmp_path):
     trades = street()
     last = write_ledger(trades, tmp_path / FILE_NAME)
     expected = LedgerSummary(9, 27, pytest.approx(trades["kwh"].sum(), abs=27 * 0.5e-6), last)
@@ -110,7 +110,7 @@ def test_what_was_written_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize("number", [0, 4, 8])
-def test_the_hash_is_the_one_the_docstring_describes(ledger, number):
+def test_hash_follows_the_documented_format(ledger, number):
     _, lines = ledger
     line = lines[number + 1].decode()
     block = json.loads(line)
@@ -147,7 +147,7 @@ _price = st.floats(-1e6, 1e6)
     st.integers(0, 2),
 )
 @example([(0, name, "\x00\x7f\r\n", -1e-9, -0.0, 1e-9) for name in ODD_NAMES], 0)
-def test_any_names_and_numbers_survive(tmp_path_factory, rows, difficulty):
+def test_any_names_and_finite_numbers_are_verified(tmp_path_factory, rows, difficulty):
     file = tmp_path_factory.mktemp("any") / FILE_NAME
     trades = frame(sorted(rows, key=lambda row: row[0]))
     last = write_ledger(trades, file, difficulty)
@@ -164,7 +164,7 @@ def test_any_names_and_numbers_survive(tmp_path_factory, rows, difficulty):
 
 
 @given(st.data())
-def test_one_digit_flipped_anywhere_is_found_in_its_block(ledger, data):
+def test_a_changed_digit_is_detected_in_its_block(ledger, data):
     folder, lines = ledger
     block = data.draw(st.integers(0, len(lines) - 2))
     line = lines[block + 1]
@@ -173,25 +173,25 @@ def test_one_digit_flipped_anywhere_is_found_in_its_block(ledger, data):
     )
     digit = data.draw(st.sampled_from(b"0123456789").filter(lambda digit: digit != line[place]))
     changed = line[:place] + bytes([digit]) + line[place + 1 :]
-    where, what = found_in(folder, [*lines[: block + 1], changed, *lines[block + 2 :]])
+    where, what = detect(folder, [*lines[: block + 1], changed, *lines[block + 2 :]])
     assert where.startswith(f"line {block + 2}, block {block}")
     assert "was changed" in what
 
 
 @given(st.data())
-def test_one_byte_changed_anywhere_is_found_in_its_line(ledger, data):
+def test_a_changed_byte_is_detected_in_its_line(ledger, data):
     folder, lines = ledger
     number = data.draw(st.integers(0, len(lines) - 1))
     line = lines[number]
     place = data.draw(st.integers(0, len(line) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda byte: byte != line[place]))
     changed = line[:place] + bytes([byte]) + line[place + 1 :]
-    where, _ = found_in(folder, [*lines[:number], changed, *lines[number + 1 :]])
+    where, _ = detect(folder, [*lines[:number], changed, *lines[number + 1 :]])
     assert where.startswith(f"line {number + 1}, ")
 
 
 @given(st.data())
-def test_blocks_removed_repeated_or_moved_are_found_at_the_first(ledger, data):
+def test_removed_repeated_or_moved_blocks_are_detected_at_the_first(ledger, data):
     folder, lines = ledger
     header, blocks = lines[0], lines[1:]
     one, other = sorted(data.draw(st.lists(st.integers(0, 8), min_size=2, max_size=2, unique=True)))
@@ -211,12 +211,12 @@ def test_blocks_removed_repeated_or_moved_are_found_at_the_first(ledger, data):
         first = min(
             i for i, (was, now) in enumerate(zip(blocks, changed, strict=True)) if was != now
         )
-    where, _ = found_in(folder, [header, *changed])
+    where, _ = detect(folder, [header, *changed])
     assert where.startswith(f"line {first + 2}, block {first}")
 
 
 @given(st.data())
-def test_trades_removed_repeated_or_moved_are_found_at_the_first(ledger, data):
+def test_removed_repeated_or_moved_trades_are_detected_at_the_first(ledger, data):
     folder, lines = ledger
     listed = [
         line.split(b'"trades":[[')[1].split(b'],"nonce"')[0][:-1].split(b"],[")
@@ -241,25 +241,25 @@ def test_trades_removed_repeated_or_moved_are_found_at_the_first(ledger, data):
         line.replace(b"],[".join(before), b"],[".join(after)) if before != after else line
         for line, before, after in zip(lines[1:], listed, changed, strict=True)
     ]
-    where, what = found_in(folder, [lines[0], *new])
+    where, what = detect(folder, [lines[0], *new])
     first = min(block, into)
     assert where.startswith(f"line {first + 2}, block {first} (2024-02-2")
     assert "was changed" in what
 
 
 @given(st.data())
-def test_a_file_cut_anywhere_is_found(ledger, data):
+def test_a_truncated_file_is_detected(ledger, data):
     folder, lines = ledger
     whole = b"".join(lines)
     kept = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    where, _ = found_in(folder, [kept])
+    where, _ = detect(folder, [kept])
     full = kept.count(b"\n")
     assert where.startswith(f"line {full + 1}, block {full - 1}" if full else "line 1, header")
 
 
-def test_blocks_missing_at_the_end_are_counted(ledger):
+def test_missing_blocks_at_the_end_are_counted(ledger):
     folder, lines = ledger
-    where, what = found_in(folder, lines[:-2])
+    where, what = detect(folder, lines[:-2])
     assert where == "line 9, block 7"
     assert "counts 9 blocks" in what
     assert "with 7" in what
@@ -280,44 +280,44 @@ def test_blocks_missing_at_the_end_are_counted(ledger):
         ({"format": "prosumax-ledger-2"}, "line 1, header", "no header"),
     ],
 )
-def test_a_forged_header_is_held_against_the_chain(ledger, changes, where, what):
+def test_a_forged_header_is_compared_with_the_chain(ledger, changes, where, what):
     folder, (header, *blocks) = ledger
-    at, said = found_in(folder, [reseal_header(header, **changes), *blocks])
+    at, said = detect(folder, [reseal_header(header, **changes), *blocks])
     assert at == where
     assert what in said
 
 
-def test_an_edited_or_missing_header_is_found(ledger):
+def test_an_edited_or_missing_header_is_detected(ledger):
     folder, (header, *blocks) = ledger
     for changed in (
         header.replace(b'"blocks":9', b'"blocks":8'),
         header.replace(b'"difficulty":1', b'"difficulty":0'),
     ):
-        assert found_in(folder, [changed, *blocks])[0] == "line 1, header"
-    assert found_in(folder, blocks)[0] == "line 1, header"
-    assert found_in(folder, [])[0] == "line 1, header"
-    assert found_in(folder, [header, header, *blocks])[0].startswith("line 2, block 0")
+        assert detect(folder, [changed, *blocks])[0] == "line 1, header"
+    assert detect(folder, blocks)[0] == "line 1, header"
+    assert detect(folder, [])[0] == "line 1, header"
+    assert detect(folder, [header, header, *blocks])[0].startswith("line 2, block 0")
 
 
-def test_a_block_forged_with_its_own_proof_breaks_the_link(ledger):
+def test_a_forged_block_with_valid_proof_breaks_the_link(ledger):
     folder, lines = ledger
     opened = lines[4].decode().split(',"nonce"')[0].replace("home 1", "home 2")
     forged, digest = seal(opened)
-    where, what = found_in(folder, [*lines[:4], forged, *lines[5:]])
+    where, what = detect(folder, [*lines[:4], forged, *lines[5:]])
     assert where.startswith("line 6, block 4")
     assert "does not link to block 3 (2024-02-28T23:30:00Z)" in what
-    # The last block has no later one to give it away, and with the header rewritten too only the published hash does.
+    # Only the header reveals a forged last block, and only a published hash a forged header.
     forged, digest = seal(lines[9].decode().split(',"nonce"')[0].replace("home 1", "home 2"))
-    assert found_in(folder, [*lines[:9], forged])[0].startswith("line 10, block 8")
+    assert detect(folder, [*lines[:9], forged])[0].startswith("line 10, block 8")
     changed = folder / "changed.jsonl"
     changed.write_bytes(b"".join([reseal_header(lines[0], last_hash=digest), *lines[1:9], forged]))
     assert verify_ledger(changed).last_hash == digest != verify_ledger(folder).last_hash
 
 
-def test_work_left_out_is_found(ledger):
+def test_a_missing_proof_of_work_is_detected(ledger):
     folder, lines = ledger
     lazy, _ = seal(lines[3].decode().split(',"nonce"')[0], difficulty=0)
-    where, what = found_in(folder, [*lines[:3], lazy, *lines[4:]])
+    where, what = detect(folder, [*lines[:3], lazy, *lines[4:]])
     assert where.startswith("line 4, block 2")
     assert "proof of work" in what
 
@@ -340,12 +340,12 @@ def test_work_left_out_is_found(ledger):
         b'{"index":0,"step":0,"time":"\\ud800","previous":"","trades":[],"nonce":0,"hash":"0"}\n',
     ],
 )
-def test_rubbish_is_refused_in_its_place(ledger, line):
+def test_an_unreadable_line_is_reported_in_its_place(ledger, line):
     folder, lines = ledger
-    where, what = found_in(folder, [*lines[:3], line, *lines[4:]])
+    where, what = detect(folder, [*lines[:3], line, *lines[4:]])
     assert where.startswith("line 4, block 2")
     assert "was changed" in what
-    assert found_in(folder, [line, *lines[1:]])[0] == "line 1, header"
+    assert detect(folder, [line, *lines[1:]])[0] == "line 1, header"
 
 
 def test_no_number_is_written_as_minus_zero(tmp_path):
@@ -361,7 +361,7 @@ def test_times_of_another_zone_are_written_in_utc(tmp_path):
     assert len(hashes) == 1
 
 
-def test_what_cannot_be_verified_says_what_to_name(ledger, tmp_path):
+def test_a_path_without_ledger_is_an_error_with_a_fix(ledger, tmp_path):
     folder, lines = ledger
     with pytest.raises(InputError, match="absent: does not exist"):
         verify_ledger(tmp_path / "absent")
@@ -382,19 +382,19 @@ def test_what_cannot_be_verified_says_what_to_name(ledger, tmp_path):
 
 
 @pytest.mark.parametrize("difficulty", [-1, 6, 0.5])
-def test_a_difficulty_out_of_range_is_refused(tmp_path, difficulty):
+def test_a_difficulty_out_of_range_is_an_error(tmp_path, difficulty):
     with pytest.raises(InputError, match="from 0 to 5"):
         write_ledger(street(), tmp_path / FILE_NAME, difficulty)
     assert not (tmp_path / FILE_NAME).exists()
 
 
 @pytest.mark.parametrize("difficulty", [0, 2, 3])
-def test_each_difficulty_gives_its_zeros(tmp_path, difficulty):
+def test_difficulty_is_the_number_of_leading_zeros(tmp_path, difficulty):
     assert write_ledger(street(2), tmp_path / FILE_NAME, difficulty).startswith("0" * difficulty)
     verify_ledger(tmp_path)
 
 
-def test_trades_that_make_no_chain_are_refused(tmp_path):
+def test_unordered_or_infinite_trades_are_an_error(tmp_path):
     with pytest.raises(InputError, match="order"):
         write_ledger(street().iloc[::-1], tmp_path / FILE_NAME)
     for value in (np.nan, np.inf):
@@ -402,7 +402,7 @@ def test_trades_that_make_no_chain_are_refused(tmp_path):
             write_ledger(street().assign(buyer_price=value), tmp_path / FILE_NAME)
 
 
-def test_a_ledger_half_written_is_no_ledger(tmp_path):
+def test_a_partially_written_ledger_is_invalid(tmp_path):
     trades = street().astype({"seller": object})
     trades.loc[20, "seller"] = "\ud800"  # cannot be written as UTF-8
     with pytest.raises(ValueError):
@@ -412,7 +412,7 @@ def test_a_ledger_half_written_is_no_ledger(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_year_of_quarter_hours_is_quick(tmp_path):
+def test_a_year_of_quarter_hours_takes_seconds(tmp_path):
     trades = street(14_000, 5)
     began = time.perf_counter()
     write_ledger(trades, tmp_path / FILE_NAME)
