@@ -30,7 +30,7 @@ class EnvironmentConfig(StrictModel):
         "hour_of_day",
         "retail",
         "feed_in",
-        "carbon",
+        "emission_factor",
         "deficit",
         "surplus",
         "demand",
@@ -41,7 +41,7 @@ class EnvironmentConfig(StrictModel):
     price_rewards: dict[str, float] = {"community_cost": 1.0}
     """Weight of each reward term of price agents.
 
-    Terms: community_cost, exchange, margin, carbon, peak, self_consumption, fairness."""
+    Terms: community_cost, exchange_cost, margin, emissions, peak, self_consumption, fairness."""
     price_agent_rewards: dict[str, dict[str, float]] = {}
     """Reward weights of single price agents by name, where they differ."""
     forecast: Literal["perfect", "persistence", "noisy"] = "perfect"
