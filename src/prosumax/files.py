@@ -1,4 +1,8 @@
-"""Files that are whole or as they were before, also when the machine stops in the middle."""
+"""Atomic writing of text files.
+
+A file is written beside its destination and moved there when it is complete, so that an interrupted
+process leaves an earlier file intact.
+"""
 
 import csv
 import os
@@ -8,26 +12,37 @@ from typing import Any, TextIO
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, in a folder that need not be there yet."""
+    """Write a text file, and create its folder.
+
+    Args:
+        path: File to write or replace.
+        text: Content.
+    """
     _write(path, lambda file: file.write(text))
 
 
-def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV file."""
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV file, and create its folder.
 
-    def fill(file: TextIO) -> None:
+    Args:
+        path: File to write or replace.
+        header: Names of the columns.
+        rows: Cells of each row.
+    """
+
+    def write_table(file: TextIO) -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(header)
         table.writerows(rows)
 
-    _write(path, fill)
+    _write(path, write_table)
 
 
-def _write(path: Path, fill: Callable[[TextIO], Any]) -> None:
+def _write(path: Path, write_content: Callable[[TextIO], Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("w", encoding="utf-8", newline="") as file:
-        fill(file)
+        write_content(file)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
