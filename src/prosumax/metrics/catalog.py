@@ -672,7 +672,7 @@ _declare(
         "Ratios of sums, over everything or by local hour; dashboards of the report, of MARLEM's "
         "section 3.8. See [analytics.md](analytics.md)."
     ),
-    "prosumax.report.metrics.INDICATORS",
+    "prosumax.viz.indicators.indicators.INDICATORS",
     KPI("hourly.balance", "Net export of all homes", "kW", 2,
         "exported less imported by all homes; negative values are drawn from the grid", scale=1.0,
         reference="MARLEM, equation 16"),

@@ -8,6 +8,7 @@ References:
 """
 
 from prosumax.metrics.numbers import AnyArray, ratio
+from prosumax.numerics import safe_divide
 from prosumax.types import Fills, Flows
 
 
@@ -46,7 +47,6 @@ def home_kpis(
     grid_purchases = flows.import_kwh - local.bought_kwh
     net_kw = flows.net_kwh / step_hours
     throughput = flows.charge_kwh.sum(0) + flows.discharge_kwh.sum(0)
-    safe_capacity = xp.where(capacity_kwh > 0, capacity_kwh, 1)
     return {
         "load_kwh": load,
         "solar_kwh": solar,
@@ -63,7 +63,7 @@ def home_kpis(
         "emissions_kg": (grid_purchases * emission_factor_kg_per_kwh[:, None]).sum(0),
         "battery_loss_kwh": flows.battery_loss_kwh.sum(0),
         "curtailed_kwh": curtailed,
-        "battery_cycles": xp.where(capacity_kwh > 0, throughput / (2 * safe_capacity), 0),
+        "battery_cycles": safe_divide(throughput, 2 * capacity_kwh, xp=xp),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from prosumax.metrics.numbers import AnyArray, nan_std, ratio
+from prosumax.numerics import MONEY_TOLERANCE
 
 
 def market_kpis(
@@ -20,7 +21,7 @@ def market_kpis(
     earned: AnyArray,
     value: AnyArray,
     cost: AnyArray,
-    tolerance: float = 1e-5,
+    tolerance: float = MONEY_TOLERANCE,
 ) -> dict[str, AnyArray]:
     """Compute the KPIs of local trade over the period. Arrays are [step, home], local trades only.
 
