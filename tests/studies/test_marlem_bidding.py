@@ -49,7 +49,7 @@ def roll_out_random_days(config, params, keys):
 
     def advance(state, key):
         act_key, step_key = jax.random.split(key)
-        timestep = env.step(step_key, state, env.sample_action(act_key))
+        timestep = env.step(step_key, state, env.action_space.sample(act_key))
         stored = state.community.homes.battery.stored_kwh
         return timestep.state, (
             timestep.obs,

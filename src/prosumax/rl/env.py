@@ -208,14 +208,6 @@ class CommunityEnv:
         price_shares = Box.with_bounds(0.0, 1.0, (len(self.config.price_agents), 2))
         return Product(JointAction(homes, price_shares))  # type: ignore[arg-type]
 
-    def sample_action(self, key: PRNGKeyArray) -> Any:
-        """Draw an action of all agents uniformly from `action_space`.
-
-        Args:
-            key: PRNG key.
-        """
-        return self.action_space.sample(key)
-
     def reset(
         self, key: PRNGKeyArray, params: EnvParams | None = None
     ) -> tuple[Float[Array, "agent feature"], EnvState]:
