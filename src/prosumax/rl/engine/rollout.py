@@ -198,7 +198,7 @@ def collect_rollout(
     deterministic: bool = False,
     metrics_fn: MetricsFn = lambda step: (),
 ) -> tuple[RolloutState, RolloutSteps]:
-    """Play some steps.
+    """Collect the steps of all policies in all environments.
 
     All environments are at the same step of their episodes, which all have the same length, so
     episodes start at known steps and no reset is computed in the steps between.
@@ -213,6 +213,9 @@ def collect_rollout(
         num_steps: Number of steps: whole episodes, or a part that divides an episode.
         deterministic: Whether learners select their best known actions instead of exploring.
         metrics_fn: Function of the environment's step whose results are kept for every step.
+
+    Returns:
+        The state after the rollout, and its steps.
 
     Raises:
         ValueError: `num_steps` is neither whole episodes nor divides one.
