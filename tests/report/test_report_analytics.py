@@ -11,19 +11,31 @@ from scipy import stats
 
 import prosumax
 from prosumax.errors import InputError
-from prosumax.report.metrics import DASHBOARDS, INDICATORS, hourly_values, overall_value, study_runs, analysis_runs
 from prosumax.report.page import write_charts, write_comparison, write_report, write_study
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.results.series import SummarySeries
 from prosumax.studies import engine
 from prosumax.studies.engine import StudyResult
-from prosumax.viz.chart import Chart
-from prosumax.viz.day_curves import dashboard, day_curve
-from prosumax.viz.distributions import density, price_distribution, volume_distribution
-from prosumax.viz.network.activity_map import activity_map
-from prosumax.viz.network.feeder_activity import traded_at
-from prosumax.viz.network.trade_network import trade_network
-from prosumax.viz.series import wires
+from prosumax.viz.catalog import (
+    activity_map,
+    day_curve,
+    price_distribution,
+    trade_network,
+    volume_distribution,
+)
+from prosumax.viz.chart import Figure
+from prosumax.viz.indicators.day_curves import dashboard
+from prosumax.viz.indicators.indicators import (
+    DASHBOARDS,
+    INDICATORS,
+    analysis_runs,
+    hourly_values,
+    overall_value,
+    study_runs,
+)
+from prosumax.viz.market.distributions import density
+from prosumax.viz.network.map_data import traded_at_buses
+from prosumax.viz.network.network_series import network_series
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
 LOAD = [0.2] * 6 + [
@@ -103,7 +115,7 @@ def pooled() -> Result:
     return simulate("mid_market_rate")
 
 
-def series(chart: Chart) -> list[dict[str, Any]]:
+def series(chart: Figure) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = chart.option["baseOption"]["series"]
     return found
 
@@ -115,15 +127,15 @@ def amount(text: str) -> float:
 @pytest.mark.parametrize("which", ["wired", "pooled"])
 def test_a_trace_adds_up_to_the_key_figures(which: str, request: pytest.FixtureRequest) -> None:
     result = request.getfixturevalue(which)
-    trace, kpis = result.trace, result.kpis
+    trace, kpis = result.summary_series, result.kpis
     # Single precision leaves about 1e-7 relative per step.
     assert trace.gains.sum() == pytest.approx(kpis["welfare"], rel=1e-5)
     assert trace.traded.sum() == pytest.approx(kpis["traded_kwh"], rel=1e-6)
     assert trace.pairs.kwh.sum() == pytest.approx(kpis["traded_kwh"], rel=1e-4)
     assert trace.load.sum() == pytest.approx(kpis["load_kwh"], rel=1e-6)
     bought = sum(home["grid_import_kwh"] for home in result.households)
-    assert trace.from_grid.sum() == pytest.approx(bought, rel=1e-5)
-    assert np.allclose(trace.balance, trace.to_grid - trace.from_grid, atol=1e-5)
+    assert trace.grid_import.sum() == pytest.approx(bought, rel=1e-5)
+    assert np.allclose(trace.balance, trace.grid_export - trace.grid_import, atol=1e-5)
     assert (trace.pairs.buyer != trace.pairs.seller).all()
     bought_by = np.bincount(trace.pairs.buyer, trace.pairs.kwh, len(trace.homes))
     assert bought_by == pytest.approx(
@@ -133,11 +145,15 @@ def test_a_trace_adds_up_to_the_key_figures(which: str, request: pytest.FixtureR
 
 def test_the_network_in_a_trace_is_that_of_the_key_figures(wired: Result, pooled: Result) -> None:
     trace, kpis = wired.summary_series, wired.kpis["network"]
-    assert trace.loss.sum() / trace.network_input.sum() == pytest.approx(kpis["loss_share"], rel=1e-5)
+    assert trace.loss.sum() / trace.network_input.sum() == pytest.approx(
+        kpis["loss_share"], rel=1e-5
+    )
     assert trace.fees.sum() == pytest.approx(kpis["fees"], rel=1e-5)
     assert trace.min_voltage_pu.min() == pytest.approx(kpis["min_voltage_pu"], rel=1e-6)
     assert trace.max_loading.max() == pytest.approx(kpis["max_line_loading"], rel=1e-6)
-    assert np.isnan(pooled.summary_series.mean_loading).all() and not pooled.summary_series.fees.any()
+    assert (
+        np.isnan(pooled.summary_series.mean_loading).all() and not pooled.summary_series.fees.any()
+    )
     # On a line every home is one bus further: distances are those between positions on it.
     feeder = wired.profiles.feeder
     assert feeder is not None
@@ -166,16 +182,20 @@ def test_a_measure_by_hour_by_hand(wired: Result) -> None:
     trades = wired.trades
     paid = ((trades.buyer_price + trades.seller_price) / 2 * trades.kwh).sum() / trades.kwh.sum()
     assert overall_value([trace], INDICATORS["price"]) == pytest.approx(paid, rel=1e-4)
-    assert np.isnan(hourly_values([trace], INDICATORS["price"])[2])  # at night nobody has anything to sell
-    assert overall_value([trace, trace], INDICATORS["price"]) == overall_value([trace], INDICATORS["price"])
+    assert np.isnan(
+        hourly_values([trace], INDICATORS["price"])[2]
+    )  # at night nobody has anything to sell
+    assert overall_value([trace, trace], INDICATORS["price"]) == overall_value(
+        [trace], INDICATORS["price"]
+    )
 
 
 def test_what_has_no_solution_counts_nowhere(wired: Result) -> None:
     loading = wired.summary_series.mean_loading.copy()
     loading[:24] = np.nan
-    assert overall_value([wired.summary_series._replace(loading=loading)], INDICATORS["loading"]) == pytest.approx(
-        100 * wired.summary_series.mean_loading[24:].mean()
-    )
+    assert overall_value(
+        [wired.summary_series._replace(mean_loading=loading)], INDICATORS["loading"]
+    ) == pytest.approx(100 * wired.summary_series.mean_loading[24:].mean())
 
 
 def test_density_is_scipys() -> None:
@@ -190,7 +210,7 @@ def test_density_is_scipys() -> None:
 
 
 def test_prices_are_those_of_the_trades(wired: Result) -> None:
-    chart = price_distribution(analysis_runs(wired))
+    chart = price_distribution.draw(analysis_runs(wired))
     by_step = {
         step: ((rows.buyer_price + rows.seller_price) / 2 * rows.kwh).sum() / rows.kwh.sum()
         for step, rows in wired.trades.groupby("step")
@@ -207,13 +227,15 @@ def test_prices_are_those_of_the_trades(wired: Result) -> None:
     )
     outline = np.array(series(chart)[0]["data"])
     assert outline[1:-1:2, 1].sum() == pytest.approx(100)  # all steps are in some bar
-    assert "mean" in chart.summary.lower() and price_distribution(
-        analysis_runs(wired), "MWh"
+    assert "mean" in chart.summary.lower() and price_distribution.draw(
+        analysis_runs(wired), per="MWh"
     ).title.endswith("/MWh)")
 
 
 def test_volumes_are_not_negative(wired: Result) -> None:
-    chart = volume_distribution({"a": [wired.summary_series], "b": [wired.summary_series, wired.summary_series]})
+    chart = volume_distribution.draw(
+        {"a": [wired.summary_series], "b": [wired.summary_series, wired.summary_series]}
+    )
     assert chart.option["baseOption"]["xAxis"]["min"] >= 0 and len(series(chart)) == 2
     assert chart.table is not None and chart.table.rows[0][3:] == chart.table.rows[1][3:]
 
@@ -221,12 +243,12 @@ def test_volumes_are_not_negative(wired: Result) -> None:
 def test_one_price_alone_is_drawn(pooled: Result) -> None:
     trace = pooled.summary_series
     flat = trace._replace(price=np.where(np.isfinite(trace.price), 0.1, np.nan))
-    outline = np.array(series(price_distribution({"flat": [flat]}))[0]["data"])
+    outline = np.array(series(price_distribution.draw({"flat": [flat]}))[0]["data"])
     assert outline[:, 1].max() == pytest.approx(100)
 
 
 def test_lines_of_the_trade_network_are_energy_and_distance(wired: Result) -> None:
-    chart, pairs = trade_network(analysis_runs(wired)), wired.summary_series.pairs
+    chart, pairs = trade_network.draw(analysis_runs(wired)), wired.summary_series.pairs
     together: dict[tuple[int, ...], float] = {}
     km: dict[tuple[int, ...], float] = {}
     for buyer, seller, kwh, away in zip(*(part.tolist() for part in pairs), strict=True):
@@ -258,43 +280,49 @@ def test_a_thousand_homes_stay_a_light_drawing(pooled: Result) -> None:
         buyer=rng.integers(0, 500, 5000),
         seller=rng.integers(500, 1000, 5000),
         kwh=rng.random(5000),
-        km=np.full(5000, np.nan),
+        distance_km=np.full(5000, np.nan),
     )
     many = trace._replace(homes=tuple(f"home {i}" for i in range(1000)), pairs=pairs)
-    chart = trade_network({"many": [many]})
+    chart = trade_network.draw({"many": [many]})
     drawn = {node["id"] for node in series(chart)[0]["data"]}
     assert len(drawn) <= 60 and {x["source"] for x in series(chart)[0]["links"]} <= drawn
     assert len(json.dumps(chart.option)) < 60_000
 
 
 def test_the_darkest_bus_is_the_busiest(wired: Result) -> None:
-    chart, network = activity_map(wired), wires(wired)
+    chart, network = activity_map.draw(wired), network_series(wired)
     assert chart is not None and network is not None
-    kwh = traded_at(wired, network)
+    kwh = traded_at_buses(wired, network)
     assert kwh.sum() == pytest.approx(2 * wired.kpis["traded_kwh"], rel=1e-6)
     shown = {
         part["name"]: part["data"] for part in series(chart) if part["name"].startswith("trade ")
     }
     assert sum(map(len, shown.values())) == len(network.feeder.buses)
     assert len(shown["trade 5"]) >= 1 and network.feeder.buses[int(kwh.argmax())] in chart.summary
-    assert activity_map(simulate("none", {"kind": "line", "flow": "ac"})) is None
+    assert activity_map.draw(simulate("none", {"kind": "line", "flow": "ac"})) is None
 
 
 def test_dashboards_leave_out_what_means_nothing(wired: Result, pooled: Result) -> None:
-    with_wires, without = (dashboard(analysis_runs(result), "stability") for result in (wired, pooled))
+    with_wires, without = (
+        dashboard(analysis_runs(result), "stability") for result in (wired, pooled)
+    )
     assert [panel.id for panel in without.panels] == [
         "board-stability-balance",
         "board-stability-imbalance",
     ]
     assert len(with_wires.panels) == 6 == len(with_wires.table.rows)
-    assert all(measure in INDICATORS for board in DASHBOARDS.values() for measure in board.indicators)
-    many = day_curve({f"rule {at}": [pooled.summary_series] for at in range(9)}, "p2p_ratio")
+    assert all(
+        measure in INDICATORS for board in DASHBOARDS.values() for measure in board.indicators
+    )
+    many = day_curve.draw(
+        {f"rule {at}": [pooled.summary_series] for at in range(9)}, indicator="p2p_ratio"
+    )
     assert len(series(many)) == 7 and "first 7 of 9" in many.note
     for wrong in (
         lambda: dashboard(analysis_runs(wired), "welfare"),
-        lambda: day_curve(analysis_runs(wired), "welfare"),
+        lambda: day_curve.draw(analysis_runs(wired), indicator="welfare"),
     ):
-        with pytest.raises(InputError, match="is not known"):
+        with pytest.raises(InputError, match="does not exist"):
             wrong()
 
 
@@ -305,7 +333,7 @@ def small_study(seeds: list[SummarySeries]) -> StudyResult:
         engine.Variant("two", "z", {}),
     )
     made = engine.Study(
-        variants, lambda settings, seed: None, {"a": engine.StudyMetric("A, kWh", lambda run: 0.0)}
+        variants, lambda settings, seed: None, (engine.StudyMetric("traded_kwh", lambda run: 0.0),)
     )  # type: ignore[arg-type,return-value]
     values = np.random.default_rng(1).normal(10, 1, (3, 1, len(seeds)))
     return StudyResult("made", made, tuple(range(len(seeds))), values, (tuple(seeds),) * 3)
@@ -326,7 +354,11 @@ def test_a_study_page_has_its_plots_and_tables(wired: Result, tmp_path: Path) ->
         "day-curve-balance",
     ):
         assert text.count(f'id="chart-{name}"') == 1
-    assert text.count('id="chart-trade-network"') == 1 and "one: y" in text and "A, kWh" in text
+    assert (
+        text.count('id="chart-trade-network"') == 1
+        and "one: y" in text
+        and "Traded locally, kWh" in text
+    )
     write_study(StudyResult("made", found.study, (0, 1), found.values), tmp_path / "bare.html")
 
 
@@ -334,7 +366,9 @@ def test_a_study_page_has_its_plots_and_tables(wired: Result, tmp_path: Path) ->
 def test_names_stay_text_in_analytics(name: str, tmp_path: Path) -> None:
     result = simulate(name=name)
     runs = analysis_runs(result)
-    write_charts([trade_network(runs), dashboard(runs, "economy")], tmp_path / "mine.html", name)
+    write_charts(
+        [trade_network.draw(runs), dashboard(runs, "economy")], tmp_path / "mine.html", name
+    )
     text = (tmp_path / "mine.html").read_text()
     assert "<b>x</b>" not in text and name in unescape(text)
 

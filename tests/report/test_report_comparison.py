@@ -9,14 +9,14 @@ import pytest
 
 import prosumax
 from prosumax.market.mechanism import mechanisms
-from prosumax.report.comparison import heat, overview, verdict
-from prosumax.report.mechanism_groups import Group, grouped, scale_reach
-from prosumax.report.page import write_comparison
+from prosumax.report.comparison import heat_table, overview, verdict
+from prosumax.report.page import comparison_figures, write_comparison
+from prosumax.report.payments import payments_table
 from prosumax.simulation.results.result import Result
-from prosumax.viz.chart import Chart
-from prosumax.viz.fairness_charts import spread
-from prosumax.viz.mechanism_charts import comparison_charts
-from prosumax.viz.network.payments import network_chart, payments_table
+from prosumax.viz.catalog import payments
+from prosumax.viz.chart import Figure
+from prosumax.viz.mechanisms.fairness import spread
+from prosumax.viz.mechanisms.groups import MechanismGroup, group_mechanisms, scale_reach
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
 LOAD = [0.2] * 6 + [
@@ -107,18 +107,18 @@ def some_rules() -> dict[str, Result]:
 
 
 @pytest.fixture(scope="session")
-def groups(some_rules: dict[str, Result]) -> list[Group]:
+def groups(some_rules: dict[str, Result]) -> list[MechanismGroup]:
     """Those with the same outcome together."""
-    return grouped(some_rules)
+    return group_mechanisms(some_rules)
 
 
 @pytest.fixture(scope="session")
-def charts(groups: list[Group]) -> dict[str, Chart]:
+def charts(groups: list[MechanismGroup]) -> dict[str, Figure]:
     """By name."""
-    return {chart.id: chart for chart in comparison_charts(groups)}
+    return {chart.id: chart for chart in comparison_figures(groups)}
 
 
-def series(chart: Chart) -> list[dict[str, Any]]:
+def series(chart: Figure) -> list[dict[str, Any]]:
     """Of the option, whether or not it has a variant for phones."""
     found: list[dict[str, Any]] = chart.option.get("baseOption", chart.option)["series"]
     return found
@@ -138,7 +138,7 @@ def plain(text: str) -> str:
 
 
 def test_rules_with_the_same_outcome_are_one_row(
-    some_rules: dict[str, Result], groups: list[Group]
+    some_rules: dict[str, Result], groups: list[MechanismGroup]
 ) -> None:
     assert sorted(name for group in groups for name in group.names) == sorted(some_rules)
     (pro_rata,) = [group for group in groups if "key_pro_rata" in group.names]
@@ -149,7 +149,7 @@ def test_rules_with_the_same_outcome_are_one_row(
         "france_default",
     } <= set(pro_rata.names)
     assert pro_rata.label.startswith("mid_market_rate = key_pro_rata = ")
-    assert pro_rata.short.count("\n") == 2 and pro_rata.short.endswith(" more")
+    assert pro_rata.axis_label.count("\n") == 2 and pro_rata.axis_label.endswith(" more")
     for group in groups:
         for name in group.names:
             bills = [home["bill"] for home in some_rules[name].households]
@@ -158,8 +158,8 @@ def test_rules_with_the_same_outcome_are_one_row(
             )
 
 
-def test_rows_go_from_the_highest_saving_to_the_lowest(groups: list[Group]) -> None:
-    ranks = [(round(group.total, 2), round(group.lowest, 2)) for group in groups]
+def test_rows_go_from_the_highest_saving_to_the_lowest(groups: list[MechanismGroup]) -> None:
+    ranks = [(round(group.total_saving, 2), round(group.lowest_saving, 2)) for group in groups]
     assert ranks == sorted(ranks, reverse=True)
 
 
@@ -194,7 +194,7 @@ def test_labels_are_spread_in_order_and_on_the_paper(height: float) -> None:
 # ── Tables and sentences ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_table_has_the_key_figures(groups: list[Group]) -> None:
+def test_the_table_has_the_key_figures(groups: list[MechanismGroup]) -> None:
     table = overview(groups)
     assert sum(span for _, span in table.groups) == len(table.head)
     for row, group in zip(table.rows, groups, strict=True):
@@ -218,8 +218,8 @@ def test_the_table_has_the_key_figures(groups: list[Group]) -> None:
         )
 
 
-def test_the_heat_map_has_every_bill(groups: list[Group]) -> None:
-    for (name, cells), group in zip(heat(groups).rows, groups, strict=True):
+def test_the_heat_map_has_every_bill(groups: list[MechanismGroup]) -> None:
+    for (name, cells), group in zip(heat_table(groups).rows, groups, strict=True):
         assert name == group.label
         assert [amount(cell.text) for cell in cells] == pytest.approx(
             [home["bill"] for home in group.result.households], abs=0.005
@@ -228,40 +228,40 @@ def test_the_heat_map_has_every_bill(groups: list[Group]) -> None:
         assert sum(cell.loses for cell in cells) == len(group.losers)
 
 
-def test_losers_are_named_before_anything_else(groups: list[Group]) -> None:
+def test_losers_are_named_before_anything_else(groups: list[MechanismGroup]) -> None:
     losing = [group for group in groups if group.losers]
     assert losing, "this street is made so that sharing one bill harms the big roof"
     said = plain(verdict(groups))
     count = sum(len(group.names) for group in losing)
     assert said.startswith(
-        f"Under {count} of {len(RULES)} rules somebody is worse off than without exchange: "
+        f"Under {count} of {len(RULES)} mechanisms a home is worse off than without exchange: "
     )
     assert "bill_sharing (Big roof by " in said
     assert said.index("bill_sharing") < said.index("lowest cost")
 
 
-def test_money_from_outside_is_said_to_be(groups: list[Group]) -> None:
+def test_money_from_outside_is_said_to_be(groups: list[MechanismGroup]) -> None:
     said = verdict(groups)
-    assert groups[0].outside >= 0.005
+    assert groups[0].outside_money >= 0.005
     assert f"under {groups[0].names[0]}: " in said
     assert "of it paid from outside the community. Without money from outside it is" in said
 
 
 def test_nobody_loses() -> None:
-    said = verdict(grouped(compare(["none", "mid_market_rate"])))
+    said = verdict(group_mechanisms(compare(["none", "mid_market_rate"])))
     assert said.startswith(
-        "No home is worse off than without exchange under either rule. In these 4 simulated days"
+        "No home is worse off than without exchange under either mechanism. In these 4 simulated days"
     )
     assert (
         "lowest cost together under mid_market_rate" in said and "under none (no exchange)." in said
     )
 
 
-# ── Charts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_home_is_a_dot_in_the_row_of_its_rule(
-    groups: list[Group], charts: dict[str, Chart]
+    groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     chart = charts["savings"]
     axis = chart.option["baseOption"]["xAxis"]
@@ -284,21 +284,23 @@ def test_every_home_is_a_dot_in_the_row_of_its_rule(
 
 
 def test_no_rule_is_above_the_line_of_equal_savings(
-    groups: list[Group], charts: dict[str, Chart]
+    groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     chart = charts["fairness"]
     points = [point["value"] for kind in series(chart)[:3] for point in kind["data"]]
     assert all(least <= total / 4 + 0.01 for total, least in points)
-    far = [group for group in groups if f"{group.names[0]} (" in chart.note.split("Somebody")[0]]
+    far = [
+        group for group in groups if f"{group.names[0]} (" in chart.note.split("A home loses")[0]
+    ]
     assert len(points) + len(far) == len(groups)
-    (losing,) = [kind["data"] for kind in series(chart)[:3] if kind["name"] == "somebody loses"]
+    (losing,) = [kind["data"] for kind in series(chart)[:3] if kind["name"] == "a home loses"]
     assert (
         all(point["value"][1] < 0 for point in losing)
-        and "Somebody loses under bill_sharing (" in chart.note
+        and "A home loses under bill_sharing (" in chart.note
     )
 
 
-def test_no_name_in_the_scatter_is_on_another(charts: dict[str, Chart]) -> None:
+def test_no_name_in_the_scatter_is_on_another(charts: dict[str, Figure]) -> None:
     for variant in charts["fairness"].option["media"]:
         names = variant["option"]["series"][-1]["data"]
         places = [(*point["value"], point["label"]["position"]) for point in names]
@@ -306,20 +308,20 @@ def test_no_name_in_the_scatter_is_on_another(charts: dict[str, Chart]) -> None:
 
 
 def test_lorenz_curves_run_from_nothing_to_all(
-    groups: list[Group], charts: dict[str, Chart]
+    groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     chart = charts["lorenz"]
-    assert [entry for entry, _ in chart.key][1:-1] == [f"curve-{i}" for i in range(5)]
+    assert [entry for entry, _ in chart.legend][1:-1] == [f"curve-{i}" for i in range(5)]
     for curve in series(chart)[:-1]:
         assert curve["data"][0] == [0, 0] and curve["data"][-1] == [100, 100]
     for choice in chart.choices[1:]:
         points = choice.patch["series"][-1]["data"]
         assert np.diff([y for _, y in points], 2).min() >= -0.05  # convex: sorted by saving
         assert choice.summary.startswith("The half of the homes that saves least gets ")
-    assert len(chart.choices) == 1 + sum(group.total >= 0.005 for group in groups)
+    assert len(chart.choices) == 1 + sum(group.total_saving >= 0.005 for group in groups)
 
 
-def test_prices_lie_between_both_limits(charts: dict[str, Chart]) -> None:
+def test_prices_lie_between_both_limits(charts: dict[str, Figure]) -> None:
     boxes = {box["name"].split(":")[0]: box["value"] for box in series(charts["prices"])[0]["data"]}
     low, high = boxes["paid by the grid"][0], boxes["worth to the buyer"][-1]
     (mid,) = [box for name, box in boxes.items() if name.startswith("mid_market_rate = ")]
@@ -331,7 +333,7 @@ def test_prices_lie_between_both_limits(charts: dict[str, Chart]) -> None:
 
 
 def test_the_network_of_each_rule_is_its_payments(
-    groups: list[Group], charts: dict[str, Chart]
+    groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     by_name = {group.label: group for group in groups}
     for choice in charts["network"].choices:
@@ -379,7 +381,7 @@ def test_payments_add_up_to_bills(mechanism: str, copies: int) -> None:
 
 def test_arrows_of_the_network_are_the_payments(some_rules: dict[str, Result]) -> None:
     result = some_rules["midpoint"]
-    chart = network_chart(result)
+    chart = payments.draw(result)
     assert chart is not None
     (graph,) = series(chart)
     names = {node["id"]: node["name"] for node in graph["data"]}
@@ -395,7 +397,7 @@ def test_arrows_of_the_network_are_the_payments(some_rules: dict[str, Result]) -
 
 
 def test_without_trade_there_is_no_network(some_rules: dict[str, Result]) -> None:
-    assert network_chart(some_rules["none"]) is None
+    assert payments.draw(some_rules["none"]) is None
 
 
 # ── The page, and communities at the edge ────────────────────────────────────────────────────────────────────────────
@@ -403,7 +405,7 @@ def test_without_trade_there_is_no_network(some_rules: dict[str, Result]) -> Non
 
 def written(results: dict[str, Result], folder: Path) -> str:
     """The page, after a look at its drawings."""
-    for chart in comparison_charts(grouped(results)):
+    for chart in comparison_figures(group_mechanisms(results)):
         text = json.dumps(
             [chart.option, [choice.patch for choice in chart.choices]], allow_nan=False
         )
@@ -419,7 +421,7 @@ def test_a_page_with_every_rule(tmp_path: Path) -> None:
 
 def test_a_page_with_many_rules(some_rules: dict[str, Result], tmp_path: Path) -> None:
     page = written(some_rules, tmp_path)
-    library = Path(prosumax.__file__).parent / "report" / "assets" / "echarts-6.1.0.min.js"
+    library = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
     assert len(page.encode()) - library.stat().st_size < 1_000_000
     assert f"prosumax compare scenario.yaml --mechanisms {','.join(some_rules)}" in page
     assert page.count('data-of="network"') == 2 * page.split('id="choose-network"')[1].split(
@@ -462,8 +464,8 @@ def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
 def test_many_rules_of_one_outcome_are_one_row(tmp_path: Path) -> None:
     (result,) = compare(["mid_market_rate"]).values()
     results = {f"rule-{i}": result for i in range(25)}
-    assert len(grouped(results)) == 1
-    assert " under every rule" in verdict(grouped(results))
+    assert len(group_mechanisms(results)) == 1
+    assert " under every mechanism" in verdict(group_mechanisms(results))
     written(results, tmp_path)
     with pytest.raises(ValueError, match="no results"):
         write_comparison({}, tmp_path / "empty.html")

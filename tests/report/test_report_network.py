@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import prosumax
-from prosumax.report.comparison import wires as wires_table
-from prosumax.report.page import write_comparison, write_report
+from prosumax.report.comparison import network_table
+from prosumax.report.network import network_section
+from prosumax.report.page import run_figures, write_comparison, write_report
 from prosumax.simulation.results.result import Result
-from prosumax.viz.chart import Chart
-from prosumax.viz.energy_charts import run_charts
-from prosumax.viz.network.feeder_charts import bins, feeder_charts, feeder_section
-from prosumax.viz.series import distances_km, wires
+from prosumax.viz.chart import Figure, section_figures
+from prosumax.viz.network.distances import distance_bins
+from prosumax.viz.network.network_series import home_distances_km, network_series
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
 LOAD = [0.2] * 6 + [
@@ -47,7 +47,7 @@ TARIFF = {
     "feed_in": 0.04,
     "emission_factor_kg_per_kwh": 0.2,
 }
-ECHARTS = Path(prosumax.__file__).parent / "report" / "assets" / "echarts-6.1.0.min.js"
+ECHARTS = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
 FEES: dict[str, Any] = {"fees": True, "intervention": "penalize"}
 
 
@@ -95,17 +95,22 @@ def tree() -> Result:
 
 
 @pytest.fixture(scope="session")
-def charts(tree: Result) -> dict[str, Chart]:
+def charts(tree: Result) -> dict[str, Figure]:
     """Its charts by name."""
-    return {chart.id: chart for chart in feeder_charts(tree)}
+    return {chart.id: chart for chart in network_figures(tree)}
 
 
-def frame(chart: Chart) -> dict[str, Any]:
+def network_figures(result: Result) -> list[Figure]:
+    """Its figures, in the order of the report."""
+    return section_figures(result, ("network",))
+
+
+def frame(chart: Figure) -> dict[str, Any]:
     """The option itself, whether or not it has a variant for phones."""
     return chart.option.get("baseOption", chart.option)
 
 
-def series(chart: Chart) -> dict[str, list[Any]]:
+def series(chart: Figure) -> dict[str, list[Any]]:
     """Data by name."""
     return {part["name"]: part["data"] for part in frame(chart)["series"]}
 
@@ -147,8 +152,8 @@ def test_without_a_network_nothing_is_said_of_one(tmp_path: Path) -> None:
     result = simulate()
     page = Page(result, tmp_path)
     assert result.kpis["network"] is None
-    assert feeder_section(result) is None and feeder_charts(result) == []
-    assert "title-wires" not in page.ids and "The network" not in page.text
+    assert network_section(result) is None and network_figures(result) == []
+    assert "title-network" not in page.ids and "The network" not in page.text
     about = [name for name in page.ids if "feeder" in name or "operator" in name]
     assert all(
         "board-operator" in name for name in about
@@ -156,7 +161,7 @@ def test_without_a_network_nothing_is_said_of_one(tmp_path: Path) -> None:
 
 
 def test_with_a_network_everything_is_there_once(
-    tree: Result, charts: dict[str, Chart], tmp_path: Path
+    tree: Result, charts: dict[str, Figure], tmp_path: Path
 ) -> None:
     page = Page(tree, tmp_path)
     assert list(charts) == [
@@ -166,9 +171,11 @@ def test_with_a_network_everything_is_there_once(
         "feeder-distance",
         "feeder-fees",
     ]
-    assert [chart.id for chart in run_charts(tree)][-5:] == list(charts)
+    assert [chart.id for chart in run_figures(tree)][-5:] == list(charts)
     assert len(page.ids) == len(set(page.ids))
-    assert {"title-wires", "title-operator", *(f"chart-{name}" for name in charts)} <= set(page.ids)
+    assert {"title-network", "title-operator", *(f"chart-{name}" for name in charts)} <= set(
+        page.ids
+    )
     for chart in charts.values():
         assert (
             chart.summary.endswith(".") and chart.summary in page.text and chart.table is not None
@@ -187,7 +194,7 @@ def test_names_stay_text(name: str, tmp_path: Path) -> None:
     )
     page = Page(result, tmp_path)
     assert page.tags.count("script") == 3 and "img" not in page.tags
-    labels = [point["name"] for point in series(run_charts(result)[-5])["homes"]]
+    labels = [point["name"] for point in series(run_figures(result)[-5])["homes"]]
     assert name in labels and page.text.count(name) > 3
 
 
@@ -202,7 +209,7 @@ def test_a_network_of_three_hundred_buses_is_a_light_page(tmp_path: Path) -> Non
 
 
 def test_the_map_has_every_line_and_bus_in_every_choice(
-    tree: Result, charts: dict[str, Chart]
+    tree: Result, charts: dict[str, Figure]
 ) -> None:
     chart, feeder = charts["feeder"], tree.profiles.feeder
     assert feeder is not None
@@ -228,15 +235,15 @@ def test_the_map_has_every_line_and_bus_in_every_choice(
 def test_lines_are_in_the_class_of_their_loading() -> None:
     result = simulate(kind="line", flow="path", capacity_kw=4)
     grid: Any = result.trajectory.record.grid
-    drawn = series(feeder_charts(result)[0])
+    drawn = series(network_figures(result)[0])
     over = int((grid.loading.max(0) > 1).sum())
     assert len(drawn["over 100 %"]) == over > 0
-    assert len(drawn["up to 10 % full"]) == int((grid.loading.max(0) <= 0.1).sum())
-    assert "load-5" in dict(feeder_charts(result)[0].key)
+    assert len(drawn["up to 10 % loaded"]) == int((grid.loading.max(0) <= 0.1).sum())
+    assert "loading-5" in dict(network_figures(result)[0].legend)
 
 
 def test_the_map_names_the_fullest_line_and_the_lowest_voltage(
-    tree: Result, charts: dict[str, Chart]
+    tree: Result, charts: dict[str, Figure]
 ) -> None:
     grid: Any = tree.trajectory.record.grid
     step, branch = np.unravel_index(grid.loading.argmax(), grid.loading.shape)
@@ -263,19 +270,19 @@ def test_homes_on_one_bus_share_a_label() -> None:
         buses=3,
         placement=dict(zip(names, ["bus 1", *["bus 2"] * 3], strict=True)),
     )
-    labels = [point["name"] for point in series(feeder_charts(result)[0])["homes"]]
+    labels = [point["name"] for point in series(network_figures(result)[0])["homes"]]
     assert labels == ["Big roof", "Small roof, Plain, Other"]
 
 
-def test_the_day_is_that_of_the_fullest_line(tree: Result, charts: dict[str, Chart]) -> None:
+def test_the_day_is_that_of_the_fullest_line(tree: Result, charts: dict[str, Figure]) -> None:
     grid: Any = tree.trajectory.record.grid
     fullest = 100 * grid.loading.max(1)
     hour = np.asarray(tree.profiles.local_index.hour)
     drawn = series(charts["feeder-day"])
-    assert drawn["fullest line, mean"] == pytest.approx(
+    assert drawn["most loaded line, mean"] == pytest.approx(
         [fullest[hour == h].mean() for h in range(24)], abs=1e-3
     )
-    assert drawn["fullest line, highest"] == pytest.approx(
+    assert drawn["most loaded line, highest"] == pytest.approx(
         [fullest[hour == h].max() for h in range(24)], abs=1e-3
     )
     assert "markLine" not in frame(charts["feeder-day"])["series"][0]  # nowhere near 100 %
@@ -284,13 +291,13 @@ def test_the_day_is_that_of_the_fullest_line(tree: Result, charts: dict[str, Cha
 def test_a_line_at_100_percent_where_it_comes_near() -> None:
     charts = {
         chart.id: chart
-        for chart in feeder_charts(simulate(kind="line", flow="path", capacity_kw=4))
+        for chart in network_figures(simulate(kind="line", flow="path", capacity_kw=4))
     }
     assert frame(charts["feeder-day"])["series"][0]["markLine"]["data"][0]["yAxis"] == 100
 
 
 def test_voltages_are_in_their_order_and_the_band_is_drawn(
-    tree: Result, charts: dict[str, Chart]
+    tree: Result, charts: dict[str, Figure]
 ) -> None:
     chart, grid = charts["feeder-voltage"], tree.trajectory.record.grid
     drawn = series(chart)
@@ -305,40 +312,40 @@ def test_voltages_are_in_their_order_and_the_band_is_drawn(
 
 def test_flow_path_knows_no_voltages(tmp_path: Path) -> None:
     result = simulate(kind="tree", flow="path")
-    assert [chart.id for chart in feeder_charts(result)] == [
+    assert [chart.id for chart in network_figures(result)] == [
         "feeder",
         "feeder-day",
         "feeder-distance",
     ]
     page = Page(result, tmp_path)
     assert "Lowest voltage" not in page.text and "of nominal" not in page.text
-    shown = [choice.name for choice in feeder_charts(result)[0].choices]
+    shown = [choice.name for choice in network_figures(result)[0].choices]
     assert len(shown) == 3 and not [name for name in shown if "volt" in name.lower()]
 
 
 def test_distances_add_up_along_the_line() -> None:
     result = simulate(kind="line", flow="ac")
-    wired = wires(result)
+    wired = network_series(result)
     assert wired is not None
     km = wired.feeder.branches.length_km
-    away = distances_km(wired)
+    away = home_distances_km(wired)
     assert away[:, -1] == pytest.approx(
         np.cumsum(km)
     )  # homes one after the other, the source first
     assert away[0, 3] == pytest.approx(km[1:4].sum()) and away[2, 2] == 0
-    (chart,) = [chart for chart in feeder_charts(result) if chart.id == "feeder-distance"]
+    (chart,) = [chart for chart in network_figures(result) if chart.id == "feeder-distance"]
     assert sum(series(chart)["traded"]) == pytest.approx(result.kpis["traded_kwh"], rel=1e-3)
 
 
 def test_a_pool_has_no_distances(tmp_path: Path) -> None:
     result = simulate(mechanism="mid_market_rate", kind="line", flow="ac")
-    assert "feeder-distance" not in {chart.id for chart in feeder_charts(result)}
+    assert "feeder-distance" not in {chart.id for chart in network_figures(result)}
     assert "a pool, which has no pairs" in Page(result, tmp_path).text
 
 
 @pytest.mark.parametrize("longest", [0.0, 0.7, 8, 41, 170, 613, 1999])
 def test_bins_are_few_and_round(longest: float) -> None:
-    edges = bins(longest)
+    edges = distance_bins(longest)
     assert 2 <= len(edges) <= 9 and edges[0] == 0 and edges[-1] >= longest
     assert np.allclose(np.diff(edges), edges[1])
 
@@ -346,8 +353,8 @@ def test_bins_are_few_and_round(longest: float) -> None:
 # ── The operator ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_fees_and_income_add_up(tree: Result, charts: dict[str, Chart], tmp_path: Path) -> None:
-    table, section = charts["feeder-fees"].table, feeder_section(tree)
+def test_fees_and_income_add_up(tree: Result, charts: dict[str, Figure], tmp_path: Path) -> None:
+    table, section = charts["feeder-fees"].table, network_section(tree)
     assert table is not None and section is not None
     assert sum(amount(row[1]) for row in table.rows) == pytest.approx(
         tree.kpis["network"]["fees"], abs=0.03
@@ -356,25 +363,23 @@ def test_fees_and_income_add_up(tree: Result, charts: dict[str, Chart], tmp_path
     assert sum(amount(row[1]) for row in income.rows) == pytest.approx(
         amount(income.foot[1]), abs=0.02
     )
-    assert amount(income.foot[1]) == pytest.approx(
-        tree.kpis["network_operator_revenue"], abs=0.005
-    )
+    assert amount(income.foot[1]) == pytest.approx(tree.kpis["network_operator_revenue"], abs=0.005)
     text = Page(tree, tmp_path).text.replace("\u00a0", " ")
-    assert "Setting: penalize." in text and "over 1 % full" in text
+    assert "Setting: penalize." in text and "over 1 % loading" in text
     assert f"in {tree.kpis['network']['interventions']:.0f} of 48 steps" in text
 
 
 def test_cut_exports_are_drawn_home_by_home(tmp_path: Path) -> None:
     rules = {"intervention": "curtail", "curtail_by": "price", "congestion_threshold": 0.005}
     result = simulate(kind="line", flow="ac", operator=rules)
-    (chart,) = [chart for chart in feeder_charts(result) if chart.id == "feeder-cut"]
-    assert sum(series(chart)["cut"]) == pytest.approx(
+    (chart,) = [chart for chart in network_figures(result) if chart.id == "feeder-cut"]
+    assert sum(series(chart)["curtailed"]) == pytest.approx(
         result.kpis["network"]["curtailed_kwh"], abs=0.01
     )
     exported = sum(home["grid_export_kwh"] + home["sold_locally_kwh"] for home in result.households)
     assert sum(series(chart)["exported"]) == pytest.approx(exported, abs=0.01)
     text = Page(result, tmp_path).text.replace("\u00a0", " ")
-    assert "Setting: curtail." in text and "over 0.5 %, dearest offers first" in text
+    assert "Setting: curtail." in text and "over 0.5 %, most expensive offers first" in text
 
 
 # ── Trouble ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -383,9 +388,7 @@ def test_cut_exports_are_drawn_home_by_home(tmp_path: Path) -> None:
 def test_overloads_are_in_the_answer(tmp_path: Path) -> None:
     result = simulate(kind="line", flow="path", capacity_kw=4)
     answer = Page(result, tmp_path).text.split("Saved by exchange")[0]
-    assert (
-        f"more than it may in {result.kpis['network']['overload_hours']:.0f} hours of 48" in answer
-    )
+    assert f"its rating in {result.kpis['network']['overload_hours']:.0f} hours of 48" in answer
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:prosumax")
@@ -396,7 +399,7 @@ def test_steps_without_a_solution_are_flagged(load: float, tmp_path: Path) -> No
     assert (failed == 48) if load > 50_000 else (0 < failed < 48)
     page = Page(result, tmp_path)
     assert (
-        page.text.count("The network cannot carry what is drawn in") == 2
+        page.text.count("The network cannot carry the load in") == 2
     )  # in the answer and in its section
     assert ("any step" if failed == 48 else f"{failed} of 48 steps") in page.text
     drawn = page.source.split('<script type="application/json" id="drawings">')[1].split(
@@ -409,7 +412,7 @@ def test_steps_without_a_solution_are_flagged(load: float, tmp_path: Path) -> No
 
 def chart_ids(result: Result) -> list[str]:
     """Of the network."""
-    return [chart.id for chart in feeder_charts(result)]
+    return [chart.id for chart in network_figures(result)]
 
 
 # ── The comparison ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -419,7 +422,7 @@ def test_the_comparison_has_the_network_of_each_rule(tmp_path: Path) -> None:
     rules = ["none", "mid_market_rate", "midpoint"]
     given = scenario(kind="line", flow="path", capacity_kw=4, operator=FEES)
     results = prosumax.compare(given, rules)
-    table = wires_table(results)
+    table = network_table(results)
     assert table is not None
     names = [name for row in table.rows for name in row[0].split(" = ")]
     assert sorted(names) == sorted(["none (no exchange)", "mid_market_rate", "midpoint"])
@@ -430,21 +433,21 @@ def test_the_comparison_has_the_network_of_each_rule(tmp_path: Path) -> None:
     )
     assert "lowest voltage" not in table.head
     write_comparison(results, tmp_path / "comparison.html")
-    assert 'id="title-wires"' in (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert 'id="title-network"' in (tmp_path / "comparison.html").read_text(encoding="utf-8")
 
 
 def test_the_comparison_says_when_the_network_is_the_same(tmp_path: Path) -> None:
     results = prosumax.compare(scenario(kind="line", flow="ac"), ["none", "midpoint"])
-    table = wires_table(results)
+    table = network_table(results)
     assert table is not None and len(table.rows) == 1
     write_comparison(results, tmp_path / "comparison.html")
-    assert "The network is the same under every rule" in (tmp_path / "comparison.html").read_text(
-        encoding="utf-8"
-    )
+    assert "The network is the same under every mechanism" in (
+        tmp_path / "comparison.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_a_comparison_without_a_network_has_no_such_section(tmp_path: Path) -> None:
     results = prosumax.compare(scenario(), ["none", "midpoint"])
-    assert wires_table(results) is None
+    assert network_table(results) is None
     write_comparison(results, tmp_path / "comparison.html")
-    assert "title-wires" not in (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert "title-network" not in (tmp_path / "comparison.html").read_text(encoding="utf-8")

@@ -18,11 +18,10 @@ import prosumax
 from prosumax import tariff
 from prosumax.metrics import catalog
 from prosumax.report.bill_lines import bill_lines
-from prosumax.report.page import write_comparison, write_report
+from prosumax.report.page import run_figures, write_comparison, write_report
 from prosumax.report.tables import COMPONENTS, bill_table, homes_table, receivers_table
 from prosumax.simulation.results.result import Result
-from prosumax.viz.chart import Chart
-from prosumax.viz.energy_charts import run_charts
+from prosumax.viz.chart import Figure
 
 TARIFF = {
     "energy": 0.2,
@@ -111,17 +110,17 @@ def year() -> Result:
 
 
 @pytest.fixture(scope="session")
-def charts(year: Result) -> dict[str, Chart]:
+def charts(year: Result) -> dict[str, Figure]:
     """Its charts by name."""
-    return {chart.id: chart for chart in run_charts(year)}
+    return {chart.id: chart for chart in run_figures(year)}
 
 
-def frame(chart: Chart) -> dict[str, Any]:
+def frame(chart: Figure) -> dict[str, Any]:
     """The option itself, whether or not it has a variant for phones."""
     return chart.option.get("baseOption", chart.option)
 
 
-def data(chart: Chart) -> dict[str, list[float]]:
+def data(chart: Figure) -> dict[str, list[float]]:
     """Series by name, gaps as zero."""
     return {
         series["name"]: [value or 0.0 for value in series["data"]]
@@ -182,7 +181,7 @@ class Elements(HTMLParser):
 # ── What is drawn adds up ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_sources_add_up_to_the_use(year: Result, charts: dict[str, Chart]) -> None:
+def test_sources_add_up_to_the_use(year: Result, charts: dict[str, Figure]) -> None:
     # Series are rounded to a thousandth of a kWh: 12 months or 4 homes of 4 sources stay well below 0.05.
     sources = data(charts["sources"])
     per_home = np.sum(list(sources.values()), axis=0)
@@ -190,15 +189,15 @@ def test_sources_add_up_to_the_use(year: Result, charts: dict[str, Chart]) -> No
     months = data(charts["balance"])
     used = sum(sum(months[name]) for name in sources)
     assert used == pytest.approx(year.kpis["load_kwh"], abs=0.05)
-    assert sum(months["neighbours"]) == pytest.approx(year.kpis["traded_kwh"], abs=0.05)
-    assert -sum(months["given to neighbours"]) == pytest.approx(year.kpis["traded_kwh"], abs=0.05)
+    assert sum(months["neighbors"]) == pytest.approx(year.kpis["traded_kwh"], abs=0.05)
+    assert -sum(months["given to neighbors"]) == pytest.approx(year.kpis["traded_kwh"], abs=0.05)
     sent = year.kpis["home_export_kwh"] - year.kpis["traded_kwh"]
     assert -sum(months["sent to the grid"]) == pytest.approx(sent, abs=0.05)
-    assert len(charts["balance"].option["xAxis"]["data"]) == 12
+    assert len(frame(charts["balance"])["xAxis"]["data"]) == 12
 
 
 def test_without_grid_charging_the_grid_covers_what_was_bought(
-    year: Result, charts: dict[str, Chart]
+    year: Result, charts: dict[str, Figure]
 ) -> None:
     bought = [home["grid_import_kwh"] for home in year.households]
     assert data(charts["sources"])["the grid"] == pytest.approx(bought, abs=0.01)
@@ -206,16 +205,16 @@ def test_without_grid_charging_the_grid_covers_what_was_bought(
 
 def test_batteries_charged_from_the_grid_keep_the_sum() -> None:
     result = simulate(FOUR, 200, policy="zero-intelligence")
-    sources = data({chart.id: chart for chart in run_charts(result)}["sources"])
+    sources = data({chart.id: chart for chart in run_figures(result)}["sources"])
     assert min(min(kwh) for kwh in sources.values()) >= 0
     load = [home["load_kwh"] for home in result.households]
     assert np.sum(list(sources.values()), axis=0) == pytest.approx(load, abs=0.01)
 
 
-def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Chart]) -> None:
+def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Figure]) -> None:
     for name in ("day-0", "day-1", "week-sunniest", "week-darkest"):
         chart = charts[name]
-        meanings = [meaning for meaning, _ in reversed(chart.key)]
+        meanings = [meaning for meaning, _ in reversed(chart.legend)]
         assert [choice.name for choice in chart.choices] == [
             "All homes together",
             "Sun",
@@ -227,11 +226,11 @@ def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Chart])
             series = [part["data"] for part in choice.patch["series"]]
             kw = dict(zip(meanings, np.array(series), strict=True))
             shared = (
-                kw["shared"] if number else 0
+                kw["local"] if number else 0
             )  # what changes hands cancels out between all homes
             # Six series, each rounded to a watt.
-            assert kw["use"] + kw["battery"] == pytest.approx(
-                kw["sun"] + kw["bought"] + kw["sent"] + shared, abs=0.005
+            assert kw["load"] + kw["battery"] == pytest.approx(
+                kw["pv"] + kw["grid_import"] + kw["grid_export"] + shared, abs=0.005
             )
             low, high = choice.patch["yAxis"]["min"], choice.patch["yAxis"]["max"]
             assert low <= min(map(min, series)) and max(map(max, series)) <= high
@@ -241,7 +240,7 @@ def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Chart])
 
 
 def test_seasons_and_weeks_are_those_of_the_calendar(
-    year: Result, charts: dict[str, Chart]
+    year: Result, charts: dict[str, Figure]
 ) -> None:
     local, load = year.profiles.local_index, year.trajectory.record.flows.load_kwh.sum(1)
     at_18 = load[(local.hour == 18) & np.isin(local.month, [6, 7, 8])].mean()
@@ -254,14 +253,14 @@ def test_seasons_and_weeks_are_those_of_the_calendar(
 def test_week_over_a_clock_change_is_cut_at_local_midnights() -> None:
     period = {"start": "2023-03-20T00:00", "steps": 21 * 24, "step_minutes": 60}
     result = simulate(FOUR, period=period)
-    for chart in run_charts(result):
+    for chart in run_figures(result):
         if chart.id.startswith("week"):
             ticks = frame(chart)["xAxis"]["axisTick"]["customValues"]
             assert len(ticks) == 7 and ticks[0] == 0
             assert not any(":" in frame(chart)["xAxis"]["data"][tick] for tick in ticks)
 
 
-def test_duration_curve_runs_from_peak_to_peak(year: Result, charts: dict[str, Chart]) -> None:
+def test_duration_curve_runs_from_peak_to_peak(year: Result, charts: dict[str, Figure]) -> None:
     bought, sent = (series["data"] for series in frame(charts["duration"])["series"])
     assert 200 <= len(bought) <= 400
     assert bought[0][1] == pytest.approx(year.kpis["peak_kw"], abs=1e-3)
@@ -270,7 +269,7 @@ def test_duration_curve_runs_from_peak_to_peak(year: Result, charts: dict[str, C
     assert together == sorted(together, reverse=True)
 
 
-def test_bills_in_the_dumbbells_add_up(year: Result, charts: dict[str, Chart]) -> None:
+def test_bills_in_the_dumbbells_add_up(year: Result, charts: dict[str, Figure]) -> None:
     _, before, after = frame(charts["bills"])["series"]
     half_cents = 0.005 * len(year.households)
     alone, paid = ([point["value"][0] for point in series["data"]] for series in (before, after))
@@ -299,7 +298,7 @@ def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
         assert sum(parts) == pytest.approx(bill, abs=cents)
     totals, column = dict(zip(table.head, table.foot, strict=False)), 1
     for name, span in table.groups[1:-1]:
-        key = {"exchange with neighbours": "mechanism"}.get(name, name.replace(" ", "_"))
+        key = {"local exchange": "mechanism"}.get(name, name.replace(" ", "_"))
         received = sum(map(amount, table.foot[column : column + span]))
         assert received == pytest.approx(result.kpis[f"{key}_revenue"], abs=0.02), totals
         column += span
@@ -409,7 +408,7 @@ def test_text_of_a_user_stays_text(name: str, tmp_path: Path) -> None:
 
 
 def test_drawings_are_plain_json_with_finite_numbers(
-    year: Result, charts: dict[str, Chart], tmp_path: Path
+    year: Result, charts: dict[str, Figure], tmp_path: Path
 ) -> None:
     for chart in charts.values():
         text = json.dumps(chart.option, allow_nan=False)
@@ -423,11 +422,11 @@ def test_drawings_are_plain_json_with_finite_numbers(
     ids = [drawing["id"] for drawing in drawings]  # the folded analytics come behind the charts
     assert ids[: len(charts)] == list(charts) and len(set(ids)) == len(ids) > len(charts)
     assert np.isfinite(list(numbers(drawings))).all()
-    assert drawings[0]["option"] == json.loads(json.dumps(run_charts(year)[0].option))
+    assert drawings[0]["option"] == json.loads(json.dumps(run_figures(year)[0].option))
 
 
 def test_report_is_light(year: Result, tmp_path: Path) -> None:
-    library = Path(prosumax.__file__).parent / "report" / "assets" / "echarts-6.1.0.min.js"
+    library = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
     assert len(written(year, tmp_path).encode()) - library.stat().st_size < 1_500_000
 
 
@@ -478,16 +477,14 @@ def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
     assert not re.search(
         r"\bnan\b|\binf\b|\bNone\b|\u22120\.00\b", text.split("See as table")[0].split("Rule:")[0]
     )
-    for chart in run_charts(result):
+    for chart in run_figures(result):
         json.dumps(chart.option, allow_nan=False)
         assert frame(chart)["series"]
-    library = Path(prosumax.__file__).parent / "report" / "assets" / "echarts-6.1.0.min.js"
+    library = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
     assert len(page) - library.stat().st_size < 2_000_000
 
 
-def test_every_kpi_of_the_market_and_of_fairness_is_explained(
-    year: Result, tmp_path: Path
-) -> None:
+def test_every_kpi_of_the_market_and_of_fairness_is_explained(year: Result, tmp_path: Path) -> None:
     text = Elements(written(year, tmp_path)).text
     for key in ("allocative_efficiency", "gini", "jain", "mean_price", "distance_to_shapley"):
         assert catalog.get(key).label in text

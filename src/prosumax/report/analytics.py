@@ -1,80 +1,87 @@
-"""Which analytics go where: folded away in the reports of a run and of a comparison, in front in that of a study."""
+"""Analytics: folded at the end of the reports of runs and comparisons, first in that of a study."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from prosumax.report.mechanism_groups import Group
-from prosumax.report.metrics import DASHBOARDS, Runs, analysis_runs, study_runs
 from prosumax.simulation.results.result import Result
-from prosumax.viz.chart import Chart, Table, chosen
-from prosumax.viz.day_curves import Dashboard, dashboard, day_curve
-from prosumax.viz.distributions import price_distribution, volume_distribution
-from prosumax.viz.network.trade_network import trade_network
+from prosumax.viz.catalog import day_curve, price_distribution, trade_network, volume_distribution
+from prosumax.viz.chart import Chart, Figure, Table, combined
+from prosumax.viz.indicators.day_curves import Dashboard, dashboard
+from prosumax.viz.indicators.indicators import DASHBOARDS, Runs, analysis_runs, study_runs
+from prosumax.viz.mechanisms.groups import MechanismGroup
 
 # Studies load the learners and solvers, which a report of a run does not need.
 if TYPE_CHECKING:
     from prosumax.studies.engine import StudyResult
 
+_TITLES = {"operator": "supplier and network operator"}
+
 
 class Fold(NamedTuple):
-    """Charts and dashboards that a reader opens who wants them."""
+    """Figures and dashboards that are hidden until the reader opens them."""
 
     title: str
-    charts: Sequence[Chart]
+    charts: Sequence[Figure]
     boards: Sequence[Dashboard]
 
 
 def run_folds(result: Result) -> list[Fold]:
-    """The analytics of one run; those about trade only where there is any."""
+    """Return the analytics of one run; those about trade only where there is any."""
     return _folds(analysis_runs(result))
 
 
-def comparison_folds(groups: Sequence[Group]) -> list[Fold]:
-    """The analytics of several rules side by side."""
-    return _folds({group.short: [group.result.summary_series] for group in groups})
+def comparison_folds(groups: Sequence[MechanismGroup]) -> list[Fold]:
+    """Return the analytics of several mechanisms side by side."""
+    return _folds({group.axis_label: [group.result.summary_series] for group in groups})
 
 
 def _folds(runs: Runs) -> list[Fold]:
     found = []
-    if any(len(trace.pairs.kwh) for seeds in runs.values() for trace in seeds):
-        spread = [price_distribution(runs), volume_distribution(runs)]
+    if any(len(run.pairs.kwh) for seeds in runs.values() for run in seeds):
+        spread = [_figure(price_distribution, runs), _figure(volume_distribution, runs)]
+        networks = _networks(runs, "Run")
         found = [
-            Fold("Prices and volumes: how they are spread", spread, []),
-            Fold("Who trades with whom, and how far apart", [trade_network(runs)], []),
+            Fold("Distribution of prices and volumes", spread, []),
+            Fold("Who trades with whom, and how far apart", [networks], []),
         ]
     boards = [board for name in DASHBOARDS if (board := dashboard(runs, name)).panels]
-    titles = {"operator": "supplier and network operator"}
-    names = [titles.get(board.id.removeprefix("board-"), board.title.lower()) for board in boards]
+    names = [_TITLES.get(board.id.removeprefix("board-"), board.title.lower()) for board in boards]
     return [*found, Fold(f"Dashboards: {', '.join(names)}", [], boards)]
 
 
-def study_charts(found: "StudyResult") -> list[Chart]:
-    """The plots of a study, one table of it at a time: figures 4 to 7 of the MARLEM paper, over all seeds."""
+def study_figures(found: "StudyResult") -> list[Figure]:
+    """Return the figures of a study over all seeds (figures 4 to 7 of the MARLEM paper)."""
     groups = study_runs(found)
     if not groups:
         return []
-    plots: tuple[Callable[[Runs], Chart], ...] = (
-        lambda runs: price_distribution(runs, "MWh"),
-        volume_distribution,
-        lambda runs: day_curve(runs, "p2p_ratio"),
-        lambda runs: day_curve(runs, "balance"),
+    plots: Sequence[tuple[Chart, Mapping[str, Any]]] = (
+        (price_distribution, {"per": "MWh"}),
+        (volume_distribution, {}),
+        (day_curve, {"indicator": "p2p_ratio"}),
+        (day_curve, {"indicator": "balance"}),
     )
-    charts = [
-        chosen({name: plot(runs) for name, runs in groups.items()}, "Table") for plot in plots
+    figures = [
+        combined({name: _figure(chart, runs, **options) for name, runs in groups.items()}, "Table")
+        for chart, options in plots
     ]
-    networks: Mapping[str, Runs] = (
-        {
-            f"{group}: {name}": {name: seeds}
-            for group, runs in groups.items()
-            for name, seeds in runs.items()
-        }
-        if len(groups) > 1
-        else {name: {name: seeds} for runs in groups.values() for name, seeds in runs.items()}
-    )
-    return [
-        *charts,
-        chosen({name: trade_network(one) for name, one in networks.items()}, "Variant"),
-    ]
+    variants = {
+        f"{group}: {name}" if len(groups) > 1 else name: seeds
+        for group, runs in groups.items()
+        for name, seeds in runs.items()
+    }
+    return [*figures, _networks(variants, "Variant")]
+
+
+def _networks(runs: Runs, choice_label: str) -> Figure:
+    """Return one trade network per run to choose from."""
+    figures = {name: _figure(trade_network, {name: seeds}) for name, seeds in runs.items()}
+    return combined(figures, choice_label)
+
+
+def _figure(chart: Chart, runs: Runs, **options: Any) -> Figure:
+    figure = chart.draw(runs, **options)
+    assert figure is not None  # Charts of summary series draw empty tables, too.
+    return figure
 
 
 def study_tables(found: "StudyResult") -> list[Table]:

@@ -1,38 +1,53 @@
-"""The same homes under several mechanisms, in words and tables: who is better off under which rule."""
+"""Comparison of mechanisms for the same homes: a verdict and tables."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from prosumax.metrics import catalog
-from prosumax.report import text as words
-from prosumax.report.mechanism_groups import Group, Results, listed, most, scale_reach
+from prosumax.report import text
 from prosumax.viz.chart import Table
+from prosumax.viz.mechanisms.groups import (
+    MechanismGroup,
+    Results,
+    highest,
+    listed,
+    scale_reach,
+)
 
-_NAMED = 5  # rules and
-_NAMED_HOMES = 3  # homes of each that a sentence names
+_NAMED = 5
+"""Number of mechanisms that a sentence names."""
+
+_NAMED_HOMES = 3
+"""Number of homes of each mechanism that a sentence names."""
 
 
 class HeatCell(NamedTuple):
-    """A bill, how strong its shade is (0 to 1), and whether the home pays more than without exchange."""
+    """Bill of a home in a table of shades.
+
+    Attributes:
+        text: The bill.
+        shade: Strength of the shade, 0 to 1.
+        loses: Whether the home pays more than without exchange.
+    """
 
     text: str
     shade: float
     loses: bool
 
 
-class Heat(NamedTuple):
-    """Bills with rules as rows and homes as columns."""
+class HeatTable(NamedTuple):
+    """Bills with mechanisms as rows and homes as columns."""
 
     head: list[str]
     rows: list[tuple[str, list[HeatCell]]]
 
 
-def verdict(groups: Sequence[Group]) -> str:
-    """The answer first: who loses under which rule; then the cheapest and the dearest rule, and who pays for it."""
-    return f"{_losers(groups)} {_costs(groups)}"
+def verdict(groups: Sequence[MechanismGroup]) -> str:
+    """Say who loses under which mechanism, then which is cheapest and which is dearest."""
+    return f"{_losers_sentence(groups)} {_costs_sentence(groups)}"
 
 
-def overview(groups: Sequence[Group]) -> Table:
+def overview(groups: Sequence[MechanismGroup]) -> Table:
     """Make a table of the main KPIs with one row per outcome.
 
     Args:
@@ -71,36 +86,36 @@ def overview(groups: Sequence[Group]) -> Table:
             *(_amount(kpis, key) for key in ("cost", "saving", "lowest_saving")),
             f"{warning}{len(group.losers)} of {len(group.result.households)}",
             _amount(kpis, "gini"),
-            words.percent(kpis["allocative_efficiency"], 0),
-            _operator(group.outside),
-            words.number(kpis["emissions_kg"]),
+            text.percent(kpis["allocative_efficiency"], 0),
+            _operator(group.outside_money),
+            text.number(kpis["emissions_kg"]),
         ]
         if with_gains:
-            row += [words.percent(catalog.value(kpis, key), 0) for key in gains]
+            row += [text.percent(catalog.value(kpis, key), 0) for key in gains]
         rows.append(row)
     return Table("Each mechanism", head, rows, groups=spans)
 
 
 def _amount(kpis: Mapping[str, object], key: str) -> str:
-    return words.number(catalog.value(kpis, key), 2)
+    return text.number(catalog.value(kpis, key), 2)
 
 
 _NETWORK_COLUMNS = (
-    ("loss_kwh", lambda value: words.number(value, 1)),
-    ("max_line_loading", words.percent),
-    ("max_transformer_loading", words.percent),
-    ("overload_hours", lambda value: words.number(value, 2)),
-    ("min_voltage_pu", words.percent),
-    ("voltage_violation_hours", lambda value: words.number(value, 2)),
-    ("fees", lambda value: words.number(value, 2)),
-    ("penalized_kwh", lambda value: words.number(value, 1)),
-    ("curtailed_kwh", lambda value: words.number(value, 1)),
-    ("not_converged_steps", words.number),
+    ("loss_kwh", lambda value: text.number(value, 1)),
+    ("max_line_loading", text.percent),
+    ("max_transformer_loading", text.percent),
+    ("overload_hours", lambda value: text.number(value, 2)),
+    ("min_voltage_pu", text.percent),
+    ("voltage_violation_hours", lambda value: text.number(value, 2)),
+    ("fees", lambda value: text.number(value, 2)),
+    ("penalized_kwh", lambda value: text.number(value, 1)),
+    ("curtailed_kwh", lambda value: text.number(value, 1)),
+    ("not_converged_steps", text.number),
 )
 """KPIs of the network in the comparison and the format of each."""
 
 
-def wires(results: Results) -> Table | None:
+def network_table(results: Results) -> Table | None:
     """Make a table of the network under each mechanism; None where there is no network.
 
     Mechanisms with the same values share a row; a KPI that is zero or undefined under every
@@ -109,7 +124,9 @@ def wires(results: Results) -> Table | None:
     Args:
         results: Name -> run, all of the same scenario.
     """
-    networks = [(words.rule(name), result.kpis["network"]) for name, result in results.items()]
+    networks = [
+        (text.mechanism_label(name), result.kpis["network"]) for name, result in results.items()
+    ]
     currency = next(iter(results.values())).scenario.tariff.currency
     cells: dict[str, list[str]] = {}
     for name, format_value in _NETWORK_COLUMNS:
@@ -131,87 +148,91 @@ def wires(results: Results) -> Table | None:
     return Table("Network under each mechanism", ["Mechanism", *cells], rows)
 
 
-def heat(groups: Sequence[Group]) -> Heat:
-    """Each home's bill under each rule, shaded by what the home saves or loses."""
+def heat_table(groups: Sequence[MechanismGroup]) -> HeatTable:
+    """Return each home's bill under each mechanism, shaded by what the home saves or loses."""
     strongest = scale_reach([float(abs(group.savings).max()) for group in groups])
     rows = []
     for group in groups:
-        cells = [
-            HeatCell(
-                words.number(home["bill"], 2),
-                round(min(abs(home["saving"]) / strongest, 1.0), 3)
-                if strongest >= words.CENT
-                else 0.0,
-                home["saving"] <= -words.CENT,
-            )
-            for home in group.result.households
-        ]
+        cells = []
+        for home in group.result.households:
+            shade = 0.0
+            if strongest >= text.CENT:
+                shade = round(min(abs(home["saving"]) / strongest, 1.0), 3)
+            bill = text.number(home["bill"], 2)
+            cells.append(HeatCell(bill, shade, home["saving"] <= -text.CENT))
         rows.append((group.label, cells))
-    return Heat(["Rule", *(home["name"] for home in groups[0].result.households)], rows)
+    return HeatTable(["Mechanism", *(home["name"] for home in groups[0].result.households)], rows)
 
 
-def _losers(groups: Sequence[Group]) -> str:
-    """Which rules make somebody lose, and whom."""
+def _losers_sentence(groups: Sequence[MechanismGroup]) -> str:
+    """Say under which mechanisms homes lose, and which homes."""
     currency = groups[0].currency
-    rules = sum(len(group.names) for group in groups)
+    count = sum(len(group.names) for group in groups)
     losing = [group for group in groups if group.losers]
     if not losing:
-        under = (
-            "this rule"
-            if rules == 1
-            else "either rule"
-            if rules == 2
-            else f"any of the {rules} rules"
+        under = {1: "this mechanism", 2: "either mechanism"}.get(
+            count, f"any of the {count} mechanisms"
         )
         return f"No home is worse off than without exchange under {under}."
     losing.sort(key=lambda group: -len(group.losers))
     named = []
     for group in losing[:_NAMED]:
         homes = [
-            f"{home['name']} by {words.money(-home['saving'], currency)}"
+            f"{home['name']} by {text.money(-home['saving'], currency)}"
             for home in group.losers[:_NAMED_HOMES]
         ]
-        if more := len(group.losers) - len(homes):
-            homes.append(words.plural(more, "other home"))
-        named.append(f"{listed([group])} ({words.joined(homes)})")
-    count = sum(len(group.names) for group in losing)
-    if others := sum(len(group.names) for group in losing[_NAMED:]):
-        named.append(words.plural(others, "other rule"))
-    under = f"Under {count} of {words.plural(rules, 'rule')}"
-    return f"{under} somebody is worse off than without exchange: {'; '.join(named)}."
+        more = len(group.losers) - len(homes)
+        if more:
+            homes.append(text.plural(more, "other home"))
+        named.append(f"{listed([group])} ({text.joined(homes)})")
+    others = sum(len(group.names) for group in losing[_NAMED:])
+    if others:
+        named.append(text.plural(others, "other mechanism"))
+    losing_count = sum(len(group.names) for group in losing)
+    under = f"Under {losing_count} of {text.plural(count, 'mechanism')}"
+    return f"{under} a home is worse off than without exchange: {'; '.join(named)}."
 
 
-def _costs(groups: Sequence[Group]) -> str:
+def _costs_sentence(groups: Sequence[MechanismGroup]) -> str:
+    """Say under which mechanisms the homes together pay least and most."""
     first = groups[0].result
-    currency, homes = first.scenario.tariff.currency, len(first.households)
-    who = "the one home" if homes == 1 else f"the {homes} homes"
+    currency = first.scenario.tariff.currency
+    homes = len(first.households)
+    subject = "the one home" if homes == 1 else f"the {homes} homes"
+    verb = "has" if homes == 1 else "have"
     together = "" if homes == 1 else " together"
-    start = f"In {words.simulated_time(first.scenario.period)} {who} of {first.scenario.name}"
-    start += " has" if homes == 1 else " have"
+    period = text.simulated_time(first.scenario.period)
+    start = f"In {period} {subject} of {first.scenario.name} {verb}"
     cost, cheapest = _cheapest(groups)
-    highest, dearest = most(groups, lambda group: group.result.kpis["cost"])
-    if highest - cost < words.CENT:
-        under = " under every rule" if sum(len(group.names) for group in groups) > 1 else ""
-        return f"{start} the same cost{under}, {words.money(cost, currency)}{together}."
+    top, dearest = highest(groups, lambda group: group.result.kpis["cost"])
+    if top - cost < text.CENT:
+        several = sum(len(group.names) for group in groups) > 1
+        under = " under every mechanism" if several else ""
+        return f"{start} the same cost{under}, {text.money(cost, currency)}{together}."
     best = cheapest[0]
-    change = words.difference(best.total, best.result.kpis["cost_without_exchange"], cost, currency)
-    said = f"{start} the lowest cost{together} under {listed(cheapest)}: {words.money(cost, currency)}, {change}"
-    inside = [group for group in groups if group.outside < words.CENT]
-    if best.outside >= words.CENT:
-        all_of_it = best.outside > best.total - words.CENT
-        said += f", {'all' if all_of_it else words.money(best.outside, currency)} of it paid from outside the community"
+    before = best.result.kpis["cost_without_exchange"]
+    change = text.cost_change(best.total_saving, before, cost, currency)
+    sentence = f"{start} the lowest cost{together} under {listed(cheapest)}:"
+    sentence += f" {text.money(cost, currency)}, {change}"
+    if best.outside_money >= text.CENT:
+        whole = best.outside_money > best.total_saving - text.CENT
+        amount = "all" if whole else text.money(best.outside_money, currency)
+        sentence += f", {amount} of it paid from outside the community"
+        inside = [group for group in groups if group.outside_money < text.CENT]
         if inside:
             cost, cheapest = _cheapest(inside)
-            said += f". Without money from outside it is {words.money(cost, currency)}, under {listed(cheapest)}"
-    return f"{said}. The highest is {words.money(highest, currency)}, under {listed(dearest)}."
+            sentence += f". Without money from outside it is {text.money(cost, currency)}, under"
+            sentence += f" {listed(cheapest)}"
+    return f"{sentence}. The highest is {text.money(top, currency)}, under {listed(dearest)}."
 
 
-def _cheapest(groups: Sequence[Group]) -> tuple[float, list[Group]]:
-    less, cheapest = most(groups, lambda group: -group.result.kpis["cost"])
+def _cheapest(groups: Sequence[MechanismGroup]) -> tuple[float, list[MechanismGroup]]:
+    less, cheapest = highest(groups, lambda group: -group.result.kpis["cost"])
     return -less, cheapest
 
 
-def _operator(outside: float) -> str:
-    if abs(outside) < words.CENT:
+def _operator(outside_money: float) -> str:
+    if abs(outside_money) < text.CENT:
         return "–"
-    return f"{'adds' if outside > 0 else 'keeps'} {words.number(abs(outside), 2)}"
+    verb = "adds" if outside_money > 0 else "keeps"
+    return f"{verb} {text.number(abs(outside_money), 2)}"

@@ -131,7 +131,7 @@ def homes_table(result: Result) -> Table:
     def row(home: HouseholdKPIs) -> list[str]:
         return [
             home["name"],
-            text.kind(home["kind"]),
+            text.device_list(home["kind"]),
             *(text.number(catalog.value(home, name), 2) for name in bills),
             *(text.number(catalog.value(home, name)) for name in amounts),
             text.percent(home["self_consumption"], 0),

@@ -1,17 +1,26 @@
-"""How things look: a colour, a dash and a decal per meaning, the same on every chart, and the bare bones of a chart.
+"""Theme: one color, dash and decal per meaning, shared by reports, the demo and `result.plot`.
 
-Colours never say good or bad, and no two meanings differ by colour alone.
+Colors never mean good or bad, and no two meanings differ by color alone.
 """
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Option = dict[str, Any]
-"""An ECharts option: plain JSON, so that no text of a user is ever evaluated."""
+"""ECharts option: plain JSON, so that no text of a user is ever evaluated."""
 
-INK, FAINT, LINE = "#1B2730", "#56636D", "#DADFE3"
+INK = "#1B2730"
+MUTED = "#56636D"
+RULE = "#DADFE3"
+PAPER = "#FFFFFF"
+GRID_LINE = "#E8ECEF"
+AXIS_LINE = "#9AA5AD"
+JOIN = "#7A868E"
+"""Color of bars that join two points."""
+
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-_NARROW_PX = 480
 
 _DIAGONAL: Option = {
     "symbol": "rect",
@@ -31,255 +40,166 @@ _DOTS: Option = {
     "dashArrayX": [[4, 4], [0, 4, 4, 0]],
     "dashArrayY": [4, 1],
 }
-_RINGS: Option = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [1, 5], "rotation": 0}
+_HORIZONTAL: Option = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [1, 5], "rotation": 0}
 
 
-class Look(NamedTuple):
-    """How one meaning is drawn.
+class MeaningStyle(NamedTuple):
+    """Appearance of one meaning.
 
     Attributes:
-        colour: of the fill or the line; `outline` where a fill needs a darker edge.
-        dash: of a line, lengths in pixels; empty is solid.
-        decal: pattern over a filled bar, None for plain.
-        swatch: pattern of the key beside the chart: plain, diagonal, triangles, dots or lines.
+        color: Color of the fill or the line.
+        outline: Darker color for the edge of a fill and for lines.
+        dash: Dash lengths of a line in pixels; empty for a solid line.
+        decal: Pattern over a filled bar, `None` for none.
+        decal_color: Color of that pattern.
+        swatch: Pattern in the legend: `plain`, `diagonal`, `triangles`, `dots` or `lines`.
     """
 
-    colour: str
+    color: str
     outline: str
     dash: list[int]
     decal: Option | None
+    decal_color: str
     swatch: str
 
 
-LOOKS = {
-    "use": Look("#005B96", "#005B96", [], None, "plain"),
-    "sun": Look("#E69F00", "#B36B00", [7, 4], None, "plain"),
-    "battery": Look("#008F6B", "#008F6B", [2, 3], _DOTS, "dots"),
-    "shared": Look("#E69F00", "#B36B00", [9, 3, 2, 3], _RINGS, "lines"),
-    "bought": Look("#5B6770", "#5B6770", [], _DIAGONAL, "diagonal"),
-    "sent": Look("#B04A7F", "#B04A7F", [], _TRIANGLES, "triangles"),
+_WHITE_DECAL = "rgba(255,255,255,0.55)"
+_BROWN_DECAL = "rgba(120,70,0,0.55)"
+
+MEANINGS: Mapping[str, MeaningStyle] = {
+    "load": MeaningStyle("#005B96", "#005B96", [], None, "", "plain"),
+    "pv": MeaningStyle("#E69F00", "#B36B00", [7, 4], None, "", "plain"),
+    "battery": MeaningStyle("#008F6B", "#008F6B", [2, 3], _DOTS, _WHITE_DECAL, "dots"),
+    "local": MeaningStyle("#E69F00", "#B36B00", [9, 3, 2, 3], _HORIZONTAL, _BROWN_DECAL, "lines"),
+    "grid_import": MeaningStyle("#5B6770", "#5B6770", [], _DIAGONAL, _WHITE_DECAL, "diagonal"),
+    "grid_export": MeaningStyle("#B04A7F", "#B04A7F", [], _TRIANGLES, _WHITE_DECAL, "triangles"),
 }
+"""Style of load, PV generation, battery, local exchange, grid import and grid export."""
 
 
-class Curve(NamedTuple):
-    """How one of several curves of the same kind is drawn: told apart by dash and symbol."""
+class CurveStyle(NamedTuple):
+    """Appearance of one of several curves of the same kind, told apart by dash and symbol."""
 
-    colour: str
+    color: str
     dash: list[int]
     symbol: str
 
 
 CURVES = (
-    Curve("#005B96", [], "circle"),
-    Curve("#005B96", [8, 4], "rect"),
-    Curve("#005B96", [2, 3], "triangle"),
-    Curve("#B36B00", [9, 3, 2, 3], "diamond"),
-    Curve("#B36B00", [], "emptyCircle"),
+    CurveStyle("#005B96", [], "circle"),
+    CurveStyle("#005B96", [8, 4], "rect"),
+    CurveStyle("#005B96", [2, 3], "triangle"),
+    CurveStyle("#B36B00", [9, 3, 2, 3], "diamond"),
+    CurveStyle("#B36B00", [], "emptyCircle"),
+    CurveStyle("#762A83", [], "triangle"),
+    CurveStyle("#762A83", [6, 3], "diamond"),
 )
-LINES = (*CURVES, Curve("#762A83", [], "triangle"), Curve("#762A83", [6, 3], "diamond"))
-"""Where more than five have to be told apart."""
+"""Styles of up to seven curves of the same kind."""
+
+CATEGORIES = ("#005B96", "#B36B00", "#762A83", "#1B7837", "#5B6770", "#B04A7F")
+"""Colors of categories without a meaning of their own, such as microgrids."""
 
 
-class Load(NamedTuple):
-    """How a line that is full up to `limit` is drawn: the fuller, the darker and wider; dashes over 100 %."""
+class LoadingStyle(NamedTuple):
+    """Appearance of a line loaded up to `limit`: darker and wider with load, dashed above 100 %."""
 
     limit: float
     label: str
-    colour: str
+    color: str
     width: float
     dash: list[int]
 
 
-LOADS = (
-    Load(0.1, "up to 10 % full", "#A9B8C2", 1.2, []),
-    Load(0.25, "10 to 25 %", "#8DB9D9", 2.2, []),
-    Load(0.5, "25 to 50 %", "#3F8CC4", 3.2, []),
-    Load(0.8, "50 to 80 %", "#005B96", 4.4, []),
-    Load(1.0, "80 to 100 %", "#B36B00", 5.6, []),
-    Load(math.inf, "over 100 %", "#1B2730", 7, [9, 4]),
+LOADINGS = (
+    LoadingStyle(0.1, "up to 10 % loaded", "#A9B8C2", 1.2, []),
+    LoadingStyle(0.25, "10 to 25 %", "#8DB9D9", 2.2, []),
+    LoadingStyle(0.5, "25 to 50 %", "#3F8CC4", 3.2, []),
+    LoadingStyle(0.8, "50 to 80 %", "#005B96", 4.4, []),
+    LoadingStyle(1.0, "80 to 100 %", "#B36B00", 5.6, []),
+    LoadingStyle(math.inf, "over 100 %", "#1B2730", 7, [9, 4]),
 )
-NOT_RATED = Load(math.inf, "no rating known", "#7A868E", 1.6, [2, 3])
+NOT_RATED = LoadingStyle(math.inf, "no rating known", "#7A868E", 1.6, [2, 3])
+LOADING_STYLES = (*LOADINGS, NOT_RATED)
 
 
-class Volt(NamedTuple):
-    """How a bus with a voltage below `limit` (per unit) is drawn: low points down, high points up."""
+class VoltageStyle(NamedTuple):
+    """Appearance of a bus with a voltage below `limit` (per unit): low points down, high up."""
 
     limit: float
     label: str
-    colour: str
+    color: str
     outline: str
     symbol: str
-    turn: int
-    larger: int
+    rotation: int
+    extra_size: int
 
 
-VOLTS = (
-    Volt(0.90, "below 90 % of nominal voltage", "#762A83", INK, "triangle", 180, 5),
-    Volt(0.95, "90 to 95 %", "#AF8DC3", "#762A83", "triangle", 180, 3),
-    Volt(0.98, "95 to 98 %", "#E7D4E8", "#762A83", "triangle", 180, 1),
-    Volt(1.02, "98 to 102 %", "#FFFFFF", FAINT, "circle", 0, 0),
-    Volt(1.05, "102 to 105 %", "#D9F0D3", "#1B7837", "triangle", 0, 1),
-    Volt(1.10, "105 to 110 %", "#7FBF7B", "#1B7837", "triangle", 0, 3),
-    Volt(math.inf, "above 110 %", "#1B7837", INK, "triangle", 0, 5),
+VOLTAGES = (
+    VoltageStyle(0.90, "below 90 % of nominal voltage", "#762A83", INK, "triangle", 180, 5),
+    VoltageStyle(0.95, "90 to 95 %", "#AF8DC3", "#762A83", "triangle", 180, 3),
+    VoltageStyle(0.98, "95 to 98 %", "#E7D4E8", "#762A83", "triangle", 180, 1),
+    VoltageStyle(1.02, "98 to 102 %", "#FFFFFF", MUTED, "circle", 0, 0),
+    VoltageStyle(1.05, "102 to 105 %", "#D9F0D3", "#1B7837", "triangle", 0, 1),
+    VoltageStyle(1.10, "105 to 110 %", "#7FBF7B", "#1B7837", "triangle", 0, 3),
+    VoltageStyle(math.inf, "above 110 %", "#1B7837", INK, "triangle", 0, 5),
 )
 
 
-def base(tooltip: str, narrow: Option | None = None, wide: Option | None = None) -> Option:
-    """The frame of every chart.
+class ActivityStyle(NamedTuple):
+    """Appearance of a bus at which up to this share of the busiest bus is traded."""
 
-    Arguments:
-        tooltip: `axis` or `item`, what the pointer asks about.
-        narrow: changes for a phone.
-        wide: what to go back to when a phone is turned; needed only for what is different in kind.
+    limit: float
+    color: str
+    extra_size: int
+
+
+ACTIVITIES = (
+    ActivityStyle(0.0, "#FFFFFF", 0),
+    ActivityStyle(0.2, "#FDE0C5", 2),
+    ActivityStyle(0.4, "#F8B58B", 4),
+    ActivityStyle(0.6, "#EB7F5B", 6),
+    ActivityStyle(0.8, "#C8412F", 8),
+    ActivityStyle(1.0, "#7F0F1F", 10),
+)
+"""From no trade to the busiest bus; lightness falls throughout, so shades differ in gray too."""
+
+_NEAR_RGB = (27, 39, 48)
+_FAR_RGB = (196, 204, 210)
+
+
+def distance_gray(share: float) -> str:
+    """Return the gray of a distance, given as a share (0 to 1) of the longest one."""
+    mixed = (
+        round(near + share * (far - near)) for near, far in zip(_NEAR_RGB, _FAR_RGB, strict=True)
+    )
+    return "#" + "".join(f"{part:02X}" for part in mixed)
+
+
+DISTANCE_GRAYS = tuple(distance_gray(share) for share in (0, 0.5, 1))
+"""Near, halfway and far, for the legend."""
+
+HEAT = ("#FFF6DE", "#E69F00", "#B36B00")
+"""Color scale of heat maps, from low to high."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Fonts of a drawing, and the palette of all drawings.
+
+    Attributes:
+        font_family: CSS font family.
+        font_size: Size of labels in pixels.
+        phone_font_size: Size of labels on a phone.
+        meanings: Style of each meaning.
+        curves: Styles of curves of the same kind.
     """
-    frame: Option = {
-        "animation": False,
-        "textStyle": {"fontFamily": _FONT, "fontSize": 13, "color": INK},
-        "grid": {
-            "left": 12,
-            "right": 20,
-            "top": 34,
-            "bottom": 8,
-            "outerBoundsMode": "same",
-            "outerBoundsContain": "axisLabel",
-        },
-        # Rich text, not HTML: a home may be called anything.
-        "tooltip": {
-            "trigger": tooltip,
-            "renderMode": "richText",
-            "confine": True,
-            "textStyle": {"fontFamily": _FONT, "fontSize": 13, "color": INK},
-        },
-    }
-    if narrow is None:
-        return frame
-    media: list[Option] = [{"query": {"maxWidth": _NARROW_PX}, "option": narrow}]
-    return {"baseOption": frame, "media": media if wide is None else [*media, {"option": wide}]}
+
+    font_family: str = _FONT
+    font_size: int = 13
+    phone_font_size: int = 11
+    meanings: Mapping[str, MeaningStyle] = field(default_factory=lambda: MEANINGS)
+    curves: tuple[CurveStyle, ...] = CURVES
 
 
-def value_axis(name: str = "", **more: Any) -> Option:
-    """An axis of numbers, its unit at the end."""
-    return {
-        "type": "value",
-        "name": name,
-        "nameTextStyle": {"color": FAINT, "fontSize": 13},
-        "axisLabel": {"color": FAINT, "fontSize": 13, "hideOverlap": True},
-        "axisLine": {"show": False},
-        "splitLine": {"lineStyle": {"color": "#E8ECEF"}},
-        **more,
-    }
-
-
-def category_axis(labels: list[str], ticks: list[int] | None = None, **more: Any) -> Option:
-    """An axis of names or moments; `ticks` are the positions that get a label."""
-    label: Option = {"color": INK, "fontSize": 13, "margin": 10, "hideOverlap": True}
-    tick: Option = {"show": ticks is not None, "lineStyle": {"color": FAINT}}
-    if ticks is not None:
-        label["customValues"] = tick["customValues"] = ticks
-    return {
-        "type": "category",
-        "data": labels,
-        "axisLabel": label,
-        "axisTick": tick,
-        "axisLine": {"onZero": False, "lineStyle": {"color": "#9AA5AD"}},
-        **more,
-    }
-
-
-def home_axis(names: list[str], room_px: int = 130) -> Option:
-    """Homes from top to bottom; long names are cut."""
-    axis = category_axis(names, inverse=True)
-    axis["axisLabel"] |= {
-        "width": room_px,
-        "overflow": "truncate",
-        "interval": 0 if len(names) <= 60 else "auto",
-    }
-    return axis
-
-
-def line(meaning: str, name: str, values: list[Any], fill: float = 0.0) -> Option:
-    """A line, or an area when `fill` is the opacity of what lies under it."""
-    look = LOOKS[meaning]
-    series: Option = {
-        "type": "line",
-        "name": name,
-        "data": values,
-        "symbol": "circle",
-        "showSymbol": len(values) == 1,  # a line of one point would be nothing
-        "lineStyle": {
-            "color": look.outline,
-            "width": 1.2 if fill > 0.3 else 2.4,
-            "type": look.dash or "solid",
-        },
-        "itemStyle": {"color": look.colour, "borderColor": look.outline},
-    }
-    if fill:
-        series["areaStyle"] = {"color": look.colour, "opacity": fill}
-        if look.decal is not None:
-            series["itemStyle"]["decal"] = {**look.decal, "color": "rgba(255,255,255,0.5)"}
-    return series
-
-
-def bar(meaning: str, name: str, values: list[Any], stack: str) -> Option:
-    """One layer of a stack of bars."""
-    look = LOOKS[meaning]
-    item: Option = {"color": look.colour, "borderColor": look.outline, "borderWidth": 1}
-    if look.decal is not None:
-        item["decal"] = {
-            **look.decal,
-            "color": "rgba(255,255,255,0.55)" if meaning != "shared" else "rgba(120,70,0,0.55)",
-        }
-    return {
-        "type": "bar",
-        "name": name,
-        "data": values,
-        "stack": stack,
-        "barMaxWidth": 46,
-        "itemStyle": item,
-    }
-
-
-def spans(ends: list[Any], width: int = 3) -> Option:
-    """Bars that join two points each."""
-    return {
-        "type": "lines",
-        "coordinateSystem": "cartesian2d",
-        "data": [{"coords": pair} for pair in ends],
-        "silent": True,
-        "lineStyle": {"color": "#7A868E", "width": width, "opacity": 1},
-    }
-
-
-def dots(name: str, points: list[Any], size: int, look: Look | None) -> Option:
-    """Points of one kind; without a look, hollow ones."""
-    filled: Option = (
-        {}
-        if look is None
-        else {"color": look.colour, "borderColor": look.outline, "borderWidth": 1.5}
-    )
-    if look is not None and look.colour == look.outline:
-        filled = {"color": look.colour, "borderColor": "#FFFFFF", "borderWidth": 1}
-    hollow: Option = {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 2}
-    item = (filled or hollow) | {"opacity": 1}
-    return {"type": "scatter", "name": name, "data": points, "symbolSize": size, "itemStyle": item}
-
-
-def nice_bounds(low: float, high: float) -> tuple[float, float]:
-    """Round numbers around a range that includes zero, for charts that share a scale."""
-    axis = nice_axis(low, high)
-    return axis["min"], axis["max"]
-
-
-def nice_axis(low: float, high: float) -> dict[str, float]:
-    """`min`, `max` and `interval` of an axis: round numbers around a range that includes zero."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    if high - low < 1e-6:
-        low, high = 0.0, 1.0
-    raw = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(
-        factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * (1 - 1e-9)
-    )
-    # A hair of slack: 0.3 is three steps of 0.1 in spite of binary fractions.
-    ends = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    return {"min": round(ends[0], 9), "max": round(ends[1], 9), "interval": round(step, 9)}
+THEME = Theme()
+"""Theme of reports, the demo and `result.plot`."""

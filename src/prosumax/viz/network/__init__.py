@@ -1,1 +1,1 @@
-"""Charts of networks: feeder maps and payments between homes."""
+"""Charts of networks: feeder maps, loading, voltages, distances and the network operator."""

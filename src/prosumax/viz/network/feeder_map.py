@@ -1,392 +1,244 @@
-"""A map of the network: lines by how full they are, buses by their voltage, homes by name."""
+"""Maps of the network: lines by loading, buses by voltage or by traded energy, homes by name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from prosumax.report import text as words
 from prosumax.simulation.results.result import Result
-from prosumax.viz.chart import Chart, Choice
-from prosumax.viz.network import feeder_text as said
-from prosumax.viz.network.feeder_activity import (
-    ACTIVITIES,
-    activity_key,
-    activity_series,
-    traded_at,
+from prosumax.viz.chart import Chart, Choice, Figure, LegendEntry
+from prosumax.viz.language import Language
+from prosumax.viz.network.map_data import MapElements, map_data, map_elements
+from prosumax.viz.network.map_layers import (
+    Canvas,
+    activity_layers,
+    activity_legend,
+    branch_layers,
+    bus_layers,
+    home_layer,
+    loading_classes,
+    source_layer,
+    transformer_layer,
+    voltage_classes,
 )
-from prosumax.viz.series import Extremes, Wires, extremes
-from prosumax.viz.theme import INK, LOADS, NOT_RATED, VOLTS, Option, base
+from prosumax.viz.network.map_text import (
+    activity_sentence,
+    branch_tooltips,
+    branches_table,
+    bus_tooltips,
+    map_note,
+    map_sentence,
+)
+from prosumax.viz.parts import Values, base_of
+from prosumax.viz.primitives import map_chart
+from prosumax.viz.theme import ACTIVITIES, LOADING_STYLES, VOLTAGES, Option, Theme
 
 TRADE = "where trade happens, and mean loading"
-"""What the reader picks to see trading activity."""
+"""Name of the choice that shows trading activity."""
 
 _EDGE = 5  # of 100 across
-_FLAT = 3  # times as many places across as up: such a network is drawn from top to bottom, so that names find room
-_RING_PX = 13  # from the middle of a bus to a name beside it
-_LINE_POINTS = 40  # of a line, to see whether a name would lie on it
-# Two rings that overlap, as engineers draw a transformer.
-_RINGS = "path://M0,6a6,6 0 1,0 12,0a6,6 0 1,0 -12,0M8,6a6,6 0 1,0 12,0a6,6 0 1,0 -12,0"
 
 
-class _Paper(NamedTuple):
-    """A drawing in pixels: its inner size, the room beside it, the width of a letter and of the longest name."""
+class _View(NamedTuple):
+    """Choice of what a map shows: the loading of branches and the voltage of buses."""
 
-    width: float
-    height: float
-    left: float
-    right: float
-    letter: float
-    longest: float
+    name: str
+    loading: Values
+    voltage: Values | None
 
 
-def feeder_map(result: Result, wired: Wires) -> Chart:
-    """The network as it lies, or as a tree from its source."""
-    feeder, names = wired.feeder, [home["name"] for home in result.households]
-    loading = extremes(wired.loading)
-    voltage = None if wired.voltage is None else extremes(wired.voltage)
-    x, y = _positions(feeder.x, feeder.y)
-    at = np.column_stack([x, y]).round(3) + 0.0
-    told = len(feeder.buses) <= said.TOLD_BUSES
-    lines = said.line_names(wired, loading) if told else [""] * len(feeder.branches.name)
-    buses = said.bus_names(wired, voltage, names) if told else [""] * len(feeder.buses)
-    shown = _shown(loading, voltage)
-    size = 9 if len(feeder.buses) <= 60 else 6 if len(feeder.buses) <= 400 else 3
-    first = shown[0]
-    height = min(900, max(420, 360 + 2 * len(feeder.buses)))
-    # Room for names that stand to the left of the leftmost buses.
-    at_edge = bool((at[wired.home_bus, 0] < _EDGE).any())
-    on_desk, on_phone = (170, 96) if at_edge else (40, 24)
-    wide = _Paper(1096 - on_desk - 170, height - 64, on_desk, 170, 7.2, 220)
-    narrow = _Paper(336 - on_phone - 96, height - 64, on_phone, 96, 6.2, 92)
-    drawn = _buses(wired, at, first[2], buses, size)
-    homes = _homes(wired, at, names, wide)
-    traded = traded_at(result, wired)
-    idle_trade: list[Option] = [{} for _ in ACTIVITIES]
-    series = [
-        *_lines(wired, at, first[1], lines),
-        _transformers(wired, at),
-        *drawn,
-        _source(wired, at, said.bus_name(wired, feeder.source, names)),
-        homes,
-        *activity_series(traded, at, False),
-    ]
-    idle: list[Option] = [{} for _ in [*LOADS, NOT_RATED]]
-    option = base(
-        "item",
-        narrow={
-            "grid": {"left": narrow.left, "right": narrow.right},
-            "series": [
-                *idle,
-                {"symbolSize": [17, 10]},
-                *({"symbolSize": round(0.65 * part["symbolSize"])} for part in drawn),
-                {"symbolSize": 12},
-                {
-                    "data": _homes(wired, at, names, narrow)["data"],
-                    "label": {"fontSize": 11, "width": narrow.longest},
-                },
-                *idle_trade,
-            ],
-        },
-        wide={
-            "grid": {"left": wide.left, "right": wide.right},
-            "series": [
-                *idle,
-                {"symbolSize": [22, 13]},
-                *({"symbolSize": part["symbolSize"]} for part in drawn),
-                {"symbolSize": 15},
-                {"data": homes["data"], "label": {"fontSize": 13, "width": wide.longest}},
-                *idle_trade,
-            ],
-        },
+def _views(table: pd.DataFrame, elements: MapElements) -> list[_View]:
+    highest = elements.branches["loading_max"].to_numpy(np.float64)
+    mean = elements.branches["loading_mean"].to_numpy(np.float64)
+    if not table.attrs["voltages"]:
+        return [
+            _View("the moment of highest loading", highest, None),
+            _View("the mean of the period", mean, None),
+        ]
+    low, high, middle = (
+        elements.buses[name].to_numpy(np.float64)
+        for name in ("voltage_min", "voltage_max", "voltage_mean")
     )
-    hidden: Option = {"type": "value", "show": False, "min": 0, "max": 100}
-    option["baseOption"] |= {"xAxis": hidden, "yAxis": hidden.copy(), "series": series}
-    option["baseOption"]["grid"] = {"left": wide.left, "right": wide.right, "top": 34, "bottom": 30}
-    option["baseOption"]["tooltip"]["formatter"] = "{b}"
-    transformers = bool(feeder.branches.is_transformer.any())
+    return [
+        _View("highest loading, lowest voltage", highest, low),
+        _View("highest loading, highest voltage", highest, high),
+        _View("mean of the period", mean, middle),
+    ]
 
-    def patch(load: NDArray[np.float64], voltages: list[Option], trade: bool) -> Option:
+
+def _canvases(elements: MapElements, height: float) -> tuple[Canvas, Canvas]:
+    """Return the sizes on a desk and on a phone, with room for labels at the left edge."""
+    has_home = [bool(homes) for homes in elements.buses["homes"]]
+    at_edge = bool((elements.places[has_home, 0] < _EDGE).any())
+    left = 170 if at_edge else 40
+    narrow_left = 96 if at_edge else 24
+    return (
+        Canvas(1096 - left - 170, height - 64, left, 170, 7.2, 220),
+        Canvas(336 - narrow_left - 96, height - 64, narrow_left, 96, 6.2, 92),
+    )
+
+
+def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
+    """Draw the network at its own positions, or as a tree from its source."""
+    elements = map_elements(table)
+    count = len(elements.buses)
+    views = _views(table, elements)
+    branch_texts = branch_tooltips(elements, language)
+    bus_texts = bus_tooltips(elements, language)
+    size = 3
+    if count <= 400:
+        size = 9 if count <= 60 else 6
+    height = min(900, max(420, 360 + 2 * count))
+    wide, narrow = _canvases(elements, height)
+    buses = bus_layers(elements, views[0].voltage, bus_texts, size)
+    homes = home_layer(elements, wide, theme)
+    series = [
+        *branch_layers(elements, views[0].loading, branch_texts),
+        transformer_layer(elements),
+        *buses,
+        source_layer(elements),
+        homes,
+        *activity_layers(elements, False, language),
+    ]
+    option = map_chart(
+        series,
+        theme,
+        narrow=_layout(
+            narrow, 0.65, buses, home_layer(elements, narrow, theme), theme.phone_font_size
+        ),
+        wide=_layout(wide, 1.0, buses, homes, theme.font_size),
+    )
+
+    def patch(loading: Values, layers: Sequence[Option], trade: bool) -> Option:
         parts = [
-            *_lines(wired, at, load, lines),
+            *branch_layers(elements, loading, branch_texts),
             {},
-            *voltages,
+            *layers,
             {},
             {},
-            *activity_series(traded, at, trade),
+            *activity_layers(elements, trade, language),
         ]
         return {"series": [{"data": part["data"]} if part else {} for part in parts]}
 
+    legend = _legend(elements, views)
     choices = [
         Choice(
-            name,
-            patch(load, _buses(wired, at, volt, buses, size), False),
-            key=_key(wired, shown, transformers),
+            view.name,
+            patch(view.loading, bus_layers(elements, view.voltage, bus_texts, size), False),
+            legend=legend,
         )
-        for name, load, volt in shown
+        for view in views
     ]
-    if traded.any():
-        mean = [(TRADE, loading.mean, None)]
-        empty: list[Option] = [{"data": []} for _ in drawn]
-        choices.append(
-            Choice(
-                TRADE,
-                patch(loading.mean, empty, True),
-                key=[*_key(wired, mean, transformers), *activity_key(traded)],
-            )
-        )
-    return Chart(
+    if (elements.buses["traded_kwh"] > 0).any():
+        mean = elements.branches["loading_mean"].to_numpy(np.float64)
+        empty: list[Option] = [{"data": []} for _ in buses]
+        entries = _legend(elements, [_View(TRADE, mean, None)])
+        activity = activity_legend(elements, language)
+        choices.append(Choice(TRADE, patch(mean, empty, True), legend=[*entries, *activity]))
+    return Figure(
         id="feeder",
         wide=True,
         title="Map of the network",
-        summary=said.summary(wired, loading, voltage, names),
+        summary=map_sentence(table, language),
         option=option,
         unit="",
         height_px=height,
-        key=_key(wired, shown, transformers),
-        table=said.table(wired, loading),
+        legend=legend,
+        table=branches_table(elements, language),
         choices=choices,
-        note=said.note(wired),
+        note=map_note(elements),
     )
 
 
-def _positions(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From 0 to 100; turned where nearly everything lies in a row."""
-    if _FLAT * len(np.unique(y.round(6))) < len(np.unique(x.round(6))):
-        x, y = y, -x
-    scaled = []
-    for values in (x, y):
-        span = float(np.ptp(values))
-        scaled.append(
-            100 * (values - values.min()) / span if span > 0 else np.full(len(values), 50.0)
-        )
-    return scaled[0], scaled[1]
-
-
-def _shown(
-    loading: Extremes, voltage: Extremes | None
-) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64] | None]]:
-    """What can be chosen: its name, the loading and the voltage that are drawn."""
-    if voltage is None:
-        return [
-            ("the fullest moment", loading.highest, None),
-            ("the mean of the period", loading.mean, None),
-        ]
-    return [
-        ("fullest moment, lowest voltage", loading.highest, voltage.lowest),
-        ("fullest moment, highest voltage", loading.highest, voltage.highest),
-        ("mean of the period", loading.mean, voltage.mean),
-    ]
-
-
-def _load_class(loading: NDArray[np.float64], rated: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Position in `LOADS`, and one past them where no rating is known [branch]."""
-    found = np.searchsorted([look.limit for look in LOADS[:-1]], loading, side="left")
-    return np.where(rated, found, len(LOADS))
-
-
-def _volt_class(voltage: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Position in `VOLTS` [bus]."""
-    return np.searchsorted([look.limit for look in VOLTS[:-1]], voltage, side="right")
-
-
-def _lines(
-    wired: Wires, at: NDArray[np.float64], loading: NDArray[np.float64], names: Sequence[str]
-) -> list[Option]:
-    """A series per class, the fullest on top."""
-    branches, kind = wired.feeder.branches, _load_class(loading, wired.rated)
-    from_xy, to_xy = at[branches.from_bus].tolist(), at[branches.to_bus].tolist()
-    return [
-        {
-            "type": "lines",
-            "name": look.label,
-            "coordinateSystem": "cartesian2d",
-            "z": 1 + number % len(LOADS),
-            "data": [
-                {"coords": [from_xy[i], to_xy[i]]} | ({"name": names[i]} if names[i] else {})
-                for i in np.flatnonzero(kind == number).tolist()
-            ],
-            "lineStyle": {
-                "color": look.colour,
-                "width": look.width,
-                "type": look.dash or "solid",
-                "opacity": 1,
-            },
-        }
-        for number, look in enumerate([*LOADS, NOT_RATED])
-    ]
-
-
-def _buses(
-    wired: Wires,
-    at: NDArray[np.float64],
-    voltage: NDArray[np.float64] | None,
-    names: Sequence[str],
-    size: int,
-) -> list[Option]:
-    """A series per class of voltage; one for all where there are no voltages."""
-    looks = VOLTS if voltage is not None else VOLTS[len(VOLTS) // 2 :][:1]
-    kind = np.zeros(len(at), np.int64) if voltage is None else _volt_class(voltage)
-    has_home = np.isin(np.arange(len(at)), wired.home_bus)
-    return [
-        {
-            "type": "scatter",
-            "name": look.label,
-            "z": 10,
-            "symbol": look.symbol,
-            "symbolRotate": look.turn,
-            "symbolSize": size + look.larger,
-            "itemStyle": {
-                "color": look.colour,
-                "borderColor": look.outline,
-                "borderWidth": 1,
-                "opacity": 1,
-            },
-            "data": [
-                {"value": at[bus].tolist()}
-                | ({"name": names[bus]} if names[bus] else {})
-                | ({"symbolSize": 10 + look.larger} if has_home[bus] else {})
-                for bus in np.flatnonzero(kind == number).tolist()
-            ],
-        }
-        for number, look in enumerate(looks)
-    ]
-
-
-def _transformers(wired: Wires, at: NDArray[np.float64]) -> Option:
-    branches = wired.feeder.branches
-    middle = (at[branches.from_bus] + at[branches.to_bus]) / 2
+def _layout(
+    canvas: Canvas, scale: float, buses: Sequence[Option], homes: Option, font_size: int
+) -> Option:
+    """Return margins, sizes of symbols and labels for one width of the drawing."""
+    wide = scale == 1
+    label: Option = {"fontSize": font_size, "width": canvas.max_label}
     return {
-        "type": "scatter",
-        "name": "transformers",
-        "z": 7,
-        "silent": True,
-        "symbol": _RINGS,
-        "symbolSize": [22, 13],
-        "itemStyle": {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 1.5, "opacity": 1},
-        "data": middle[branches.is_transformer].round(3).tolist(),
+        "grid": {"left": canvas.left, "right": canvas.right},
+        "series": [
+            *({} for _ in LOADING_STYLES),
+            {"symbolSize": [22, 13] if wide else [17, 10]},
+            *({"symbolSize": round(scale * part["symbolSize"])} for part in buses),
+            {"symbolSize": 15 if wide else 12},
+            {"data": homes["data"], "label": label},
+            *({} for _ in ACTIVITIES),
+        ],
     }
 
 
-def _source(wired: Wires, at: NDArray[np.float64], name: str) -> Option:
-    """A square, moved a little away from its lines so that a transformer beside it is seen."""
-    branches, source = wired.feeder.branches, wired.feeder.source
-    ends = np.concatenate(
-        [branches.to_bus[branches.from_bus == source], branches.from_bus[branches.to_bus == source]]
-    )
-    away = at[source] - at[ends].mean(0)
-    away = 8 * away / max(float(np.abs(away).max()), 10.0)
-    return {
-        "type": "scatter",
-        "name": "source",
-        "z": 11,
-        "symbol": "rect",
-        "symbolSize": 15,
-        "symbolOffset": [round(float(away[0])), round(-float(away[1]))],
-        "itemStyle": {"color": INK, "opacity": 1},
-        "data": [{"value": at[wired.feeder.source].tolist(), "name": f"The grid above: {name}"}],
+def _legend(elements: MapElements, views: Sequence[_View]) -> list[LegendEntry]:
+    """Return the classes that any view shows, and the symbols."""
+    rated = elements.branches["rated"].to_numpy(bool)
+    loadings = {
+        int(kind) for view in views for kind in np.unique(loading_classes(view.loading, rated))
     }
-
-
-def _homes(wired: Wires, at: NDArray[np.float64], names: Sequence[str], paper: _Paper) -> Option:
-    """A ring around each bus with homes, and their names where there is room."""
-    texts = {
-        bus: words.several([names[home] for home in np.flatnonzero(wired.home_bus == bus).tolist()])
-        for bus in np.unique(wired.home_bus).tolist()
-    }
-    points = [
-        {"value": at[bus].tolist(), "name": texts[bus], "label": {"position": side}}
-        for bus, side in _sides(wired, at, texts, paper).items()
-    ]
-    return {
-        "type": "scatter",
-        "name": "homes",
-        "z": 8,
-        "silent": True,
-        "symbol": "circle",
-        "symbolSize": 19,
-        "itemStyle": {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 2, "opacity": 1},
-        "label": {
-            "show": True,
-            "formatter": "{b}",
-            "color": INK,
-            "fontSize": 13,
-            "width": 220,
-            "overflow": "truncate",
-            "distance": 3,
-            "textBorderColor": "#FFFFFF",
-            "textBorderWidth": 3,
-        },
-        "labelLayout": {"hideOverlap": True},
-        "data": points,
-    }
-
-
-def _sides(
-    wired: Wires, at: NDArray[np.float64], texts: dict[int, str], paper: _Paper
-) -> dict[int, str]:
-    """Where each name finds room beside its bus: on the side where it covers least, one after the other."""
-    branches, scale = wired.feeder.branches, np.array([paper.width, -paper.height]) / 100
-    place = at * scale
-    along = np.linspace(0, 1, _LINE_POINTS)[:, None, None]
-    points = ((1 - along) * place[branches.from_bus] + along * place[branches.to_bus]).reshape(
-        -1, 2
-    )
-    inside = np.array([[-paper.left, -paper.height - 30], [paper.width + paper.right, 30]])
-    taken: list[NDArray[np.float64]] = []
-    found: dict[int, str] = {}
-    for bus, text in texts.items():
-        half = np.array([min(len(text) * paper.letter, paper.longest), 14.0]) / 2
-        away = half + _RING_PX
-        costs: dict[str, float] = {}
-        boxes = {}
-        for side, way in {
-            "right": (1, 0),
-            "left": (-1, 0),
-            "top": (0, -1),
-            "bottom": (0, 1),
-        }.items():
-            middle = place[bus] + np.array(way) * away
-            box = boxes[side] = np.array([middle - half, middle + half])
-            cost = 1.0 * _within(place, box, 6).sum() + 0.1 * _within(points, box, 0).sum()
-            cost += 6.0 * sum(
-                bool((box[0] < other[1]).all() and (other[0] < box[1]).all()) for other in taken
-            )
-            costs[side] = cost + (
-                9.0 if (box[0] < inside[0]).any() or (box[1] > inside[1]).any() else 0.0
-            )
-        found[bus] = min(costs, key=lambda side: costs[side])
-        taken.append(boxes[found[bus]])
-    return found
-
-
-def _within(
-    points: NDArray[np.float64], box: NDArray[np.float64], margin: float
-) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = ((points > box[0] - margin) & (points < box[1] + margin)).all(1)
-    return inside
-
-
-def _key(
-    wired: Wires,
-    shown: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64] | None]],
-    transformers: bool,
-) -> list[tuple[str, str]]:
-    """Classes that some choice shows, and the symbols."""
-    loads = set(np.concatenate([_load_class(load, wired.rated) for _, load, _ in shown]).tolist())
-    volts = {
+    voltages = {
         int(kind)
-        for _, _, volt in shown
-        if volt is not None
-        for kind in np.unique(_volt_class(volt))
+        for view in views
+        if view.voltage is not None
+        for kind in np.unique(voltage_classes(view.voltage))
     }
-    return [
-        *((f"load-{i}", look.label) for i, look in enumerate([*LOADS, NOT_RATED]) if i in loads),
-        *((f"volt-{i}", look.label) for i, look in enumerate(VOLTS) if i in volts),
-        ("bus-home", "a bus with homes"),
-        ("bus-source", "the grid above"),
-        *([("transformer", "a transformer")] if transformers else []),
+    entries = [
+        *(
+            LegendEntry(f"loading-{at}", style.label)
+            for at, style in enumerate(LOADING_STYLES)
+            if at in loadings
+        ),
+        *(
+            LegendEntry(f"voltage-{at}", style.label)
+            for at, style in enumerate(VOLTAGES)
+            if at in voltages
+        ),
+        LegendEntry("bus-home", "a bus with homes"),
+        LegendEntry("bus-source", "the upstream grid"),
     ]
+    if elements.branches["is_transformer"].any():
+        entries.append(LegendEntry("transformer", "a transformer"))
+    return entries
+
+
+def activity_data(result: Result) -> pd.DataFrame:
+    """Return the data of the map; empty where neighbors do not trade."""
+    table = map_data(result)
+    if table.empty or not (table["traded_kwh"] > 0).any():
+        return pd.DataFrame()
+    return table
+
+
+def activity_figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
+    """Draw the map with trading activity first: the more traded at a bus, the darker."""
+    drawn = figure(table, theme, language)
+    *rest, trade = drawn.choices
+    base = base_of(drawn.option)
+    series = [
+        part | change for part, change in zip(base["series"], trade.patch["series"], strict=True)
+    ]
+    return replace(
+        drawn,
+        id="activity",
+        title="Where trade happens",
+        summary=activity_sentence(table, language),
+        option={**drawn.option, "baseOption": {**base, "series": series}},
+        choices=[trade, *rest],
+        legend=trade.legend,
+    )
+
+
+feeder_map = Chart(
+    "feeder_map", "Map of the network", map_data, map_sentence, figure, section="network"
+)
+"""The network with the loading of its lines and the voltages of its buses."""
+
+activity_map = Chart(
+    "activity_map",
+    "Where trade happens in the network",
+    activity_data,
+    activity_sentence,
+    activity_figure,
+)
+"""The network with the energy traded at each bus (MARLEM, section 3.8)."""

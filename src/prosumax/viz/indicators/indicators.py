@@ -9,7 +9,7 @@ from prosumax.metrics import KPI, catalog
 from prosumax.numerics import SMALL
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.results.series import SummarySeries
-from prosumax.viz.series import Values
+from prosumax.viz.parts import Values
 
 if TYPE_CHECKING:
     from prosumax.studies.engine import StudyResult

@@ -1,0 +1,1 @@
+"""Charts of local trade: prices, volumes, partners, payments and pricing levels."""

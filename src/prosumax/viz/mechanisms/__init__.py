@@ -1,0 +1,1 @@
+"""Charts of a comparison of mechanisms: savings, fairness and prices."""

@@ -1,0 +1,1 @@
+"""Charts of one run: bills, energy by source, and power over time."""
