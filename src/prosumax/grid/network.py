@@ -184,26 +184,11 @@ def network_step(
         decision: Decision of the operator.
         step_hours: Length of the step in hours.
     """
-    homes = flows.load_kwh.shape[0]
     trades = _no_trades() if local.trades is None else local.trades
-    paths = network.paths
-    home = jnp.arange(homes)
-    source = jnp.full(homes, homes)
-    trade_km = paths.distance_km(trades.buyer, trades.seller)
-    source_km = paths.distance_km(home, source)
-    trade_loss = jnp.minimum(trade_km * network.loss_per_km, 1.0)
-    source_loss = jnp.minimum(source_km * network.loss_per_km, 1.0)
-    # Pool energy has no pairs: it flows via the source, and each home pays the fees of its half.
-    grid_kwh = grid.bought_kwh + grid.sold_kwh
-    via_source = grid_kwh if local.pooled is None else grid_kwh + local.pooled.kwh
     background = network.background_kw.sum() * step_hours
     if network.power_flow is None:
-        carried = paths.branch_flow(
-            (trades.buyer, trades.seller, trades.kwh), (home, source, via_source)
-        )
-        loading = carried / (network.capacity_kw * step_hours)
+        loading, loss = _load_paths(network, trades, local, grid, step_hours)
         voltage = jnp.ones_like(network.background_kw)
-        loss = (trade_loss * trades.kwh).sum() + (source_loss * via_source).sum()
         residual = jnp.zeros_like(step_hours)
         source_kwh = flows.net_kwh.sum() + background + loss
     else:
@@ -219,44 +204,13 @@ def network_step(
         loss = (result.loss_kw.sum() + result.bus_loss_kw.sum()) * step_hours
         source_kwh = result.source_kw * step_hours
     balance = -flows.net_kwh.sum()
-    fees = jnp.zeros(homes, loss.dtype)
-    terms = jnp.zeros(len(FEE_TERMS), loss.dtype)
+    fees = jnp.zeros(flows.load_kwh.shape[0], loss.dtype)
+    fee_terms = jnp.zeros(len(FEE_TERMS), loss.dtype)
     penalized = jnp.zeros_like(loss)
-    rates = network.operator.fee_rates
-    if rates is not None:
-        is_penalizing = decision.intervenes & (network.operator.penalizes > 0)
-
-        def charge(
-            kwh: Array, value: Array, path: PathProperties, zone: Array
-        ) -> tuple[LocalTradeFees, Array]:
-            is_over = is_penalizing & (kwh > 0) & (path.max_loading > decision.threshold)
-            charged = local_trade_fees(
-                rates, value, path, zone, decision.threshold, decision.intervenes
-            )
-            return charged, jnp.where(is_over, kwh, 0.0).sum()
-
-        max_loading = paths.max_on_path(trades.buyer, trades.seller, loading)
-        path = PathProperties(max_loading, trade_km, trade_loss)
-        price = jnp.maximum((trades.buyer_price + trades.seller_price) / 2, 0.0)
-        same_zone = network.zone[trades.buyer] == network.zone[trades.seller]
-        charged, penalized = charge(
-            trades.kwh, trades.kwh * price, path, zone_rate(rates, same_zone)
+    if network.operator.fee_rates is not None:
+        fees, fee_terms, penalized = _charge_fees(
+            network, trades, local, grid, loading, balance, decision
         )
-        half = sum(charged[1:], charged[0]) / 2
-        fees = sum_per_home(trades.buyer, half, homes) + sum_per_home(trades.seller, half, homes)
-        sums = [term.sum() for term in charged]
-        if local.pooled is not None:
-            max_loading = paths.max_on_path(home, source, loading)
-            path = PathProperties(max_loading, source_km, source_loss)
-            charged, pool_penalized = charge(*local.pooled, path, jnp.float32(0.0))
-            fees = fees + sum(charged[1:], charged[0])
-            penalized = penalized + pool_penalized
-            sums = [total + term.sum() for total, term in zip(sums, charged, strict=True)]
-        imbalance = imbalance_fee(rates, grid_kwh, _trade_value(grid), balance)
-        by_name = dict(zip(LocalTradeFees._fields, sums, strict=True))
-        by_name["imbalance"] = imbalance.sum()
-        fees = fees + imbalance
-        terms = jnp.stack([by_name[name] for name in FEE_TERMS])
     return GridRecord(
         voltage_pu=voltage,
         loading=loading,
@@ -269,8 +223,103 @@ def network_step(
         curtailed_kwh=decision.curtailed_kwh,
         penalized_kwh=penalized,
         fees=fees,
-        fee_terms=terms,
+        fee_terms=fee_terms,
     )
+
+
+def _load_paths(
+    network: DistributionNetwork,
+    trades: Trades,
+    local: Fills,
+    grid: Fills,
+    step_hours: Float[Array, ""],
+) -> tuple[Float[Array, " branch"], Float[Array, ""]]:
+    """Return branch loading and total losses if every trade takes its shortest path."""
+    paths = network.paths
+    home, source = _source_pairs(local)
+    trade_loss = _loss_share(network, paths.distance_km(trades.buyer, trades.seller))
+    source_loss = _loss_share(network, paths.distance_km(home, source))
+    # Energy of pools has no pairs and flows via the source, as trades with the grid do.
+    via_source = grid.bought_kwh + grid.sold_kwh
+    if local.pooled is not None:
+        via_source = via_source + local.pooled.kwh
+    carried = paths.branch_flow(
+        (trades.buyer, trades.seller, trades.kwh), (home, source, via_source)
+    )
+    loss = (trade_loss * trades.kwh).sum() + (source_loss * via_source).sum()
+    return carried / (network.capacity_kw * step_hours), loss
+
+
+def _charge_fees(
+    network: DistributionNetwork,
+    trades: Trades,
+    local: Fills,
+    grid: Fills,
+    loading: Float[Array, " branch"],
+    balance: Float[Array, ""],
+    decision: OperatorDecision,
+) -> tuple[Float[Array, " home"], Float[Array, " term"], Float[Array, ""]]:
+    """Return the fees of each home, their sums by term, and the penalized energy, kWh.
+
+    The parties of a bilateral trade pay half each. For energy of a pool, each home pays the fees
+    of the path between itself and the source.
+    """
+    rates = network.operator.fee_rates
+    assert rates is not None
+    is_penalizing = decision.intervenes & (network.operator.penalizes > 0)
+
+    def charge(
+        kwh: Array, value: Array, path: PathProperties, zone: Array
+    ) -> tuple[LocalTradeFees, Array]:
+        is_over = is_penalizing & (kwh > 0) & (path.max_loading > decision.threshold)
+        charged = local_trade_fees(
+            rates, value, path, zone, decision.threshold, decision.intervenes
+        )
+        return charged, jnp.where(is_over, kwh, 0.0).sum()
+
+    homes = grid.bought_kwh.shape[0]
+    path = _path_properties(network, trades.buyer, trades.seller, loading)
+    price = jnp.maximum((trades.buyer_price + trades.seller_price) / 2, 0.0)
+    zone = zone_rate(rates, network.zone[trades.buyer] == network.zone[trades.seller])
+    charged, penalized = charge(trades.kwh, trades.kwh * price, path, zone)
+    half = sum(charged[1:], charged[0]) / 2
+    fees = sum_per_home(trades.buyer, half, homes) + sum_per_home(trades.seller, half, homes)
+    sums = [term.sum() for term in charged]
+    if local.pooled is not None:
+        path = _path_properties(network, *_source_pairs(local), loading)
+        charged, pool_penalized = charge(*local.pooled, path, jnp.float32(0.0))
+        fees = fees + sum(charged[1:], charged[0])
+        penalized = penalized + pool_penalized
+        sums = [total + term.sum() for total, term in zip(sums, charged, strict=True)]
+    grid_kwh = grid.bought_kwh + grid.sold_kwh
+    imbalance = imbalance_fee(rates, grid_kwh, _trade_value(grid), balance)
+    by_name = dict(zip(LocalTradeFees._fields, sums, strict=True))
+    by_name["imbalance"] = imbalance.sum()
+    return fees + imbalance, jnp.stack([by_name[name] for name in FEE_TERMS]), penalized
+
+
+def _path_properties(
+    network: DistributionNetwork,
+    start: Int[Array, " transfer"],
+    end: Int[Array, " transfer"],
+    loading: Float[Array, " branch"],
+) -> PathProperties:
+    distance_km = network.paths.distance_km(start, end)
+    max_loading = network.paths.max_on_path(start, end, loading)
+    return PathProperties(max_loading, distance_km, _loss_share(network, distance_km))
+
+
+def _loss_share(
+    network: DistributionNetwork, distance_km: Float[Array, " transfer"]
+) -> Float[Array, " transfer"]:
+    """Return the share of the energy that is lost over a distance (equation 14)."""
+    return jnp.minimum(distance_km * network.loss_per_km, 1.0)
+
+
+def _source_pairs(fills: Fills) -> tuple[Int[Array, " home"], Int[Array, " home"]]:
+    """Pair every home with the source, which is the place after the last home."""
+    homes = fills.bought_kwh.shape[0]
+    return jnp.arange(homes), jnp.full(homes, homes)
 
 
 def _no_trades() -> Trades:
