@@ -41,7 +41,7 @@ bench: .venv/for-tests
 
 # The reference page of the KPIs, from the catalog; a test fails when it is out of date.
 kpi-docs: $(BIN)/prosumax
-	$(BIN)/python -m prosumax.metrics.reference docs/kpis.md
+	$(BIN)/python -m prosumax.metrics.reference docs/reference/kpis.md
 
 # The report as a browser shows it, for the README. Needs Chromium.
 picture: $(BIN)/prosumax

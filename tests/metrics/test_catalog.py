@@ -28,7 +28,7 @@ from prosumax.sweeps.sweep import TrialOutcome, run_sweep
 from prosumax.sweeps.tables import save_sweep_tables
 
 NEW_LABEL = "Sum of every bill"
-PAGE = Path(__file__).parents[2] / "docs" / "kpis.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "kpis.md"
 RECORDS = {
     "": (CommunityKPIs, {"citylearn", "network"}),
     "network.": (NetworkKPIs, set()),

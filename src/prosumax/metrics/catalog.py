@@ -1,7 +1,7 @@
 """Catalog of key performance indicators (KPIs): each one is declared here once.
 
 The tables of the command line, the report, studies, sweeps, the demo and the reference page
-`docs/kpis.md` take labels, units, digits and definitions from this catalog.
+`docs/reference/kpis.md` take labels, units, digits and definitions from this catalog.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ class KPI:
         unit: Displayed unit; `{currency}` stands for the currency of the tariff. Values with a
             unit that begins with `%` are stored as fractions.
         digits: Decimals of the displayed value.
-        definition: Formula or calculation, in the notation of `docs/kpis.md`.
+        definition: Formula or calculation, in the notation of `docs/reference/kpis.md`.
         explanation: One sentence for readers who do not know the term.
         notes: Range, exceptions and pitfalls.
         reference: Publication or standard that defines it.
@@ -265,7 +265,7 @@ _declare(
     "Flexible devices",
     (
         "Sums over all homes; a KPI exists only where there are such devices. The charge of a car "
-        "and the use of a heat pump are part of l. See [devices.md](devices.md)."
+        "and the use of a heat pump are part of l. See [devices](../explanation/devices.md)."
     ),
     "prosumax.metrics.devices.device_kpis",
     KPI("unserved_kwh", "Energy not served", "kWh", 0,
@@ -303,7 +303,7 @@ _declare(
     "Optimality",
     (
         "Gap between a run and the optimum with perfect foresight; null where the optimum was not "
-        "computed. See [optimum.md](optimum.md)."
+        "computed. See [optimality](../explanation/optimality.md)."
     ),
     "prosumax.optimization.gap.optimality_kpis",
     KPI("objective", "Objective", MONEY, 2, "`cost` + carbon price x `emissions_kg`",
@@ -553,7 +553,7 @@ _declare(
     "Homes",
     (
         "One record per home in `households`, beside `name`, `kind`, `policy`, `end_use_kwh` "
-        "(energy by end use) and `bill_items`, whose lines [bills.md](bills.md) explains."
+        "(energy by end use) and `bill_items`, whose lines [tariffs](tariffs.md) explains."
     ),
     "prosumax.metrics.energy.home_kpis",
     KPI("home.bill", "Bill", MONEY, 2, "bill of the home over the period", better="lower",
@@ -670,7 +670,7 @@ _declare(
     "Indicators by hour of the day",
     (
         "Ratios of sums, over everything or by local hour; dashboards of the report, of MARLEM's "
-        "section 3.8. See [analytics.md](analytics.md)."
+        "section 3.8. See [plots](../how-to/plots.md)."
     ),
     "prosumax.viz.indicators.indicators.INDICATORS",
     KPI("hourly.balance", "Net export of all homes", "kW", 2,
@@ -720,7 +720,8 @@ _declare(
 
 _declare(
     "Daily episodes of MARLEM",
-    "Rows of the studies of bidding: one day of 24 hours per seed. See [studies.md](studies.md).",
+    "Rows of the studies of bidding: one day of 24 hours per seed. See "
+    "[studies](../how-to/studies.md).",
     "prosumax.studies.daily_episodes",
     KPI("day.mean_price", "Mean local price", "{currency}/MWh", 1,
         "mean over hours with local trade", scale=1000.0),

@@ -1,6 +1,6 @@
 """Reference page of the KPIs, generated from the catalog.
 
-`python -m prosumax.metrics.reference docs/kpis.md` writes the page.
+`python -m prosumax.metrics.reference docs/reference/kpis.md` writes the page.
 """
 
 import sys

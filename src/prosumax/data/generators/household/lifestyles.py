@@ -87,7 +87,7 @@ class Lifestyle:
     Attributes:
         summary: Description in one line.
         annual_kwh: Annual load without EV, heat pump and electric water heating, kWh; the target of
-            the appliance calibration (see docs/profiles.md).
+            the appliance calibration (see docs/explanation/profiles.md).
         occupants: Members of the household; a larger household repeats the last one.
         schedule_shift_h: Delay of meals and other fixed hours, h.
         usage_factors: Factor on the cycles of an appliance; 1 if absent.

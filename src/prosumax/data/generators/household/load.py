@@ -7,7 +7,8 @@ daylight), durations and powers. The method is that of CREST, formulated in even
 minutes, so a home-year takes tens of milliseconds. EVs, heat pumps and electric water heating are
 modeled separately.
 
-docs/profiles.md documents the calibration, and the validation against data that it did not use.
+docs/explanation/profiles.md documents the calibration, and the validation against data that it did
+not use.
 
 References:
     Richardson, Thomson, Infield & Clifford, "Domestic electricity use: a high-resolution energy

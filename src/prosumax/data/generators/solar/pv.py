@@ -62,8 +62,8 @@ def pv_yield_kwh_per_kwp(
 
     The model chain is: transposition by Hay-Davies with a ground albedo of 0.25, reflection losses
     (physical incidence angle modifier on the beam), cell temperature (PVsyst), DC power (PVWatts)
-    and inverter (PVWatts). Horizon shading and snow are not modeled. docs/profiles.md compares the
-    result with NREL's PVWatts. The solar position is cached per period and site.
+    and inverter (PVWatts). Horizon shading and snow are not modeled. docs/explanation/profiles.md
+    compares the result with NREL's PVWatts. The solar position is cached per period and site.
 
     Args:
         index: Step starts, UTC; see `time_steps.infer_step`.
