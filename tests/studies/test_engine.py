@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from scipy import stats
 from prosumax.errors import InputError
 from prosumax.metrics import KPI, catalog
 from prosumax.rl.algorithms.registry import algorithms, configure_algorithm
+from prosumax.rl.factory import env_config
 from prosumax.scenario.loading import load_scenario
 from prosumax.studies.engine import (
     Study,
@@ -204,4 +207,17 @@ def test_settings_of_every_learner_are_accepted():
             configure_algorithm(controller, settings.get("anneal", {}))
             paths = ("environment.", "homes", "market.", "tariff.", "period.")
             changes = {path: value for path, value in settings.items() if path.startswith(paths)}
-            load_scenario(settings.get("preset", "mahtm-train"), changes)
+            env_config(load_scenario(settings.get("preset", "mahtm-train"), changes))
+
+
+def test_a_run_does_not_load_studies_sweeps_or_the_demo():
+    code = """
+import sys
+import prosumax
+from prosumax import cli
+prosumax.run("street", {"period.steps": 4}, optimum=False)
+heavy = ("prosumax.studies", "prosumax.sweeps", "prosumax.web")
+print([name for name in sys.modules if name.startswith(heavy)])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
