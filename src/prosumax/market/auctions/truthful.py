@@ -56,7 +56,7 @@ def mcafee(orders: Orders, prices: Prices, *, ticks: TickSize) -> tuple[Fills, O
     all_trade = both_sides_open & (last_ask <= midpoint) & (midpoint <= last_bid)
     reduced = _exclude_last_pair(book, full)
     matched: Match = jax.tree.map(
-        lambda everyone, fewer: jnp.where(all_trade, everyone, fewer), full, reduced
+        lambda whole, rest: jnp.where(all_trade, whole, rest), full, reduced
     )
     traded = matched.ticks > 0
     buyer_price = jnp.where(traded, jnp.where(all_trade, midpoint, last_bid), 0.0)
