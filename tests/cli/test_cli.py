@@ -405,10 +405,13 @@ def test_bills_of_all_mechanisms_add_up(command, scenario_file):
 
 def test_market_options_are_checked(command, scenario_file):
     wrong = [
-        ({"mechanism": "key_static", "shares": {"sunny": 0.5, "shady": 0.6}}, "add up to 1.1"),
+        (
+            {"mechanism": "key_static", "shares": {"sunny": 0.5, "shady": 0.6}},
+            "add up to 1, not 1.1",
+        ),
         ({"mechanism": "key_static", "shares": {"sunny": 0.5, "shdy": 0.5}}, "market.shares"),
-        ({"mechanism": "key_cascade", "order": ["shady", "shady", "sunny"]}, "twice"),
-        ({"mechanism": "key_equal", "price_rule": "fixed"}, "needs `price`"),
+        ({"mechanism": "key_cascade", "cascade_order": ["shady", "shady", "sunny"]}, "twice"),
+        ({"mechanism": "key_equal", "price_rule": "fixed"}, "requires `price`"),
     ]
     for market, words in wrong:
         code, _, err = command("run", scenario_file(market=market), "--json")

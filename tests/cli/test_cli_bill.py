@@ -90,7 +90,7 @@ def test_totals_of_all_homes_and_messages_for_invalid_input(command, stored, tmp
     assert code == 2 and "damaged" in err and err.count("\n") == 1
 
 
-def test_tariffs_are_listed_and_printed(command, tmp_path):
+def test_tariff_presets_are_listed_and_printed(command, tmp_path):
     code, out, _ = command("tariffs")
     assert code == 0 and "brussels-2026" in out and "flanders-2026-dynamic" in out
     code, out, _ = command("tariffs", "wallonia-2026-impact")

@@ -102,7 +102,7 @@ def test_energy_and_money_balance(home):
     assert (day.soc >= -1e-6).all()
     assert (day.soc <= 1 + 1e-6).all()
     prices = home_day.retail_prices(home)
-    owed = float((prices * day.import_kwh).sum() - home.sell * day.export_kwh.sum())
+    owed = float((prices * day.import_kwh).sum() - home.feed_in_price * day.export_kwh.sum())
     assert day.bill == pytest.approx(owed, abs=1e-3)
     assert day.baseline_bill == pytest.approx(float((prices * day.load_kwh).sum()), abs=1e-3)
 
