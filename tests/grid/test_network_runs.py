@@ -138,7 +138,7 @@ def test_inconsistent_fields_raise_an_error(tiny):
         prosumax.load_scenario(tiny | {"network": {"kind": "edges"}})
     with pytest.raises(InputError, match="set network.kind"):
         prosumax.load_scenario(tiny | {"network": {"trade_limit": "price"}})
-    with pytest.raises(InputError, match="needs `fees: true`"):
+    with pytest.raises(InputError, match="requires `fees: true`"):
         prosumax.load_scenario(
             tiny | {"network": {"kind": "tree", "operator": {"intervention": "penalize"}}}
         )
