@@ -336,7 +336,7 @@ def test_the_network_of_each_rule_is_its_payments(
     groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     by_name = {group.label: group for group in groups}
-    for choice in charts["network"].choices:
+    for choice in charts["payment-network"].choices:
         result = by_name[choice.name].result
         money = sum(link["value"] for link in choice.patch["series"][0]["links"])
         assert money == pytest.approx(np.abs(result.payments).sum(), abs=0.01 * 16)
@@ -424,7 +424,7 @@ def test_a_page_with_many_rules(some_rules: dict[str, Result], tmp_path: Path) -
     library = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
     assert len(page.encode()) - library.stat().st_size < 1_000_000
     assert f"prosumax compare scenario.yaml --mechanisms {','.join(some_rules)}" in page
-    assert page.count('data-of="network"') == 2 * page.split('id="choose-network"')[1].split(
+    assert page.count('data-of="payment-network"') == 2 * page.split('id="choose-payment-network"')[1].split(
         "</select>"
     )[0].count("<option")
 

@@ -9,6 +9,7 @@ from prosumax.viz.indicators.day_curves import day_curve
 from prosumax.viz.market.distributions import price_distribution, volume_distribution
 from prosumax.viz.market.hierarchy import level_emissions, level_flows, level_prices
 from prosumax.viz.market.payments import payments, payments_by_mechanism
+from prosumax.viz.market.trade_matrix import trade_matrix
 from prosumax.viz.market.trade_network import trade_network
 from prosumax.viz.mechanisms.fairness import fairness
 from prosumax.viz.mechanisms.lorenz import lorenz
@@ -53,6 +54,7 @@ CHARTS: tuple[Chart, ...] = (
     price_distribution,
     volume_distribution,
     trade_network,
+    trade_matrix,
     day_curve,
     # Of a training.
     learning_curve,

@@ -7,7 +7,7 @@ have English texts; in other languages their numbers are translated and their te
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -41,10 +41,12 @@ class Language:
     Attributes:
         code: One of `LANGUAGES`.
         currency_symbols: Whether amounts carry a symbol (€0.58) instead of a code (0.58 EUR).
+        texts: Texts by key that replace those of the language.
     """
 
     code: str = "en"
     currency_symbols: bool = False
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.code not in LANGUAGES:
@@ -56,7 +58,7 @@ class Language:
 
     def __call__(self, key: str, **values: Any) -> str:
         """Return the text of a key with values filled in; `n` selects the plural form."""
-        text = _texts(self.code).get(key)
+        text = self.texts.get(key) or _texts(self.code).get(key)
         if text is None:
             text = _texts("en")[key]
         if isinstance(text, dict):

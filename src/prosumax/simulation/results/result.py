@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -183,6 +184,12 @@ class Result:
     def summary_series(self) -> SummarySeries:
         """Totals of the community in each step, and energy by pair of homes."""
         return make_summary_series(self.scenario, self.profiles, self.trajectory.record)
+
+    @property
+    def plot(self) -> Any:
+        """Charts of the run: `result.plot.bills()`; see `prosumax.viz`."""
+        # The charts are in a room above this one, so they are resolved when they are used.
+        return import_module("prosumax.viz.plotting").ResultPlots(self)
 
     @cached_property
     def hierarchy(self) -> HierarchyResult | None:

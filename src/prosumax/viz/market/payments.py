@@ -119,7 +119,7 @@ def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
         },
     }
     return Figure(
-        id="network",
+        id="payment-network",
         title=f"Who pays whom for local power ({currency})",
         summary=sentence(table, language),
         option=network(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from prosumax.errors import InputError
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Chart, Choice, Figure, LegendEntry, Table
 from prosumax.viz.language import Language
@@ -29,6 +30,7 @@ ALL_HOMES = ""
 _CHOICE_POINTS = 120_000
 """Numbers in a page for the choice of homes; keeps it below a megabyte."""
 
+_PERIOD = "period"
 _SEASONS = {"summer": (6, 7, 8), "winter": (12, 1, 2)}
 _AREAS = {"grid_import": 0.35, "grid_export": 0.45, "pv": 0.25}
 
@@ -43,36 +45,48 @@ def seasons(result: Result) -> list[dict[str, str]]:
         name: np.isin(months, of).sum() * result.scenario.period.step_hours
         for name, of in _SEASONS.items()
     }
-    names = list(_SEASONS) if min(hours.values()) >= 24 else ["period"]
+    names = list(_SEASONS) if min(hours.values()) >= 24 else [_PERIOD]
     return [{"season": name} for name in names]
 
 
-def _mean_days(result: Result) -> dict[str, tuple[list[int], Cut]]:
-    """Return hours and mean power of every season that is drawn."""
+def _mean_days(result: Result, season: str | None) -> dict[str, tuple[list[int], Cut]]:
+    """Return hours and mean power of every season that is drawn beside the given one."""
     local = result.profiles.local_index
     powers = power_series(result)
     hour = np.asarray(local.hour)
+    names = [options["season"] for options in seasons(result)]
+    if season == _PERIOD:
+        names = [_PERIOD]
     found = {}
-    for options in seasons(result):
-        months = _SEASONS.get(options["season"])
+    for name in names:
+        months = _SEASONS.get(name)
         mask = np.ones(len(local), bool) if months is None else np.isin(local.month, months)
         cut = {flow: kw[mask] for flow, kw in powers.items()}
-        found[options["season"]] = hourly_means(cut, hour[mask])
+        found[name] = hourly_means(cut, hour[mask])
     return found
 
 
-def mean_day_data(result: Result, season: str | None = None) -> pd.DataFrame:
+def mean_day_data(result: Result, season: str | None = None, by_home: bool = True) -> pd.DataFrame:
     """Return `time`, `home`, `flow` and `kw`: mean power by local hour.
 
     Args:
         result: Of a run.
-        season: `summer`, `winter` or `period`; the first that the report shows by default.
+        season: `summer` or `winter`, where the period has a day of both, or `period` for all of
+            it; the first that the report shows by default.
+        by_home: Whether the table has every home beside all of them together.
+
+    Raises:
+        InputError: The period has no such season.
     """
-    means = _mean_days(result)
+    means = _mean_days(result, season)
     chosen = season or next(iter(means))
+    if chosen not in means:
+        raise InputError(
+            "season", f"{chosen!r} is not in the period", f"Choose one of {', '.join(means)}."
+        )
     hours, cut = means[chosen]
     names = [home["name"] for home in result.households]
-    count = _choice_count(len(names), [cut for _, cut in means.values()])
+    count = _choice_count(len(names), [cut for _, cut in means.values()]) if by_home else 1
     table = _tidy([f"{hour:02}:00" for hour in hours], cut, names[: count - 1])
     table.attrs |= {
         "season": chosen,
