@@ -311,10 +311,12 @@ def _print_bills(results: Mapping[str, Result]) -> None:
 def _print_gains(results: Mapping[str, Result]) -> None:
     """Print the optimality gap of each run."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("Outcome", no_wrap=True)
+    rows = report.gain_rows(results)
+    # Headings wrap; names and numbers must not be truncated.
+    table.add_column("Outcome", no_wrap=True, min_width=max(len(row[0]) for row in rows))
     for title in report.gain_columns():
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in report.gain_rows(results):
+        table.add_column(title, justify="right")
+    for row in rows:
         table.add_row(*row)
     _out.print(table)
     note = report.gain_note(next(iter(results.values())))
