@@ -109,11 +109,11 @@ def test_net_metering_equals_a_plain_loop(seed):
     feed_in = np.where(prices == 0.1, 0.05, rng.choice([0.02, 0.04]))
     metered = rng.integers(0, 2, homes).astype(float)
     register = tariff.assign_registers(prices, feed_in)
-    cancelled = tariff.apply_net_metering(bought, sold, register, feed_in, metered)
+    netted = tariff.apply_net_metering(bought, sold, register, feed_in, metered)
     first = np.unique(register, return_index=True)[1]
     for home in range(homes):
         plain = prices @ bought[:, home] - feed_in @ sold[:, home]
-        paid = plain - prices[first] @ cancelled.netted_kwh[:, home] + cancelled.lost_feed_in[home]
+        paid = plain - prices[first] @ netted.netted_kwh[:, home] + netted.lost_feed_in[home]
         expected = 0.0
         for price, reward in sorted(set(zip(prices, feed_in, strict=True))):
             among = [t for t in range(steps) if (prices[t], feed_in[t]) == (price, reward)]

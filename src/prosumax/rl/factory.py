@@ -20,7 +20,7 @@ from prosumax.rl.types import EnvParams, Scales
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community, build, market_options
-from prosumax.tariff.bill import retail_price
+from prosumax.tariff.prices import retail_price
 
 _MINUTES_PER_DAY = 24 * 60
 _MIN_SCALE_KWH = 1e-6

@@ -34,7 +34,8 @@ from prosumax.market.pricing.posted import posted_price_rules
 from prosumax.scenario.schema.community import BatteryConfig, Scenario
 from prosumax.scenario.schema.tariff import TariffConfig, total_fee
 from prosumax.simulation.inputs import Profiles, read_profiles
-from prosumax.tariff.bill import TariffRates, TariffSeries, retail_price
+from prosumax.tariff.bill import TariffRates, TariffSeries
+from prosumax.tariff.prices import retail_price
 
 _HOURS_PER_YEAR = 8760.0
 _HOURS_PER_MONTH = 720.0  # thirty days, the month of `self_discharge_per_month`

@@ -8,9 +8,7 @@ from prosumax.tariff.bill import (
     TariffRates,
     TariffSeries,
     grid_prices,
-    local_grid_fee,
     receipts,
-    retail_price,
     settle_step,
 )
 from prosumax.tariff.capacity import (
@@ -24,6 +22,12 @@ from prosumax.tariff.net_metering import (
     NetMeteringResult,
     apply_net_metering,
     assign_registers,
+)
+from prosumax.tariff.prices import (
+    local_grid_fee,
+    local_grid_fee_series,
+    retail_price,
+    retail_price_series,
 )
 from prosumax.tariff.statement import (
     BillStatement,
@@ -46,10 +50,12 @@ __all__ = [
     "capacity_charge",
     "grid_prices",
     "local_grid_fee",
+    "local_grid_fee_series",
     "meter_calendar",
     "monthly_peaks",
     "receipts",
     "retail_price",
+    "retail_price_series",
     "settle_step",
     "statement_from_json",
     "statement_to_json",

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from prosumax.tariff.prices import local_grid_fee, retail_price
 from prosumax.types import Fills, Prices
 
 
@@ -90,33 +91,6 @@ class Bill(NamedTuple):
         return payments - self.sold_locally - self.feed_in
 
 
-def retail_price(energy: Any, network: Any, levies: Any, vat: Any) -> Any:
-    """Compute the all-in price per kWh of grid energy.
-
-    Args:
-        energy: Price of the supplier, before VAT.
-        network: Network charge, before VAT.
-        levies: Levies, before VAT.
-        vat: Value added tax rate.
-    """
-    return (energy + network + levies) * (1 + vat)
-
-
-def local_grid_fee(
-    network: Any, levies: Any, vat: Any, network_share: Any, levies_share: Any
-) -> Any:
-    """Compute the charges per kWh of local energy, in addition to the payment to the seller.
-
-    Args:
-        network: Network charge, before VAT.
-        levies: Levies, before VAT.
-        vat: Value added tax rate.
-        network_share: Fraction of the network charge due on local energy.
-        levies_share: Fraction of the levies due on local energy.
-    """
-    return (network_share * network + levies_share * levies) * (1 + vat)
-
-
 def grid_prices(series: TariffSeries, rates: TariffRates, num_homes: int) -> Prices:
     """Return the prices that the grid offers each home in one step.
 
@@ -129,9 +103,9 @@ def grid_prices(series: TariffSeries, rates: TariffRates, num_homes: int) -> Pri
     local_fee = local_grid_fee(
         series.network,
         series.levies,
-        rates.vat,
         rates.local_network_share,
         rates.local_levies_share,
+        rates.vat,
     )
     shape = (num_homes,)
     return Prices(

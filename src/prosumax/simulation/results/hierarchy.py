@@ -20,7 +20,7 @@ from prosumax.numerics import ENERGY_TOLERANCE_KWH, safe_divide
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import market_options
 from prosumax.simulation.inputs import Profiles
-from prosumax.tariff import retail_price
+from prosumax.tariff import retail_price_series
 
 Array = NDArray[np.float64]
 
@@ -145,9 +145,7 @@ def make_hierarchy(scenario: Scenario, profiles: Profiles, record: Any) -> Hiera
         members = pool_memberships(("microgrid",), options)[0]
     household, cost_1, cost_2 = _household_flows_and_costs(record, pools)
     prices = profiles.prices
-    retail = retail_price(
-        prices["energy"], prices["network"], prices["levies"], scenario.tariff.vat
-    )
+    retail = retail_price_series(prices, scenario.tariff)
     feed_in = prices["feed_in"]
     cost_3 = retail[:, None] * household.import_3 - feed_in[:, None] * household.export_3
     local_prices = _local_prices(record, pools, members)

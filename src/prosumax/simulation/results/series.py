@@ -12,7 +12,7 @@ from prosumax.metrics.network import CONVERGENCE_TOLERANCE_PU
 from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.inputs import Profiles
-from prosumax.tariff import local_grid_fee, retail_price
+from prosumax.tariff import local_grid_fee_series, retail_price_series
 
 Array = NDArray[np.float64]
 
@@ -112,15 +112,8 @@ def make_summary_series(scenario: Scenario, profiles: Profiles, record: Any) -> 
     sold = np.asarray(local.sold_kwh, np.float64)
     paid = np.asarray(local.paid, np.float64)
     earned = np.asarray(local.earned, np.float64)
-    retail = retail_price(prices["energy"], prices["network"], prices["levies"], terms.vat)
-    local_fee = local_grid_fee(
-        prices["network"],
-        prices["levies"],
-        terms.vat,
-        terms.resolved_local_network_share,
-        terms.local_levies_share,
-    )
-    reservation_price = retail - local_fee
+    retail = retail_price_series(prices, terms)
+    reservation_price = retail - local_grid_fee_series(prices, terms)
     has_trades = bought.sum(1) + sold.sum(1) > ENERGY_TOLERANCE_KWH
     price = np.full(len(bought), np.nan)
     price[has_trades] = metrics.price_series(

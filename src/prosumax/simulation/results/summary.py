@@ -235,14 +235,8 @@ def _settlement_accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> 
     terms = scenario.tariff
     record = exact.record
     bill = record.bill
-    retail = tariff.retail_price(prices["energy"], prices["network"], prices["levies"], terms.vat)
-    local_fee = tariff.local_grid_fee(
-        prices["network"],
-        prices["levies"],
-        terms.vat,
-        terms.resolved_local_network_share,
-        terms.local_levies_share,
-    )
+    retail = tariff.retail_price_series(prices, terms)
+    local_fee = tariff.local_grid_fee_series(prices, terms)
     return SettlementAccounts(
         net_kwh=record.flows.net_kwh,
         grid_charges=(bill.energy + bill.network + bill.levies) * (1 + terms.vat),
