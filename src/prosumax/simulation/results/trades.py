@@ -83,11 +83,11 @@ def make_payment_matrix(local: Any, num_homes: int) -> Float[Array, "buyer selle
     """
     trades = local.trades
     money = np.asarray(trades.kwh * trades.buyer_price, dtype=np.float64)
-    bilateral: Array = metrics.trade_matrix(
+    bilateral = metrics.trade_matrix(
         trades.buyer.astype(int), trades.seller.astype(int), money, num_homes
     )
     totals = _pool_totals(local)
-    return bilateral + metrics.payment_matrix(totals.paid, totals.earned)
+    return np.asarray(bilateral + metrics.payment_matrix(totals.paid, totals.earned))
 
 
 def _pool_totals(local: Any) -> _PoolTotals:
