@@ -1,7 +1,6 @@
 """Settlement of the period: monthly peaks, net metering, annual fees and VAT-exempt levies."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +10,7 @@ from prosumax import tariff
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.schema.tariff import total_fee
 from prosumax.simulation.inputs import Profiles
+from prosumax.simulation.rollout import Trajectory
 
 Array = NDArray[np.float64]
 
@@ -59,25 +59,28 @@ class PeriodSettlement:
         return self.capacity_charge + self.prosumer_fee + self.annual_levies
 
 
-def settle_period(scenario: Scenario, profiles: Profiles, exact: Any) -> PeriodSettlement:
+def settle_period(scenario: Scenario, profiles: Profiles, exact: Trajectory) -> PeriodSettlement:
     """Settle the items of the bills that depend on the whole period.
 
     Args:
         scenario: Scenario of the run.
         profiles: Input series of the run.
-        exact: `Trajectory` of the run in double precision.
+        exact: Results of all steps in double precision, NumPy arrays.
     """
     terms = scenario.tariff
     record = exact.record
     hours = scenario.period.step_hours
-    grid_kwh = record.flows.grid_kwh(record.local)
+    imported = np.asarray(record.flows.import_kwh)
+    exported = np.asarray(record.flows.export_kwh)
+    bought_locally = np.asarray(record.local.bought_kwh)
+    grid_kwh = np.asarray(record.flows.grid_kwh(record.local))
     bought = np.maximum(grid_kwh, 0)
     sold = np.maximum(-grid_kwh, 0)
     bill = tariff.Bill(*(np.asarray(item).sum(0) for item in record.bill))
-    bill = _separate_exempt_levies(scenario, profiles, bill, bought, record.local.bought_kwh)
+    bill = _separate_exempt_levies(scenario, profiles, bill, bought, bought_locally)
     years = len(grid_kwh) * hours / _HOURS_PER_YEAR
     calendar, coverage = tariff.meter_calendar(profiles.local_index, hours)
-    peaks = tariff.monthly_peaks(record.flows.import_kwh, calendar, hours, terms.min_billed_peak_kw)
+    peaks = tariff.monthly_peaks(imported, calendar, hours, terms.min_billed_peak_kw)
     inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
     capacity_charge = tariff.capacity_charge(peaks, coverage, terms.capacity_charge_per_kw_year)
     prosumer_fee = terms.prosumer_fee_per_kw_year * years * inverter_kw
@@ -92,9 +95,7 @@ def settle_period(scenario: Scenario, profiles: Profiles, exact: Any) -> PeriodS
         metered = (inverter_kw > 0).astype(float)
         net_metering = tariff.apply_net_metering(bought, sold, register, feed_in, metered)
         bill = _subtract_netted(scenario, profiles, bill, net_metering)
-        standalone = tariff.apply_net_metering(
-            record.flows.import_kwh, record.flows.export_kwh, register, feed_in, metered
-        )
+        standalone = tariff.apply_net_metering(imported, exported, register, feed_in, metered)
         zero_bill = tariff.Bill(*(np.zeros_like(without_exchange) for _ in bill))
         reduction = _subtract_netted(scenario, profiles, zero_bill, standalone)
         without_exchange = without_exchange + reduction.total

@@ -12,6 +12,7 @@ from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.schema.tariff import BILL_ITEM_LABELS, TimeOfUsePrice, charge_components
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.annual import PeriodSettlement
+from prosumax.simulation.rollout import Trajectory
 from prosumax.tariff.statement import (
     BillStatement,
     StatementLine,
@@ -34,7 +35,7 @@ _RECEIVER = {
 def make_statements(
     scenario: Scenario,
     profiles: Profiles,
-    exact: Any,
+    exact: Trajectory,
     settled: PeriodSettlement,
     redistribution: Float[Array, " home"],
 ) -> list[BillStatement]:
@@ -43,7 +44,7 @@ def make_statements(
     Args:
         scenario: Scenario of the run.
         profiles: Input series of the run.
-        exact: `Trajectory` of the run in double precision.
+        exact: Results of all steps in double precision, NumPy arrays.
         settled: Settlement of the period.
         redistribution: Money that the mechanism charges after the period.
     """
@@ -59,7 +60,7 @@ class _HomeStatement:
 
     scenario: Scenario
     profiles: Profiles
-    exact: Any
+    exact: Trajectory
     settled: PeriodSettlement
     number: int
 
@@ -181,7 +182,7 @@ class _HomeStatement:
         """Yield the lines of a charge per kWh on local energy."""
         if share == 0:
             return
-        bought_kwh = self.exact.record.local.bought_kwh[:, self.number]
+        bought_kwh = np.asarray(self.exact.record.local.bought_kwh[:, self.number])
         suffix = "shared" if share == 1 else f"shared at {100 * share:g} %"
         for item, price in self.profiles.charges[field].items():
             label = f"{item}, {suffix}"

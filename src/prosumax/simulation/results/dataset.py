@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prosumax.grid.network import GridRecord
 from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.hierarchy import HierarchyResult, hierarchy_variables
 from prosumax.simulation.rollout import Trajectory
@@ -102,7 +104,7 @@ def _per_home(values: Any, **attributes: str) -> tuple[tuple[str, str], np.ndarr
     return ("time", "home"), np.asarray(values, np.float32), attributes
 
 
-def _energy_variables(record: Any) -> dict[str, Any]:
+def _energy_variables(record: StepRecord) -> dict[str, Any]:
     """Return the energy flows of homes, devices and local trade."""
     series = {
         name: values
@@ -135,7 +137,7 @@ def _tariff_variables(profiles: Profiles, currency: str) -> dict[str, Any]:
     return variables
 
 
-def _network_variables(grid: Any, flow: str) -> dict[str, Any]:
+def _network_variables(grid: GridRecord, flow: str) -> dict[str, Any]:
     """Return the series of the network; flow `path` has no voltages."""
     return {
         f"network_{name}": (dims, np.asarray(getattr(grid, name), np.float32), {"units": units})

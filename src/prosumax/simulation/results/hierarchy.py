@@ -19,8 +19,10 @@ from prosumax.market.pricing.hierarchy import pool_memberships
 from prosumax.numerics import ENERGY_TOLERANCE_KWH, safe_divide
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import market_options
+from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.inputs import Profiles
 from prosumax.tariff import retail_price_series
+from prosumax.types import LevelFlows
 
 Array = NDArray[np.float64]
 
@@ -120,13 +122,15 @@ class _LocalPrices(NamedTuple):
     distributor_buy_price: Float[Array, " step"]
 
 
-def make_hierarchy(scenario: Scenario, profiles: Profiles, record: Any) -> HierarchyResult | None:
+def make_hierarchy(
+    scenario: Scenario, profiles: Profiles, record: StepRecord
+) -> HierarchyResult | None:
     """Compute the results by layer of a run.
 
     Args:
         scenario: Scenario of the run.
         profiles: Input series of the run.
-        record: `StepRecord` of all steps as NumPy arrays.
+        record: Results of all steps as NumPy arrays.
 
     Returns:
         The results by layer; None where the mechanism has no posted prices.
@@ -143,12 +147,14 @@ def make_hierarchy(scenario: Scenario, profiles: Profiles, record: Any) -> Hiera
         microgrids = tuple(options.microgrid_names)
         microgrid_of_home = options.microgrid_index
         members = pool_memberships(("microgrid",), options)[0]
-    household, cost_1, cost_2 = _household_flows_and_costs(record, pools)
+    imported = np.asarray(record.flows.import_kwh, np.float64)
+    net_kwh = imported - np.asarray(record.flows.export_kwh, np.float64)
+    household, cost_1, cost_2 = _household_flows_and_costs(net_kwh, record.levels, pools)
     prices = profiles.prices
     retail = retail_price_series(prices, scenario.tariff)
     feed_in = prices["feed_in"]
     cost_3 = retail[:, None] * household.import_3 - feed_in[:, None] * household.export_3
-    local_prices = _local_prices(record, pools, members)
+    local_prices = _local_prices(record.levels, pools, members)
     return HierarchyResult(
         microgrids=microgrids,
         microgrid_of_home=microgrid_of_home,
@@ -229,20 +235,20 @@ def _layer_quantities(layer: int, flows: LayerFlows) -> list[tuple[str, str, Arr
 
 
 def _household_flows_and_costs(
-    record: Any, pools: tuple[str, ...]
+    net_kwh: Float[Array, "step home"], levels: LevelFlows, pools: tuple[str, ...]
 ) -> tuple[LayerFlows, Float[Array, "step home"], Float[Array, "step home"]]:
     """Return the flows of homes by level, and their costs of levels 1 and 2."""
-    residual = np.asarray(record.flows.import_kwh, np.float64) - record.flows.export_kwh
+    residual = net_kwh
     zeros = np.zeros_like(residual)
     imports = {1: zeros, 2: zeros}
     exports = {1: zeros, 2: zeros}
     costs = {1: zeros, 2: zeros}
     for position, pool in enumerate(pools):
         level = _LEVEL_OF_POOL[pool]
-        flows = record.levels
-        imports[level] = np.asarray(flows.import_kwh[:, position], np.float64)
-        exports[level] = np.asarray(flows.export_kwh[:, position], np.float64)
-        costs[level] = np.asarray(flows.paid[:, position], np.float64) - flows.earned[:, position]
+        imports[level] = np.asarray(levels.import_kwh[:, position], np.float64)
+        exports[level] = np.asarray(levels.export_kwh[:, position], np.float64)
+        paid = np.asarray(levels.paid[:, position], np.float64)
+        costs[level] = paid - np.asarray(levels.earned[:, position], np.float64)
         residual = residual - imports[level] + exports[level]
     grid = np.where(np.abs(residual) > ENERGY_TOLERANCE_KWH, residual, 0.0)
     household = LayerFlows(
@@ -257,11 +263,11 @@ def _household_flows_and_costs(
 
 
 def _local_prices(
-    record: Any, pools: tuple[str, ...], members: Float[Array, "microgrid home"]
+    levels: LevelFlows, pools: tuple[str, ...], members: Float[Array, "microgrid home"]
 ) -> _LocalPrices:
     """Return the posted prices of level 1 by microgrid, and of level 2."""
-    steps = len(record.levels.paid)
-    posted = record.levels.prices
+    steps = len(levels.paid)
+    posted = levels.prices
     first_home = np.argmax(members > 0, axis=1)  # all homes of a pool have the same price
     has_members = members.sum(1) > 0
     level_1 = np.full((steps, len(members)), np.nan)

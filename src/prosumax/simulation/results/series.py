@@ -7,12 +7,15 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from prosumax import metrics
+from prosumax.grid.network import GridRecord
 from prosumax.grid.paths import shortest_paths
 from prosumax.metrics.network import CONVERGENCE_TOLERANCE_PU
 from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.inputs import Profiles
 from prosumax.tariff import local_grid_fee_series, retail_price_series
+from prosumax.types import Fills
 
 Array = NDArray[np.float64]
 
@@ -96,13 +99,15 @@ class SummarySeries(NamedTuple):
     pairs: TradingPairs
 
 
-def make_summary_series(scenario: Scenario, profiles: Profiles, record: Any) -> SummarySeries:
+def make_summary_series(
+    scenario: Scenario, profiles: Profiles, record: StepRecord
+) -> SummarySeries:
     """Compute the summary series of a run.
 
     Args:
         scenario: Scenario of the run.
         profiles: Input series of the run.
-        record: `StepRecord` of all steps as NumPy arrays.
+        record: Results of all steps as NumPy arrays.
     """
     flows = record.flows
     local = record.local
@@ -153,7 +158,7 @@ def _total(values: Any) -> Float[Array, " step"]:
 
 
 def _network_series(
-    profiles: Profiles, grid: Any, flow: str, steps: int
+    profiles: Profiles, grid: GridRecord | None, flow: str, steps: int
 ) -> dict[str, Float[Array, " step"]]:
     """Return the network series by name."""
     missing = np.full(steps, np.nan)
@@ -184,7 +189,7 @@ def _network_series(
     }
 
 
-def _trading_pairs(profiles: Profiles, local: Any, homes: int) -> TradingPairs:
+def _trading_pairs(profiles: Profiles, local: Fills, homes: int) -> TradingPairs:
     """Sum the traded energy by pair of homes, bilateral trades and pools alike."""
     pool_bought = np.array(local.bought_kwh, np.float64)
     pool_sold = np.array(local.sold_kwh, np.float64)

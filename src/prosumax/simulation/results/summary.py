@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from prosumax import grid, metrics, tariff
 from prosumax.devices.home import household_type
+from prosumax.grid.network import GridRecord
 from prosumax.market.mechanism import SettlementAccounts, mechanisms
 from prosumax.market.settlement.redistribution import MAX_EXACT_SHAPLEY_HOMES, shapley_savings
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
@@ -22,6 +23,7 @@ from prosumax.simulation.results.annual import PeriodSettlement, settle_period
 from prosumax.simulation.results.billing import make_statements
 from prosumax.simulation.results.result import Result, RunArrays
 from prosumax.simulation.rollout import Trajectory
+from prosumax.types import Flows
 
 Array = NDArray[np.float64]
 
@@ -45,7 +47,7 @@ def summarize(
         trajectory: Results of all steps as NumPy arrays.
         timing: Seconds of each stage, for `Result.timing`.
     """
-    exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
+    exact = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
     record = exact.record
     settled = settle_period(scenario, profiles, exact)
     accounts = _settlement_accounts(scenario, profiles, exact)
@@ -110,7 +112,7 @@ def _households(
     scenario: Scenario,
     profiles: Profiles,
     community: Community,
-    exact: Any,
+    exact: Trajectory,
     settled: PeriodSettlement,
     redistribution: Float[Array, " home"],
     bill: Float[Array, " home"],
@@ -181,20 +183,24 @@ def _receipts(
     return receipts
 
 
-def _device_kpis(community: Community, flows: Any) -> dict[str, Any]:
+def _device_kpis(community: Community, flows: Flows) -> dict[str, Any]:
     """Return the KPIs of flexible devices and battery aging by home, as far as they exist."""
     kpis = {} if flows.devices is None else metrics.device_kpis(flows.devices)
-    if flows.battery_life_used is not None and community.homes.aging is not None:
+    aging = community.homes.aging
+    if aging is not None and flows.capacity_loss_kwh is not None:
+        assert flows.battery_life_used is not None
         kpis |= metrics.wear_kpis(
             flows.capacity_loss_kwh,
             flows.battery_life_used,
-            np.asarray(community.homes.aging.replacement_cost, np.float64),
+            np.asarray(aging.replacement_cost, np.float64),
             np.asarray(community.homes.battery.capacity_kwh, np.float64),
         )
     return kpis
 
 
-def _network_kpis(scenario: Scenario, profiles: Profiles, record: Any) -> dict[str, Any] | None:
+def _network_kpis(
+    scenario: Scenario, profiles: Profiles, record: GridRecord | None
+) -> dict[str, Any] | None:
     """Return the KPIs of the network; None without one."""
     if record is None or profiles.feeder is None:
         return None
@@ -229,7 +235,9 @@ def _network_notes(scenario: Scenario, network: Mapping[str, Any] | None) -> lis
     ]
 
 
-def _settlement_accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> SettlementAccounts:
+def _settlement_accounts(
+    scenario: Scenario, profiles: Profiles, exact: Trajectory
+) -> SettlementAccounts:
     """Return the accounts of the period for mechanisms that settle after it."""
     prices = profiles.prices
     terms = scenario.tariff
@@ -238,12 +246,12 @@ def _settlement_accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> 
     retail = tariff.retail_price_series(prices, terms)
     local_fee = tariff.local_grid_fee_series(prices, terms)
     return SettlementAccounts(
-        net_kwh=record.flows.net_kwh,
-        grid_charges=(bill.energy + bill.network + bill.levies) * (1 + terms.vat),
-        feed_in_revenue=bill.feed_in,
-        traded_kwh=record.local.bought_kwh + record.local.sold_kwh,
-        bill=bill.total.sum(0),
-        standalone_bill=exact.standalone_bill.sum(0),
+        net_kwh=np.asarray(record.flows.net_kwh),
+        grid_charges=np.asarray(bill.energy + bill.network + bill.levies) * (1 + terms.vat),
+        feed_in_revenue=np.asarray(bill.feed_in),
+        traded_kwh=np.asarray(record.local.bought_kwh + record.local.sold_kwh),
+        bill=np.asarray(bill.total).sum(0),
+        standalone_bill=np.asarray(exact.standalone_bill).sum(0),
         retail_price=retail,
         reservation_price=retail - local_fee,
         feed_in_price=prices["feed_in"],
@@ -251,7 +259,7 @@ def _settlement_accounts(scenario: Scenario, profiles: Profiles, exact: Any) -> 
     )
 
 
-def _market_kpis(exact: Any, accounts: SettlementAccounts) -> dict[str, Any]:
+def _market_kpis(exact: Trajectory, accounts: SettlementAccounts) -> dict[str, Any]:
     local = exact.record.local
     shape = accounts.net_kwh.shape
     return metrics.market_kpis(
@@ -266,7 +274,7 @@ def _market_kpis(exact: Any, accounts: SettlementAccounts) -> dict[str, Any]:
 
 
 def _fairness_kpis(
-    exact: Any, accounts: SettlementAccounts, saving: Float[Array, " home"]
+    exact: Trajectory, accounts: SettlementAccounts, saving: Float[Array, " home"]
 ) -> dict[str, Any]:
     local = exact.record.local
     flows = exact.record.flows

@@ -1,6 +1,6 @@
 """Local trades of a run as a table and as a payment matrix."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from prosumax import metrics
 from prosumax.numerics import ENERGY_TOLERANCE_KWH
+from prosumax.types import Fills, Trades
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +33,11 @@ class _PoolTotals(NamedTuple):
     earned: Float[Array, "step home"]
 
 
-def make_trade_table(local: Any, homes: list[str], index: "pd.DatetimeIndex") -> "pd.DataFrame":
+def make_trade_table(local: Fills, homes: list[str], index: "pd.DatetimeIndex") -> "pd.DataFrame":
     """List all local trades in the order of steps.
 
     Args:
-        local: `Fills` of local trade in all steps as NumPy arrays.
+        local: Local trades in all steps as NumPy arrays.
         homes: Names of the homes.
         index: Step starts in UTC.
 
@@ -48,7 +49,7 @@ def make_trade_table(local: Any, homes: list[str], index: "pd.DatetimeIndex") ->
 
     names = np.array([*homes, POOL_NAME], dtype=object)
     pool = len(homes)
-    trades = local.trades
+    trades = _bilateral_trades(local)
     step, slot = np.nonzero(trades.kwh > 0)
     bilateral = pd.DataFrame(
         {
@@ -74,14 +75,14 @@ def make_trade_table(local: Any, homes: list[str], index: "pd.DatetimeIndex") ->
     return ordered[list(TRADE_COLUMNS)]
 
 
-def make_payment_matrix(local: Any, num_homes: int) -> Float[Array, "buyer seller"]:
+def make_payment_matrix(local: Fills, num_homes: int) -> Float[Array, "buyer seller"]:
     """Sum the payments for local energy over the period; pools are shared pro rata.
 
     Args:
-        local: `Fills` of local trade in all steps as NumPy arrays.
+        local: Local trades in all steps as NumPy arrays.
         num_homes: Number of homes.
     """
-    trades = local.trades
+    trades = _bilateral_trades(local)
     money = np.asarray(trades.kwh * trades.buyer_price, dtype=np.float64)
     bilateral = metrics.trade_matrix(
         trades.buyer.astype(int), trades.seller.astype(int), money, num_homes
@@ -90,13 +91,19 @@ def make_payment_matrix(local: Any, num_homes: int) -> Float[Array, "buyer selle
     return np.asarray(bilateral + metrics.payment_matrix(totals.paid, totals.earned))
 
 
-def _pool_totals(local: Any) -> _PoolTotals:
+def _bilateral_trades(local: Fills) -> Trades:
+    """Return the bilateral trades, which have no slots where all trade is with pools."""
+    assert local.trades is not None
+    return local.trades
+
+
+def _pool_totals(local: Fills) -> _PoolTotals:
     """Subtract the bilateral trades from the totals of each home."""
     bought = np.array(local.bought_kwh, dtype=np.float64)
     sold = np.array(local.sold_kwh, dtype=np.float64)
     paid = np.array(local.paid, dtype=np.float64)
     earned = np.array(local.earned, dtype=np.float64)
-    trades = local.trades
+    trades = _bilateral_trades(local)
     if not trades.kwh.shape[1]:
         return _PoolTotals(bought, sold, paid, earned)
     steps = np.arange(len(trades.kwh))[:, None]
