@@ -52,9 +52,17 @@ INVALID_FIELDS = [
         ["homes[0].battery.capacity_kw", "no such field", "capacity_kwh"],
     ),
     ("homes.0.battery.soc_min", 0.99999, ["homes[0].battery", "soc_min"]),
-    ("homes.0.load.source", "tabel", ["homes[0].load.source", "'tabel'", "Did you mean 'table'"]),
+    (
+        "homes.0.load.source",
+        "tabel",  # codespell:ignore
+        ["homes[0].load.source", "'tabel'", "Did you mean 'table'"],  # codespell:ignore
+    ),
     ("homes.0.load", {"values": [1]}, ["homes[0].load", "has no `source`", "values"]),
-    ("homes.1.load.vaules", [1], ["homes[1].load.vaules", "Did you mean 'values'"]),
+    (
+        "homes.1.load.vaules",  # codespell:ignore
+        [1],
+        ["homes[1].load.vaules", "Did you mean 'values'"],  # codespell:ignore
+    ),
     ("homes", [], ["homes", "no homes", "at least one"]),
     ("homes.1.name", "sunny", ["homes", "two homes are called 'sunny'"]),
     ("period.steps", 0, ["period.steps", "0", "greater than or equal to 1"]),
@@ -64,9 +72,13 @@ INVALID_FIELDS = [
     ("period.time_zone", "Europe/Brussel", ["period.time_zone", "Europe/Brussel"]),
     ("tariff.feed_in", float("nan"), ["tariff.feed_in", "nan", "finite"]),
     ("tariff.feedin", 0.1, ["tariff.feedin", "Did you mean 'feed_in'"]),
-    ("tariff.energy", {"source": "time_of_use", "defualt": 1}, ["tariff.energy", "default"]),
+    (
+        "tariff.energy",
+        {"source": "time_of_use", "defualt": 1},  # codespell:ignore
+        ["tariff.energy", "default"],
+    ),
     ("tariff.vat", 21, ["tariff.vat", "21", "less than or equal to 1"]),
-    ("polcy", "none", ["polcy", "Did you mean 'policy'"]),
+    ("polcy", "none", ["polcy", "Did you mean 'policy'"]),  # codespell:ignore
     ("homes.0.solar", {"source": "synthetic", "peak_kw": 4}, ["location", "latitude_deg"]),
 ]
 

@@ -203,11 +203,11 @@ def test_presets_state_year_vat_and_source(name):
 
 def test_tariff_file_and_changed_preset(tmp_path, tiny):
     (tmp_path / "my-tariff.yaml").write_text(
-        "energy: {Green: 0.2, Grey: 0.1}\nfeed_in: 0.01\nvat: 0.21\n"
+        "energy: {Green: 0.2, Gray: 0.1}\nfeed_in: 0.01\nvat: 0.21\n"
     )
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**tiny, "tariff": "my-tariff.yaml"}))
     scenario = load_scenario(tmp_path / "mine.yaml")
-    assert scenario.tariff.energy == {"Green": 0.2, "Grey": 0.1} and scenario.tariff.vat == 0.21
+    assert scenario.tariff.energy == {"Green": 0.2, "Gray": 0.1} and scenario.tariff.vat == 0.21
     changed = load_scenario(
         {**tiny, "tariff": {"preset": "brussels-2026", "vat": 0.21, "locality": "A"}},
         ["tariff.vat=0"],
