@@ -1,13 +1,13 @@
-"""Settled clearings per second: the matching core, a plain-Python matcher and the JAX version one writes first.
+"""Settled clearings per second: the matching core, plain Python, and a straightforward JAX version.
 
-Run: `python benchmarks/clearing.py`. A settled clearing is the list of trades plus what each home traded and paid.
-All three serve equal prices by priority, then index, see the same random books (with ties) and agree; the versions
-alternate in one process, so compare ratios: absolute times depend on the machine and on who else uses it. Two more
-rows: "pro rata" is the matching core with the other rule for ties; "leading" is "prosumax" under a plain `vmap`, with
-the batch in front: the transposes cost next to nothing.
+    python benchmarks/clearing.py
+
+A settled clearing is the list of trades, and the energy and money of each home. All versions serve
+equal prices by priority, then index, see the same random order books (with ties) and agree; they
+are timed in turns, so compare ratios. Row "pro rata" is the matching core with the other rule for
+ties; row "leading" is the matching core under `jax.vmap`, with the batch on the first axis.
 """
 
-import os
 import statistics
 import time
 from functools import partial
@@ -16,9 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from prosumax.market.auctions.matching import add_per_home, match
+import timing
+from prosumax.batching import sum_per_home
+from prosumax.market.auctions.matching import match
 
-# About the best for each of the JAX versions.
+# Batches at which each of the JAX versions is about fastest.
 BATCH = {7: 8192, 100: 512, 1000: 64, 10_000: 64}
 # Least ratios to the Python matcher and to the naive JAX version, and the most microseconds.
 TARGETS = {7: (40, 5, None), 100: (12, 2.5, 5), 1000: (8, 2, 80), 10_000: (5, None, None)}
@@ -37,7 +39,10 @@ def random_books(homes, books, seed=0):
 
 
 def settle(buys, price, quantity, priority, uniform):
-    """One book with the matching core; money is in energy ticks times price ticks, positive when paid."""
+    """Settle one order book with the matching core.
+
+    Money is in energy ticks times price ticks, positive when paid.
+    """
     result = match(buys, price, quantity, priority)
     if uniform:
         paid = (result.last_bid + result.last_ask) / 2 * result.filled
@@ -50,7 +55,7 @@ def settle(buys, price, quantity, priority, uniform):
         )
     paid = (price[result.buyer] + price[result.seller]) / 2 * result.ticks
     homes = len(price)
-    money = add_per_home(result.buyer, paid, homes) - add_per_home(result.seller, paid, homes)
+    money = sum_per_home(result.buyer, paid, homes) - sum_per_home(result.seller, paid, homes)
     return result.buyer, result.seller, result.ticks, result.filled, money
 
 
@@ -60,7 +65,7 @@ def per_home(buyer, to_buyer, seller, to_seller):
 
 
 def naive(buys, price, quantity, priority, uniform):
-    """One book as one writes it first: sort the orders by float price and priority, cumulate, sort the end points."""
+    """Settle one order book with float sorts of the orders, then of their end points."""
     homes, index = len(price), jnp.arange(len(price))
     price, size = price.astype(jnp.float32), quantity.astype(jnp.float32)
     # Buyers from dear to cheap, then sellers from cheap to dear.
@@ -90,7 +95,7 @@ def naive(buys, price, quantity, priority, uniform):
 
 
 def python(buys, price, quantity, priority, uniform):
-    """One book of plain lists: sort both sides, walk along them with two pointers."""
+    """Settle one order book of plain lists: sort both sides, match with two pointers."""
     buyers = sorted((-price[i], -priority[i], i) for i in range(len(price)) if buys[i])
     sellers = sorted((price[i], -priority[i], i) for i in range(len(price)) if not buys[i])
     filled, money, trades = [0] * len(price), [0.0] * len(price), []
@@ -117,13 +122,13 @@ def python(buys, price, quantity, priority, uniform):
 
 
 def pro_rata(buys, price, quantity, priority, uniform):
-    """The other rule for ties; it lays the books over each other twice."""
+    """Settle one order book with pro-rata rationing of ties, which matches twice."""
     del priority
     return settle(buys, price, quantity, None, uniform)
 
 
 def compiled(function, books, batch_axis=None):
-    """The program, and the seconds it took to compile."""
+    """Return the compiled program and its compile time in seconds."""
     start = time.perf_counter()
     if batch_axis is not None:
         function = jax.vmap(function, in_axes=batch_axis, out_axes=batch_axis)
@@ -131,26 +136,19 @@ def compiled(function, books, batch_axis=None):
     return partial(program, *books), time.perf_counter() - start
 
 
-def alternate(runs):
-    """Best and median seconds of each run, taken in turns."""
-    times = {name: [] for name in runs}
-    for _ in range(ROUNDS):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            result = run()
-            if not isinstance(result, list):
-                jax.block_until_ready(result)
-            times[name].append(time.perf_counter() - start)
-    return {name: (min(taken), statistics.median(taken)) for name, taken in times.items()}
+def best_and_median(runs, rounds):
+    """Return the best and the median seconds of each run, timed in turns."""
+    seconds = timing.alternate(runs, rounds)
+    return {name: (min(taken), statistics.median(taken)) for name, taken in seconds.items()}
 
 
 def as_lists(books):
-    """Every book of a batch as plain lists."""
+    """Return every order book of a batch as plain lists."""
     return [[part[:, k].tolist() for part in books] for k in range(books[0].shape[1])]
 
 
 def check_agreement(homes, uniform):
-    """All versions settle alike (sums of floats aside)."""
+    """Check that all versions settle alike, up to the rounding of float sums."""
     books = random_books(homes, 8)
     for function in (settle, naive):
         over_batch = jax.vmap(partial(function, uniform=uniform), in_axes=-1)
@@ -161,10 +159,10 @@ def check_agreement(homes, uniform):
             np.testing.assert_allclose(money[k], want_money, rtol=1e-4, err_msg=function.__name__)
 
 
-def batched(homes, uniform):
-    """Microseconds per clearing of each version: {name: (best, median, batch, compile seconds)}."""
-    books = random_books(homes, BATCH[homes])
-    lists = as_lists([part[:, : max(2, 10_000 // homes)] for part in books])
+def batched(homes, uniform, batch, rounds):
+    """Return {version: (best us, median us, batch, compile s)} per clearing."""
+    books = random_books(homes, batch)
+    lists = as_lists([part[:, : min(batch, max(2, 10_000 // homes))] for part in books])
     behind, leading = [jnp.asarray(part) for part in books], [jnp.asarray(part.T) for part in books]
     runs = {"python": (lambda: [python(*book, uniform) for book in lists], 0.0)}
     runs["prosumax"] = compiled(partial(settle, uniform=uniform), behind, -1)
@@ -174,20 +172,24 @@ def batched(homes, uniform):
         runs["leading"] = compiled(partial(settle, uniform=uniform), leading, 0)
     runs["naive jax"] = compiled(partial(naive, uniform=uniform), leading, 0)
     found = {}
-    for name, (best, median) in alternate({name: run for name, (run, _) in runs.items()}).items():
-        size = len(lists) if name == "python" else BATCH[homes]
+    for name, (best, median) in best_and_median(
+        {name: run for name, (run, _) in runs.items()}, rounds
+    ).items():
+        size = len(lists) if name == "python" else batch
         found[name] = (best / size * 1e6, median / size * 1e6, size, runs[name][1])
     return found
 
 
-def report_batched(uniform):
+def report_batched(uniform, sizes, rounds):
     print(f"\nbatched, {'uniform price' if uniform else 'each pair at its midpoint'}")
     print(
-        f"{'homes':>6} {'version':>10} {'batch':>6} {'us best':>9} {'median':>9} {'per second':>12} {'compile s':>10}"
+        f"{'homes':>6} {'version':>10} {'batch':>6} {'us best':>9} {'median':>9}"
+        f" {'per second':>12} {'compile s':>10}"
         "   prosumax is faster by: best, median (target)"
     )
-    for homes, (to_python, to_naive, limit) in TARGETS.items():
-        found = batched(homes, uniform)
+    for homes, size in sizes.items():
+        to_python, to_naive, limit = TARGETS[homes]
+        found = batched(homes, uniform, size, rounds)
         for name, (best, median, batch, seconds) in found.items():
             ratio = best / found["prosumax"][0]
             note = ""
@@ -208,15 +210,17 @@ def verdict(target, met):
     return f" ({target}: {'met' if met else 'MISSED'})" if target else ""
 
 
-def report_single():
+def report_single(sizes, rounds):
     print(
-        "\none book at a time, each pair at its midpoint: one call of a jitted clearing; one step of a scan; Python"
+        "\none book at a time, each pair at its midpoint:"
+        " one call of a jitted clearing; one step of a scan; Python"
     )
     print(
-        f"{'homes':>6} {'call us':>9} {'median':>9} {'scan us':>9} {'python us':>10} {'compile s':>10}"
+        f"{'homes':>6} {'call us':>9} {'median':>9} {'scan us':>9} {'python us':>10}"
+        f" {'compile s':>10}"
     )
-    for homes in TARGETS:
-        steps = max(4, 2000 // homes)
+    for homes in sizes:
+        steps = 4 if rounds == 1 else max(4, 2000 // homes)
         books = random_books(homes, steps)
         one = partial(settle, uniform=False)
         call, seconds = compiled(one, [part[:, 0] for part in books])
@@ -226,30 +230,32 @@ def report_single():
 
         scan, _ = compiled(episode, [jnp.asarray(part.T) for part in books])
         lists = as_lists(books)
-        taken = alternate(
+        taken = best_and_median(
             {
                 "call": call,
                 "scan": scan,
                 "python": lambda lists=lists: [python(*book, False) for book in lists],
-            }
+            },
+            rounds,
         )
         scan_us, python_us = (taken[name][0] / steps * 1e6 for name in ("scan", "python"))
         best, median = (seconds * 1e6 for seconds in taken["call"])
         print(
-            f"{homes:>6} {best:>9.1f} {median:>9.1f} {scan_us:>9.1f} {python_us:>10.1f} {seconds:>10.1f}"
+            f"{homes:>6} {best:>9.1f} {median:>9.1f} {scan_us:>9.1f} {python_us:>10.1f}"
+            f" {seconds:>10.1f}"
         )
 
 
 def main() -> None:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(
-        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {cores} cores, load {os.getloadavg()[0]:.1f}"
-    )
+    """Check that all versions agree, and time them."""
+    options = timing.parser(__doc__).parse_args()
+    sizes, rounds = ({7: 4}, 1) if options.toy else (BATCH, ROUNDS)
+    print(timing.machine())
     for uniform in (False, True):
-        for homes in (7, 100):
+        for homes in (7,) if options.toy else (7, 100):
             check_agreement(homes, uniform)
-        report_batched(uniform)
-    report_single()
+        report_batched(uniform, sizes, rounds)
+    report_single(sizes, rounds)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""Many visitors at once: does the demo lose an update, mix visitors up, or grow?
+"""Load test of the demo: lost updates, mixed-up visitors, latency and memory.
 
     python benchmarks/demo_load.py --visitors 20 --minutes 5
 
-Starts a demo of its own here and opens one browser tab per visitor, each with settings of its own. Half of them move a
-slider of "Your home" and half change the rule of "Your community"; after every action the page must say what the model
-says for just these settings, which is computed here. At the end a worker is killed under a training.
-Needs prosumax[web], playwright and a Chromium.
+Starts a demo and opens one browser tab per visitor, each with settings of its own. Half of them
+move a slider of "Your home" and half change the mechanism of "Your community"; after every action
+the page must show what the model gives for these settings, which is computed here. At the end a
+worker process is killed during a training. Needs `prosumax[web]`, playwright and Chromium.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -23,37 +22,38 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+import timing
 from prosumax.web.charts import community as charts
-from prosumax.web.jobs.tasks import simulate
+from prosumax.web.jobs.tasks import run_community
 from prosumax.web.model import home_day, state
-from prosumax.web.model.communities import asked
-from prosumax.web.model.translations import Words
+from prosumax.web.model.communities import to_job_spec
+from prosumax.web.model.translations import Translator
 
-_START = "import sys; from prosumax.cli import main; sys.argv[1:] = {}; main()"
 _RULES = ("none", "equal", "use", "hybrid", "auction")
 _SLOWEST_S = 20.0
 _TRAINING = "/community?lang=en&c=own&len=day&h=AAMAFAoDAQIBAAAB"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = timing.parser(__doc__)
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=5)
     given = parser.parse_args()
-    words = Words("en")
+    visitors, minutes = (2, 0.05) if given.toy else (given.visitors, given.minutes)
+    words = Translator("en")
     wanted = {rule: _verdict(words, rule) for rule in _RULES}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-c", _START.format(["demo", "--port", str(port)])])
+    server = subprocess.Popen([sys.executable, "-m", "prosumax", "demo", "--port", str(port)])
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(address)
         with sync_playwright() as playwright:
             installed = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
             browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-            pages = [_open(browser, address, number) for number in range(given.visitors)]
-            _drive(pages, given.minutes * 60, words, wanted, server.pid)
+            pages = [_open(browser, address, number) for number in range(visitors)]
+            _drive(pages, minutes * 60, words, wanted, server.pid)
             _kill(browser, address, server.pid)
             browser.close()
     finally:
@@ -61,7 +61,9 @@ def main() -> None:
         server.wait(30)
 
 
-def _drive(pages: list, seconds: float, words: Words, wanted: dict[str, str], pid: int) -> None:
+def _drive(
+    pages: list, seconds: float, words: Translator, wanted: dict[str, str], pid: int
+) -> None:
     waits: dict[str, list[float]] = {"home": [], "community": []}
     lost, turns, grown = 0, 0, []
     began = time.monotonic()
@@ -72,10 +74,12 @@ def _drive(pages: list, seconds: float, words: Words, wanted: dict[str, str], pi
             before = time.monotonic()
             if kind == "home":
                 kwp = _press(page, "ArrowRight" if (turns // 8 + number) % 2 else "ArrowLeft")
-                day = home_day.day(
-                    state.Home(panels_kwp=kwp, people=1 + number % 6, battery_kwh=number / 2)
+                day = home_day.simulate_day(
+                    state.HomePageState(
+                        panels_kwp=kwp, people=1 + number % 6, battery_kwh=number / 2
+                    )
                 )
-                told = _says(page, "[data-testid=sentence]", words.percent(day.own_share))
+                told = _says(page, "[data-testid=sentence]", words.percent(day.self_sufficiency))
             else:
                 rule = _RULES[(turns + number) % len(_RULES)]
                 page.locator(f"[data-testid=rules] input[value={rule}]").check()
@@ -84,7 +88,8 @@ def _drive(pages: list, seconds: float, words: Words, wanted: dict[str, str], pi
             lost += not told
         grown.append(_memory_mb(pid))
         print(
-            f"{time.monotonic() - began:4.0f} s, {turns} turns, {lost} wrong, server {grown[-1]:.0f} MB",
+            f"{time.monotonic() - began:4.0f} s, {turns} turns, {lost} wrong,"
+            f" server {grown[-1]:.0f} MB",
             flush=True,
         )
     for kind, taken in waits.items():
@@ -94,7 +99,8 @@ def _drive(pages: list, seconds: float, words: Words, wanted: dict[str, str], pi
     third = max(1, len(grown) // 3)
     print(f"wrong or lost updates: {lost}")
     print(
-        f"memory of the server: {grown[third - 1]:.0f} MB after a third, {grown[-1]:.0f} MB at the end"
+        f"memory of the server: {grown[third - 1]:.0f} MB after a third,"
+        f" {grown[-1]:.0f} MB at the end"
     )
 
 
@@ -106,7 +112,7 @@ def _press(page, key: str) -> float:
 
 
 def _says(page, selector: str, text: str) -> bool:
-    """Whether the page comes to say it; one that says something else to the end has lost an update or is another's."""
+    """Return whether the page shows the text within the time limit."""
     try:
         page.locator(selector).filter(has_text=re.compile(re.escape(text))).first.wait_for(
             timeout=1000 * _SLOWEST_S
@@ -117,9 +123,11 @@ def _says(page, selector: str, text: str) -> bool:
     return True
 
 
-def _verdict(words: Words, rule: str) -> str:
-    outcome = simulate(asked(state.Community(rule=rule)), lambda *given, **more: None)
-    return charts.cost(words, outcome, "month").figure
+def _verdict(words: Translator, rule: str) -> str:
+    outcome = run_community(
+        to_job_spec(state.CommunityPageState(rule=rule)), lambda *given, **more: None
+    )
+    return charts.cost_figure(words, outcome, "month").figure
 
 
 def _open(browser, address: str, number: int):
@@ -135,7 +143,7 @@ def _open(browser, address: str, number: int):
 
 
 def _kill(browser, address: str, pid: int) -> None:
-    """A worker dies under a training: the visitor is told, and the next job runs."""
+    """Kill a worker during a training; the page must report it, and the next job must run."""
     page = browser.new_context().new_page()
     page.goto(address + _TRAINING)
     page.get_by_test_id("run").click()

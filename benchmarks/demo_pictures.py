@@ -1,10 +1,10 @@
-"""Pictures of the demo's pages for the README: three pages, three languages, desk and phone.
+"""Pictures of the demo's pages for the README: three pages, three languages, desktop and phone.
 
-`python benchmarks/demo_pictures.py` starts a demo, takes them with Chromium and writes `docs/img/demo-*.png`. Pages are
-first settled: charts drawn, results there, nothing moving.
+    python benchmarks/demo_pictures.py
+
+Starts a demo, waits until every chart is drawn, and writes `docs/img/demo-*.png` with Chromium.
 """
 
-import argparse
 import os
 import shutil
 import socket
@@ -18,6 +18,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+import timing
+
 PAGES = {"basics": "/", "home": "/home?b=3", "community": "/community"}
 LANGUAGES = ("en", "fr", "nl")
 SIZES = {"desktop": (1280, 900), "mobile": (390, 844)}
@@ -27,15 +29,11 @@ _RESULT_MS = 60_000
 
 @contextmanager
 def demo() -> Iterator[str]:
-    """A running demo's address."""
+    """Start a demo, and yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-c",
-        f"import sys; from prosumax.cli import main; sys.argv[1:] = ['demo', '--port', '{port}']; main()",
-    ]
+    command = [sys.executable, "-m", "prosumax", "demo", "--port", str(port)]
     process = subprocess.Popen(command, env={**os.environ})
     address = f"http://127.0.0.1:{port}"
     try:
@@ -55,7 +53,7 @@ def demo() -> Iterator[str]:
 
 
 def take(browser: Browser, address: str, page_name: str, lang: str, size: str, path: Path) -> None:
-    """One picture of the first screen."""
+    """Take a picture of the first screen."""
     width, height = SIZES[size]
     phone = size == "mobile"
     context = browser.new_context(
@@ -74,7 +72,8 @@ def take(browser: Browser, address: str, page_name: str, lang: str, size: str, p
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Take the pictures."""
+    parser = timing.parser(__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/img"))
     parser.add_argument("--only", choices=PAGES, help="one page")
     chosen = parser.parse_args()
@@ -84,8 +83,9 @@ def main() -> None:
     )
     with demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for page_name in [chosen.only] if chosen.only else PAGES:
-            for lang in LANGUAGES:
+        pages = [chosen.only] if chosen.only else list(PAGES)
+        for page_name in pages[:1] if chosen.toy else pages:
+            for lang in LANGUAGES[:1] if chosen.toy else LANGUAGES:
                 for size in SIZES:
                     path = chosen.out / f"demo-{page_name}-{lang}-{size}.png"
                     take(browser, address, page_name, lang, size, path)

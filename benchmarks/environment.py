@@ -1,13 +1,15 @@
-"""How fast the environment steps: bids, partners, auction, fees, path flows, reputation, KPIs, 30 observations.
+"""Steps per second of the environment, with bids, auction, fees, path flows and reputation.
 
     python benchmarks/environment.py            # all sizes
     python benchmarks/environment.py 7 100      # some
 
-Episodes of 24 steps in a scan, many at once, fixed actions; agent-steps per second, best and median of several runs.
-Beside them: the same environment in NumPy and Python (`numpy_environment.py`), which must come to the same numbers; the
-same program on two host devices; and style dispatch on the homes of CityLearn.
+Episodes of 24 steps in a scan, batched, with fixed actions; agent-steps per second, best and median
+of several runs. Beside them: the same environment in NumPy and Python (`numpy_environment.py`),
+which must give the same rewards; the same program on two host devices; and action mode `dispatch`
+on the homes of CityLearn.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -17,7 +19,8 @@ import jax
 import numpy as np
 
 import prosumax
-from numpy_environment import twin
+import timing
+from numpy_environment import make_numpy_environment
 from prosumax.batching import vmap
 from prosumax.rl.env import CommunityEnv
 
@@ -33,7 +36,7 @@ STEPS = 24
 
 
 def market(homes: int, kind: str = "tree") -> dict:
-    """A market of MARLEM's make with so many homes."""
+    """Return a scenario in the manner of MARLEM with this number of homes."""
     rng = np.random.default_rng(homes)
 
     def values(high: float, hours: np.ndarray) -> dict:
@@ -61,12 +64,12 @@ def market(homes: int, kind: str = "tree") -> dict:
         "network": {
             "kind": kind,
             "flow": "path",
-            "section_km": 1,
+            "mean_line_km": 1,
             "capacity_kw": 170 * homes,
-            "operator": {"fees": True, "intervention": "penalise"},
+            "operator": {"fees": True, "intervention": "penalize"},
         },
         "environment": {
-            "control": "bid",
+            "action_mode": "bid",
             "observations": "marlem",
             "rewards": dict.fromkeys(
                 (
@@ -77,13 +80,13 @@ def market(homes: int, kind: str = "tree") -> dict:
                 ),
                 1.0,
             ),
-            "starts": "first",
+            "episode_start": "first",
         },
     }
 
 
 def episode(env: CommunityEnv):
-    """Key and actions [step, home, 4] -> reward of every step and home, and the last observations."""
+    """Return a function from a key and actions [step, home, 4] to rewards and last observations."""
 
     def run(key, actions):
         obs, state = env.reset(key)
@@ -101,31 +104,25 @@ def episode(env: CommunityEnv):
 
 def inputs(env: CommunityEnv, batch: int):
     keys = jax.random.split(jax.random.key(0), batch)
-    shape = (batch, env.config.steps, *np.shape(env.sample_action(keys[0])))
+    shape = (batch, env.config.episode_steps, *np.shape(env.action_space.sample(keys[0])))
     return keys, jax.random.uniform(jax.random.key(1), shape)
 
 
-def timed(run, arguments) -> np.ndarray:
-    """Seconds of several runs."""
-    jax.block_until_ready(run(*arguments))
-    taken = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
-        jax.block_until_ready(run(*arguments))
-        taken.append(time.perf_counter() - begin)
-    return np.array(taken)
+def timed(run, arguments, rounds: int) -> np.ndarray:
+    """Return the seconds of several runs."""
+    return np.array(timing.alternate({"run": lambda: run(*arguments)}, rounds)["run"])
 
 
-def measure(homes: int) -> None:
-    """One device: batches, one environment alone, and the conventional twin."""
+def measure(homes: int, full_batch: int, rounds: int) -> None:
+    """Time batches and one environment on one device, and the NumPy environment."""
     env = prosumax.make(market(homes))
     seconds = {}
-    for batch in (1, BATCHES[homes]) if homes == 7 else (BATCHES[homes],):
+    for batch in (1, full_batch) if homes == 7 else (full_batch,):
         arguments, function = inputs(env, batch), vmap(episode(env))
         begin = time.perf_counter()
         run = jax.jit(function).lower(*arguments).compile()
         compile_s = time.perf_counter() - begin
-        taken = timed(run, arguments)
+        taken = timed(run, arguments, rounds)
         steps = batch * STEPS
         seconds[batch] = taken.min() / (steps * homes)
         memory = run.memory_analysis()
@@ -139,25 +136,27 @@ def measure(homes: int) -> None:
     if homes > 1000:
         return
     reward, obs = run(*arguments)
-    other = twin(env, market(homes))
+    other = make_numpy_environment(env, market(homes))
     other.reset()
     begin = time.perf_counter()
     theirs = [other.step(action)[0] for action in np.asarray(arguments[1], np.float64)[0]]
     took = (time.perf_counter() - begin) / (STEPS * homes)
-    # An order that is nothing but a trace of single precision counts as one here and as none there.
+    # Orders below the rounding of single precision exist in one version only.
     same = (abs(np.asarray(reward)[0] - np.stack(theirs)) < 1e-4).mean()
     print(
         f"  {homes:6} homes in NumPy and Python: {1e-3 / took:6.1f} k agent-steps/s, prosumax is"
-        f" {took / min(seconds.values()):6.0f} times as fast; {100 * same:.1f} % of rewards agree within 1e-4"
+        f" {took / min(seconds.values()):6.0f} times as fast;"
+        f" {100 * same:.1f} % of rewards agree within 1e-4"
     )
 
 
-def two_devices(sizes: list[int]) -> None:
-    """The same program on one and on two host devices, alternating; in a process of its own."""
+def two_devices(sizes: list[int], rounds: int) -> None:
+    """Time the same program on one and on two host devices, in a process of its own."""
     mesh = jax.make_mesh((2,), ("batch",))
     part = jax.sharding.PartitionSpec("batch")
     for homes in sizes:
-        env, batch = prosumax.make(market(homes)), 2 * BATCHES[homes]
+        env = prosumax.make(market(homes))
+        batch = 2 if rounds == 1 else 2 * BATCHES[homes]
         arguments = inputs(env, batch)
         mapped = vmap(episode(env))
         one = jax.jit(mapped)
@@ -168,41 +167,55 @@ def two_devices(sizes: list[int]) -> None:
         spread = jax.device_put(arguments, jax.sharding.NamedSharding(mesh, part))
         same = all(bool((a == b).all()) for a, b in zip(one(*arguments), two(*spread), strict=True))
         seconds = np.array(
-            [(timed(one, arguments).min(), timed(two, spread).min()) for _ in range(3)]
+            [
+                (timed(one, arguments, rounds).min(), timed(two, spread, rounds).min())
+                for _ in range(3)
+            ]
         ).min(0)
+        one_rate, two_rate = batch * STEPS * homes / 1e6 / seconds
         print(
-            f"  {homes:6} homes x {batch:4}: one device {batch * STEPS * homes / 1e6 / seconds[0]:6.2f}, two"
-            f" {batch * STEPS * homes / 1e6 / seconds[1]:6.2f}, ratio {seconds[0] / seconds[1]:.2f}"
+            f"  {homes:6} homes x {batch:4}: one device {one_rate:6.2f}, two {two_rate:6.2f},"
+            f" ratio {two_rate / one_rate:.2f}"
             f"  (target 1.5); results {'equal to the last bit' if same else 'NOT equal'}"
         )
 
 
-def dispatch() -> None:
-    """Batteries steered by powers on CityLearn's homes; a day of hours per episode."""
+def dispatch(batches: tuple[int, ...], rounds: int) -> None:
+    """Time action mode `dispatch` on CityLearn's homes, with episodes of 24 hours."""
     env = prosumax.make("citylearn-2022", {"environment.episode_steps": STEPS})
-    for batch in (1, 512):
+    for batch in batches:
         arguments = inputs(env, batch)
-        taken = timed(jax.jit(vmap(episode(env))), arguments)
+        taken = timed(jax.jit(vmap(episode(env))), arguments, rounds)
         rate = batch * STEPS * env.num_agents / taken.min()
         print(
-            f"  citylearn-2022, dispatch, {batch:4} at once: {rate / 1e6:.2f} million home-steps per second"
+            f"  citylearn-2022, dispatch, {batch:4} at once:"
+            f" {rate / 1e6:.2f} million home-steps per second"
         )
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--two-devices"]:
-        two_devices([int(text) for text in sys.argv[2:]])
+    """Print the tables."""
+    parser = timing.parser(__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, help="numbers of homes")
+    parser.add_argument("--two-devices", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    rounds = 1 if options.toy else REPEATS
+    sizes = options.sizes or ([7] if options.toy else list(BATCHES))
+    if options.two_devices:
+        two_devices(sizes, rounds)
         return
-    sizes = [int(text) for text in sys.argv[1:]] or list(BATCHES)
+    print(timing.machine())
     print("Environment, million agent-steps per second on one device")
     for homes in sizes:
-        measure(homes)
-    dispatch()
+        measure(homes, 2 if options.toy else BATCHES[homes], rounds)
+    if not options.toy:  # needs the data set of CityLearn
+        dispatch((1, 512), rounds)
     small = [str(homes) for homes in sizes if homes <= 1000]
     if small:
         print("On two host devices (XLA_FLAGS=--xla_force_host_platform_device_count=2)")
         flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
         command = [sys.executable, __file__, "--two-devices", *small]
+        command += ["--toy"] if options.toy else []
         subprocess.run(command, env=os.environ | {"XLA_FLAGS": flags}, check=True)
 
 

@@ -1,21 +1,23 @@
-"""How generated homes and roofs compare with what is measured: the figures and plots of docs/profiles.md.
+"""Generated loads against standard load profiles and measured homes.
 
     python benchmarks/profiles.py [--homes 200] [--plots docs/img]
 
-Needs `prosumax[slp]` (BDEW's standard profiles), `prosumax data fetch citylearn-2022` and, for the plots, matplotlib.
+Prints the figures and draws the plots of the documentation page on load profiles. Needs
+`prosumax[slp]` (BDEW's standard load profiles), the data set of CityLearn (`prosumax data fetch
+citylearn-2022`) and, for the plots, matplotlib.
 """
 
-import argparse
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from prosumax.data.generators.household.lifestyles import LIFESTYLES, MIX
-from prosumax.data.generators.household.load import Load, synthetic_load
-from prosumax.data.generators.household.occupancy import public_holidays
-from prosumax.data.readers.citylearn import read_load
+import timing
+from prosumax.data.generators.household.lifestyles import LIFESTYLE_SHARES, LIFESTYLES
+from prosumax.data.generators.household.load import HouseholdLoad, synthetic_load
+from prosumax.data.generators.household.occupancy import belgian_public_holidays
+from prosumax.data.readers.citylearn import read_citylearn_load
 
 ZONE = "Europe/Brussels"
 YEAR = 2025
@@ -29,7 +31,7 @@ def local_year() -> pd.DatetimeIndex:
 
 def weekday_shape(values: np.ndarray, clock: pd.DatetimeIndex) -> np.ndarray:
     """Mean workday in quarters of an hour, divided by its own mean [96]."""
-    holidays = public_holidays(YEAR)
+    holidays = belgian_public_holidays(YEAR)
     workday = (clock.dayofweek < 5) & ~np.isin(clock.date, list(holidays))
     day = (
         pd.Series(values[workday])
@@ -47,7 +49,7 @@ def distance(one: np.ndarray, other: np.ndarray) -> str:
 
 
 def bdew() -> dict[str, np.ndarray]:
-    """Workday shapes of BDEW's household profiles: H0 (1999, dynamic) and H25 (2025, from meters of 2018 and 2019)."""
+    """Return the workdays of BDEW's household profiles H0 (1999, dynamic) and H25 (2025)."""
     from demandlib import bdew
 
     old = bdew.ElecSlp(YEAR).get_scaled_power_profiles({"h0_dyn": 1.0})["h0_dyn"]
@@ -57,10 +59,11 @@ def bdew() -> dict[str, np.ndarray]:
 
 
 def citylearn() -> np.ndarray:
-    """Workday shape of the five homes of CityLearn 2022, by hour [24]: everything electric but heat, in California."""
+    """Return the hourly workday [24] of the five homes of CityLearn 2022, in California."""
     index = pd.date_range("2016-07-31 23:00", periods=8760, freq="h", tz="UTC")
     loads = [
-        read_load("citylearn-2022", f"Building_{n}", 0, index, "benchmark")[0] for n in range(1, 6)
+        read_citylearn_load("citylearn-2022", f"Building_{n}", 0, index, "benchmark")[0]
+        for n in range(1, 6)
     ]
     mean = np.mean(loads, axis=0)
     # The calendar of the data set begins on a Sunday evening (31 July 2016 was one).
@@ -70,11 +73,12 @@ def citylearn() -> np.ndarray:
 
 
 def main() -> None:
-    """Print the figures; draw the plots when asked."""
-    parser = argparse.ArgumentParser()
+    """Print the figures, and draw the plots on request."""
+    parser = timing.parser(__doc__)
     parser.add_argument("--homes", type=int, default=200)
     parser.add_argument("--plots", type=Path)
     options = parser.parse_args()
+    num_homes = 4 if options.toy else options.homes
     index = local_year()
     clock = index.tz_convert(ZONE)
     month = clock.month.to_numpy()
@@ -86,8 +90,8 @@ def main() -> None:
         f"{'lifestyle':24}{'target':>8}{'mean kWh':>10}{'off':>7}{'CV':>6}{'monthly peak kW':>17}"
     )
     for name, kind in LIFESTYLES.items():
-        homes: list[Load] = [
-            synthetic_load(index, name, None, seed, ZONE) for seed in range(options.homes)
+        homes: list[HouseholdLoad] = [
+            synthetic_load(index, name, None, seed, ZONE) for seed in range(num_homes)
         ]
         kwh = np.stack([home.kwh for home in homes]).astype(np.float32)
         annual = kwh.sum(axis=1, dtype=np.float64)
@@ -97,7 +101,7 @@ def main() -> None:
         print(
             f"{name:24}{kind.annual_kwh:8.0f}{annual.mean():10.0f}{off:+7.1%}{spread:6.2f}{peaks[name]:17.2f}"
         )
-        mean_kwh += MIX[name] * kwh.mean(axis=0)
+        mean_kwh += LIFESTYLE_SHARES[name] * kwh.mean(axis=0)
         days[name] = np.stack(
             [
                 pd.Series(kwh.mean(axis=0)[part] * 4000)
@@ -107,29 +111,35 @@ def main() -> None:
             ]
         )
         for home in homes:
-            for use, energy in home.uses_kwh.items():
-                uses[use] = uses.get(use, 0.0) + MIX[name] * energy / len(homes)
+            for use, energy in home.end_use_kwh.items():
+                uses[use] = uses.get(use, 0.0) + LIFESTYLE_SHARES[name] * energy / len(homes)
         week = kwh[3].reshape(-1)[96 * 14 : 96 * 21] * 4  # the third week of January of one home
         days[f"{name} week"] = week
-    seconds = (time.perf_counter() - began) / len(LIFESTYLES) / options.homes
+    seconds = (time.perf_counter() - began) / len(LIFESTYLES) / num_homes
     print(f"\n{1000 * seconds:.0f} ms per home-year")
-    print(
-        f"mean home of the mix: {mean_kwh.sum():.0f} kWh, monthly peak {sum(MIX[n] * peaks[n] for n in MIX):.2f} kW"
-    )
+    peak = sum(share * peaks[name] for name, share in LIFESTYLE_SHARES.items())
+    print(f"mean home of the mix: {mean_kwh.sum():.0f} kWh, monthly peak {peak:.2f} kW")
     ours = weekday_shape(mean_kwh, clock)
     references = bdew()
     for name, shape in references.items():
         print(f"workday of the mix against {name}: {distance(ours, shape)}")
     print(f"BDEW's two against each other: {distance(*references.values())}")
-    hourly = ours.reshape(24, 4).mean(axis=1)
-    print(f"workday of the mix against CityLearn's homes (hourly): {distance(hourly, citylearn())}")
-    modern = references["BDEW H25"].reshape(24, 4).mean(axis=1)
-    print(f"BDEW H25 against CityLearn's homes: {distance(modern, citylearn())}")
+    if not options.toy:  # needs the data set of CityLearn
+        compare_with_citylearn(ours, references["BDEW H25"])
     print("\nuses of the mean home, kWh")
     for use, energy in sorted(uses.items(), key=lambda item: -item[1]):
         print(f"  {use:28}{energy:6.0f}")
     if options.plots:
+        options.plots.mkdir(parents=True, exist_ok=True)
         draw(options.plots, days, ours, references, citylearn())
+
+
+def compare_with_citylearn(ours: np.ndarray, standard: np.ndarray) -> None:
+    """Print the distance of both workdays to the homes of CityLearn, by hour."""
+    measured = citylearn()
+    for name, shape in (("the mix", ours), ("BDEW H25", standard)):
+        hourly = shape.reshape(24, 4).mean(axis=1)
+        print(f"workday of {name} against CityLearn's homes (hourly): {distance(hourly, measured)}")
 
 
 def draw(
@@ -139,7 +149,7 @@ def draw(
     references: dict[str, np.ndarray],
     usa: np.ndarray,
 ) -> None:
-    """The plots of docs/profiles.md."""
+    """The plots of docs/explanation/profiles.md."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -30,7 +30,7 @@ from prosumax.rl.engine.parallel_seeds import group_seeds, iterate_parallel, map
 from prosumax.rl.engine.rollout import collect_rollout
 from prosumax.rl.engine.scripted import make_scripted_policy
 from prosumax.rl.engine.trainer import Trainer, constant_schedule
-from prosumax.rl.observations.mahtm import PAPER_OBSERVATIONS, PAPER_SETTINGS
+from prosumax.studies.mahtm.settings import PAPER_OBSERVATIONS, PAPER_SETTINGS
 
 REPEATS = 20
 STEPS = 24

@@ -1,0 +1,33 @@
+"""Every benchmark runs to its end at a toy size."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+HELPERS = {"timing.py", "numpy_environment.py"}  # imported by the others
+NEED_A_BROWSER = {"demo_load.py", "demo_pictures.py"}
+BENCHMARKS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in HELPERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_benchmark_runs_at_a_toy_size(name, tmp_path):
+    if name in NEED_A_BROWSER:
+        pytest.importorskip("playwright")
+        if not (shutil.which("chromium") or shutil.which("google-chrome")):
+            pytest.skip("no browser is installed")
+    done = subprocess.run(
+        [sys.executable, FOLDER / name, "--toy"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PROSUMAX_CACHE_DIR": str(tmp_path / "cache")},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.strip()
