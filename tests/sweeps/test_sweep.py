@@ -252,7 +252,9 @@ def test_trials_may_be_training_runs(tiny_file, tmp_path, monkeypatch):
 def test_wide_tables_are_split_between_columns():
     table = StudyTable("title", ["a" * 10] * 5, [["metric", *["1"] * 5]])
     assert list(study_command._column_ranges(table, 50)) == [(0, 3), (3, 5)]
-    assert list(study_command._column_ranges(table, 10)) == [(column, column + 1) for column in range(5)]
+    assert list(study_command._column_ranges(table, 10)) == [
+        (column, column + 1) for column in range(5)
+    ]
 
 
 def test_without_ray_the_message_names_the_package(command, tiny_file, monkeypatch):
@@ -274,6 +276,7 @@ def start_sweep(tmp_path):
 
     def start(*arguments):
         code = "import sys; from prosumax import cli; sys.argv[0] = 'prosumax'; cli.main()"
+        paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.Popen(
             [sys.executable, "-c", code, "sweep", *arguments],
             cwd=tmp_path,
@@ -281,7 +284,7 @@ def start_sweep(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(SOURCE)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         )
 
     return start
