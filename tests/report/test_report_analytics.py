@@ -184,7 +184,7 @@ def test_a_measure_by_hour_by_hand(wired: Result) -> None:
     assert overall_value([trace], INDICATORS["price"]) == pytest.approx(paid, rel=1e-4)
     assert np.isnan(
         hourly_values([trace], INDICATORS["price"])[2]
-    )  # at night nobody has anything to sell
+    )  # at night no home has anything to sell
     assert overall_value([trace, trace], INDICATORS["price"]) == overall_value(
         [trace], INDICATORS["price"]
     )
@@ -263,11 +263,11 @@ def test_lines_of_the_trade_network_are_energy_and_distance(wired: Result) -> No
     by_energy = sorted(links, key=lambda ends: together[ends])
     widths = [links[ends]["lineStyle"]["width"] for ends in by_energy]
     assert widths == sorted(widths) and widths[0] < widths[-1]
-    greys = [
+    grays = [
         int(links[ends]["lineStyle"]["color"][1:3], 16)
         for ends in sorted(links, key=lambda ends: km[ends])
     ]
-    assert greys == sorted(greys) and greys[0] < greys[-1]
+    assert grays == sorted(grays) and grays[0] < grays[-1]
     roles = {
         node["name"]: (node["symbol"], node["symbolRotate"]) for node in series(chart)[0]["data"]
     }

@@ -200,7 +200,7 @@ def test_names_stay_text(name: str, tmp_path: Path) -> None:
 
 def test_a_network_of_three_hundred_buses_is_a_light_page(tmp_path: Path) -> None:
     pytest.importorskip("pandapower")
-    result = simulate(kind="kerber_vorstadtnetz_kabel_1", flow="ac", background=1)
+    result = simulate(kind="kerber_vorstadtnetz_kabel_1", flow="ac", background_load_share=1)
     assert len(result.profiles.feeder.buses) == 294  # type: ignore[union-attr]
     assert Page(result, tmp_path).bytes_of_its_own < 3_000_000
 

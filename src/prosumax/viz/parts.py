@@ -223,12 +223,6 @@ def optional_numbers(values: Values, digits: int = 3) -> list[float | None]:
     return [None if math.isnan(value) else value for value in json_numbers(values, digits)]
 
 
-def round_bounds(low: float, high: float) -> tuple[float, float]:
-    """Return round numbers around a range that includes zero, for charts that share a scale."""
-    axis = round_axis(low, high)
-    return axis["min"], axis["max"]
-
-
 def round_axis(low: float, high: float) -> dict[str, float]:
     """Return `min`, `max` and `interval` of an axis around a range that includes zero."""
     low, high = min(low, 0.0), max(high, 0.0)

@@ -22,6 +22,14 @@ from prosumax.viz.parts import (
 )
 from prosumax.viz.theme import HEAT, INK, MUTED, RULE, MeaningStyle, Option, Theme
 
+_PHONE_LABEL_PX = 84
+_HOME_LABEL_PX = 200
+
+
+def _label_width(width: int) -> Option:
+    """Return the width of the labels of the vertical axis; longer ones are truncated."""
+    return {"yAxis": {"axisLabel": {"width": width}}}
+
 
 def line_chart(
     series: Sequence[Option],
@@ -53,6 +61,8 @@ def line_chart(
         wide = {"xAxis": {"axisLabel": {"customValues": list(ticks)}}}
     if narrow_series is not None:
         narrow["series"] = list(narrow_series)
+        wide = wide or {}
+        wide["series"] = [{"lineStyle": {"width": line["lineStyle"]["width"]}} for line in series]
     option = frame(theme, "axis", narrow, wide)
     base = base_of(option)
     base |= {"xAxis": x, "yAxis": y, "series": list(series)}
@@ -97,7 +107,7 @@ def stacked_rows(
     layers: Sequence[Layer], rows: Sequence[str], unit: str, theme: Theme, *, label_px: int = 130
 ) -> Option:
     """Return horizontal stacked bars, a row per name from top to bottom."""
-    option = frame(theme, "axis", narrow={"yAxis": {"axisLabel": {"width": 84}}})
+    option = frame(theme, "axis", _label_width(_PHONE_LABEL_PX), _label_width(label_px))
     base = base_of(option)
     base |= {
         "xAxis": value_axis(theme, unit, nameLocation="end", splitNumber=4),
@@ -164,14 +174,18 @@ def dumbbell(
         theme,
         "item",
         narrow={
-            "yAxis": {"axisLabel": {"width": 84}},
+            **_label_width(_PHONE_LABEL_PX),
             "series": [{}, {"symbolSize": 11}, {"symbolSize": 8}],
+        },
+        wide={
+            **_label_width(_HOME_LABEL_PX),
+            "series": [{}, {"symbolSize": size}, {"symbolSize": size}],
         },
     )
     base = base_of(option)
     base |= {
         "xAxis": value_axis(theme, scale=True, splitNumber=4, boundaryGap=["4%", "4%"]),
-        "yAxis": home_axis(theme, [pair.name for pair in pairs], 200),
+        "yAxis": home_axis(theme, [pair.name for pair in pairs], _HOME_LABEL_PX),
         "series": [
             joins([[a["value"], b["value"]] for a, b in zip(before, after, strict=True)], 4),
             points(names[0], before, size, None),

@@ -125,7 +125,7 @@ def figure_svg(figure: Figure, *, width: int = 760, title: bool = True) -> str:
     if title:
         parts.append(
             f'<text x="{_MARGIN_PX}" y="{top + _TITLE_SIZE - 2}" font-size="{_TITLE_SIZE}"'
-            f' font-weight="bold">{html.escape(figure.title)}</text>'
+            f' font-weight="bold">{html.escape(figure.title, quote=False)}</text>'
         )
         top += _TITLE_SIZE + 10
     entries = figure.legend
@@ -142,8 +142,8 @@ def figure_svg(figure: Figure, *, width: int = 760, title: bool = True) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" role="img"'
         f' font-family="{html.escape(THEME.font_family, quote=True)}" font-size="{THEME.font_size}"'
-        f' fill="{INK}"><title>{html.escape(figure.title)}</title>'
-        f"<desc>{html.escape(figure.summary)}</desc>"
+        f' fill="{INK}"><title>{html.escape(figure.title, quote=False)}</title>'
+        f"<desc>{html.escape(figure.summary, quote=False)}</desc>"
         f'<rect width="{width}" height="{height}" fill="#FFFFFF"/>'
         f"{''.join(parts)}{drawing}</svg>"
     )
@@ -250,5 +250,5 @@ def _legend_entry(entry: LegendEntry, x: float, y: float, lines: bool) -> str:
     text_x = x + WIDTH + 7
     return (
         f'<g transform="translate({x:.1f} {y})">{swatch(entry.swatch, lines)}</g>'
-        f'<text x="{text_x:.1f}" y="{y + HEIGHT - 4}">{html.escape(entry.label)}</text>'
+        f'<text x="{text_x:.1f}" y="{y + HEIGHT - 4}">{html.escape(entry.label, quote=False)}</text>'
     )

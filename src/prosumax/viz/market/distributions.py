@@ -187,7 +187,15 @@ def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
             "yAxis": value_axis(theme),
             "series": [],
         }
-        return Figure(name, title, language("distribution.no_trade"), empty, unit, 120)
+        return Figure(
+            name,
+            f"{title} ({unit})",
+            language("distribution.no_trade"),
+            empty,
+            unit,
+            120,
+            table=_table(table, samples, language),
+        )
     edges = _edges(list(traded.values()))
     width = float(edges[1] - edges[0])
     at = np.linspace(edges[0], edges[-1], _CURVE_POINTS)

@@ -192,7 +192,8 @@ def _legend(km: Values, language: Language) -> list[LegendEntry]:
 
 def _note(matrix: _TradeMatrix, both: Values, language: Language) -> str:
     parts = [language("trade.widths")]
-    parts.append(language("trade.grays" if _longest(matrix.km) > 0 else "trade.no_network"))
+    if _longest(matrix.km) > 0:
+        parts.append(language("trade.grays"))
     if np.count_nonzero(both) > _MAX_LINKS:
         parts.append(language("trade.largest_lines", n=_MAX_LINKS))
     if len(both) > _MAX_HOMES:

@@ -60,8 +60,7 @@ def _prices(result: Result) -> Values:
     local: Any = result.trajectory.record.local
     traded = local.bought_kwh.sum(1) + local.sold_kwh.sum(1) > ENERGY_TOLERANCE_KWH
     bought, sold, paid, earned = (np.asarray(part[traded], dtype=np.float64) for part in local[:4])
-    prices: Values = metrics.price_series(bought, paid, sold, earned)
-    return prices
+    return np.asarray(metrics.price_series(bought, paid, sold, earned), dtype=np.float64)
 
 
 def _gain_limits(result: Result) -> tuple[Values, Values]:

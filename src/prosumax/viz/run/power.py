@@ -16,7 +16,7 @@ from prosumax.viz.parts import (
     hour_ticks,
     json_numbers,
     meaning_line,
-    round_bounds,
+    round_axis,
     value_axis,
 )
 from prosumax.viz.primitives import line_chart
@@ -257,7 +257,7 @@ def _drawing(
     option = line_chart(
         series,
         x=category_axis(theme, labels, table.attrs["ticks"], boundaryGap=False),
-        y=value_axis(theme, "kW", min=bounds[0][0], max=bounds[0][1]),
+        y=value_axis(theme, "kW", **bounds[0]),
         theme=theme,
         ticks=table.attrs["ticks"],
         narrow_series=[{"lineStyle": {"width": 1.2}} for _ in flows],
@@ -277,10 +277,10 @@ def _drawing(
     }
 
 
-def _patch(kw: Values, bounds: tuple[float, float]) -> Option:
+def _patch(kw: Values, bounds: dict[str, float]) -> Option:
     """Return what changes when another home is chosen: its series, and its own vertical axis."""
     return {
-        "yAxis": {"min": bounds[0], "max": bounds[1]},
+        "yAxis": dict(bounds),
         "series": [{"data": json_numbers(values)} for values in kw],
     }
 
@@ -291,11 +291,11 @@ def _choice_count(homes: int, cuts: Sequence[Cut]) -> int:
     return min(homes + 1, max(1, _CHOICE_POINTS // points)) if homes > 1 else 1
 
 
-def _shared_bounds(cuts: Sequence[Cut], count: int) -> list[tuple[float, float]]:
+def _shared_bounds(cuts: Sequence[Cut], count: int) -> list[dict[str, float]]:
     """Return the vertical axis of each choice, over all charts that are read side by side."""
     low = np.min([kw[:, :count].min(0) for cut in cuts for kw in cut.values()], axis=0)
     high = np.max([kw[:, :count].max(0) for cut in cuts for kw in cut.values()], axis=0)
-    return [round_bounds(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
+    return [round_axis(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 mean_day = Chart(

@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-INK = "#1B2730"
-MUTED = "#56636D"
-GRID_LINE = "#DADFE3"
-PAPER = "#FFFFFF"
-# Each color has one meaning on every page.
-LOAD_COLOR = "#005B96"
-SOLAR_COLOR = "#E69F00"
-STORAGE_COLOR = "#008F6B"
-IMPORT_COLOR = "#5B6770"
-EXPORT_COLOR = "#B04A7F"
-SHARED_EDGE_COLOR = "#B36B00"  # edge of areas of shared energy, filled with the solar color
+from prosumax.viz.theme import INK as INK
+from prosumax.viz.theme import MEANINGS, RULE
+from prosumax.viz.theme import MUTED as MUTED
+from prosumax.viz.theme import PAPER as PAPER
+from prosumax.viz.theme import Option as Option
 
-Option = dict[str, Any]
+GRID_LINE = RULE
+# Each color has one meaning on every page and in every report.
+LOAD_COLOR = MEANINGS["load"].color
+SOLAR_COLOR = MEANINGS["pv"].color
+STORAGE_COLOR = MEANINGS["battery"].color
+IMPORT_COLOR = MEANINGS["grid_import"].color
+EXPORT_COLOR = MEANINGS["grid_export"].color
+SHARED_EDGE_COLOR = MEANINGS["local"].outline  # of areas filled with the solar color
 
 
 class ChartTable(NamedTuple):
@@ -48,6 +49,18 @@ class LegendItem(NamedTuple):
     decal: str = "none"
 
 
+class LegendSwatch(NamedTuple):
+    """Entry of the legend of a chart that reports show as well.
+
+    Attributes:
+        name: Translated name of the series.
+        svg: Elements of its swatch, of 30 by 16 pixels.
+    """
+
+    name: str
+    svg: str
+
+
 class RenderedChart(NamedTuple):
     """A chart ready to be shown.
 
@@ -56,43 +69,32 @@ class RenderedChart(NamedTuple):
         sentence: Main message of the chart, with `**bold**` parts.
         table: Numbers of the chart.
         legend: Entries of the legend.
+        title: Title of the chart; empty where the page has it.
+        note: Note above the chart; empty where the page has it.
     """
 
     option: Option
     sentence: str
     table: ChartTable
-    legend: tuple[LegendItem, ...] = ()
+    legend: tuple[LegendItem | LegendSwatch, ...] = ()
+    title: str = ""
+    note: str = ""
+
+
+def _decal(meaning: str) -> Option:
+    style = MEANINGS[meaning]
+    return {**(style.decal or {}), "color": style.decal_color}
 
 
 DECALS: dict[str, Option] = {
-    "import": {
-        "symbol": "rect",
-        "color": "rgba(255,255,255,.45)",
-        "dashArrayX": [1, 0],
-        "dashArrayY": [2, 6],
-        "rotation": 0.785,
-    },
-    "export": {
-        "symbol": "triangle",
-        "color": "rgba(255,255,255,.5)",
-        "symbolSize": 0.7,
-        "dashArrayX": [[9, 9], [0, 9, 9, 0]],
-        "dashArrayY": [9, 3],
-        "rotation": 0,
-    },
-    "storage": {
-        "symbol": "circle",
-        "color": "rgba(255,255,255,.55)",
-        "symbolSize": 0.6,
-        "dashArrayX": [[7, 7], [0, 7, 7, 0]],
-        "dashArrayY": [7, 2],
-        "rotation": 0,
-    },
+    "import": _decal("grid_import"),
+    "export": _decal("grid_export"),
+    "storage": _decal("battery"),
     "none": {"symbol": "none"},
 }
 """Patterns of filled areas, which distinguish them without color."""
 
-_DIGITS = {"": 2, "1": 1, "kW": 2, "kWh": 1, "%": 0, "€": 2}
+_DIGITS = {"": 2, "1": 1, "4": 4, "kW": 2, "kWh": 1, "%": 0, "€": 2}
 _TAGS = {"en": "en-IE", "fr": "fr-BE", "nl": "nl-BE"}
 
 
@@ -100,7 +102,7 @@ def _formatter(tag: str, unit: str) -> str:
     style = f"maximumFractionDigits: {_DIGITS[unit]}"
     if unit == "€":
         style = f"style: 'currency', currency: 'EUR', minimumFractionDigits: 0, {style}"
-    suffix = f"\u00a0{unit}" if unit not in ("", "1", "€") else ""
+    suffix = f"\u00a0{unit}" if unit not in ("", "1", "4", "€") else ""
     return (
         "(v) => { const x = v && v.value !== undefined ? v.value : v; "
         "return x == null || x === '-' ? '–' : "
@@ -111,7 +113,7 @@ def _formatter(tag: str, unit: str) -> str:
 FORMATTERS: Mapping[tuple[str, str], str] = {
     (lang, unit): _formatter(tag, unit) for lang, tag in _TAGS.items() for unit in _DIGITS
 }
-"""Number formatters by language and unit; unit "1" has no suffix and one decimal.
+"""Number formatters by language and unit; units "1" and "4" have no suffix and as many decimals.
 
 They are the only code that an option may contain.
 """

@@ -4,27 +4,26 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import pandas as pd
+
+from prosumax.viz.run.bills import arranged
 from prosumax.web.charts.common import (
     EXPORT_COLOR,
-    GRID_LINE,
     IMPORT_COLOR,
-    INK,
     LOAD_COLOR,
     MUTED,
-    PAPER,
-    SHARED_EDGE_COLOR,
     SOLAR_COLOR,
     ChartTable,
     LegendItem,
     Option,
     RenderedChart,
-    axis_label,
     base_option,
     time_axis,
     tooltip,
     value_axis,
     value_label,
 )
+from prosumax.web.charts.shared import CURRENCY, bills_chart, matrix_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
 
@@ -179,63 +178,6 @@ def home_bills(tr: Translator, outcome: CommunityOutcome, period: str) -> Render
         period: Length of the period, a key of `communities.PERIOD_STEPS`.
     """
     names = home_names(tr, outcome)
-    order = sorted(range(len(names)), key=lambda home: outcome.baseline_cents[home])
-    before = [outcome.baseline_cents[home] / 100 for home in order]
-    after = [outcome.bill_cents[home] / 100 for home in order]
-    savings = [outcome.saving_cents[home] for home in order]
-    option = base_option(
-        grid={"left": 8, "right": 48, "top": 16, "bottom": 8, "containLabel": True},
-        tooltip={"renderMode": "richText", "confine": True, "trigger": "item"},
-        xAxis=value_axis("", axisLabel=value_label(tr.lang, "€")),
-        yAxis={
-            "type": "category",
-            "data": [names[home] for home in order],
-            "axisLabel": axis_label(interval=0, width=92, overflow="truncate"),
-            "axisTick": {"show": False},
-            "axisLine": {"show": False},
-        },
-        series=[
-            {
-                "type": "lines",
-                "coordinateSystem": "cartesian2d",
-                "silent": True,
-                "lineStyle": {"color": IMPORT_COLOR, "width": 5, "opacity": 0.55},
-                "data": [
-                    {"coords": [[start, row], [end, row]]}
-                    for row, (start, end) in enumerate(zip(before, after, strict=True))
-                ],
-            },
-            {
-                "type": "scatter",
-                "name": tr("community.before"),
-                "symbolSize": 15,
-                "itemStyle": {"color": PAPER, "borderColor": INK, "borderWidth": 2.5},
-                "data": [
-                    _point(tr, value, row, tr("community.before"))
-                    for row, value in enumerate(before)
-                ],
-            },
-            {
-                "type": "scatter",
-                "name": tr("community.after"),
-                "data": [
-                    _point(tr, value, row, tr("community.after"), loss_cents=max(-saving, 0))
-                    for row, (value, saving) in enumerate(zip(after, savings, strict=True))
-                ],
-                "itemStyle": {"color": LOAD_COLOR, "borderColor": LOAD_COLOR},
-            },
-        ],
-    )
-    rows = tuple(
-        (
-            names[home],
-            tr.euro(outcome.baseline_cents[home] / 100),
-            tr.euro(outcome.bill_cents[home] / 100),
-            tr.euro(-outcome.saving_cents[home] / 100),
-        )
-        for home in reversed(order)
-    )
-    header = tuple(tr(f"community.{name}") for name in ("home", "before", "after", "change"))
     best = max(range(len(names)), key=lambda home: outcome.saving_cents[home])
     if outcome.saving_cents[best] <= 0 and outcome.losers == 0:
         sentence = tr("community.bills_same")
@@ -244,29 +186,15 @@ def home_bills(tr: Translator, outcome: CommunityOutcome, period: str) -> Render
         sentence = tr(f"community.bills_{period}", name=names[best], gain=gain)
         if outcome.losers:
             sentence += " " + tr("community.bills_lose", n=outcome.losers)
-    legend = (
-        LegendItem(tr("community.before"), "ring", INK),
-        LegendItem(tr("community.after"), "dot", LOAD_COLOR),
-    )
-    table = ChartTable(tr("community.bills_caption"), header, rows)
-    return RenderedChart(option, sentence, table, legend)
-
-
-def _point(tr: Translator, value: float, row: int, name: str, loss_cents: int = 0) -> Option:
-    point: Option = {"value": [value, row], "name": f"{name}: {tr.euro(value)}", "symbolSize": 15}
-    point["tooltip"] = {"formatter": "{b}"}
-    if loss_cents:
-        text = tr("community.pays_more", amount=tr.euro(loss_cents / 100))
-        point |= {"symbol": "triangle", "symbolSize": 16}
-        point["label"] = {
-            "show": True,
-            "position": "top",
-            "distance": 2,
-            "formatter": text,
-            "color": INK,
-            "fontSize": 12,
+    table = pd.DataFrame(
+        {
+            "home": names,
+            "bill_without_exchange": [cents / 100 for cents in outcome.baseline_cents],
+            "bill": [cents / 100 for cents in outcome.bill_cents],
+            "saving": [cents / 100 for cents in outcome.saving_cents],
         }
-    return point
+    )
+    return bills_chart(tr, arranged(table, CURRENCY), sentence)
 
 
 def community_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
@@ -442,54 +370,23 @@ def transfer_matrix(tr: Translator, outcome: CommunityOutcome, hour: int) -> Ren
         hour: Hour of the day.
     """
     names = home_names(tr, outcome)
-    volume = [0.0] * len(names)
-    for _, seller, buyer, kw in outcome.transfers_kw:
-        volume[seller] += kw
-        volume[buyer] += kw
-    buyers = sorted(range(len(names)), key=lambda home: -volume[home])
-    sellers = [home for home in buyers if outcome.has_solar[home]]
-    cells = [
-        [buyers.index(buyer), sellers.index(seller), kw]
-        for hour_of_day, seller, buyer, kw in outcome.transfers_kw
-        if hour_of_day == hour and seller in sellers
-    ]
-    highest = max((kw for _, _, _, kw in outcome.transfers_kw), default=0.1)
-    label = axis_label(interval=0, fontSize=12, width=70, overflow="truncate", hideOverlap=False)
-    option = base_option(
-        grid={"left": 8, "right": 8, "top": 8, "bottom": 48, "containLabel": True},
-        tooltip={"renderMode": "richText", "confine": True, "trigger": "item", "formatter": "{c}"},
-        xAxis={
-            "type": "category",
-            "data": [names[h] for h in buyers],
-            "axisLabel": label | {"rotate": 60},
-        },
-        yAxis={
-            "type": "category",
-            "data": [names[h] for h in sellers],
-            "axisLabel": label,
-            "inverse": True,
-        },
-        visualMap={
-            "min": 0,
-            "max": round(highest, 2),
-            "orient": "horizontal",
-            "left": "center",
-            "bottom": 0,
-            "itemHeight": 90,
-            "text": [f"{tr.number(highest, 1)} kW", "0"],
-            "textStyle": {"color": INK},
-            "inRange": {"color": ["#FFF6DE", SOLAR_COLOR, SHARED_EDGE_COLOR]},
-        },
-        series=[
-            {
-                "type": "heatmap",
-                "data": cells,
-                "itemStyle": {"borderColor": GRID_LINE, "borderWidth": 1},
-                "emphasis": {"itemStyle": {"borderColor": MUTED, "borderWidth": 2}},
-            }
+    table = pd.DataFrame(
+        [
+            (names[seller], names[buyer], kw)
+            for hour_of_day, seller, buyer, kw in outcome.transfers_kw
+            if hour_of_day == hour
         ],
+        columns=["seller", "buyer", "kwh"],
     )
-    return RenderedChart(option, hour_sentence(tr, outcome, hour), transfer_table(tr, outcome))
+    table.attrs |= {
+        "homes": names,
+        "sellers": [name for name, pv in zip(names, outcome.has_solar, strict=True) if pv],
+        "highest": max((kw for _, _, _, kw in outcome.transfers_kw), default=0.1),
+        "unit": "kW",
+        "digits": 1,
+        "sentence": hour_sentence(tr, outcome, hour),
+    }
+    return matrix_chart(tr, table)._replace(table=transfer_table(tr, outcome))
 
 
 def _percent(tr: Translator, share: float | None) -> str:

@@ -12,7 +12,13 @@ from urllib.parse import quote
 from nicegui import ui
 from nicegui.element import Element
 
-from prosumax.web.charts.common import FORMATTERS, ChartTable, LegendItem, RenderedChart
+from prosumax.web.charts.common import (
+    FORMATTERS,
+    ChartTable,
+    LegendItem,
+    LegendSwatch,
+    RenderedChart,
+)
 from prosumax.web.kit.controls import collapsible, link
 from prosumax.web.kit.elements import Sentence, Text, set_attributes, tag
 from prosumax.web.model.translations import Translator
@@ -128,7 +134,7 @@ _DECALS = {
 }
 
 
-def legend_html(legend: Sequence[LegendItem]) -> str:
+def legend_html(legend: Sequence[LegendItem | LegendSwatch]) -> str:
     """Render the legend of a chart as list items.
 
     Args:
@@ -136,6 +142,12 @@ def legend_html(legend: Sequence[LegendItem]) -> str:
     """
     items = []
     for item in legend:
+        if isinstance(item, LegendSwatch):
+            items.append(
+                '<li><svg width="30" height="16" viewBox="0 0 30 16" aria-hidden="true">'
+                f"{item.svg}</svg><span>{html.escape(item.name)}</span></li>"
+            )
+            continue
         decal = _DECALS[item.decal]
         shape = _SHAPES[item.shape].format(color=html.escape(item.color), decal=decal)
         items.append(

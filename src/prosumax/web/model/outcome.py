@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from prosumax import metrics
 from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.simulation.results.result import Result
 from prosumax.tariff.prices import local_grid_fee_series, retail_price_series
+from prosumax.viz.catalog import energy_by_source, mean_day, price_distribution, trade_network
+from prosumax.viz.indicators.indicators import analysis_runs
+from prosumax.viz.market.distributions import binned
 
 _HOURS = 24
 _MIN_SURPLUS_KWH = 0.05  # below it a share of the surplus is meaningless
@@ -74,6 +78,7 @@ class CommunityOutcome:
         lorenz: Lorenz curve of the savings, from 0 to all homes; None without savings.
         spread: Differences between repetitions; None without training.
         notes: Remarks about filled-in data.
+        chart_data: Data of the charts that reports show as well, by the name of the chart.
     """
 
     names: tuple[str, ...]
@@ -98,6 +103,7 @@ class CommunityOutcome:
     lorenz: Floats | None
     spread: TrainingSpread | None = None
     notes: tuple[str, ...] = field(default=())
+    chart_data: Mapping[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def saving_cents(self) -> tuple[int, ...]:
@@ -185,7 +191,19 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
         lorenz=lorenz,
         spread=spread,
         notes=tuple(result.notes),
+        chart_data=_chart_data(result),
     )
+
+
+def _chart_data(result: Result) -> dict[str, pd.DataFrame]:
+    """Compute the data of the charts that reports show as well."""
+    runs = analysis_runs(result)
+    return {
+        energy_by_source.name: energy_by_source.data(result),
+        mean_day.name: mean_day.data(result, season="period", by_home=False),
+        price_distribution.name: binned(price_distribution.data(runs)),
+        trade_network.name: trade_network.data(runs),
+    }
 
 
 def round_to_cents(amounts: NDArray[np.float64]) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from prosumax.web import kit
 from prosumax.web.charts import analytics
 from prosumax.web.charts import community as charts
 from prosumax.web.charts.common import RenderedChart
+from prosumax.web.charts.shared import OUTCOME_CHARTS, outcome_chart
 from prosumax.web.model import state
 from prosumax.web.model.communities import PERIOD_STEPS, from_job_spec
 from prosumax.web.model.outcome import CommunityOutcome
@@ -19,6 +20,7 @@ from prosumax.web.model.view import PageView
 
 _MAX_SAVED_RUNS = 4
 _CRITERIA = ("cost", "efficiency", "fairness")
+_SHARED_HEIGHTS = {"mean_day": "21rem", "trade_network": "28rem", "price_distribution": "21rem"}
 
 
 class CommunityResults:
@@ -203,6 +205,9 @@ class CommunityResults:
             "lorenz": analytics.lorenz_curve(tr, outcome),
             "price": analytics.price_profile(tr, outcome),
         }
+        names = charts.home_names(tr, outcome)
+        for name in OUTCOME_CHARTS:
+            drawings[name] = outcome_chart(tr, outcome, name, names)
         height = f"{max(15, 3 + 2.1 * len(outcome.names)):.0f}rem"
         if self.cards and self.layout == (as_circle, height):
             for name, chart in drawings.items():
@@ -249,6 +254,8 @@ class CommunityResults:
                 self.cards["price"] = self._add_card(
                     "price", drawings["price"], "20rem", "price_title"
                 )
+                for name in OUTCOME_CHARTS:
+                    self.cards[name] = self._add_shared_card(name, drawings[name], height)
                 with kit.tag("section", aria_label=tr("community.explore")):
                     kit.Text("h2", tr("community.explore"), "x-card-title")
                     self.exploration = kit.Text("p", "")
@@ -269,6 +276,17 @@ class CommunityResults:
             chart,
             note=tr(f"community.{name}_note") if name in ("bills", "day_profile") else "",
             height=height,
+            test_id=f"chart-{name.replace('_', '-')}",
+        )
+
+    def _add_shared_card(self, name: str, chart: RenderedChart, rows_height: str) -> kit.ChartCard:
+        """Add the card of a chart that reports show as well; it brings its own title and note."""
+        return kit.ChartCard(
+            self.tr,
+            chart.title,
+            chart,
+            note=chart.note,
+            height=rows_height if name == "energy_by_source" else _SHARED_HEIGHTS[name],
             test_id=f"chart-{name.replace('_', '-')}",
         )
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any, NamedTuple
 
+import pandas as pd
 from fastapi import HTTPException, Response
 
 from prosumax.scenario.loading import dump_scenario
@@ -120,4 +121,10 @@ async def download_run(name: str) -> Response:
         "result": asdict(status.result),
         "scenario": scenario.model_dump(mode="json"),
     }
-    return Response(json.dumps(content), media_type="application/json")
+    return Response(json.dumps(content, default=_records), media_type="application/json")
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain JSON values."""
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    return rows
