@@ -359,6 +359,13 @@ def test_unknown_emissions_are_not_zero_and_idle_batteries_are_noted(command, ti
     assert code == 0 and out.startswith("prosumax ")
 
 
+def test_command_line_starts_without_the_simulator():
+    heavy = ("jax", "pandas", "pyarrow", "xarray", "scipy")
+    code = f"import sys, prosumax.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_installed_command_starts():
     done = subprocess.run(
         [Path(sys.executable).with_name("prosumax"), "run", "stret"], capture_output=True, text=True
