@@ -608,7 +608,7 @@ _declare(
         "of the run to the same run without storage (1 is equal, lower is better). They differ "
         "from the KPIs above on purpose: exports earn nothing, only upward ramps count, and the "
         "value of a community is the mean of the ratios of its homes. "
-        "`tests/test_citylearn_parity.py` compares them with a run of CityLearn itself."
+        "`tests/simulation/test_citylearn_parity.py` compares them with a run of CityLearn itself."
     ),
     "prosumax.metrics.citylearn.citylearn_kpis",
     KPI("citylearn.electricity_consumption_total", "Electricity consumption", "", 3,
