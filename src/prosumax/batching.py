@@ -9,23 +9,26 @@ batches of small communities (`benchmarks/environment.py`); results differ only 
 sums.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce, wraps
-from typing import Any
+from typing import TypeVar, TypeVarTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.extend import core
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
-BatchedValue = tuple[Any, bool]
+Ts = TypeVarTuple("Ts")
+R = TypeVar("R")
+
+BatchedValue = tuple[Array, bool]
 """A value, and True if it has the batch as its last axis."""
 
 
 def vmap(
-    function: Callable[..., Any], in_axes: Sequence[int | None] | int = 0
-) -> Callable[..., Any]:
+    function: Callable[[*Ts], R], in_axes: Sequence[int | None] | int = 0
+) -> Callable[[*Ts], R]:
     """Map a function over the leading axis of its arguments.
 
     Equivalent to `jax.vmap`, with the batch on the last axis of every intermediate array. Scans
@@ -43,7 +46,8 @@ def vmap(
         ValueError: If the batches differ in size or no argument is batched.
     """
 
-    def mapped(*arguments: Any) -> Any:
+    def mapped(*parts: *Ts) -> R:
+        arguments: tuple[PyTree, ...] = parts
         axes = [in_axes] * len(arguments) if isinstance(in_axes, int) else list(in_axes)
         pairs = [
             (leaf, axis is not None)
@@ -57,13 +61,14 @@ def vmap(
         structure = jax.tree.structure(arguments)
         if size == 1:
             # A single element needs no rearrangement and compiles faster without it.
-            element = (
+            element: PyTree = (
                 part if axis is None else jax.tree.map(lambda leaf: leaf[0], part)
                 for part, axis in zip(arguments, axes, strict=True)
             )
-            return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], function(*element))
+            single: R = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], function(*element))
+            return single
 
-        def flat_function(*leaves: Any) -> Any:
+        def flat_function(*leaves: Array) -> PyTree:
             return function(*jax.tree.unflatten(structure, leaves))
 
         element_leaves = [
@@ -76,9 +81,10 @@ def vmap(
             for leaf, is_batched in pairs
         ]
         out = [_batched(pair, size) for pair in _evaluate(closed, size, batch_last)]
-        return jax.tree.unflatten(
+        result: R = jax.tree.unflatten(
             jax.tree.structure(shape), [jnp.moveaxis(leaf, -1, 0) for leaf in out]
         )
+        return result
 
     return mapped
 
@@ -102,7 +108,7 @@ def sum_per_home(
     return reduce(jnp.add, parts)
 
 
-def with_fusion_barrier(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_fusion_barrier(function: Callable[[*Ts], R]) -> Callable[[*Ts], R]:
     """Keep XLA on CPU from fusing a batched function with the users of its results.
 
     Fused results are recomputed by every user, which doubles the time of a step. XLA removes
@@ -113,40 +119,44 @@ def with_fusion_barrier(function: Callable[..., Any]) -> Callable[..., Any]:
         function: Function of arrays; its outputs depend on all arguments or none.
     """
 
-    def conditional(*arguments: Any) -> Any:
+    def conditional(*arguments: *Ts) -> R:
         value = jax.tree.leaves(arguments)[0].reshape(-1)[0].astype(jnp.int32)
         zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, *arguments))
-        return jax.lax.cond((value | 1) != 0, function, lambda *_: zeros, *arguments)
+        result: R = jax.lax.cond((value | 1) != 0, function, lambda *_: zeros, *arguments)
+        return result
 
     @wraps(function)
-    def wrapped(*arguments: Any) -> Any:
+    def wrapped(*arguments: *Ts) -> R:
         if max(map(jnp.ndim, jax.tree.leaves(arguments))) < 2:
             return function(*arguments)
-        return jax.lax.platform_dependent(*arguments, cpu=conditional, default=function)
+        result: R = jax.lax.platform_dependent(*arguments, cpu=conditional, default=function)
+        return result
 
     return wrapped
 
 
-def _leaves(part: Any) -> list[Any]:
+def _leaves(part: PyTree) -> list[Array]:
     leaves = jax.tree.leaves(part)
     return [leaf if hasattr(leaf, "dtype") else jnp.asarray(leaf) for leaf in leaves]
 
 
-def _batched(pair: BatchedValue, size: int) -> Any:
+def _batched(pair: BatchedValue, size: int) -> Array:
     """Return a value with the batch as its last axis."""
     value, is_batched = pair
     return value if is_batched else jnp.broadcast_to(value[..., None], (*value.shape, size))
 
 
-def _evaluate(closed: Any, size: int, arguments: Sequence[BatchedValue]) -> list[BatchedValue]:
+def _evaluate(
+    closed: core.ClosedJaxpr, size: int, arguments: Sequence[BatchedValue]
+) -> list[BatchedValue]:
     """Evaluate a closed jaxpr on values with and without a batch axis."""
     jaxpr = closed.jaxpr
-    environment: dict[Any, BatchedValue] = dict(
+    environment: dict[core.Var, BatchedValue] = dict(
         zip(jaxpr.constvars, ((value, False) for value in closed.consts), strict=True)
     )
     environment.update(zip(jaxpr.invars, arguments, strict=True))
 
-    def read(atom: Any) -> BatchedValue:
+    def read(atom: core.Var | core.Literal) -> BatchedValue:
         if isinstance(atom, core.Literal):
             return jnp.asarray(atom.val), False
         return environment[atom]
@@ -157,7 +167,7 @@ def _evaluate(closed: Any, size: int, arguments: Sequence[BatchedValue]) -> list
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _apply(equation: Any, size: int, operands: list[BatchedValue]) -> list[BatchedValue]:
+def _apply(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> list[BatchedValue]:
     """Evaluate one equation of a jaxpr."""
     name = equation.primitive.name
     params = equation.params
@@ -169,14 +179,14 @@ def _apply(equation: Any, size: int, operands: list[BatchedValue]) -> list[Batch
         return _evaluate(closed, size, operands)
     if name == "optimization_barrier":
         batched = [value for value, is_batched in operands if is_batched]
-        stored = iter(with_fusion_barrier(lambda *values: values)(*batched))
+        stored = iter(with_fusion_barrier(_identity)(*batched))
         return [
             (next(stored), True) if is_batched else (value, False) for value, is_batched in operands
         ]
     if name == "scan":
         return _scan(params, size, operands)
     if name in _ELEMENTWISE:
-        shape = (*equation.outvars[0].aval.shape, size)
+        shape = (*_shape(equation.outvars[0]), size)
         values = [_spread(pair, shape) for pair in operands]
     elif name in _RULES and (result := _RULES[name](equation, size, operands)) is not None:
         return [(result, True)]
@@ -184,14 +194,20 @@ def _apply(equation: Any, size: int, operands: list[BatchedValue]) -> list[Batch
         values = [_batched(pair, size) for pair in operands]
     else:
         axes = [-1 if is_batched else None for _, is_batched in operands]
-        run = jax.vmap(
-            lambda *element: _bind(equation, *element), in_axes=axes, out_axes=-1, axis_size=size
-        )
+
+        def bind(*element: Array) -> list[Array]:
+            return _bind(equation, *element)
+
+        run = jax.vmap(bind, in_axes=axes, out_axes=-1, axis_size=size)
         return [(value, True) for value in run(*[value for value, _ in operands])]
     return [(value, True) for value in _bind(equation, *values)]
 
 
-def _bind(equation: Any, *operands: Any) -> list[Any]:
+def _identity(*values: Array) -> tuple[Array, ...]:
+    return values
+
+
+def _bind(equation: core.JaxprEqn, *operands: Array) -> list[Array]:
     # Some versions of JAX keep the functions that a primitive calls separate from its other
     # parameters.
     bind_params = equation.primitive.get_bind_params(equation.params)
@@ -200,13 +216,21 @@ def _bind(equation: Any, *operands: Any) -> list[Any]:
     return list(result) if equation.primitive.multiple_results else [result]
 
 
-def _spread(pair: BatchedValue, shape: tuple[int, ...]) -> Any:
+def _shape(variable: core.Var) -> tuple[int, ...]:
+    aval: PyTree = variable.aval
+    shape: tuple[int, ...] = aval.shape
+    return shape
+
+
+def _spread(pair: BatchedValue, shape: tuple[int, ...]) -> Array:
     """Broadcast an operand of an elementwise primitive to its result; scalars stay unbatched."""
     value, is_batched = pair
     return jnp.broadcast_to(value if is_batched or value.ndim == 0 else value[..., None], shape)
 
 
-def _scan(params: dict[str, Any], size: int, operands: list[BatchedValue]) -> list[BatchedValue]:
+def _scan(
+    params: Mapping[str, PyTree], size: int, operands: list[BatchedValue]
+) -> list[BatchedValue]:
     """Scan with the batch last in the whole carry: any part may be batched after one step."""
     # JAX 0.12 stores the operands as trees, earlier versions store their counts.
     if "ft_in" in params:
@@ -218,7 +242,7 @@ def _scan(params: dict[str, Any], size: int, operands: list[BatchedValue]) -> li
     rows = operands[num_consts + num_carry :]
     rows_batched = [is_batched for _, is_batched in rows]
 
-    def step(carry: Any, row: Any) -> Any:
+    def step(carry: list[Array], row: list[Array]) -> tuple[list[Array], list[Array]]:
         carried = [(value, True) for value in carry]
         inputs = [*constants, *carried, *zip(row, rows_batched, strict=True)]
         out = [_batched(pair, size) for pair in _evaluate(params["jaxpr"], size, inputs)]
@@ -230,30 +254,32 @@ def _scan(params: dict[str, Any], size: int, operands: list[BatchedValue]) -> li
     return [(value, True) for value in (*carry, *stacked)]
 
 
-def _broadcast_in_dim(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _broadcast_in_dim(
+    equation: core.JaxprEqn, size: int, operands: list[BatchedValue]
+) -> Array | None:
     value = operands[0][0]
     shape = equation.params["shape"]
     axes = equation.params["broadcast_dimensions"]
     return lax.broadcast_in_dim(value, (*shape, size), (*axes, len(shape)))
 
 
-def _reshape(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _reshape(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     return lax.reshape(operands[0][0], (*equation.params["new_sizes"], size))
 
 
-def _transpose(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _transpose(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     order = equation.params["permutation"]
     return lax.transpose(operands[0][0], (*order, len(order)))
 
 
-def _slice(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _slice(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     params = equation.params
     strides = None if params["strides"] is None else (*params["strides"], 1)
     starts = (*params["start_indices"], 0)
     return lax.slice(operands[0][0], starts, (*params["limit_indices"], size), strides)
 
 
-def _pad(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _pad(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     padding, padding_batched = operands[1]
     if padding_batched:
         return None
@@ -261,7 +287,9 @@ def _pad(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
     return lax.pad(_batched(operands[0], size), padding, config)
 
 
-def _dynamic_slice(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _dynamic_slice(
+    equation: core.JaxprEqn, size: int, operands: list[BatchedValue]
+) -> Array | None:
     (value, _), *starts = operands
     if any(is_batched for _, is_batched in starts):
         return None
@@ -269,7 +297,7 @@ def _dynamic_slice(equation: Any, size: int, operands: list[BatchedValue]) -> An
     return lax.dynamic_slice(value, [*(start for start, _ in starts), 0], sizes)
 
 
-def _sort(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _sort(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     """Sort with the batch in front, since sorting is fast along the last axis only."""
     if len(operands) > 1:
         return None
@@ -279,7 +307,7 @@ def _sort(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
     return jnp.moveaxis(result, 0, -1)
 
 
-def _dot_general(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _dot_general(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     """Contract with one batched operand, whose batch is one more free axis."""
     (left, left_batched), (right, right_batched) = operands
     (contracted, _), _ = equation.params["dimension_numbers"]
@@ -291,7 +319,7 @@ def _dot_general(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
     return jnp.moveaxis(result, left.ndim - 1 - len(contracted), -1) if left_batched else result
 
 
-def _gather(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _gather(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     (table, table_batched), (index, index_batched) = operands
     params = equation.params
     numbers = params["dimension_numbers"]
@@ -310,12 +338,12 @@ def _gather(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
             start_indices_batching_dims=(*numbers.start_indices_batching_dims, index.ndim - 2),
         )
         return lax.gather(table, index, numbers, (*sizes, 1), **options)
-    last = equation.outvars[0].aval.ndim
+    last = len(_shape(equation.outvars[0]))
     numbers = numbers._replace(offset_dims=(*numbers.offset_dims, last))
     return lax.gather(table, index, numbers, (*sizes, size), **options)
 
 
-def _scatter(equation: Any, size: int, operands: list[BatchedValue]) -> Any:
+def _scatter(equation: core.JaxprEqn, size: int, operands: list[BatchedValue]) -> Array | None:
     base, (index, index_batched), updates = operands
     params = equation.params
     numbers = params["dimension_numbers"]
@@ -352,7 +380,7 @@ _SAME_AXES = """
     argmax argmin concatenate cumlogsumexp cummax cummin cumprod cumsum expand_dims reduce_and
     reduce_max reduce_min reduce_or reduce_prod reduce_sum reduce_xor rev split squeeze stack
 """.split()  # noqa: SIM905
-_RULES: dict[str, Callable[[Any, int, list[BatchedValue]], Any]] = {
+_RULES: dict[str, Callable[[core.JaxprEqn, int, list[BatchedValue]], Array | None]] = {
     "broadcast_in_dim": _broadcast_in_dim,
     "reshape": _reshape,
     "transpose": _transpose,

@@ -8,7 +8,7 @@ import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 
 def write_text(path: Path, text: str) -> None:
@@ -21,7 +21,7 @@ def write_text(path: Path, text: str) -> None:
     _write(path, lambda file: file.write(text))
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file, and create its folder.
 
     Args:
@@ -38,7 +38,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     _write(path, write_table)
 
 
-def _write(path: Path, write_content: Callable[[TextIO], Any]) -> None:
+def _write(path: Path, write_content: Callable[[TextIO], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("w", encoding="utf-8", newline="") as file:

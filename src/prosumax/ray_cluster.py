@@ -2,8 +2,9 @@
 
 import os
 import warnings
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from prosumax.errors import InputError
 
@@ -14,7 +15,7 @@ _OBJECT_STORE_BYTES = 128 * 2**20
 """Results are small; Ray would otherwise reserve a third of the memory."""
 
 
-def import_ray() -> Any:
+def import_ray() -> ModuleType:
     """Import Ray.
 
     Returns:
@@ -24,14 +25,14 @@ def import_ray() -> Any:
         InputError: Ray is not installed.
     """
     try:
-        import ray
+        ray = import_module("ray")
     except ModuleNotFoundError as error:
         cure = "Run: pip install 'prosumax[ray]'"
-        raise InputError("ray", "is not installed", cure) from error
+        raise InputError("ray", "Ray is not installed", cure) from error
     return ray
 
 
-def connect_ray(workers: int | None, address: str | None) -> Any:
+def connect_ray(workers: int | None, address: str | None) -> ModuleType:
     """Start Ray on this machine, or join a cluster; the caller shuts it down.
 
     Args:
@@ -45,7 +46,7 @@ def connect_ray(workers: int | None, address: str | None) -> Any:
         InputError: Ray is not installed, or there is no cluster at the address.
     """
     ray = import_ray()
-    settings: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    settings: dict[str, object] = {"logging_level": "ERROR", "log_to_driver": False}
     # A task has one core; XLA would otherwise start a thread per core in each worker.
     variables = {"NPROC": "1"}
     if address is None:
