@@ -257,7 +257,8 @@ def _pooled_trades(fills: Fills) -> PoolTrades | None:
 
 def _concatenate(trades: list[Trades], orders: Orders) -> Trades:
     if trades:
-        return jax.tree.map(lambda *slots: jnp.concatenate(slots), *trades)
+        together: Trades = jax.tree.map(lambda *slots: jnp.concatenate(slots), *trades)
+        return together
     no_home = jnp.zeros(0, jnp.int32)
     no_amount = jnp.zeros(0, orders.quantity_kwh.dtype)
     return Trades(no_home, no_home, no_amount, no_amount, no_amount)

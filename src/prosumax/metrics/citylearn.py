@@ -6,9 +6,10 @@ of its homes.
 """
 
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
-from prosumax.metrics.numbers import AnyArray, ratio
+from prosumax.metrics.numbers import ratio
+from prosumax.numerics import AnyArray
 
 
 def citylearn_kpis(
@@ -42,20 +43,25 @@ def citylearn_kpis(
     baseline_district = baseline_kwh.sum(1)
 
     def bills(net: AnyArray) -> AnyArray:
-        return xp.maximum(net * price[:, None], 0).sum(0)
+        total: AnyArray = xp.maximum(net * price[:, None], 0).sum(0)
+        return total
 
     def emissions(net: AnyArray) -> AnyArray:
-        return xp.maximum(net * emission_factor_kg_per_kwh[:, None], 0).sum(0)
+        total: AnyArray = xp.maximum(net * emission_factor_kg_per_kwh[:, None], 0).sum(0)
+        return total
 
     def imports(net: AnyArray) -> AnyArray:
-        return xp.maximum(net, 0).sum(0)
+        total: AnyArray = xp.maximum(net, 0).sum(0)
+        return total
 
     def mean_of_homes(total: Callable[[AnyArray], AnyArray]) -> AnyArray:
         return _ratio(total(net_kwh), total(baseline_kwh), xp).mean()
 
-    def of_district(cost_function: Callable[..., AnyArray], *args: Any) -> AnyArray:
-        run = cost_function(district, *args, xp)
-        return _ratio(run, cost_function(baseline_district, *args, xp), xp)
+    def of_district(cost_function: Callable[[AnyArray], AnyArray]) -> AnyArray:
+        return _ratio(cost_function(district), cost_function(baseline_district), xp)
+
+    def one_minus_load_factor(window: int) -> AnyArray:
+        return of_district(lambda net: _one_minus_load_factor(net, window, xp))
 
     baseline_bills = bills(baseline_kwh)
     benefit = 100 * _ratio(baseline_bills - bills(net_kwh), baseline_bills, xp)
@@ -68,10 +74,10 @@ def citylearn_kpis(
         "zero_net_energy": mean_of_homes(lambda net: net.sum(0)),
         "carbon_emissions_total": mean_of_homes(emissions),
         "cost_total": mean_of_homes(bills),
-        "ramping_average": of_district(_upward_ramps),
-        "daily_one_minus_load_factor_average": of_district(_one_minus_load_factor, day),
-        "monthly_one_minus_load_factor_average": of_district(_one_minus_load_factor, month),
-        "daily_peak_average": of_district(_mean_peak, day),
+        "ramping_average": of_district(lambda net: _upward_ramps(net, xp)),
+        "daily_one_minus_load_factor_average": one_minus_load_factor(day),
+        "monthly_one_minus_load_factor_average": one_minus_load_factor(month),
+        "daily_peak_average": of_district(lambda net: _mean_peak(net, day, xp)),
         "all_time_peak_average": _ratio(district.max(), baseline_district.max(), xp),
         "equity_gini": _ratio(spread, 2 * homes * gained.sum(), xp),
         "equity_top_20_percent_share": _ratio(gained[homes - num_top :].sum(), gained.sum(), xp),
@@ -79,11 +85,12 @@ def citylearn_kpis(
     }
 
 
-def _upward_ramps(net: AnyArray, xp: Any) -> AnyArray:
-    return xp.maximum(xp.diff(net), 0).sum()
+def _upward_ramps(net: AnyArray, xp: ModuleType) -> AnyArray:
+    ramps: AnyArray = xp.maximum(xp.diff(net), 0).sum()
+    return ramps
 
 
-def _one_minus_load_factor(net: AnyArray, window: int, xp: Any) -> AnyArray:
+def _one_minus_load_factor(net: AnyArray, window: int, xp: ModuleType) -> AnyArray:
     means, peaks = _window_means_and_peaks(net, window, xp)
     factors = _ratio(means, peaks, xp)
     # A window without power has no load factor and is left out of the mean.
@@ -91,12 +98,14 @@ def _one_minus_load_factor(net: AnyArray, window: int, xp: Any) -> AnyArray:
     return _ratio(xp.where(defined, 1 - factors, 0).sum(), defined.sum(), xp)
 
 
-def _mean_peak(net: AnyArray, window: int, xp: Any) -> AnyArray:
+def _mean_peak(net: AnyArray, window: int, xp: ModuleType) -> AnyArray:
     _, peaks = _window_means_and_peaks(net, window, xp)
     return peaks.mean()
 
 
-def _window_means_and_peaks(net: AnyArray, window: int, xp: Any) -> tuple[AnyArray, AnyArray]:
+def _window_means_and_peaks(
+    net: AnyArray, window: int, xp: ModuleType
+) -> tuple[AnyArray, AnyArray]:
     """Compute mean and maximum of each window; the last window may be shorter."""
     count = -(-net.shape[0] // window)
     missing = count * window - net.shape[0]
@@ -105,7 +114,8 @@ def _window_means_and_peaks(net: AnyArray, window: int, xp: Any) -> tuple[AnyArr
     return xp.nanmean(padded, axis=1), xp.nanmax(padded, axis=1)
 
 
-def _ratio(part: AnyArray, whole: AnyArray, xp: Any) -> AnyArray:
+def _ratio(part: AnyArray, whole: AnyArray, xp: ModuleType) -> AnyArray:
     """Divide; NaN only where the divisor is zero: CityLearn keeps negative baselines."""
     size = xp.abs(whole)
-    return xp.sign(whole) * ratio(part, size, xp)
+    quotient: AnyArray = xp.sign(whole) * ratio(part, size, xp)
+    return quotient

@@ -1,6 +1,7 @@
 """KPIs of flexible devices and of battery aging, per home."""
 
-from prosumax.metrics.numbers import AnyArray, ratio
+from prosumax.metrics.numbers import ratio
+from prosumax.numerics import AnyArray
 from prosumax.types import DeviceFlows
 
 _EV_FLOWS = {
@@ -28,13 +29,13 @@ def device_kpis(flows: DeviceFlows) -> dict[str, AnyArray]:
         kelvin-hours outside the comfort band.
     """
     kpis: dict[str, AnyArray] = {}
-    unserved: AnyArray = 0.0
+    unserved: list[AnyArray] = []
     if flows.ev is not None:
         kpis |= {key: getattr(flows.ev, field).sum(0) for key, field in _EV_FLOWS.items()}
-        unserved = unserved + kpis["ev_unserved_kwh"]
+        unserved.append(kpis["ev_unserved_kwh"])
     if flows.appliances is not None:
         kpis["appliances_kwh"] = flows.appliances.consumption_kwh.sum((0, 2))
-        unserved = unserved + flows.appliances.unserved_kwh.sum((0, 2))
+        unserved.append(flows.appliances.unserved_kwh.sum((0, 2)))
     if flows.heat_pump is not None:
         heat_pump = flows.heat_pump
         electricity = heat_pump.space_heating_electricity_kwh + heat_pump.hot_water_electricity_kwh
@@ -43,8 +44,8 @@ def device_kpis(flows: DeviceFlows) -> dict[str, AnyArray]:
         kpis["hot_water_kwh"] = heat_pump.hot_water_kwh.sum(0)
         kpis["underheating_kh"] = heat_pump.underheating_kh.sum(0)
         kpis["overheating_kh"] = heat_pump.overheating_kh.sum(0)
-        unserved = unserved + heat_pump.unserved_kwh.sum(0)
-    return {"unserved_kwh": unserved, **kpis}
+        unserved.append(heat_pump.unserved_kwh.sum(0))
+    return {"unserved_kwh": sum(unserved[1:], start=unserved[0]), **kpis}
 
 
 def wear_kpis(

@@ -7,8 +7,8 @@ References:
     Luthander et al. 2015, Applied Energy 142:80, with storage counted at the meter.
 """
 
-from prosumax.metrics.numbers import AnyArray, ratio
-from prosumax.numerics import safe_divide
+from prosumax.metrics.numbers import ratio
+from prosumax.numerics import AnyArray, safe_divide
 from prosumax.types import Fills, Flows
 
 

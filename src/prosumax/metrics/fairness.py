@@ -7,7 +7,8 @@ home that loses.
 
 import numpy as np
 
-from prosumax.metrics.numbers import AnyArray, nan_std, ratio
+from prosumax.metrics.numbers import nan_std, ratio
+from prosumax.numerics import AnyArray
 
 _RELATIVE_ROUNDING = 1e-6
 """A saving below this share of the bill counts as none: single precision leaves as much."""
@@ -110,7 +111,9 @@ def jain(amount: AnyArray) -> AnyArray:
     return ratio(kept.sum() ** 2, known.sum() * (kept**2).sum(), xp)
 
 
-def price_of_fairness(best_total_saving: AnyArray, total_saving: AnyArray) -> AnyArray:
+def price_of_fairness(
+    best_total_saving: AnyArray | float, total_saving: AnyArray | float
+) -> AnyArray:
     """Compute the share of the best total saving that a fairer mechanism gives up.
 
     Args:
@@ -124,8 +127,10 @@ def price_of_fairness(best_total_saving: AnyArray, total_saving: AnyArray) -> An
     References:
         Bertsimas, Farias, Trichakis 2011, "The price of fairness", Operations Research 59(1).
     """
-    is_array = hasattr(best_total_saving, "__array_namespace__")
-    xp = best_total_saving.__array_namespace__() if is_array else np
+    if isinstance(best_total_saving, float | int):
+        xp = np
+    else:
+        xp = best_total_saving.__array_namespace__()
     return ratio(best_total_saving - total_saving, best_total_saving, xp)
 
 
@@ -142,7 +147,8 @@ def distance_to_reference(reference_saving: AnyArray, saving: AnyArray) -> AnyAr
     Returns:
         Money per home, >= 0.
     """
-    return abs(saving - reference_saving).mean()
+    mean: AnyArray = (saving - reference_saving).__abs__().mean()
+    return mean
 
 
 def lorenz_curve(saving: AnyArray) -> tuple[AnyArray, AnyArray]:

@@ -5,12 +5,12 @@ cost are true ones, not bids: the retail price less the charges due on local ene
 feed-in price.
 """
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
-from prosumax.metrics.numbers import AnyArray, nan_std, ratio
-from prosumax.numerics import MONEY_TOLERANCE
+from prosumax.metrics.numbers import nan_std, ratio
+from prosumax.numerics import MONEY_TOLERANCE, AnyArray
 
 
 def market_kpis(
@@ -96,7 +96,7 @@ def market_kpis(
     }
 
 
-def herfindahl_index(amount: AnyArray, xp: Any) -> AnyArray:
+def herfindahl_index(amount: AnyArray, xp: ModuleType) -> AnyArray:
     """Compute the Herfindahl-Hirschman index, the sum of squared market shares.
 
     Args:
@@ -146,7 +146,8 @@ def payment_matrix(paid: AnyArray, earned: AnyArray) -> AnyArray:
     xp = paid.__array_namespace__()
     total = earned.sum(1, keepdims=True)
     share = xp.where(total != 0, earned / xp.where(total != 0, total, 1), 0)
-    return paid.T @ share
+    payments: AnyArray = paid.T @ share
+    return payments
 
 
 def trade_matrix(buyer: AnyArray, seller: AnyArray, amount: AnyArray, homes: int) -> AnyArray:
@@ -162,14 +163,14 @@ def trade_matrix(buyer: AnyArray, seller: AnyArray, amount: AnyArray, homes: int
         [buyer, seller] sum over the period.
     """
     xp = amount.__array_namespace__()
-    matrix = xp.zeros((homes, homes), dtype=amount.dtype)
-    if xp is not np:
+    matrix: AnyArray = xp.zeros((homes, homes), dtype=amount.dtype)
+    if not isinstance(matrix, np.ndarray):
         return matrix.at[buyer, seller].add(amount)
-    np.add.at(matrix, (buyer, seller), amount)
+    np.add.at(matrix, (np.asarray(buyer), np.asarray(seller)), amount)
     return matrix
 
 
-def _max_welfare(net_kwh: AnyArray, value: AnyArray, cost: AnyArray, xp: Any) -> AnyArray:
+def _max_welfare(net_kwh: AnyArray, value: AnyArray, cost: AnyArray, xp: ModuleType) -> AnyArray:
     """Compute the highest gains from trade of each step [step].
 
     They are reached where every kWh whose value to a buyer exceeds its cost to a seller is traded:
@@ -183,4 +184,6 @@ def _max_welfare(net_kwh: AnyArray, value: AnyArray, cost: AnyArray, xp: Any) ->
     net_kwh = xp.take_along_axis(net_kwh, order, axis=1)
     supply = xp.cumsum(xp.maximum(-net_kwh, 0), axis=1)
     demand = xp.cumsum(xp.maximum(net_kwh, 0)[:, ::-1], axis=1)[:, ::-1]
-    return (xp.diff(price, axis=1) * xp.minimum(supply[:, :-1], demand[:, 1:])).sum(1)
+    area = xp.diff(price, axis=1) * xp.minimum(supply[:, :-1], demand[:, 1:])
+    welfare: AnyArray = area.sum(1)
+    return welfare

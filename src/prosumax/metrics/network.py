@@ -1,10 +1,12 @@
 """KPIs of the distribution network: losses, loading, voltages and the operator's interventions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from prosumax.numerics import AnyArray
 
 VOLTAGE_BAND = (0.90, 1.10)
 """Supply voltage in per unit (EN 50160, section 4.2.2: +-10 % of nominal; 95 % of each week's
@@ -15,18 +17,66 @@ CONVERGENCE_TOLERANCE_PU = 1e-4
 no other KPI."""
 
 
+class NetworkRecord(Protocol):
+    """Fields of `grid.GridRecord` with a leading axis of steps, NumPy."""
+
+    @property
+    def voltage_pu(self) -> AnyArray:
+        """Voltage magnitude [step, bus]."""
+
+    @property
+    def loading(self) -> AnyArray:
+        """Loading of each branch; 1 is 100 % [step, branch]."""
+
+    @property
+    def loss_kwh(self) -> AnyArray:
+        """Losses of all branches [step]."""
+
+    @property
+    def source_kwh(self) -> AnyArray:
+        """Energy through the source, positive into the network [step]."""
+
+    @property
+    def residual_pu(self) -> AnyArray:
+        """Residual of the power flow [step]."""
+
+    @property
+    def balance_kwh(self) -> AnyArray:
+        """Exports minus imports of all homes [step]."""
+
+    @property
+    def intervened(self) -> AnyArray:
+        """True where the operator curtailed an export or penalized a trade [step]."""
+
+    @property
+    def curtailed_kwh(self) -> AnyArray:
+        """Curtailed export [step, home]."""
+
+    @property
+    def penalized_kwh(self) -> AnyArray:
+        """Local trade above the threshold in a step with intervention [step]."""
+
+    @property
+    def fees(self) -> AnyArray:
+        """Fees paid by each home, negative for a bonus [step, home]."""
+
+    @property
+    def fee_terms(self) -> AnyArray:
+        """Sum of the fees by term [step, term]."""
+
+
 def network_kpis(
-    record: Any,
+    record: NetworkRecord,
     fee_terms: Sequence[str],
     is_transformer: NDArray[np.bool_],
     energy_price: NDArray[np.float64],
     power_flow: str,
     step_hours: float,
-) -> dict[str, Any]:
+) -> dict[str, AnyArray | float]:
     """Compute the KPIs of the distribution network over a period.
 
     Args:
-        record: `grid.GridRecord` with a leading axis of steps, NumPy.
+        record: Record of the network and its operator.
         fee_terms: Names of its fee terms.
         is_transformer: True for branches that are transformers [branch].
         energy_price: Price that the operator pays the supplier for a lost kWh [step].
@@ -49,7 +99,7 @@ def network_kpis(
     source = record.source_kwh[solved]
     max_loading = loading.max(1) if loading.size else np.full(num_solved, np.nan)
     infeed = np.maximum(source, 0).sum() + np.maximum(record.balance_kwh[solved], 0).sum()
-    kpis: dict[str, Any] = {
+    kpis: dict[str, AnyArray | float] = {
         "loss_kwh": loss.sum(),
         "loss_share": loss.sum() / infeed if infeed > 0 else np.nan,
         "loss_cost": (loss * energy_price[solved]).sum(),
@@ -79,5 +129,5 @@ def network_kpis(
     return kpis
 
 
-def _max_loading(loading: NDArray[np.float64]) -> float:
+def _max_loading(loading: AnyArray) -> float:
     return float(loading.max()) if loading.size else float("nan")

@@ -1,15 +1,11 @@
 """Safe division and spread, on NumPy and JAX arrays alike."""
 
-from typing import Any
+from types import ModuleType
 
-from prosumax.numerics import safe_divide
-
-# NumPy and JAX arrays share the interface of the array API; jaxtyping would tie the functions to
-# one of them.
-AnyArray = Any
+from prosumax.numerics import AnyArray, safe_divide
 
 
-def ratio(part: AnyArray, whole: AnyArray, xp: Any) -> AnyArray:
+def ratio(part: AnyArray | float, whole: AnyArray | float, xp: ModuleType) -> AnyArray:
     """Divide two arrays; NaN where the divisor is not positive and the ratio is undefined.
 
     Args:
@@ -20,7 +16,7 @@ def ratio(part: AnyArray, whole: AnyArray, xp: Any) -> AnyArray:
     return safe_divide(part, whole, default=xp.nan, xp=xp)
 
 
-def nan_std(values: AnyArray, xp: Any) -> AnyArray:
+def nan_std(values: AnyArray, xp: ModuleType) -> AnyArray:
     """Compute the population standard deviation without NaN entries; NaN where all are NaN.
 
     Args:
@@ -29,4 +25,6 @@ def nan_std(values: AnyArray, xp: Any) -> AnyArray:
     """
     known = ~xp.isnan(values)
     mean = ratio(xp.where(known, values, 0).sum(), known.sum(), xp)
-    return xp.sqrt(ratio(xp.where(known, (values - mean) ** 2, 0).sum(), known.sum(), xp))
+    variance = ratio(xp.where(known, (values - mean) ** 2, 0).sum(), known.sum(), xp)
+    deviation: AnyArray = xp.sqrt(variance)
+    return deviation

@@ -1,10 +1,11 @@
 """Bills from traded energy, and the receivers of the money."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from prosumax.tariff.prices import local_grid_fee, retail_price
 from prosumax.types import Fills, Prices
@@ -77,7 +78,7 @@ class Bill(NamedTuple):
     network_fees: Float[Array, " home"]
 
     @property
-    def total(self) -> Float[Array | np.ndarray, "*step home"]:
+    def total(self) -> Float[Array | NDArray[np.float64], "*step home"]:
         """Total of the bill; negative when the home earns money."""
         charges = (
             self.energy
@@ -150,7 +151,7 @@ def settle_step(
     )
 
 
-def receipts(bill: Bill) -> dict[str, Any]:
+def receipts(bill: Bill) -> dict[str, SupportsFloat]:
     """Sum the receipts of each receiver over homes; they add up to the sum of all bills.
 
     `mechanism` is the surplus of the market operator, or its deficit if negative; it is zero for a

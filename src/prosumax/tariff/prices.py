@@ -1,16 +1,18 @@
 """Prices per kWh that follow from the components of a tariff."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from prosumax.scenario.schema.tariff import TariffConfig
 
+T = TypeVar("T", Array, NDArray[np.float64])
 
-def retail_price(energy: Any, network: Any, levies: Any, vat: Any) -> Any:
+
+def retail_price(energy: T, network: T, levies: T, vat: T | float) -> T:
     """Return the all-in price of a kWh from the supplier.
 
     Args:
@@ -23,8 +25,8 @@ def retail_price(energy: Any, network: Any, levies: Any, vat: Any) -> Any:
 
 
 def local_grid_fee(
-    network: Any, levies: Any, network_share: Any, levies_share: Any, vat: Any
-) -> Any:
+    network: T, levies: T, network_share: T | float, levies_share: T | float, vat: T | float
+) -> T:
     """Return the charges that are due on a kWh bought from another home.
 
     Args:

@@ -91,7 +91,7 @@ class BillStatement:
         return self.amount + self.vat
 
 
-def statement_to_json(statement: BillStatement) -> dict[str, Any]:
+def statement_to_json(statement: BillStatement) -> dict[str, object]:
     """Convert a statement to JSON content, with its three totals."""
     totals = {name: getattr(statement, name) for name in _TOTALS}
     return asdict(statement) | totals

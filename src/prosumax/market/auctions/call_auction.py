@@ -25,7 +25,7 @@ from prosumax.market.mechanism import (
 )
 from prosumax.types import Fills, Orders, Prices, Trades
 
-PairPriceRule = Callable[..., Float[Array, " slot"]]
+PairPriceRule = Callable[[Array, Array, Array], Float[Array, " slot"]]
 """Function from bid, ask and reference price of a pair to the price of its trade."""
 
 # Share of a tick that absorbs the rounding of prices such as 0.22 in single precision.

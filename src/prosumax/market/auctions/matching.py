@@ -9,12 +9,12 @@ Batches of at least 64 books are most efficient; `benchmarks/clearing.py` measur
 
 from functools import reduce
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Int, PyTree
 
 from prosumax.batching import with_fusion_barrier
 
@@ -90,7 +90,8 @@ def match(
             index. Otherwise orders at the marginal price share pro rata (whole ticks, the
             remainder to the lowest indices).
     """
-    return _match((buys, price, quantity, priority))
+    match: Match = _match((buys, price, quantity, priority))
+    return match
 
 
 @custom_vmap
@@ -100,11 +101,12 @@ def _match(orders: tuple[Array, Array, Array, Array | None]) -> Match:
     if not batch:
         return _match_flat(*orders)
     out = _match_flat(*jax.tree.map(lambda leaf: leaf.reshape(homes, -1), orders))
-    return jax.tree.map(lambda leaf: leaf.reshape(*leaf.shape[:-1], *batch), out)
+    match: Match = jax.tree.map(lambda leaf: leaf.reshape(*leaf.shape[:-1], *batch), out)
+    return match
 
 
 @_match.def_vmap
-def _batch_last(size: int, batched: Any, orders: Any) -> tuple[Match, Match]:
+def _batch_last(size: int, batched: PyTree, orders: PyTree) -> tuple[Match, Match]:
     """Move the batch axis behind the homes and match; a nested vmap adds one more axis there."""
 
     def batch_last(leaf: Array, is_batched: bool) -> Array:
@@ -231,7 +233,7 @@ def _marginal_claims(
     key: Array,
     worst_bid: Array,
     worst_ask: Array,
-    shared_bits: Any,
+    shared_bits: Array | int,
     buys: Array,
     quantity: Array,
     volume: Array,

@@ -47,10 +47,11 @@ def net_metering(accounts: SettlementAccounts, options: MarketOptions) -> Amount
     References:
         Belgium's former "compensation" for prosumers.
     """
-    imported = np.maximum(accounts.net_kwh, 0).sum(0)
+    imported: Amounts = np.maximum(accounts.net_kwh, 0).sum(0)
     price = accounts.grid_charges.sum(0) / np.where(imported > 0, imported, 1)
-    due = price * np.maximum(accounts.net_kwh.sum(0), 0)
-    return due - (accounts.grid_charges.sum(0) - accounts.feed_in_revenue.sum(0))
+    due: Amounts = price * np.maximum(accounts.net_kwh.sum(0), 0)
+    paid: Amounts = accounts.grid_charges.sum(0) - accounts.feed_in_revenue.sum(0)
+    return due - paid
 
 
 def bill_sharing(accounts: SettlementAccounts, options: MarketOptions) -> Amounts:
@@ -67,9 +68,10 @@ def bill_sharing(accounts: SettlementAccounts, options: MarketOptions) -> Amount
     """
     imported = np.maximum(accounts.net_kwh, 0).sum(0)
     exported = np.maximum(-accounts.net_kwh, 0).sum(0)
-    cost = accounts.grid_charges.sum() * _shares_of_total(imported)
-    revenue = accounts.feed_in_revenue.sum() * _shares_of_total(exported)
-    return (cost - revenue) - (accounts.grid_charges.sum(0) - accounts.feed_in_revenue.sum(0))
+    cost: Amounts = accounts.grid_charges.sum() * _shares_of_total(imported)
+    revenue: Amounts = accounts.feed_in_revenue.sum() * _shares_of_total(exported)
+    paid: Amounts = accounts.grid_charges.sum(0) - accounts.feed_in_revenue.sum(0)
+    return (cost - revenue) - paid
 
 
 def share_equally(accounts: SettlementAccounts, options: MarketOptions) -> Amounts:
@@ -79,8 +81,9 @@ def share_equally(accounts: SettlementAccounts, options: MarketOptions) -> Amoun
         accounts: Energy and money of the period.
         options: Market settings; not used.
     """
-    saving = accounts.standalone_bill - accounts.bill
-    return saving - saving.mean()
+    saving: Amounts = accounts.standalone_bill - accounts.bill
+    change: Amounts = saving - saving.mean()
+    return change
 
 
 def share_by_traded_energy(accounts: SettlementAccounts, options: MarketOptions) -> Amounts:
@@ -90,8 +93,9 @@ def share_by_traded_energy(accounts: SettlementAccounts, options: MarketOptions)
         accounts: Energy and money of the period.
         options: Market settings; not used.
     """
-    saving = accounts.standalone_bill - accounts.bill
-    return saving - saving.sum() * _shares_of_total(accounts.traded_kwh.sum(0))
+    saving: Amounts = accounts.standalone_bill - accounts.bill
+    share: Amounts = saving.sum() * _shares_of_total(accounts.traded_kwh.sum(0))
+    return saving - share
 
 
 def share_by_shapley(accounts: SettlementAccounts, options: MarketOptions) -> Amounts:
@@ -101,7 +105,7 @@ def share_by_shapley(accounts: SettlementAccounts, options: MarketOptions) -> Am
         accounts: Energy and money of the period.
         options: Market settings; not used.
     """
-    saving = accounts.standalone_bill - accounts.bill
+    saving: Amounts = accounts.standalone_bill - accounts.bill
     return saving - shapley_savings(accounts)
 
 
@@ -135,7 +139,8 @@ def italian_shared_energy_incentive(
         return np.asarray(flows / np.where(total > 0, total, 1))
 
     shares = share_of_hour(imports) + share_of_hour(exports)
-    return -options.incentive_per_kwh * (shared[:, None] * shares / 2).sum(0)
+    kwh: Amounts = (shared[:, None] * shares / 2).sum(0)
+    return -options.incentive_per_kwh * kwh
 
 
 def shapley_savings(accounts: SettlementAccounts) -> Amounts:
