@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from prosumax.data.datasets import cache_dir
 
-Arrays = dict[str, NDArray[Any]]
+Array = TypeVar("Array", bound=ArrayLike)
 
 MAX_CACHE_BYTES = 2**30
 """Size limit of all cached series together; the least recently used ones are deleted first."""
@@ -26,7 +26,9 @@ MAX_CACHE_BYTES = 2**30
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
-def load_or_compute(kind: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+def load_or_compute(
+    kind: str, key: Mapping[str, object], compute: Callable[[], dict[str, Array]]
+) -> dict[str, Array]:
     """Load the arrays cached under a key, or compute and cache them.
 
     Each entry is a file of its own that is written atomically, so an interrupted run leaves no
@@ -44,7 +46,7 @@ def load_or_compute(kind: str, key: Mapping[str, Any], compute: Callable[[], Arr
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
     path = cache_dir() / "profiles" / f"{kind}-{digest}.npz"
     with contextlib.suppress(*_UNREADABLE), np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+        arrays: dict[str, Array] = {name: stored[name] for name in stored.files}
         with contextlib.suppress(OSError):
             os.utime(path)  # The modification time is the time of the last use.
         return arrays
@@ -105,7 +107,7 @@ def _prune(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _write(arrays: Arrays, path: Path) -> None:
+def _write(arrays: Mapping[str, ArrayLike], path: Path) -> None:
     """Write the arrays to a temporary file and move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".series-", suffix=".npz")

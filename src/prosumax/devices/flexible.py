@@ -4,7 +4,7 @@ A kind of device that no home has is None in all structures. This is known at co
 a community without flexible devices has no computation for them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -15,6 +15,7 @@ from prosumax.devices import heat_pump as heat_pump_model
 from prosumax.devices.appliance import ApplianceParams, ApplianceSeries, ApplianceState
 from prosumax.devices.ev import EVParams, EVSeries, EVState
 from prosumax.devices.heat_pump import HeatPumpParams, HeatPumpSeries, HeatPumpState
+from prosumax.numerics import AnyArray
 from prosumax.types import DeviceFlows, DeviceRequests
 
 
@@ -183,13 +184,15 @@ def action_slot_names(evs: bool, heat_pumps: bool, appliances: int) -> list[str]
     return names + [f"appliance_{number + 1}" for number in range(appliances)]
 
 
-def power_limits_kw(params: DeviceParams) -> tuple[Any, Any]:
+def power_limits_kw(
+    params: DeviceParams,
+) -> tuple[Float[AnyArray, " home"] | float, Float[AnyArray, " home"] | float]:
     """Compute the largest total power of each home's devices, drawn and discharged.
 
     The arrays have axis [home] and are NumPy or JAX arrays like the parameters.
     """
-    draw: Any = 0.0
-    discharge: Any = 0.0
+    draw: AnyArray | float = 0.0
+    discharge: AnyArray | float = 0.0
     if params.ev is not None:
         draw = draw + params.ev.charge_kw
         discharge = discharge + params.ev.discharge_kw

@@ -4,13 +4,13 @@ Arrays have one entry per home and kind of device; a kind that no home has is No
 """
 
 from collections.abc import Callable
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float, PyTree
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.data.generators.appliance_runs import sample_appliance_runs
 from prosumax.data.generators.household.hot_water import OCCUPANTS_BY_LIFESTYLE, hot_water_kwh
@@ -324,10 +324,10 @@ def _hour(time_of_day: str) -> float:
     return int(hours) + int(minutes) / 60
 
 
-def _single(values: Array) -> Any:
+def _single(values: ArrayLike) -> PyTree:
     return np.asarray(values, np.float32)
 
 
-def _stack_fields(rows: list[dict[str, float]]) -> dict[str, Any]:
+def _stack_fields(rows: list[dict[str, float]]) -> dict[str, jax.Array]:
     """Return single-precision arrays [home] by field."""
     return {name: jnp.asarray([row[name] for row in rows], jnp.float32) for name in rows[0]}

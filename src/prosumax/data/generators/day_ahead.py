@@ -60,4 +60,5 @@ def synthetic_day_ahead_eur_per_mwh(
     spell = lfilter([np.sqrt(1 - _AUTOCORRELATION**2)], [1, -_AUTOCORRELATION], shock)
     hour = local_index.hour.to_numpy()
     daily = sunny * np.asarray(_SUNNY_DAY)[hour] + (1 - sunny) * np.asarray(_OVERCAST_DAY)[hour]
-    return daily + spell[hour_number]
+    price: NDArray[np.float64] = daily + spell[hour_number]
+    return price

@@ -179,4 +179,5 @@ def _moving_average(values: Float[Array, "hour ..."]) -> Float[Array, "hour ..."
     padding = [(half, half)] + [(0, 0)] * (values.ndim - 1)
     padded = np.pad(values, padding, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW_HOURS, axis=0)
-    return windows.mean(-1)
+    mean: NDArray[np.float64] = windows.mean(-1)
+    return mean

@@ -1,7 +1,7 @@
 """Merit-order dispatch of power plants, and the resulting price and emission factor."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal, TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -84,8 +84,26 @@ def price_and_emission_factor(
     return price, emission_factor
 
 
+class Plant(TypedDict):
+    """All power plants of one technology.
+
+    Attributes:
+        technology: Technology, a key of `EMISSION_FACTORS_KG_PER_KWH`.
+        capacity: Capacity in the unit of the demand.
+        cost_per_kwh: Marginal cost.
+        availability: Available fraction of the capacity: a number, or values per step, repeated.
+        emission_factor_kg_per_kwh: Emission factor; None for that of the technology.
+    """
+
+    technology: str
+    capacity: float
+    cost_per_kwh: float
+    availability: float | Sequence[float]
+    emission_factor_kg_per_kwh: float | None
+
+
 def merit_order_prices(
-    plants: Sequence[Mapping[str, Any]],
+    plants: Sequence[Plant],
     demand: float | Sequence[float],
     pricing: Pricing,
     steps: int,
@@ -94,9 +112,7 @@ def merit_order_prices(
     """Compute the price and the emission factor of the grid over a period.
 
     Args:
-        plants: Plants with `technology`, `capacity`, `cost_per_kwh`, `availability` (a number, or
-            values per step that are repeated) and `emission_factor_kg_per_kwh` (None for that of
-            the technology).
+        plants: Power plants.
         demand: Demand: a number, or values per step that are repeated.
         pricing: Price formation, see `price_and_emission_factor`.
         steps: Number of steps of the period.
@@ -127,7 +143,7 @@ def merit_order_prices(
     return price_and_emission_factor(output, cost, emission_factor, pricing)
 
 
-def _emission_factor(plant: Mapping[str, Any]) -> float:
+def _emission_factor(plant: Plant) -> float:
     if plant["emission_factor_kg_per_kwh"] is None:
         return EMISSION_FACTORS_KG_PER_KWH[plant["technology"]]
     return float(plant["emission_factor_kg_per_kwh"])

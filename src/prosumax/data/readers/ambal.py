@@ -211,10 +211,10 @@ def _segment_power_w(
         case "ON_OFF_GROWTH", (base, growth, stretch):
             return np.asarray(base + growth * np.log(stretch * (second + 1)))
         case _, (lower, mean, deviation, upper):
-            noise = np.full(seconds, mean)
+            noise: NDArray[np.float64] = np.full(seconds, mean)
             if rng is not None:
                 noise = rng.normal(mean, deviation, seconds)
-            return np.clip(noise, lower, upper)
+            return noise.clip(lower, upper)
         case _:
             raise ValueError(
                 f"A segment {segment.segment_type} has {len(segment.parameters)} parameters."

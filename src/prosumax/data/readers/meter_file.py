@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -265,7 +265,7 @@ def _energy_rows(table: TableFile, unit_column: str | None) -> tuple[Ints, list[
     return rows[is_energy], [f"{count:,} rows in {', '.join(ignored) or 'no unit'} are ignored"]
 
 
-def _holds_registers(cells: pd.Series, name: str) -> bool:
+def _holds_registers(cells: "pd.Series[str]", name: str) -> bool:
     distinct = [text for text in cells_as_text(cells).unique() if text]
     if not distinct or len(distinct) > _MAX_REGISTERS or is_status_column(name):
         return False
@@ -355,7 +355,9 @@ def _group_rows(
     return [(name, rows[number == group]) for group, name in enumerate(names)]
 
 
-def _map_distinct(texts: pd.Series, function: Callable[[str], Any]) -> pd.Series:
+def _map_distinct(
+    texts: "pd.Series[str]", function: Callable[[str], str | bool]
+) -> "pd.Series[str]":
     """Apply a function to every text, computed once per distinct text."""
     return texts.map({text: function(text) for text in texts.unique()})
 

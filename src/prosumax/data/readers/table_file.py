@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.errors import InputError, did_you_mean
 
@@ -232,7 +232,7 @@ def _split(line: str, separator: str) -> list[str]:
     return next(csv.reader([line], delimiter=separator), [])
 
 
-def cells_as_text(cells: pd.Series) -> pd.Series:
+def cells_as_text(cells: "pd.Series[str]") -> "pd.Series[str]":
     """Convert cells to text without surrounding blanks.
 
     Args:
@@ -241,7 +241,7 @@ def cells_as_text(cells: pd.Series) -> pd.Series:
     return cells.astype(str).str.strip()
 
 
-def first_true(mask: Any) -> int | None:
+def first_true(mask: ArrayLike) -> int | None:
     """Return the position of the first true element, or None.
 
     Args:
@@ -263,7 +263,7 @@ def column_kinds(version: FileVersion) -> dict[str, str]:
     return {str(name): _kind(cells) for name, cells in frame.items()}
 
 
-def _kind(cells: pd.Series) -> str:
+def _kind(cells: "pd.Series[str]") -> str:
     if pd.api.types.is_datetime64_any_dtype(cells):
         return "time"
     if pd.api.types.is_numeric_dtype(cells):
@@ -409,7 +409,7 @@ def read_numbers(
     return value
 
 
-def _decimal_points(table: TableFile, rows: Ints, text: pd.Series) -> pd.Series:
+def _decimal_points(table: TableFile, rows: Ints, text: "pd.Series[str]") -> "pd.Series[str]":
     """Replace decimal commas by points, unless a comma or point may be a thousands separator."""
     comma = text.str.contains(",", regex=False)
     point = text.str.contains(".", regex=False)

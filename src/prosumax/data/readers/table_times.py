@@ -89,7 +89,7 @@ def read_times(
 
 
 def _parse_timestamps(
-    table: TableFile, text: pd.Series
+    table: TableFile, text: "pd.Series[str]"
 ) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
     """Parse the time stamps of one column with one order of day, month and year.
 

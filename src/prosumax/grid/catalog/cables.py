@@ -1,7 +1,7 @@
 """Lines in ohm, nanofarad and ampere as per-unit branches."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,20 +64,23 @@ def line_branches(
     """
     count = len(name)
 
-    def broadcast(value: ArrayLike) -> NDArray[Any]:
+    def broadcast(value: ArrayLike) -> NDArray[np.float64]:
         return np.broadcast_to(np.asarray(value, np.float64), count).copy()
 
     base_mva = BASE_KVA / 1000.0
     kv = broadcast(kv)
     base_ohm = kv**2 / base_mva
-    half_charging = 0.5j * 2 * np.pi * hz * broadcast(c_nf) * 1e-9 * base_ohm
+    impedance_ohm = broadcast(r_ohm) + 1j * broadcast(x_ohm)
+    half_charging = np.asarray(
+        0.5j * 2 * np.pi * hz * broadcast(c_nf) * 1e-9 * base_ohm, np.complex128
+    )
     rating = broadcast(max_a) / 1000.0 * np.sqrt(3.0) * kv / base_mva
     return Branches(
         name=tuple(name),
         from_bus=np.asarray(from_bus, np.int64),
         to_bus=np.asarray(to_bus, np.int64),
         is_transformer=np.zeros(count, bool),
-        series_pu=(broadcast(r_ohm) + 1j * broadcast(x_ohm)) / base_ohm,
+        series_pu=np.asarray(impedance_ohm / base_ohm, np.complex128),
         shunt_from_pu=half_charging,
         shunt_to_pu=half_charging.copy(),
         ratio=np.ones(count),

@@ -9,9 +9,9 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from jaxtyping import PyTree
 
 from prosumax.data.datasets import cache_dir
 from prosumax.grid.feeder import Branches, Feeder
@@ -51,8 +51,8 @@ def write_feeder(feeder: Feeder, path: Path) -> None:
         path: The file; its folder is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {}
-    metadata: dict[str, Any] = {}
+    arrays: dict[str, PyTree] = {}
+    metadata: dict[str, object] = {}
     for prefix, part in (("", feeder), ("branches.", feeder.branches)):
         for item in fields(part):
             value = getattr(part, item.name)
@@ -80,8 +80,9 @@ def read_feeder(path: Path) -> Feeder:
         path: The file.
     """
     with np.load(path, allow_pickle=False) as stored:
-        values: dict[str, Any] = {name: stored[name] for name in stored.files if name != _METADATA}
+        arrays = {name: stored[name] for name in stored.files if name != _METADATA}
         metadata = json.loads(stored[_METADATA].tobytes())
+    values: dict[str, PyTree] = {**arrays}
     for name, value in metadata.items():
         values[name] = tuple(value) if isinstance(value, list) else value
     branches = {

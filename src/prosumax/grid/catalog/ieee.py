@@ -33,10 +33,10 @@ figures.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,49 @@ from prosumax.grid.feeder import BASE_KVA, Branches, Feeder
 _KM_PER_MILE = 1.609344
 _FEET_PER_MILE = 5280.0
 _HZ = 60.0
-_ENDS = ("from", "to")
+_ENDS: tuple[Literal["from"], Literal["to"]] = ("from", "to")
+
+_Line = TypedDict(
+    "_Line",
+    {
+        "from": str,
+        "to": str,
+        "phases": str,
+        "feet": float,
+        "config": str,
+        "r1_ohm_per_mile": float,
+        "x1_ohm_per_mile": float,
+        "c1_nf_per_mile": float,
+    },
+)
+_Transformer = TypedDict(
+    "_Transformer",
+    {
+        "name": str,
+        "from": str,
+        "to": str,
+        "from_kv": NotRequired[float],
+        "to_kv": NotRequired[float],
+        "kva": float,
+        "r_percent": float,
+        "x_percent": float,
+        "rated_kva": NotRequired[float],
+        "taps": NotRequired[list[float]],
+    },
+)
+
+
+class _FeederData(TypedDict):
+    kv: float
+    source: str
+    source_pu: float
+    lines: list[_Line]
+    transformers: list[_Transformer]
+    regulators: list[_Transformer]
+    switches: list[tuple[str, str]]
+    loads: dict[str, list[float]]
+    capacitors_kvar: dict[str, float]
+
 
 _AMPACITY = {
     "mtx601": 730.0,  # 556.5 kcmil ACSR 26/7
@@ -106,8 +148,10 @@ def ieee34() -> Feeder:
 
 
 @cache
-def _read_data() -> Any:
-    return json.loads((files("prosumax.grid.catalog") / "data" / "ieee.json").read_text())
+def _read_data() -> dict[str, _FeederData]:
+    text = (files("prosumax.grid.catalog") / "data" / "ieee.json").read_text()
+    data: dict[str, _FeederData] = json.loads(text)
+    return data
 
 
 def _build_feeder(key: str, name: str) -> Feeder:
@@ -124,7 +168,7 @@ def _build_feeder(key: str, name: str) -> Feeder:
     buses = list(dict.fromkeys([data["source"], *labels]))
     position = {bus: number for number, bus in enumerate(buses)}
 
-    def positions(links: list[Any]) -> NDArray[np.int64]:
+    def positions(links: Sequence[_Line | _Transformer]) -> NDArray[np.int64]:
         return np.array([[position[node(link[end])] for end in _ENDS] for link in links])
 
     kv = _bus_voltages_kv(data, position, node)
@@ -167,7 +211,7 @@ def _build_feeder(key: str, name: str) -> Feeder:
 
 
 def _bus_voltages_kv(
-    data: Any, position: dict[str, int], node: Callable[[str], str]
+    data: _FeederData, position: dict[str, int], node: Callable[[str], str]
 ) -> NDArray[np.float64]:
     """Return the line-to-line voltage of every bus, which only transformers change."""
     from scipy.sparse import coo_array
@@ -181,11 +225,13 @@ def _bus_voltages_kv(
     for transformer in data["transformers"]:
         for end in _ENDS:
             same_level = level == level[position[node(transformer[end])]]
-            kv[same_level] = transformer[f"{end}_kv"]
+            kv[same_level] = transformer["from_kv" if end == "from" else "to_kv"]
     return kv
 
 
-def _line_branches(lines: list[Any], ends: NDArray[np.int64], kv: NDArray[np.float64]) -> Branches:
+def _line_branches(
+    lines: list[_Line], ends: NDArray[np.int64], kv: NDArray[np.float64]
+) -> Branches:
     miles = np.array([line["feet"] for line in lines]) / _FEET_PER_MILE
     phases = np.array([len(line["phases"]) for line in lines])
     r = np.array([line["r1_ohm_per_mile"] for line in lines])
@@ -206,7 +252,7 @@ def _line_branches(lines: list[Any], ends: NDArray[np.int64], kv: NDArray[np.flo
     )
 
 
-def _transformer_branches(links: list[Any], ends: NDArray[np.int64]) -> Branches:
+def _transformer_branches(links: list[_Transformer], ends: NDArray[np.int64]) -> Branches:
     """Build transformers and regulators; voltages are nominal, so only taps change the ratio."""
     count = len(links)
     per_kva = np.array(

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.grid.catalog.cache import cached_feeder
 from prosumax.grid.catalog.pandapower_import import from_pandapower
 from prosumax.grid.feeder import Feeder
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
 
 PANDAPOWER_CREATORS = {
     "cigre_lv": "create_cigre_network_lv",
@@ -59,7 +62,7 @@ def packaged_feeder(kind: str, where: str = "network") -> Feeder:
     return cached_feeder((kind, *versions), build)
 
 
-def create_network(kind: str) -> Any:
+def create_network(kind: str) -> "pandapowerNet":
     """Create the pandapower network of a kind, reproducibly.
 
     Some creators draw cable types from Python's global generator, which is seeded and restored.
@@ -68,7 +71,7 @@ def create_network(kind: str) -> Any:
         kind: One of `PANDAPOWER_CREATORS`.
     """
     networks = importlib.import_module("pandapower.networks")
-    creator: Callable[[], Any] = getattr(networks, PANDAPOWER_CREATORS[kind])
+    creator: Callable[[], pandapowerNet] = getattr(networks, PANDAPOWER_CREATORS[kind])
     state = random.getstate()
     random.seed(_CABLE_SEED)
     try:
@@ -114,7 +117,7 @@ def simbench_feeder(code: str, where: str = "network") -> Feeder:
     return cached_feeder(("simbench", code, *versions), build)
 
 
-def simbench_net(code: str, where: str = "network") -> tuple[Any, list[str]]:
+def simbench_net(code: str, where: str = "network") -> tuple["pandapowerNet", list[str]]:
     """Create the pandapower network of a SimBench code.
 
     Args:
@@ -172,7 +175,7 @@ def pandapower_file_feeder(path: Path, where: str = "network") -> Feeder:
     return cached_feeder(("file", path.stem, digest, *versions), build)
 
 
-def _parse_network(content: bytes, where: str) -> Any:
+def _parse_network(content: bytes, where: str) -> "pandapowerNet":
     pandapower = importlib.import_module("pandapower")
     fix = "Save a network with pandapower.to_json(net, file)."
     try:

@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ from prosumax.grid.catalog.layout import (
     tree_layout,
 )
 from prosumax.grid.feeder import BASE_KVA, Branches, Feeder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandapower import pandapowerNet
 
 _POWER_TABLES = (
     "load",
@@ -71,7 +75,7 @@ class ImportedFeeder(NamedTuple):
     branch_position: dict[BranchKey, int]
 
 
-def from_pandapower(net: Any, name: str = "", where: str = "network") -> ImportedFeeder:
+def from_pandapower(net: "pandapowerNet", name: str = "", where: str = "network") -> ImportedFeeder:
     """Import a balanced pandapower network with one external grid.
 
     Phase shifts of transformers are ignored: unless a loop contains unequal ones, they change no
@@ -101,6 +105,7 @@ def from_pandapower(net: Any, name: str = "", where: str = "network") -> Importe
     tree = spanning_tree(len(bus), source, branches.from_bus, branches.to_bus)
     _check_phase_shifts(tree, branches, shift, where)
     x, y = _coordinates(net, bus_position, tree)
+    shunt_mva = bus[:, column["GS"]] + 1j * bus[:, column["BS"]]
     feeder = Feeder(
         name=name or str(net.name or "pandapower network"),
         buses=names,
@@ -108,7 +113,7 @@ def from_pandapower(net: Any, name: str = "", where: str = "network") -> Importe
         source_bus=source,
         source_voltage_pu=float(net.ext_grid.vm_pu[net.ext_grid.in_service].iloc[0]),
         branches=branches,
-        shunt_pu=(bus[:, column["GS"]] + 1j * bus[:, column["BS"]]) * 1000.0 / BASE_KVA,
+        shunt_pu=np.asarray(shunt_mva * 1000.0 / BASE_KVA, np.complex128),
         load_kw=1000.0 * bus[:, column["PD"]],
         load_kvar=1000.0 * bus[:, column["QD"]],
         x=x,
@@ -120,7 +125,9 @@ def from_pandapower(net: Any, name: str = "", where: str = "network") -> Importe
     return ImportedFeeder(feeder, bus_position, branch_position)
 
 
-def _bus_branch_model(net: Any, where: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+def _bus_branch_model(
+    net: "pandapowerNet", where: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return pandapower's buses with supply, all its branches, and the rows in service."""
     import pandapower
     from pandapower.pypower.idx_bus import BUS_TYPE, NONE
@@ -154,7 +161,7 @@ def _without_numba_hint() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _bus_positions(net: Any, supplied: int) -> dict[int, int]:
+def _bus_positions(net: "pandapowerNet", supplied: int) -> dict[int, int]:
     lookup = net._pd2ppc_lookups["bus"]
     positions = {int(index): int(lookup[index]) for index in net.bus.index}
     return {index: place for index, place in positions.items() if 0 <= place < supplied}
@@ -166,7 +173,7 @@ def _bus_columns() -> dict[str, int]:
     return {name: getattr(idx_bus, name) for name in ("PD", "QD", "GS", "BS", "BASE_KV")}
 
 
-def _check_elements(net: Any, where: str) -> None:
+def _check_elements(net: "pandapowerNet", where: str) -> None:
     """Check that only tables which a feeder can represent have elements in service."""
     import pandas as pd
 
@@ -193,7 +200,7 @@ def _check_elements(net: Any, where: str) -> None:
         )
 
 
-def _branch_keys(net: Any) -> dict[int, BranchKey]:
+def _branch_keys(net: "pandapowerNet") -> dict[int, BranchKey]:
     """Return table and index of every row of the bus-branch model."""
     keys: dict[int, BranchKey] = {}
     for table, (begin, _) in net._pd2ppc_lookups["branch"].items():
@@ -207,7 +214,7 @@ def _branch_keys(net: Any) -> dict[int, BranchKey]:
 
 
 def _build_branches(
-    net: Any,
+    net: "pandapowerNet",
     branch: NDArray[np.float64],
     base_kv: NDArray[np.float64],
     keys: list[BranchKey],
@@ -215,7 +222,7 @@ def _build_branches(
     """Return the branches, and the phase shift of each in degrees."""
     from pandapower.pypower import idx_brch as column
 
-    def values(name: str) -> NDArray[Any]:
+    def values(name: str) -> NDArray[np.float64]:
         return branch[:, getattr(column, name)]
 
     from_bus = values("F_BUS").astype(np.int64)
@@ -239,9 +246,9 @@ def _build_branches(
         from_bus=from_bus,
         to_bus=to_bus,
         is_transformer=np.array([table == "trafo" for table, _ in keys], bool),
-        series_pu=(values("BR_R") + 1j * values("BR_X")) * base_ratio,
-        shunt_from_pu=(g + 1j * b) / 2 / base_ratio,
-        shunt_to_pu=to_shunt / 2 / base_ratio,
+        series_pu=np.asarray((values("BR_R") + 1j * values("BR_X")) * base_ratio, np.complex128),
+        shunt_from_pu=np.asarray((g + 1j * b) / 2 / base_ratio, np.complex128),
+        shunt_to_pu=np.asarray(to_shunt / 2 / base_ratio, np.complex128),
         ratio=np.where(tap == 0, 1.0, tap),
         rating_from_pu=limit[:, 0] / base_ka[from_bus],
         rating_to_pu=limit[:, 1] / base_ka[to_bus],
@@ -250,22 +257,23 @@ def _build_branches(
     return branches, values("SHIFT")
 
 
-def _line_rating_ka(line: Any) -> tuple[float, float]:
-    rated = float(line.max_i_ka * line.df * line.parallel)
+def _line_rating_ka(line: "pd.Series[float]") -> tuple[float, float]:
+    rated = float(line["max_i_ka"] * line["df"] * line["parallel"])
     return (rated, rated) if rated < _UNLIMITED_KA else (np.inf, np.inf)
 
 
-def _trafo_rating_ka(trafo: Any) -> tuple[float, float]:
-    rated_mva = float(trafo.sn_mva * trafo.parallel * trafo.df)
-    return rated_mva / (np.sqrt(3.0) * trafo.vn_hv_kv), rated_mva / (np.sqrt(3.0) * trafo.vn_lv_kv)
+def _trafo_rating_ka(trafo: "pd.Series[float]") -> tuple[float, float]:
+    rated_mva = float(trafo["sn_mva"] * trafo["parallel"] * trafo["df"])
+    root_3 = np.sqrt(3.0)
+    return rated_mva / (root_3 * trafo["vn_hv_kv"]), rated_mva / (root_3 * trafo["vn_lv_kv"])
 
 
-def _switch_rating_ka(switch: Any) -> tuple[float, float]:
-    rated = float(switch.in_ka)
+def _switch_rating_ka(switch: "pd.Series[float]") -> tuple[float, float]:
+    rated = float(switch["in_ka"])
     return (rated, rated) if np.isfinite(rated) else (np.inf, np.inf)
 
 
-_RATED_KA: dict[str, Callable[[Any], tuple[float, float]]] = {
+_RATED_KA: dict[str, Callable[["pd.Series[float]"], tuple[float, float]]] = {
     "line": _line_rating_ka,
     "trafo": _trafo_rating_ka,
     "switch": _switch_rating_ka,
@@ -273,12 +281,12 @@ _RATED_KA: dict[str, Callable[[Any], tuple[float, float]]] = {
 """Current in kA that pandapower calls 100 %, at either end."""
 
 
-def _branch_label(net: Any, table: str, index: int) -> str:
+def _branch_label(net: "pandapowerNet", table: str, index: int) -> str:
     given = net[table].name[index] if "name" in net[table] else None
     return _text(given) or f"{table} {index}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return text without surrounding spaces; empty for None and NaN."""
     return "" if value is None or value != value else str(value).strip()
 
@@ -292,7 +300,7 @@ def _make_unique(names: list[str], index: list[int]) -> list[str]:
     ]
 
 
-def _bus_names(net: Any, bus_position: dict[int, int], count: int) -> tuple[str, ...]:
+def _bus_names(net: "pandapowerNet", bus_position: dict[int, int], count: int) -> tuple[str, ...]:
     """Return the name of the first bus at each position.
 
     Buses that pandapower adds behind an open switch are called "open end".
@@ -335,7 +343,7 @@ def _check_phase_shifts(
 
 
 def _coordinates(
-    net: Any, bus_position: dict[int, int], tree: SpanningTree
+    net: "pandapowerNet", bus_position: dict[int, int], tree: SpanningTree
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the geographic positions if every bus has one, or else a tree layout."""
     x = np.full(len(tree.parent), np.nan)
@@ -353,7 +361,7 @@ def _coordinates(
     return tree_layout(tree) if np.isnan(x).any() else (x, y)
 
 
-def _parse_point(geo: Any) -> tuple[float, float] | None:
+def _parse_point(geo: str) -> tuple[float, float] | None:
     """Parse a GeoJSON point."""
     try:
         x, y = json.loads(geo)["coordinates"][:2]
@@ -362,7 +370,9 @@ def _parse_point(geo: Any) -> tuple[float, float] | None:
         return None
 
 
-def _zones(net: Any, bus_position: dict[int, int], tree: SpanningTree) -> tuple[str, ...]:
+def _zones(
+    net: "pandapowerNet", bus_position: dict[int, int], tree: SpanningTree
+) -> tuple[str, ...]:
     """Return the zones of the data if there are several, or else the zones of the topology."""
     zone = [""] * len(tree.parent)
     for index, place in bus_position.items():
@@ -372,7 +382,7 @@ def _zones(net: Any, bus_position: dict[int, int], tree: SpanningTree) -> tuple[
     return tuple(zone) if len(set(zone)) > 1 and all(zone) else feeder_zones(tree)
 
 
-def _notes(net: Any, bus_position: dict[int, int], names: tuple[str, ...]) -> list[str]:
+def _notes(net: "pandapowerNet", bus_position: dict[int, int], names: tuple[str, ...]) -> list[str]:
     notes = []
     isolated = [index for index in net.bus.index if int(index) not in bus_position]
     if isolated:
@@ -406,7 +416,7 @@ def _notes(net: Any, bus_position: dict[int, int], names: tuple[str, ...]) -> li
     return notes
 
 
-def _ignored_taps(net: Any) -> list[str]:
+def _ignored_taps(net: "pandapowerNet") -> list[str]:
     """Return transformers off their neutral position whose type of tap changer is missing."""
     trafo = net.trafo[net.trafo.in_service]
     if trafo.empty or "tap_changer_type" not in trafo:

@@ -351,7 +351,8 @@ def _usage_weight(
         delayed.append(span._replace(start=span.start + delay_h, stop=span.stop + delay_h))
     patterns = (model.usage_hours, tuple(delayed))
     by_day_type = np.stack([occupancy.presence_profile(hours, shift_h) for hours in patterns])
-    return by_day_type[year.is_free_day[1:].astype(int)].reshape(-1)
+    active: NDArray[np.float64] = by_day_type[year.is_free_day[1:].astype(int)].reshape(-1)
+    return active
 
 
 def _sample_starts(
@@ -453,6 +454,5 @@ def _lighting_demand(year: YearCalendar) -> Float[Array, " slot"]:
     ) * np.cos(hour_angle)
     elevation_deg = np.rad2deg(np.arcsin(sin_elevation))
     transition_deg = MIN_LIGHTING_ABOVE_DEG - FULL_LIGHTING_BELOW_DEG
-    return np.clip(
-        (MIN_LIGHTING_ABOVE_DEG - elevation_deg) / transition_deg, MIN_LIGHTING_SHARE, 1.0
-    )
+    share: NDArray[np.float64] = (MIN_LIGHTING_ABOVE_DEG - elevation_deg) / transition_deg
+    return share.clip(MIN_LIGHTING_SHARE, 1.0)

@@ -127,7 +127,8 @@ def presence_profile(spans: DayPattern, shift_h: float = 0.0) -> Float[Array, " 
         rise = 1 / (1 + np.exp(-(hours - span.start - shift_h) / (EDGE_WIDTH_H / 2)))
         fall = 1 / (1 + np.exp(-(hours - span.stop - shift_h) / (EDGE_WIDTH_H / 2)))
         total += span.weight * (rise - fall)
-    return total.reshape(3, SLOTS).sum(axis=0)
+    profile: NDArray[np.float64] = total.reshape(3, SLOTS).sum(axis=0)
+    return profile
 
 
 def active_occupants(

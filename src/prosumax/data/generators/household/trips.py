@@ -135,7 +135,8 @@ def _sample_hours(
     rng: np.random.Generator, hours: _CLOCK_HOURS, weekend: NDArray[np.int_]
 ) -> Float[Array, " day"]:
     mean, sd = np.array(hours)[weekend].T
-    return rng.normal(mean, sd).clip(0.5, 23.0)
+    sampled: NDArray[np.float64] = rng.normal(mean, sd)
+    return sampled.clip(0.5, 23.0)
 
 
 def scheduled_trips(

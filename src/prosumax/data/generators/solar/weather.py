@@ -16,7 +16,7 @@ import csv
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -371,7 +371,7 @@ def _sample_clear_sky_index(quarters: int, rng: np.random.Generator) -> Float[Ar
             state = 2
         deviation = memory[state] * deviation + innovation_sd[state] * innovation
         index.append(CLOUD_MEAN[state] + deviation)
-    return np.clip(np.array(index), *CLEAR_SKY_INDEX_RANGE)
+    return np.array(index, np.float64).clip(*CLEAR_SKY_INDEX_RANGE)
 
 
 def _transitions_per_step(
@@ -383,7 +383,9 @@ def _transitions_per_step(
         hours: Length of the step, h; the exponent of the hourly transition matrix.
     """
     values, vectors = np.linalg.eig(np.array(CLOUD_TRANSITIONS_PER_HOUR))
-    power: Any = vectors @ np.diag(values.astype(complex) ** hours) @ np.linalg.inv(vectors)
+    power: NDArray[np.complex128] = (
+        vectors @ np.diag(values.astype(complex) ** hours) @ np.linalg.inv(vectors)
+    )
     transitions = np.clip(power.real, 0.0, None)
     transitions /= transitions.sum(axis=1, keepdims=True)
     return transitions, np.linalg.matrix_power(transitions, 4096)[0]
