@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -14,8 +13,9 @@ from prosumax.control.rules import policies as policy_registry
 from prosumax.market.mechanism import mechanisms as mechanism_registry
 from prosumax.optimization.gap import is_quickly_solvable, summarize_with_optimality
 from prosumax.optimization.optima import Optima
-from prosumax.optimization.planning import ProgressCallback, ignore_progress
+from prosumax.optimization.planning import ignore_progress
 from prosumax.optimization.problem import build_problem, check_plannable
+from prosumax.optimization.program import ProgressCallback
 from prosumax.rl.training.price_policies import with_learned_prices
 from prosumax.scenario.loading import ScenarioLike, check_names, load_scenario
 from prosumax.scenario.schema.community import Scenario
@@ -28,7 +28,7 @@ from prosumax.simulation.rollout import simulate
 
 def run(
     scenario: ScenarioLike,
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    overrides: Iterable[str] | Mapping[str, object] = (),
     *,
     seed: int | None = None,
     data_dir: str | Path | None = None,
@@ -70,7 +70,7 @@ def run(
 def compare(
     scenario: ScenarioLike,
     mechanisms: Iterable[str],
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    overrides: Iterable[str] | Mapping[str, object] = (),
     *,
     policies: Iterable[str] | None = None,
     seed: int | None = None,
@@ -138,7 +138,7 @@ def scenario_variants(
 
 def _run_variants(
     source: ScenarioLike,
-    overrides: Iterable[str] | Mapping[str, Any],
+    overrides: Iterable[str] | Mapping[str, object],
     *,
     mechanisms: list[str] | None,
     policies: list[str] | None,

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from prosumax.optimization.program import ProgressCallback
     from prosumax.rl.training.training import ProgressCallback as TrainingCallback
     from prosumax.rl.training.training import TrainingProgress
-    from prosumax.runner import ProgressCallback
 
 _console = Console(stderr=True)
 

@@ -22,12 +22,12 @@ from prosumax.optimization.mpc import make_forecaster, plan_receding_horizon
 from prosumax.optimization.optima import Optima
 from prosumax.optimization.planning import (
     DispatchPlan,
-    ProgressCallback,
     default_requests,
     plan_community,
     set_requests,
 )
 from prosumax.optimization.problem import build_problem
+from prosumax.optimization.program import ProgressCallback
 from prosumax.registry import Registry
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import assemble

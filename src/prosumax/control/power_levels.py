@@ -2,11 +2,12 @@
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 
 def make_power_levels(
     num_levels: int, max_c_rate: float = 0.9, include_zero: bool = False
-) -> Float[np.ndarray, " level"]:
+) -> Float[NDArray[np.float64], " level"]:
     """Build evenly spaced power levels as fractions of the battery capacity per hour.
 
     The defaults are those of MAHTM's code, which has 40 levels between -0.9 and 0.9; with its

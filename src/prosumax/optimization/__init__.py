@@ -9,7 +9,6 @@ from prosumax.optimization.mpc import make_forecaster, plan_receding_horizon
 from prosumax.optimization.optima import Optima
 from prosumax.optimization.planning import (
     DispatchPlan,
-    ProgressCallback,
     default_requests,
     ignore_progress,
     plan_community,
@@ -25,7 +24,13 @@ from prosumax.optimization.problem import (
     community_cost,
     individual_cost,
 )
-from prosumax.optimization.program import MAX_BINARIES, build_model, count_binaries, solve
+from prosumax.optimization.program import (
+    MAX_BINARIES,
+    ProgressCallback,
+    build_model,
+    count_binaries,
+    solve,
+)
 from prosumax.optimization.storage import StorageModel, best_case_storage
 
 __all__ = [

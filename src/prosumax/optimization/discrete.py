@@ -4,8 +4,6 @@ The battery model of the simulation is used, curves included, so that the result
 linear programs independently.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 from prosumax.devices import battery as battery_model
 from prosumax.devices.battery import BatteryParams
 from prosumax.errors import InputError
-from prosumax.optimization.planning import ProgressCallback, ignore_progress
+from prosumax.optimization.planning import ignore_progress
 from prosumax.optimization.problem import Array, Problem
+from prosumax.optimization.program import ProgressCallback
 
 SOC_GRID_POINTS = 1601
 """States of charge; twice as many changed the optimum of MAHTM by less than 1e-5."""
@@ -83,7 +82,8 @@ def _plan_home(
 
 
 def _step_cost(problem: Problem, step: int, net: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(net > 0, problem.buy_price[step], problem.sell_price[step]) * net
+    price: Array = np.where(net > 0, problem.buy_price[step], problem.sell_price[step])
+    return price * net
 
 
 def _transitions(
@@ -98,7 +98,7 @@ def _transitions(
     """
     shape = (len(states), len(requested))
     count = len(states) * len(requested)
-    copies: Any = jax.tree.map(
+    copies: BatteryParams = jax.tree.map(
         lambda leaf: jnp.repeat(jnp.asarray(leaf, jnp.float32), count, axis=0), battery
     )
     stored = jnp.asarray(np.repeat(states, len(requested)), jnp.float32)

@@ -8,20 +8,26 @@ choice; that price is subtracted from the cost again. Appliances keep their defa
 starting one is a binary decision.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float, PyTree
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.devices import flexible as device_models
 from prosumax.devices import heat_pump
 from prosumax.devices.battery import BatteryParams
-from prosumax.devices.flexible import DeviceParams, DeviceSeries
+from prosumax.devices.flexible import DeviceParams, DeviceSeries, DeviceState
+from prosumax.devices.heat_pump import HeatPumpParams
 from prosumax.devices.home import HomeParams
 from prosumax.types import DeviceRequests
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from linopy import LinearExpression, Model, Variable
+    from linopy.types import ConstraintLike
 
 Array = NDArray[np.float64]
 
@@ -64,9 +70,9 @@ class FlexibleDevices(NamedTuple):
         Args:
             homes: Positions of the homes.
         """
-        params: Any = jax.tree.map(lambda leaf: leaf[homes], self.params)
+        params: DeviceParams = jax.tree.map(lambda leaf: leaf[homes], self.params)
         # Weather is shared by all homes; everything else is [step, home, ..].
-        series: Any = jax.tree.map(
+        series: DeviceSeries = jax.tree.map(
             lambda leaf: leaf if leaf.ndim == 1 else leaf[:, homes], self.series
         )
         return FlexibleDevices(
@@ -85,7 +91,7 @@ class FlexibleDevices(NamedTuple):
             last: One past the last step.
             step_hours: Length of a step in hours.
         """
-        series: Any = jax.tree.map(lambda leaf: leaf[first:last], self.series)
+        series: DeviceSeries = jax.tree.map(lambda leaf: leaf[first:last], self.series)
         return _with_default_control(self.params, series, self.base_net_kwh[first:last], step_hours)
 
     @property
@@ -98,7 +104,9 @@ class FlexibleDevices(NamedTuple):
             planned |= np.asarray(self.params.heat_pump.exists) > 0
         return planned
 
-    def limits_kw(self, charge_kw: Any, discharge_kw: Any) -> tuple[Any, Any]:
+    def limits_kw(
+        self, charge_kw: ArrayLike, discharge_kw: ArrayLike
+    ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
         """Return the power limits of all devices of a home together.
 
         Args:
@@ -109,8 +117,8 @@ class FlexibleDevices(NamedTuple):
             Largest power drawn and largest power fed back.
         """
         drawn, fed_back = device_models.power_limits_kw(self.params)
-        max_drawn = np.asarray(charge_kw, np.float64) + drawn
-        max_fed_back = np.asarray(discharge_kw, np.float64) + fed_back
+        max_drawn = np.asarray(charge_kw, np.float64) + np.asarray(drawn)
+        max_fed_back = np.asarray(discharge_kw, np.float64) + np.asarray(fed_back)
         return max_drawn, max_fed_back
 
 
@@ -150,7 +158,7 @@ def _with_default_control(
     return devices, base_kwh + devices_kwh
 
 
-def _to_double(leaf: Any) -> NDArray[Any]:
+def _to_double(leaf: ArrayLike) -> PyTree:
     array = np.asarray(leaf)
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
@@ -158,19 +166,23 @@ def _to_double(leaf: Any) -> NDArray[Any]:
 @jax.jit
 def _simulate_default_control(
     params: DeviceParams, series: DeviceSeries, step_hours: jax.Array
-) -> Any:
+) -> tuple[jax.Array, jax.Array]:
     """Return the energy drawn by all devices and by appliances alone, both [step, home]."""
 
-    def advance(state: Any, inputs: DeviceSeries) -> tuple[Any, tuple[Any, Any]]:
+    def advance(
+        state: DeviceState, inputs: DeviceSeries
+    ) -> tuple[DeviceState, tuple[jax.Array, jax.Array]]:
         requests = device_models.default_requests(params, state, inputs, step_hours)
         state, flows = device_models.step(params, state, inputs, requests, step_hours)
-        net = device_models.net_kwh(flows)
-        appliances: Any = 0.0
+        net = jnp.asarray(device_models.net_kwh(flows))
+        appliances = jnp.zeros_like(net)
         if flows.appliances is not None:
-            appliances = flows.appliances.consumption_kwh.sum(-1)
-        return state, (net, appliances + jnp.zeros_like(net))
+            appliances = flows.appliances.consumption_kwh.sum(-1) + appliances
+        return state, (net, appliances)
 
-    return jax.lax.scan(advance, device_models.initial_state(params), series)[1]
+    drawn: tuple[jax.Array, jax.Array]
+    _, drawn = jax.lax.scan(advance, device_models.initial_state(params), series)
+    return drawn
 
 
 def replace_absent_batteries(battery: BatteryParams) -> BatteryParams:
@@ -191,7 +203,7 @@ def replace_absent_batteries(battery: BatteryParams) -> BatteryParams:
         "initial_soc": 0.0,
         "self_discharge_per_step": 0.0,
     }
-    values: dict[str, Any] = {
+    values: dict[str, PyTree] = {
         name: np.where(is_absent, value, getattr(battery, name))
         for name, value in placeholder.items()
     }
@@ -211,12 +223,12 @@ def slack_price(buy: Float[Array, " step"], sell: Float[Array, " step"]) -> floa
 
 
 def add_flexible_devices(
-    model: Any,
+    model: "Model",
     devices: FlexibleDevices,
     step_hours: float,
-    negative: Bool[Any, " step"],
+    negative: Bool[NDArray[np.bool_], " step"],
     price: float,
-) -> tuple[Any, Any]:
+) -> tuple["Variable | LinearExpression", "LinearExpression"]:
     """Add the EVs and heat pumps of the homes to a model.
 
     Args:
@@ -240,7 +252,7 @@ def add_flexible_devices(
 
 
 def extract_requests(
-    model: Any, devices: FlexibleDevices, solution: Float[Array, " label"], step_hours: float
+    model: "Model", devices: FlexibleDevices, solution: Float[Array, " label"], step_hours: float
 ) -> tuple[DeviceRequests, float]:
     """Read the requests to the devices from a solved model.
 
@@ -255,7 +267,7 @@ def extract_requests(
     """
     shape = devices.uncontrolled_net_kwh.shape
 
-    def power_kw(positive: str, negative: str | None = None) -> Any:
+    def power_kw(positive: str, negative: str | None = None) -> PyTree:
         if positive not in model.variables:
             return None
         energy = _read(model, positive, solution, shape)
@@ -275,7 +287,7 @@ def extract_requests(
 
 
 def _read(
-    model: Any, name: str, solution: Float[Array, " label"], shape: tuple[int, ...]
+    model: "Model", name: str, solution: Float[Array, " label"], shape: tuple[int, ...]
 ) -> Float[Array, "step home"]:
     labels = model.variables[name].labels.transpose(*_DIMS).to_numpy()
     return np.where(labels >= 0, solution[labels], 0.0).reshape(shape)
@@ -284,40 +296,46 @@ def _read(
 class _ModelBuilder:
     """Adds masked variables and constraints over steps and homes to a model."""
 
-    def __init__(self, model: Any, shape: tuple[int, int]) -> None:
+    def __init__(self, model: "Model", shape: tuple[int, int]) -> None:
         import xarray as xr
 
         self.model = model
         self.shape = shape
         self.xr = xr
-        self.coords = [np.arange(shape[0]), np.arange(shape[1])]
+        self.coords = [list(range(size)) for size in shape]
 
-    def table(self, values: Any) -> Any:
+    def table(self, values: ArrayLike) -> "xr.DataArray":
         return self.xr.DataArray(np.broadcast_to(values, self.shape), dims=_DIMS)
 
-    def variable(self, name: str, lower: Any, upper: Any, mask: Any) -> Any:
+    def variable(
+        self, name: str, lower: ArrayLike, upper: ArrayLike, mask: ArrayLike
+    ) -> "Variable | LinearExpression":
         """Add a variable where the mask is true; it is 0 elsewhere."""
         return self.model.add_variables(
             self.table(lower), self.table(upper), mask=self.table(mask), name=name
         ).fillna(0)
 
-    def previous(self, name: str) -> Any:
+    def previous(self, name: str) -> "LinearExpression":
         """Return the variable one step earlier, 0 before the first step."""
-        return self.model.variables[name].shift(step=1).fillna(0)
+        previous: LinearExpression = self.model.variables[name].shift(step=1).fillna(0)
+        return previous
 
-    def binary(self, name: str, mask: Any) -> Any:
+    def binary(self, name: str, mask: ArrayLike) -> "Variable | LinearExpression":
         """Add a binary variable where the mask is true; it is 0 elsewhere."""
         return self.model.add_variables(
             binary=True, coords=self.coords, dims=_DIMS, mask=self.table(mask), name=name
         ).fillna(0)
 
-    def constraint(self, name: str, expression: Any, mask: Any) -> None:
+    def constraint(self, name: str, expression: "ConstraintLike", mask: ArrayLike) -> None:
         self.model.add_constraints(expression, mask=self.table(mask), name=name)
 
 
 def _add_evs(
-    model: Any, devices: FlexibleDevices, step_hours: float, negative: Bool[Any, " step"]
-) -> tuple[Any, Any]:
+    model: "Model",
+    devices: FlexibleDevices,
+    step_hours: float,
+    negative: Bool[NDArray[np.bool_], " step"],
+) -> tuple["Variable | LinearExpression", "LinearExpression"]:
     ev = devices.params.ev
     series = devices.series.ev
     assert ev is not None and series is not None
@@ -366,7 +384,9 @@ def _add_evs(
     return net, slack
 
 
-def _add_heat_pumps(model: Any, devices: FlexibleDevices, step_hours: float) -> tuple[Any, Any]:
+def _add_heat_pumps(
+    model: "Model", devices: FlexibleDevices, step_hours: float
+) -> tuple["Variable | LinearExpression", "LinearExpression"]:
     pump = devices.params.heat_pump
     series = devices.series.heat_pump
     assert pump is not None and series is not None
@@ -375,7 +395,7 @@ def _add_heat_pumps(model: Any, devices: FlexibleDevices, step_hours: float) -> 
     exists = np.broadcast_to(np.asarray(pump.exists) > 0, shape)
     has_tank = exists & (np.asarray(pump.max_tank_c) > np.asarray(pump.min_tank_c))
     outdoor = np.asarray(series.outdoor_c)[:, None]
-    single: Any = jax.tree.map(jnp.asarray, pump)
+    single: HeatPumpParams = jax.tree.map(jnp.asarray, pump)
     coefficients = jax.vmap(
         lambda outdoor_c: heat_pump.coefficients_of_performance(single, outdoor_c)
     )(jnp.asarray(outdoor[:, 0]))
@@ -429,11 +449,11 @@ def _add_heat_pumps(model: Any, devices: FlexibleDevices, step_hours: float) -> 
 
 
 def _max_indoor_temperature(
-    pump: Any,
+    pump: HeatPumpParams,
     outdoor: Float[Array, " step"],
     gain: Float[Array, "step home"],
-    retention: Any,
-    kelvin_per_kwh: Any,
+    retention: Float[Array, " home"],
+    kelvin_per_kwh: Float[Array, " home"],
 ) -> tuple[Float[Array, "step home"], Float[Array, "step home"]]:
     """Return the highest indoor temperature after any heating, and the heat then vented, kWh."""
     maximum = np.empty_like(gain)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
@@ -89,7 +89,7 @@ def mahtm_scores(
 
 def optimality_kpis(
     optima: Optima | None, problem: Problem, objective: float, standalone_objective: float
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """Compute the KPIs of a run against the optimum.
 
     Args:
@@ -107,7 +107,7 @@ def optimality_kpis(
         community optimum.
     """
     baseline = float(individual_cost(problem, problem.net_kwh).sum())
-    kpis: dict[str, Any] = {"objective": objective, "baseline_objective": baseline}
+    kpis: dict[str, float] = {"objective": objective, "baseline_objective": baseline}
     if optima is None:
         names = (
             "individual_optimum",
@@ -145,7 +145,7 @@ def summarize_with_optimality(
     profiles: Profiles,
     community: Community,
     trajectory: Trajectory,
-    timing: Mapping[str, Any],
+    timing: Mapping[str, float],
     optima: Optima | None = None,
 ) -> Result:
     """Summarize a run and add MAHTM's scores and the optimality gap to its KPIs.
@@ -182,10 +182,10 @@ def summarize_with_optimality(
         optima, problem, float(bills.sum() + carbon_cost), float(alone.sum() + carbon_cost_alone)
     )
     welfare = result.kpis["max_welfare"]
-    figures["price_of_fairness"] = price_of_fairness(
-        np.nan if welfare is None else welfare, result.kpis["saving"]
+    figures["price_of_fairness"] = float(
+        price_of_fairness(np.nan if welfare is None else welfare, result.kpis["saving"])
     )
-    kpis: dict[str, Any] = dict(result.kpis)
+    kpis: dict[str, object] = dict(result.kpis)
     nested = {name: kpis.pop(name) for name in ("citylearn", "network")}
     kpis |= {name: finite_or_none(value) for name, value in figures.items()}
     return replace(result, kpis=cast(CommunityKPIs, kpis | nested))

@@ -3,13 +3,17 @@
 It is restated to reproduce the figures of the paper.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from prosumax.optimization.problem import Array, Problem
 from prosumax.optimization.program import create_solver, import_linopy, run_solver
+
+if TYPE_CHECKING:
+    import xarray
 
 _DIMS = ("step", "home")
 
@@ -50,8 +54,9 @@ def plan_mahtm_solver(
     battery = own.battery
     steps, homes = own.net_kwh.shape
 
-    def table(values: Any) -> Any:
-        return xr.DataArray(np.broadcast_to(values, (steps, homes)), dims=_DIMS)
+    def table(values: ArrayLike) -> "xarray.DataArray":
+        array: xarray.DataArray = xr.DataArray(np.broadcast_to(values, (steps, homes)), dims=_DIMS)
+        return array
 
     eta = table(np.sqrt(battery.charge_efficiency_curve.max(-1)))
     limit_kw = np.minimum(battery.charge_kw, battery.discharge_kw)

@@ -7,20 +7,25 @@ change, so that a step takes milliseconds.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.devices import battery as battery_model
+from prosumax.devices.battery import BatteryParams
 from prosumax.errors import InputError
+from prosumax.numerics import AnyArray
 from prosumax.optimization.planning import ignore_progress
 from prosumax.optimization.problem import Array, Problem, check_bounded
 from prosumax.optimization.program import ProgressCallback, build_model, create_solver
 from prosumax.optimization.storage import StorageModel, power_limit_lines, typical_storage
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Forecast = Callable[[int], Float[Array, "horizon home"]]
 """Function from the first step of the horizon to the net energy of every home in its steps.
@@ -114,7 +119,7 @@ def plan_receding_horizon(
     if not len(homes):
         return power
     program = _RecedingHorizonProgram(problem, horizon, joint)
-    state: Any = battery_model.initial_state(program.params)
+    state = battery_model.initial_state(program.params)
     min_peaks = np.full(len(homes), problem.min_billed_peak_kw)
     peaks = min_peaks
     steps = len(power)
@@ -146,7 +151,9 @@ class _RecedingHorizonProgram:
         self.homes = problem.storage_homes
         self.others = np.setdiff1d(np.arange(problem.net_kwh.shape[1]), self.homes)
         self.battery = problem.select_homes(self.homes).battery
-        self.params: Any = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), self.battery)
+        self.params: BatteryParams = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, jnp.float32), self.battery
+        )
         self.hours = jnp.float32(problem.step_hours)
         template = replace(
             problem.select_steps(0, 1),
@@ -165,7 +172,7 @@ class _RecedingHorizonProgram:
         )
         model, _ = build_model(template, storage, joint=joint)
         matrices = model.matrices
-        options = {"threads": 1, "presolve": "off", "output_flag": False}
+        options: dict[str, float | str] = {"threads": 1, "presolve": "off", "output_flag": False}
         self.solver = create_solver(matrices, options)
         self.columns = {
             name: _positions(model.variables[name].labels, matrices.vlabels)
@@ -217,7 +224,8 @@ class _RecedingHorizonProgram:
         solution = np.asarray(self.solver.getSolution().col_value)
         charge = solution[self.columns["charge"][0]]
         discharge = solution[self.columns["discharge"][0]]
-        return (charge - discharge) / self.problem.step_hours
+        power: Array = (charge - discharge) / self.problem.step_hours
+        return power
 
     def _set_prices(self, step: int) -> None:
         problem = self.problem
@@ -244,7 +252,7 @@ class _RecedingHorizonProgram:
         )
         kept = (1 - battery.self_discharge_per_step) * start
         rows = self.rows["store"][0]
-        self.solver.changeRowsBounds(len(rows), rows, kept, kept)
+        self._change_rows(rows, kept, kept)
         for number, (intercept, slope) in enumerate(self.lines):
             share = intercept + slope * start / battery.capacity_kwh
             for name, limit in (("charge", battery.charge_kw), ("discharge", battery.discharge_kw)):
@@ -252,21 +260,24 @@ class _RecedingHorizonProgram:
                 if key in self.rows:
                     rows = self.rows[key][0]
                     unlimited = np.full(len(rows), -np.inf)
-                    self.solver.changeRowsBounds(len(rows), rows, unlimited, limit * hours * share)
+                    self._change_rows(rows, unlimited, limit * hours * share)
 
     def _set_cost(self, name: str, cost: Float[Array, " column"]) -> None:
         columns = self.columns[name].ravel()
         self.solver.changeColsCost(len(columns), columns, np.ascontiguousarray(cost, np.float64))
 
-    def _set_bounds(self, name: str, lower: Any, upper: Any) -> None:
+    def _set_bounds(self, name: str, lower: ArrayLike, upper: ArrayLike) -> None:
         shape = self.rows[name].shape
         rows = self.rows[name].ravel()
         lower, upper = (
             np.ascontiguousarray(np.broadcast_to(side, shape)).ravel() for side in (lower, upper)
         )
-        self.solver.changeRowsBounds(
-            len(rows), rows, lower.astype(np.float64), upper.astype(np.float64)
-        )
+        self._change_rows(rows, lower.astype(np.float64), upper.astype(np.float64))
+
+    def _change_rows(self, rows: NDArray[np.int32], lower: AnyArray, upper: AnyArray) -> None:
+        # The method has a vectorized overload that the stubs of HiGHS leave out.
+        change = self.solver.changeRowsBounds  # type: ignore[attr-defined]
+        change(len(rows), rows, lower, upper)
 
 
 def _pad(series: Float[Array, " step"], horizon: int) -> Float[Array, " horizon"]:
@@ -274,7 +285,8 @@ def _pad(series: Float[Array, " step"], horizon: int) -> Float[Array, " horizon"
     return np.concatenate([series, np.zeros(horizon - len(series))])
 
 
-def _positions(labels: Any, ordered: NDArray[np.int64]) -> NDArray[np.int32]:
+def _positions(labels: "xr.DataArray", ordered: NDArray[np.int64]) -> NDArray[np.int32]:
     """Return the column or row number of each label, with dimension `step` first."""
     dims = [dim for dim in ("month", "step", "home") if dim in labels.dims]
-    return np.searchsorted(ordered, labels.transpose(*dims).to_numpy()).astype(np.int32)
+    positions = np.searchsorted(ordered, labels.transpose(*dims).to_numpy())
+    return np.asarray(positions, np.int32)

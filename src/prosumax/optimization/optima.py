@@ -5,12 +5,12 @@ from functools import cached_property
 
 from prosumax.optimization.planning import (
     DispatchPlan,
-    ProgressCallback,
     ignore_progress,
     plan_community,
     plan_individual,
 )
 from prosumax.optimization.problem import Problem
+from prosumax.optimization.program import ProgressCallback
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,21 @@ before, and the best simulated plan is kept. Bound and plan enclose the true opt
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import NDArray
+from jaxtyping import Float, PyTree
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.devices import flexible
 from prosumax.devices.battery import BatteryParams
 from prosumax.devices.battery_aging import BatteryAgingParams
+from prosumax.devices.flexible import DeviceSeries
 from prosumax.devices.home import HomeParams, HomeState, initial_state, step_devices
 from prosumax.devices.home import step as step_home
+from prosumax.numerics import AnyArray
 from prosumax.optimization.flexible import FlexibleDevices, replace_absent_batteries
 from prosumax.optimization.problem import Array, Problem, community_cost, individual_cost
 from prosumax.optimization.program import ProgressCallback, Solution, solve
@@ -231,7 +233,7 @@ def default_requests(problem: Problem) -> DeviceRequests | None:
         return None
     params = problem.devices.params
 
-    def no_request(device: Any) -> Any:
+    def no_request(device: object) -> PyTree:
         return None if device is None else np.full_like(problem.net_kwh, np.nan)
 
     return DeviceRequests(
@@ -316,7 +318,7 @@ def simulate_plan(
         devices: EVs, heat pumps and appliances of the same homes.
         requests: Requests to the devices; appliances keep their default control.
     """
-    homes: Any = HomeParams(battery, aging, None if devices is None else devices.params)
+    homes = HomeParams(battery, aging, None if devices is None else devices.params)
     params, single_requests = jax.tree.map(_to_single, (homes, requests))
     series = None if devices is None else jax.tree.map(_to_single, devices.series)
     simulated = _simulate(
@@ -329,7 +331,7 @@ def simulate_plan(
     return SimulatedPlan(*(np.asarray(part, np.float64) for part in simulated))
 
 
-def _to_single(leaf: Any) -> jax.Array:
+def _to_single(leaf: ArrayLike) -> jax.Array:
     """Convert floating-point arrays to single precision and keep other types."""
     return jnp.asarray(leaf, jnp.float32 if np.asarray(leaf).dtype.kind == "f" else None)
 
@@ -338,14 +340,14 @@ def _to_single(leaf: Any) -> jax.Array:
 def _simulate(
     params: HomeParams,
     power_kw: jax.Array,
-    series: Any,
+    series: DeviceSeries | None,
     requests: DeviceRequests | None,
     step_hours: jax.Array,
 ) -> tuple[jax.Array, ...]:
     zero = jnp.zeros(power_kw.shape[1:])
 
     def advance(
-        state: HomeState, step: tuple[jax.Array, Any, Any]
+        state: HomeState, step: tuple[jax.Array, DeviceSeries | None, DeviceRequests | None]
     ) -> tuple[HomeState, tuple[jax.Array, ...]]:
         power, inputs, request = step
         state, devices = step_devices(params, state, inputs, request, step_hours)
@@ -388,13 +390,13 @@ def _refine_storage(
 
 
 def _power_share(
-    energy: Float[Array, "step home"], limit: Float[Any, " home"]
+    energy: Float[Array, "step home"], limit: Float[AnyArray, " home"]
 ) -> Float[Array, "step home"]:
     return energy / np.where(limit > 0, limit, 1.0)
 
 
 def _efficiency_at_power(
-    points: Any, curve: Any, share: Float[Array, "step home"]
+    points: AnyArray, curve: AnyArray, share: Float[Array, "step home"]
 ) -> Float[Array, "step home"]:
     """Return the one-way efficiency of each home at a share of its power limit."""
     efficiency = np.empty_like(share)

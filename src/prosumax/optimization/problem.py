@@ -4,7 +4,6 @@ All arrays are in double precision.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import numpy as np
@@ -110,7 +109,9 @@ class Problem:
         Args:
             homes: Positions of the homes.
         """
-        selected: Any = jax.tree.map(lambda leaf: leaf[homes], (self.battery, self.aging))
+        selected: tuple[BatteryParams, BatteryAgingParams | None] = jax.tree.map(
+            lambda leaf: leaf[homes], (self.battery, self.aging)
+        )
         battery, aging = selected
         return replace(
             self,
@@ -188,7 +189,9 @@ def build_problem(scenario: Scenario, profiles: Profiles, community: Community) 
     inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
     prosumer_fee = tariff.prosumer_fee_per_kw_year * inverter_kw
     batteries = (community.homes.battery, community.homes.aging)
-    exact: Any = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), batteries)
+    exact: tuple[BatteryParams, BatteryAgingParams | None] = jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64), batteries
+    )
     battery, aging = exact
     base_kwh = profiles.load_kwh - profiles.solar_kwh
     devices, net_kwh = build_flexible_devices(

@@ -1,14 +1,16 @@
 """Linear and mixed-integer programs of a problem: built with linopy, solved by HiGHS."""
 
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.errors import InputError
+from prosumax.numerics import AnyArray
 from prosumax.optimization.flexible import (
     add_flexible_devices,
     extract_requests,
@@ -18,6 +20,12 @@ from prosumax.optimization.flexible import (
 from prosumax.optimization.problem import Array, Problem, individual_cost
 from prosumax.optimization.storage import StorageModel, add_storage
 from prosumax.types import DeviceRequests
+
+if TYPE_CHECKING:
+    import xarray
+    from highspy import Highs, HighsBasis, HighsCallbackEvent
+    from linopy import LinearExpression, Model, Variable
+    from linopy.matrices import MatrixAccessor
 
 ProgressCallback = Callable[[str, float], None]
 """Function that receives a message and the completed share of the work."""
@@ -66,7 +74,7 @@ class Solution(NamedTuple):
     num_constraints: int
     num_nonzeros: int
     seconds: float
-    basis: Any
+    basis: "HighsBasis"
     requests: DeviceRequests | None = None
 
 
@@ -80,8 +88,8 @@ def solve(
     *,
     joint: bool,
     on_progress: ProgressCallback = _ignore_progress,
-    start_basis: Any = None,
-    options: dict[str, Any] | None = None,
+    start_basis: "HighsBasis | None" = None,
+    options: Mapping[str, float | str] | None = None,
 ) -> Solution:
     """Compute the cheapest plan.
 
@@ -105,6 +113,8 @@ def solve(
     has_binaries = count_binaries(problem) > 0
     model, constant = build_model(problem, storage, joint=joint)
     matrices = model.matrices
+    coefficients = matrices.A
+    assert coefficients is not None, "every model has constraints"
     solver = create_solver(
         matrices,
         {
@@ -121,7 +131,7 @@ def solve(
     size = f"{num_variables:,} variables, {num_constraints:,} constraints"
     on_progress(f"Optimum of {problem.name}: {size}", 0.0)
 
-    def report(event: Any) -> None:
+    def report(event: "HighsCallbackEvent") -> None:
         line = event.message.split()
         if len(line) > 2 and line[0].isdigit() and "e" in line[1]:
             iterations = f"{int(line[0]):,} solver iterations"
@@ -152,7 +162,7 @@ def solve(
         bound=bound + constant,
         num_variables=num_variables,
         num_constraints=num_constraints,
-        num_nonzeros=int(matrices.A.nnz),
+        num_nonzeros=int(coefficients.nnz),
         seconds=time.perf_counter() - before,
         basis=solver.getBasis(),
         requests=requests,
@@ -182,7 +192,7 @@ def _check_size(problem: Problem) -> None:
         )
 
 
-def run_solver(solver: Any, matrices: Any, name: str) -> NDArray[np.float64]:
+def run_solver(solver: "Highs", matrices: "MatrixAccessor", name: str) -> NDArray[np.float64]:
     """Solve a program.
 
     Args:
@@ -207,7 +217,7 @@ def run_solver(solver: Any, matrices: Any, name: str) -> NDArray[np.float64]:
     return solution
 
 
-def create_solver(matrices: Any, options: dict[str, Any]) -> Any:
+def create_solver(matrices: "MatrixAccessor", options: Mapping[str, float | str]) -> "Highs":
     """Create a HiGHS solver with a program.
 
     Linopy could do so too, but HiGHS would write to the terminal.
@@ -223,7 +233,9 @@ def create_solver(matrices: Any, options: dict[str, Any]) -> Any:
         solver.setOptionValue(name, value)
     solver.HandleKeyboardInterrupt = True
     variables = len(matrices.c)
-    table = matrices.A.tocsr()
+    coefficients = matrices.A
+    assert coefficients is not None, "every model has constraints"
+    table = coefficients.tocsr()
     numbers = np.arange(variables, dtype=np.int32)
     solver.addVars(variables, matrices.lb, matrices.ub)
     solver.changeColsCost(variables, numbers, matrices.c)
@@ -235,7 +247,7 @@ def create_solver(matrices: Any, options: dict[str, Any]) -> Any:
     return solver
 
 
-def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tuple[Any, float]:
+def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tuple["Model", float]:
     """Build the linopy model of a problem.
 
     A home's import `i` is a variable and its export `e = i - net - devices` an expression, so that
@@ -259,8 +271,9 @@ def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tupl
     own = problem.select_homes(controllable)
     fixed = problem.select_homes(others)
 
-    def series(values: Any) -> Any:
-        return xr.DataArray(values, dims="step")
+    def series(values: ArrayLike) -> "xarray.DataArray":
+        array: xarray.DataArray = xr.DataArray(values, dims="step")
+        return array
 
     uncontrolled = own.net_kwh if own.devices is None else own.devices.uncontrolled_net_kwh
     net = xr.DataArray(uncontrolled, dims=_DIMS)
@@ -268,7 +281,7 @@ def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tupl
     controlled = add_storage(
         model, replace_absent_batteries(own.battery), storage, problem.step_hours
     )
-    limits_kw = (own.battery.charge_kw, own.battery.discharge_kw)
+    limits_kw: tuple[AnyArray, AnyArray] = (own.battery.charge_kw, own.battery.discharge_kw)
     slack_cost = None
     if own.devices is not None:
         price = slack_price(problem.buy_price, problem.sell_price)
@@ -303,7 +316,12 @@ def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tupl
 
 
 def _exclude_arbitrage(
-    model: Any, problem: Problem, net: Any, imported: Any, controlled: Any, limits_kw: Any
+    model: "Model",
+    problem: Problem,
+    net: "xarray.DataArray",
+    imported: "Variable",
+    controlled: "LinearExpression",
+    limits_kw: tuple[AnyArray, AnyArray],
 ) -> None:
     """Exclude buying and selling at once by binaries where selling pays more than buying costs."""
     import xarray as xr
@@ -312,7 +330,7 @@ def _exclude_arbitrage(
     if not is_arbitrage.any():
         return
     mask = xr.DataArray(np.broadcast_to(is_arbitrage[:, None], net.shape), dims=_DIMS)
-    coords = [np.arange(size) for size in net.shape]
+    coords = [list(range(size)) for size in net.shape]
     is_buying = model.add_variables(
         binary=True, coords=coords, dims=_DIMS, mask=mask, name="is_buying"
     ).fillna(0)
@@ -326,7 +344,9 @@ def _exclude_arbitrage(
     )
 
 
-def _add_capacity_charge(model: Any, problem: Problem, imported: Any) -> Any:
+def _add_capacity_charge(
+    model: "Model", problem: Problem, imported: "Variable"
+) -> "LinearExpression":
     """Add monthly peaks to a model and return their cost."""
     import xarray as xr
 
@@ -341,7 +361,7 @@ def _add_capacity_charge(model: Any, problem: Problem, imported: Any) -> Any:
     return (xr.DataArray(problem.capacity_price, dims="month") * peak).sum()
 
 
-def import_linopy() -> tuple[Any, Any]:
+def import_linopy() -> tuple[ModuleType, ModuleType]:
     """Import linopy and xarray.
 
     Raises:

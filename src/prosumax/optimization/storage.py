@@ -1,12 +1,16 @@
 """Batteries in a linear program: variables, constraints, and their effect on meters."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.devices.battery import BatteryParams
+from prosumax.numerics import AnyArray
+
+if TYPE_CHECKING:
+    from linopy import LinearExpression, Model
 
 Array = NDArray[np.float64]
 
@@ -40,7 +44,10 @@ class StorageModel(NamedTuple):
 
 
 def best_case_storage(
-    battery: BatteryParams, steps: int, step_hours: float, negative: Bool[Any, " step"]
+    battery: BatteryParams,
+    steps: int,
+    step_hours: float,
+    negative: Bool[NDArray[np.bool_], " step"],
 ) -> StorageModel:
     """Return a linear model that no real battery outperforms: best efficiency, no capacity loss.
 
@@ -98,7 +105,7 @@ def typical_storage(
     )
 
 
-def _efficiency_at(share: Any, points: Any, curve: Any) -> Float[Array, " home"]:
+def _efficiency_at(share: AnyArray, points: AnyArray, curve: AnyArray) -> Float[Array, " home"]:
     """Return the one-way efficiency of each home at a share of its power limit."""
     round_trip = [np.interp(*home) for home in zip(share, points, curve, strict=True)]
     return np.sqrt(round_trip)
@@ -111,8 +118,8 @@ def _min_stored_kwh(
 
     A battery may start lower, or be too weak for its own self-discharge.
     """
-    keep: Any = 1 - battery.self_discharge_per_step
-    level: Any = battery.initial_soc * battery.capacity_kwh
+    keep = 1 - battery.self_discharge_per_step
+    level: AnyArray = battery.initial_soc * battery.capacity_kwh
     target = battery.soc_min * battery.capacity_kwh
     floor = np.empty((steps, len(target)))
     for step in range(steps):
@@ -169,8 +176,8 @@ def _curve_lines(
 
 
 def add_storage(
-    model: Any, battery: BatteryParams, storage: StorageModel, step_hours: float
-) -> Any:
+    model: "Model", battery: BatteryParams, storage: StorageModel, step_hours: float
+) -> "LinearExpression":
     """Add the batteries of the homes to a model.
 
     The variables are `charge` and `discharge` (kWh at the AC side) and `stored` (kWh after the
@@ -189,7 +196,7 @@ def add_storage(
 
     steps, homes = storage.min_stored_kwh.shape
 
-    def table(values: Any) -> Any:
+    def table(values: ArrayLike) -> xr.DataArray:
         return xr.DataArray(np.broadcast_to(values, (steps, homes)), dims=_DIMS)
 
     charge_kwh = battery.charge_kw * step_hours
@@ -233,7 +240,7 @@ def add_storage(
             )
     if storage.exclusive.any():
         mask = table(storage.exclusive)
-        coords = [np.arange(steps), np.arange(homes)]
+        coords = [list(range(steps)), list(range(homes))]
         is_charging = model.add_variables(
             binary=True, coords=coords, dims=_DIMS, mask=mask, name="is_charging"
         ).fillna(0)

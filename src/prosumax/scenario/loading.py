@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -15,7 +15,10 @@ from prosumax.scenario.citylearn import read_citylearn_folder
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.tariff_presets import expand_tariff
 
-ScenarioLike = str | Path | Mapping[str, Any] | Scenario
+M = TypeVar("M")
+P = TypeVar("P")
+
+ScenarioLike = str | Path | Mapping[str, object] | Scenario
 """A scenario, or a preset's name, a file or a mapping from which one is loaded."""
 
 _PATH_FIELDS = {"file", "signatures"}
@@ -40,7 +43,7 @@ def scenario_preset_paths() -> dict[str, Path]:
 
 def load_scenario(
     name_or_path: ScenarioLike,
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    overrides: Iterable[str] | Mapping[str, object] = (),
 ) -> Scenario:
     """Load and validate a scenario.
 
@@ -83,7 +86,7 @@ def dump_scenario(scenario: Scenario) -> str:
     return yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def check_names(scenario: Scenario, mechanisms: Registry[Any], policies: Registry[Any]) -> None:
+def check_names(scenario: Scenario, mechanisms: Registry[M], policies: Registry[P]) -> None:
     """Check that the mechanism and the policies of a scenario are registered.
 
     Args:

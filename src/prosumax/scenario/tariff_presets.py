@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -17,7 +16,7 @@ def tariff_preset_paths() -> dict[str, Path]:
     return {path.stem: path for path in paths}
 
 
-def expand_tariff(raw: dict[str, Any], folder: Path) -> None:
+def expand_tariff(raw: dict[str, object], folder: Path) -> None:
     """Replace `tariff: NAME`, or a tariff with a `preset`, by all its fields, in place.
 
     Args:
@@ -35,7 +34,7 @@ def expand_tariff(raw: dict[str, Any], folder: Path) -> None:
         raw["tariff"] = _read_tariff(str(tariff["preset"]), folder) | changes
 
 
-def _read_tariff(name: str, folder: Path) -> dict[str, Any]:
+def _read_tariff(name: str, folder: Path) -> dict[str, object]:
     presets = tariff_preset_paths()
     path = presets.get(name, folder / Path(name).expanduser())
     if not path.is_file():
@@ -63,7 +62,7 @@ def _read_tariff(name: str, folder: Path) -> dict[str, Any]:
     return content
 
 
-def _file_entries(node: Any) -> list[dict[str, Any]]:
+def _file_entries(node: object) -> list[dict[str, str]]:
     """Return all mappings in a tariff that name a file."""
     if not isinstance(node, dict):
         return []

@@ -1,9 +1,10 @@
 """Scenarios as commented YAML text for editing by hand."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any, get_args
+from typing import get_args
 
 from prosumax.scenario.schema.generators import SyntheticLoad
 
@@ -172,7 +173,7 @@ def _table_source(file: str, column: str, fill: str) -> str:
     return _flow_mapping(source)
 
 
-def _flow_mapping(content: dict[str, Any]) -> str:
+def _flow_mapping(content: Mapping[str, object]) -> str:
     """Return a mapping in YAML's flow style."""
     return "{" + ", ".join(f"{key}: {_quote(str(value))}" for key, value in content.items()) + "}"
 

@@ -5,7 +5,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +97,8 @@ def inputs_window(
     """
     last = series.hour.shape[0] - 1
     index = jnp.minimum(first_step + jnp.arange(num_steps), last)
-    return jax.tree.map(lambda leaf: leaf[index], series)
+    window: ExogenousInputs = jax.tree.map(lambda leaf: leaf[index], series)
+    return window
 
 
 def inputs_at(series: ExogenousInputs, step: Int[Array, ""]) -> ExogenousInputs:
@@ -107,7 +108,9 @@ def inputs_at(series: ExogenousInputs, step: Int[Array, ""]) -> ExogenousInputs:
         series: Exogenous time series.
         step: Step of the period.
     """
-    return jax.tree.map(lambda leaf: leaf[0], inputs_window(series, step, 1))
+    window = inputs_window(series, step, 1)
+    inputs: ExogenousInputs = jax.tree.map(lambda leaf: leaf[0], window)
+    return inputs
 
 
 def build(scenario: Scenario, data_dir: Path | str | None = None) -> Community:
@@ -312,7 +315,7 @@ def _battery_row(
     step_hours: float,
     efficiency_points: int,
     soc_points: int,
-) -> dict[str, Any]:
+) -> dict[str, NDArray[np.float64] | float]:
     """Collect the `BatteryParams` of one battery: numbers and short vectors by field name."""
     discharge_kw = battery.charge_kw if battery.discharge_kw is None else battery.discharge_kw
     if battery.efficiency_curve is not None:

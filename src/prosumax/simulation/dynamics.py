@@ -4,7 +4,7 @@ State goes in and comes out; the same code serves one community, a batch (`vmap`
 (`scan`).
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,7 @@ from prosumax.grid.operator import update_stress
 from prosumax.simulation.community import Community, ExogenousInputs
 from prosumax.types import Action, Bid, Fills, Flows, LevelFlows, Orders, Prices
 
-_fusion_barrier = jax.lax.optimization_barrier
-"""Barrier that makes XLA compute the results of a phase once (see `prosumax.batching`)."""
+T = TypeVar("T")
 
 # Relative to what a home can trade in a step: some units in the last place of single precision.
 _ROUNDING = 1e-6
@@ -245,6 +244,12 @@ def step(
         emission_factor_kg_per_kwh=jnp.nan_to_num(inputs.tariff.emission_factor_kg_per_kwh),
     )
     return CommunityState(home_state, reputation, grid_stress, pricing), outcome
+
+
+def _fusion_barrier(values: T) -> T:
+    """Make XLA compute the results of a phase once (see `prosumax.batching`)."""
+    stored: T = jax.lax.optimization_barrier(values)
+    return stored
 
 
 def _orders(

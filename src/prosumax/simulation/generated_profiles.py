@@ -3,7 +3,6 @@
 from functools import cached_property
 from importlib.metadata import version
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,7 +96,7 @@ class ProfileGenerator:
             "index": index_fingerprint(self.index),
         }
 
-        def compute() -> dict[str, NDArray[Any]]:
+        def compute() -> dict[str, Array | NDArray[np.str_]]:
             generated = synthetic_load(
                 self.index, seed=seed, time_zone=self.time_zone, appliances=models, **settings
             )
@@ -110,7 +109,7 @@ class ProfileGenerator:
         stored = load_or_compute("load", key, compute)
         end_uses = [str(name) for name in stored["end_uses"]]
         end_use_kwh = dict(zip(end_uses, stored["end_use_kwh"].tolist(), strict=True))
-        return HouseholdLoad(stored["kwh"], end_use_kwh)
+        return HouseholdLoad(np.asarray(stored["kwh"], np.float64), end_use_kwh)
 
     def solar(
         self, source: SyntheticSolar, weather_seed: int, site_seed: int
@@ -144,7 +143,7 @@ class ProfileGenerator:
             "index": index_fingerprint(self.index),
         }
 
-        def compute() -> dict[str, NDArray[Any]]:
+        def compute() -> dict[str, Array | NDArray[np.str_]]:
             at_site = self.weather(weather_seed, site_seed)
             total = np.zeros(len(self.index))
             for array in source.all_arrays:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -509,8 +508,8 @@ class _SourceReader:
     def _time_of_use(self, source: TimeOfUsePrice) -> Float[Array, " step"]:
         """Return the price of each step from the windows of a time-of-use tariff."""
         hour = self.local_index.hour
-        weekend = self.local_index.dayofweek >= 5
-        by_day_type: dict[str, Any] = {
+        weekend = np.asarray(self.local_index.dayofweek >= 5)
+        by_day_type: dict[str, NDArray[np.bool_]] = {
             "all": np.ones(len(self.local_index), bool),
             "weekdays": ~weekend,
             "weekend": weekend,

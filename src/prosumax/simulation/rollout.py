@@ -3,12 +3,13 @@
 import os
 import time
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTreeDef
+from numpy.typing import NDArray
 
 from prosumax import market, tariff
 from prosumax.data.datasets import cache_dir
@@ -35,7 +36,7 @@ class Trajectory(NamedTuple):
     """
 
     record: StepRecord
-    standalone_bill: Float[Array | np.ndarray, "step home"]
+    standalone_bill: Float[Array | NDArray[np.float64], "step home"]
 
 
 def rollout_policy(
@@ -142,5 +143,5 @@ def enable_compilation_cache() -> None:
 
 
 @lru_cache(maxsize=64)
-def _compile(structure: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> jax.stages.Compiled:
+def _compile(structure: PyTreeDef, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> jax.stages.Compiled:
     return jax.jit(rollout_policy).lower(*jax.tree.unflatten(structure, shapes)).compile()

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from prosumax.errors import InputError
 from prosumax.files import write_text
+from prosumax.optimization.program import ProgressCallback
 from prosumax.rl.training.training import train
-from prosumax.runner import ProgressCallback, run
+from prosumax.runner import run
 from prosumax.simulation.results.store import result_to_json
 from prosumax.sweeps.grid import SweepPlan, Trial
 

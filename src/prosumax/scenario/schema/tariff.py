@@ -1,7 +1,7 @@
 """Schema of tariffs: prices, charges and fees of supplier, network operator and government."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -63,17 +63,21 @@ class DayAheadPrice(StrictModel):
     """Energy unit of the prices in the file."""
 
 
-def _price_tag(raw: Any) -> str | None:
+T = TypeVar("T")
+
+
+def _price_tag(raw: object) -> str | None:
+    tag: str | None = getattr(raw, "source", "number")
     if isinstance(raw, dict):
-        return raw.get("source")
-    return getattr(raw, "source", "number")
+        tag = raw.get("source")
+    return tag
 
 
-def _fee_tag(raw: Any) -> str:
+def _fee_tag(raw: object) -> str:
     return "components" if isinstance(raw, dict) else "amount"
 
 
-def _charge_tag(raw: Any) -> str:
+def _charge_tag(raw: object) -> str:
     return "components" if isinstance(raw, dict) and "source" not in raw else "price"
 
 
@@ -175,7 +179,7 @@ class TariffConfig(StrictModel):
         return shares[self.locality or ""] if isinstance(shares, dict) else shares
 
     @property
-    def price_entries(self) -> list[tuple[str, str, Any]]:
+    def price_entries(self) -> list[tuple[str, str, Price]]:
         """Field, label on the bill and specification of every price, emission factor excluded."""
         fields = ("energy", "network", "levies", "vat_exempt_levies", "feed_in")
         return [
@@ -185,7 +189,7 @@ class TariffConfig(StrictModel):
         ]
 
 
-def charge_components(field: str, charge: Any) -> dict[str, Any]:
+def charge_components(field: str, charge: T | dict[str, T]) -> dict[str, T]:
     """Return the components of a charge or fee by their labels on the bill.
 
     Args:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -199,7 +198,7 @@ class _HomeStatement:
         return 0.0 if field == "vat_exempt_levies" else self.scenario.tariff.vat
 
 
-def _window_labels(price: Any) -> dict[float, str]:
+def _window_labels(price: object) -> dict[float, str]:
     """Return the hours in which each price of a time-of-use tariff applies, by price."""
     if not isinstance(price, TimeOfUsePrice):
         return {}

@@ -1,14 +1,19 @@
 """Time series of a run as an xarray data set."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from prosumax.grid.network import GridRecord
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.inputs import Profiles
-from prosumax.simulation.results.hierarchy import HierarchyResult, hierarchy_variables
+from prosumax.simulation.results.hierarchy import (
+    HierarchyResult,
+    XarrayVariable,
+    hierarchy_variables,
+)
 from prosumax.simulation.rollout import Trajectory
 
 if TYPE_CHECKING:
@@ -54,13 +59,13 @@ def make_dataset(
 
     record = trajectory.record
     currency = scenario.tariff.currency
-    variables: dict[str, Any] = {
+    variables: dict[str, XarrayVariable] = {
         **_energy_variables(record),
         "bill": _per_home(record.bill.total, units=currency),
         "bill_without_exchange": _per_home(trajectory.standalone_bill, units=currency),
         **_tariff_variables(profiles, currency),
     }
-    coordinates: dict[str, Any] = {
+    coordinates: dict[str, object] = {
         "time": profiles.index.tz_localize(None).to_numpy(),
         "local_time": (("time",), profiles.local_index.tz_localize(None).to_numpy()),
         "home": [home.name for home in scenario.homes],
@@ -100,11 +105,11 @@ def dataset_to_frame(dataset: "xr.Dataset") -> "pd.DataFrame":
     return per_home.to_dataframe().reset_index()
 
 
-def _per_home(values: Any, **attributes: str) -> tuple[tuple[str, str], np.ndarray, dict[str, str]]:
+def _per_home(values: ArrayLike, **attributes: str) -> XarrayVariable:
     return ("time", "home"), np.asarray(values, np.float32), attributes
 
 
-def _energy_variables(record: StepRecord) -> dict[str, Any]:
+def _energy_variables(record: StepRecord) -> dict[str, XarrayVariable]:
     """Return the energy flows of homes, devices and local trade."""
     series = {
         name: values
@@ -128,16 +133,16 @@ def _energy_variables(record: StepRecord) -> dict[str, Any]:
     return variables
 
 
-def _tariff_variables(profiles: Profiles, currency: str) -> dict[str, Any]:
+def _tariff_variables(profiles: Profiles, currency: str) -> dict[str, XarrayVariable]:
     """Return the prices of the tariff and its emission factor."""
-    variables = {}
+    variables: dict[str, XarrayVariable] = {}
     for name, price in profiles.prices.items():
         units = "kg/kWh" if name == _EMISSION_FACTOR else f"{currency}/kWh"
         variables[f"tariff_{name}"] = (("time",), price.astype(np.float32), {"units": units})
     return variables
 
 
-def _network_variables(grid: GridRecord, flow: str) -> dict[str, Any]:
+def _network_variables(grid: GridRecord, flow: str) -> dict[str, XarrayVariable]:
     """Return the series of the network; flow `path` has no voltages."""
     return {
         f"network_{name}": (dims, np.asarray(getattr(grid, name), np.float32), {"units": units})

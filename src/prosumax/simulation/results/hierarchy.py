@@ -8,11 +8,12 @@ References:
     The MAHTM, table 1 and equations 1 to 12.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.market.mechanism import mechanisms
 from prosumax.market.pricing.hierarchy import pool_memberships
@@ -25,6 +26,9 @@ from prosumax.tariff import retail_price_series
 from prosumax.types import LevelFlows
 
 Array = NDArray[np.float64]
+
+XarrayVariable = tuple[tuple[str, ...], ArrayLike, Mapping[str, str]]
+"""Dimensions, values and attributes of a variable of an xarray data set."""
 
 _LEVEL_OF_POOL = {"community": 1, "microgrid": 1, "district": 2}
 
@@ -51,12 +55,14 @@ class LayerFlows(NamedTuple):
     def shortage(self, layer: int) -> Float[Array, "step member"]:
         """Compute E^st, import from the own level and beyond (MAHTM, equations 1, 5, 9)."""
         imports = (self.import_1, self.import_2, self.import_3)
-        return np.sum(imports[layer - 1 :], axis=0)
+        total: Array = np.sum(imports[layer - 1 :], axis=0)
+        return total
 
     def surplus(self, layer: int) -> Float[Array, "step member"]:
         """Compute E^sp, export to the own level and beyond (MAHTM, equations 2, 6, 10)."""
         exports = (self.export_1, self.export_2, self.export_3)
-        return np.sum(exports[layer - 1 :], axis=0)
+        total: Array = np.sum(exports[layer - 1 :], axis=0)
+        return total
 
     def net(self, layer: int) -> Float[Array, "step member"]:
         """Compute E^net, positive for a shortage (MAHTM, equations 3, 7, 11)."""
@@ -174,7 +180,7 @@ def make_hierarchy(
 
 def hierarchy_variables(
     hierarchy: HierarchyResult, currency: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, XarrayVariable], dict[str, list[str]]]:
     """Return every symbol of table 1 as variables of an xarray data set.
 
     Args:
@@ -185,7 +191,7 @@ def hierarchy_variables(
         Dimensions, values and attributes of each variable by name, where the attribute `symbol` is
         that of the paper; and the coordinate `microgrid`.
     """
-    variables: dict[str, Any] = {}
+    variables: dict[str, XarrayVariable] = {}
     layers = (
         (1, "household", hierarchy.household, ("time", "home")),
         (2, "microgrid", hierarchy.microgrid, ("time", "microgrid")),

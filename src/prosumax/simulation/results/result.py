@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +24,8 @@ from prosumax.tariff.statement import BillStatement
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from prosumax.viz.plotting import ResultPlots
 
 Array = NDArray[np.float64]
 
@@ -70,7 +72,7 @@ class Result:
     scenario: Scenario
     kpis: CommunityKPIs
     households: list[HouseholdKPIs]
-    timing: dict[str, Any]
+    timing: dict[str, float]
     notes: list[str]
     bills: list[BillStatement]
     arrays: RunArrays | None = None
@@ -186,10 +188,11 @@ class Result:
         return make_summary_series(self.scenario, self.profiles, self.trajectory.record)
 
     @property
-    def plot(self) -> Any:
+    def plot(self) -> "ResultPlots":
         """Charts of the run: `result.plot.bills()`; see `prosumax.viz`."""
         # The charts are in a room above this one, so they are resolved when they are used.
-        return import_module("prosumax.viz.plotting").ResultPlots(self)
+        plots: ResultPlots = import_module("prosumax.viz.plotting").ResultPlots(self)
+        return plots
 
     @cached_property
     def hierarchy(self) -> HierarchyResult | None:

@@ -1,10 +1,10 @@
 """Summary series of a run: community totals per step, and energy traded by pair of homes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax import metrics
 from prosumax.grid.network import GridRecord
@@ -151,7 +151,7 @@ def make_summary_series(
     )
 
 
-def _total(values: Any) -> Float[Array, " step"]:
+def _total(values: ArrayLike) -> Float[Array, " step"]:
     """Sum over homes in double precision."""
     total: Array = np.asarray(values, np.float64).sum(1)
     return total

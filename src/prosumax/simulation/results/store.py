@@ -54,7 +54,7 @@ ExtraFiles = Mapping[str, Callable[[Path], None]]
 """Functions that write further files of a result, by file name."""
 
 
-def result_to_json(result: Result) -> dict[str, Any]:
+def result_to_json(result: Result) -> dict[str, object]:
     """Convert a result without its series to JSON content."""
     return {
         "kpis": result.kpis,
@@ -257,7 +257,7 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _write_json(path: Path, content: Any) -> None:
+def _write_json(path: Path, content: object) -> None:
     _write_text(path, json.dumps(content, indent=1))
 
 

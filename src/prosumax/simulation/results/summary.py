@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import SupportsFloat, cast
 
 import jax
 import numpy as np
@@ -15,7 +15,7 @@ from prosumax.grid.network import GridRecord
 from prosumax.market.mechanism import SettlementAccounts, mechanisms
 from prosumax.market.settlement.redistribution import MAX_EXACT_SHAPLEY_HOMES, shapley_savings
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
-from prosumax.numerics import safe_divide
+from prosumax.numerics import AnyArray, safe_divide
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community, market_options
 from prosumax.simulation.inputs import Profiles
@@ -36,7 +36,7 @@ def summarize(
     profiles: Profiles,
     community: Community,
     trajectory: Trajectory,
-    timing: Mapping[str, Any],
+    timing: Mapping[str, float],
 ) -> Result:
     """Settle the period and compute all KPIs and bills of a run.
 
@@ -80,9 +80,10 @@ def summarize(
         **_market_kpis(exact, accounts),
         **_fairness_kpis(exact, accounts, saving),
     }
-    kpis: dict[str, Any] = _finite(figures)
+    network_kpis = None if network is None else _finite(network)
+    kpis: dict[str, object] = {**_finite(figures)}
     kpis["citylearn"] = _finite(citylearn)
-    kpis["network"] = None if network is None else _finite(network)
+    kpis["network"] = network_kpis
     return Result(
         scenario=scenario,
         kpis=cast(CommunityKPIs, kpis),
@@ -91,20 +92,20 @@ def summarize(
         notes=[
             *profiles.notes,
             *_tariff_notes(scenario),
-            *_network_notes(scenario, kpis["network"]),
+            *_network_notes(scenario, network_kpis),
         ],
         bills=make_statements(scenario, profiles, exact, settled, redistribution),
         arrays=RunArrays(trajectory, profiles),
     )
 
 
-def finite_or_none(value: Any) -> float | None:
+def finite_or_none(value: SupportsFloat) -> float | None:
     """Return a number as a plain float; None (null in JSON) where it is undefined."""
     number = float(value)
     return number if math.isfinite(number) else None
 
 
-def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _finite(figures: Mapping[str, SupportsFloat]) -> dict[str, float | None]:
     return {name: finite_or_none(value) for name, value in figures.items()}
 
 
@@ -116,7 +117,7 @@ def _households(
     settled: PeriodSettlement,
     redistribution: Float[Array, " home"],
     bill: Float[Array, " home"],
-    device_kpis: Mapping[str, Float[Array, " home"]],
+    device_kpis: Mapping[str, Float[AnyArray, " home"]],
 ) -> list[HouseholdKPIs]:
     """Return the KPIs of each home."""
     record = exact.record
@@ -168,7 +169,7 @@ def _receipts(
     scenario: Scenario,
     settled: PeriodSettlement,
     redistribution: Float[Array, " home"],
-    network: Mapping[str, Any] | None,
+    network: Mapping[str, SupportsFloat] | None,
 ) -> dict[str, float]:
     """Return the receipts of each receiver over the period."""
     receipts = {name: float(amount) for name, amount in tariff.receipts(settled.bill).items()}
@@ -183,7 +184,7 @@ def _receipts(
     return receipts
 
 
-def _device_kpis(community: Community, flows: Flows) -> dict[str, Any]:
+def _device_kpis(community: Community, flows: Flows) -> dict[str, AnyArray]:
     """Return the KPIs of flexible devices and battery aging by home, as far as they exist."""
     kpis = {} if flows.devices is None else metrics.device_kpis(flows.devices)
     aging = community.homes.aging
@@ -200,7 +201,7 @@ def _device_kpis(community: Community, flows: Flows) -> dict[str, Any]:
 
 def _network_kpis(
     scenario: Scenario, profiles: Profiles, record: GridRecord | None
-) -> dict[str, Any] | None:
+) -> dict[str, AnyArray | float] | None:
     """Return the KPIs of the network; None without one."""
     if record is None or profiles.feeder is None:
         return None
@@ -225,7 +226,7 @@ def _tariff_notes(scenario: Scenario) -> list[str]:
     ]
 
 
-def _network_notes(scenario: Scenario, network: Mapping[str, Any] | None) -> list[str]:
+def _network_notes(scenario: Scenario, network: Mapping[str, float | None] | None) -> list[str]:
     """Return remarks on the network's KPIs."""
     if network is None or not network["not_converged_steps"]:
         return []
@@ -259,7 +260,7 @@ def _settlement_accounts(
     )
 
 
-def _market_kpis(exact: Trajectory, accounts: SettlementAccounts) -> dict[str, Any]:
+def _market_kpis(exact: Trajectory, accounts: SettlementAccounts) -> dict[str, AnyArray]:
     local = exact.record.local
     shape = accounts.net_kwh.shape
     return metrics.market_kpis(
@@ -275,7 +276,7 @@ def _market_kpis(exact: Trajectory, accounts: SettlementAccounts) -> dict[str, A
 
 def _fairness_kpis(
     exact: Trajectory, accounts: SettlementAccounts, saving: Float[Array, " home"]
-) -> dict[str, Any]:
+) -> dict[str, AnyArray]:
     local = exact.record.local
     flows = exact.record.flows
     tradable_kwh = (flows.import_kwh + flows.export_kwh).sum(0)

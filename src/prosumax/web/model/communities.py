@@ -336,7 +336,11 @@ def category_prices(category: str) -> tuple[float, float]:
     tariff = community_scenario(state).tariff
     gross = 1 + tariff.vat
     sums = {
-        name: sum(float(price) for field, _, price in tariff.price_entries if field == name)
+        name: sum(
+            price
+            for field, _, price in tariff.price_entries
+            if field == name and isinstance(price, float)
+        )
         for name in _PRICE_COMPONENTS
     }
     local_network = tariff.resolved_local_network_share * sums["network"]
