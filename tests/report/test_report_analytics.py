@@ -35,7 +35,7 @@ from prosumax.viz.indicators.indicators import (
 )
 from prosumax.viz.market.distributions import density
 from prosumax.viz.network.map_data import traded_at_buses
-from prosumax.viz.network.network_series import network_series
+from prosumax.viz.network.series import network_series
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
 LOAD = [0.2] * 6 + [

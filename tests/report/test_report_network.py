@@ -16,7 +16,7 @@ from prosumax.report.page import run_figures, write_comparison, write_report
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Figure, section_figures
 from prosumax.viz.network.distances import distance_bins
-from prosumax.viz.network.network_series import home_distances_km, network_series
+from prosumax.viz.network.series import home_distances_km, network_series
 
 SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
 LOAD = [0.2] * 6 + [

@@ -17,7 +17,7 @@ import pytest
 import prosumax
 from prosumax import tariff
 from prosumax.metrics import catalog
-from prosumax.report.bill_lines import bill_lines
+from prosumax.report.bill_lines import bill_tables
 from prosumax.report.page import run_figures, write_comparison, write_report
 from prosumax.report.tables import COMPONENTS, bill_table, homes_table, receivers_table
 from prosumax.simulation.results.result import Result
@@ -315,7 +315,7 @@ def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
 
 
 def test_bills_line_by_line_add_up(year: Result, tmp_path: Path) -> None:
-    tables = bill_lines(year)
+    tables = bill_tables(year)
     assert [table.caption for table in tables] == [home["name"] for home in year.households]
     for table, home in zip(tables, year.households, strict=True):
         cents = 0.005 * (len(table.rows) + 1)  # each figure is rounded to a cent

@@ -5,7 +5,7 @@
 
 A page needs no network and no server: the chart library and the data are in the file. The charts
 are those of `prosumax.viz`; this room adds verdicts, tables and the layout. A page of your own
-(docs/analytics.md):
+(docs/how-to/plots.md):
 
     >>> from prosumax import viz
     >>> runs = viz.analysis_runs(prosumax.run("street"))

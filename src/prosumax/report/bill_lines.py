@@ -7,7 +7,7 @@ from prosumax.tariff.statement import BillStatement, StatementLine
 from prosumax.viz.chart import Table
 
 
-def bill_lines(result: Result) -> list[Table]:
+def bill_tables(result: Result) -> list[Table]:
     """Return one table per home in the scenario's order; the home's name is the caption."""
     return [_table(statement) for statement in result.bills]
 

@@ -7,7 +7,7 @@ from prosumax.report.kpi_glossary import KPIEntry, network_entries
 from prosumax.report.tables import network_tiles, operator_table
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Table
-from prosumax.viz.network.network_series import (
+from prosumax.viz.network.series import (
     NetworkSeries,
     home_distances_km,
     network_series,

@@ -19,7 +19,7 @@ from prosumax.report.analytics import (
     study_figures,
     study_tables,
 )
-from prosumax.report.bill_lines import bill_lines
+from prosumax.report.bill_lines import bill_tables
 from prosumax.report.network import network_section
 from prosumax.report.payments import payments_table
 from prosumax.report.training import episode_kpi, learning_verdict, players_table
@@ -76,7 +76,7 @@ def write_report(result: Result, path: str | Path) -> None:
         devices=tables.devices_table(result),
         bills=tables.bill_table(result),
         receivers=tables.receivers_table(result),
-        bill_lines=bill_lines(result),
+        bill_lines=bill_tables(result),
         payments=payments_table(result),
         uses=tables.uses_table(result),
         network=network_section(result),

@@ -248,7 +248,8 @@ def _legend_rows(
 
 def _legend_entry(entry: LegendEntry, x: float, y: float, lines: bool) -> str:
     text_x = x + WIDTH + 7
+    label = html.escape(entry.label, quote=False)
     return (
         f'<g transform="translate({x:.1f} {y})">{swatch(entry.swatch, lines)}</g>'
-        f'<text x="{text_x:.1f}" y="{y + HEIGHT - 4}">{html.escape(entry.label, quote=False)}</text>'
+        f'<text x="{text_x:.1f}" y="{y + HEIGHT - 4}">{label}</text>'
     )

@@ -6,7 +6,7 @@ import pandas as pd
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Chart, Choice, Figure, LegendEntry, Table
 from prosumax.viz.language import Language
-from prosumax.viz.network.network_series import hourly_steps, network_series
+from prosumax.viz.network.series import hourly_steps, network_series
 from prosumax.viz.parts import (
     Values,
     base_of,

@@ -11,7 +11,7 @@ from prosumax import metrics
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Chart, Figure, Table
 from prosumax.viz.language import Language
-from prosumax.viz.network.network_series import home_distances_km, network_series
+from prosumax.viz.network.series import home_distances_km, network_series
 from prosumax.viz.parts import base_of, json_numbers
 from prosumax.viz.primitives import Layer, stacked_bars
 from prosumax.viz.theme import MUTED, Theme

@@ -10,7 +10,7 @@ import pandas as pd
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Chart, Choice, Figure, LegendEntry
 from prosumax.viz.language import Language
-from prosumax.viz.network.map_data import MapElements, map_data, map_elements
+from prosumax.viz.network.map_data import MapElements, feeder_data, map_elements
 from prosumax.viz.network.map_layers import (
     Canvas,
     activity_layers,
@@ -204,7 +204,7 @@ def _legend(elements: MapElements, views: Sequence[_View]) -> list[LegendEntry]:
 
 def activity_data(result: Result) -> pd.DataFrame:
     """Return the data of the map; empty where neighbors do not trade."""
-    table = map_data(result)
+    table = feeder_data(result)
     if table.empty or not (table["traded_kwh"] > 0).any():
         return pd.DataFrame()
     return table
@@ -230,7 +230,7 @@ def activity_figure(table: pd.DataFrame, theme: Theme, language: Language) -> Fi
 
 
 feeder_map = Chart(
-    "feeder_map", "Map of the network", map_data, map_sentence, figure, section="network"
+    "feeder_map", "Map of the network", feeder_data, map_sentence, figure, section="network"
 )
 """The network with the loading of its lines and the voltages of its buses."""
 

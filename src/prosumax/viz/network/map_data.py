@@ -7,14 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from prosumax.simulation.results.result import Result
-from prosumax.viz.network.network_series import NetworkSeries, extremes, network_series
+from prosumax.viz.network.series import NetworkSeries, extremes, network_series
 from prosumax.viz.parts import Values
 
 _ROW_RATIO = 3
 """Ratio of places across to places up from which a network is turned, so that names find room."""
 
 
-def map_data(result: Result) -> pd.DataFrame:
+def feeder_data(result: Result) -> pd.DataFrame:
     """Return a row per branch and per bus; empty where no step has a solution.
 
     Columns of branches: `name`, `x`, `y`, `x_to`, `y_to`, `from_bus`, `to_bus`, `is_transformer`,
@@ -108,7 +108,7 @@ def _scaled(values: Values) -> Values:
 
 
 class MapElements(NamedTuple):
-    """Rows of a table from `map_data` as arrays.
+    """Rows of a table from `feeder_data` as arrays.
 
     Attributes:
         branches, buses: Rows of either kind.
