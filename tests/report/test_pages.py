@@ -1,7 +1,4 @@
-"""The reports: what is drawn adds up to what was counted, everything is said, and nothing of a user is executed.
-
-Communities here are small and made of given numbers, so that no data and little time is needed.
-"""
+"""Report of a run: drawings add up to the KPIs, and no text of a user is executed."""
 
 import json
 import re
@@ -22,54 +19,14 @@ from prosumax.report.page import run_figures, write_comparison, write_report
 from prosumax.report.tables import COMPONENTS, bill_table, homes_table, receivers_table
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Figure
+from tests.report import communities
+from tests.report.communities import PV, amount, base_of_figure, home, values
 
-TARIFF = {
-    "energy": 0.2,
-    "network": 0.1,
-    "levies": 0.05,
-    "vat": 0.06,
-    "feed_in": 0.04,
+TARIFF = communities.TARIFF | {
     "supplier_fee_per_year": 60,
     "network_fee_per_year": 20,
     "local_network_share": 0.5,
-    "emission_factor_kg_per_kwh": 0.2,
 }
-SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [
-    0.6,
-    0.8,
-    0.4,
-    0.3,
-    0.3,
-    0.5,
-    0.6,
-    0.3,
-    0.3,
-    0.4,
-    0.6,
-    1.0,
-    1.4,
-    1.2,
-    0.9,
-    0.6,
-    0.4,
-    0.3,
-]
-
-
-def values(numbers: list[float]) -> dict[str, Any]:
-    """A profile given by its numbers."""
-    return {"source": "values", "values": numbers}
-
-
-def home(name: str, load: float = 1.0, sun: float = 0.0, battery: float = 0.0) -> dict[str, Any]:
-    """A home with a day that repeats, scaled."""
-    made: dict[str, Any] = {"name": name, "load": values([load * x for x in LOAD])}
-    if sun:
-        made["solar"] = values([sun * x for x in SUN])
-    if battery:
-        made["battery"] = {"capacity_kwh": battery, "charge_kw": battery / 2}
-    return made
 
 
 def _first(part: Any, steps: int) -> Any:
@@ -93,8 +50,8 @@ def simulate(homes: list[dict[str, Any]], steps: int = 48, **more: Any) -> Resul
 
 
 FOUR = [
-    home("Sun", sun=1.0),
-    home("Both", 1.5, sun=1.5, battery=6),
+    home("Sun", pv=1.0),
+    home("Both", 1.5, pv=1.5, battery=6),
     home("Plain", 0.8),
     home("Keeper", battery=3),
 ]
@@ -104,8 +61,8 @@ FOUR = [
 def year() -> Result:
     """Four homes over a year of hours, with more sun in summer."""
     season = 1 - 0.8 * np.cos(2 * np.pi * np.arange(8760) / 8760)
-    sun = values((np.resize(SUN, 8760) * season).tolist())
-    homes = [home | ({"solar": sun} if "solar" in home else {}) for home in FOUR]
+    pv = values((np.resize(PV, 8760) * season).tolist())
+    homes = [home | ({"solar": pv} if "solar" in home else {}) for home in FOUR]
     return simulate(homes, period={"start": "2023-01-01T00:00", "steps": 8760, "step_minutes": 60})
 
 
@@ -115,22 +72,12 @@ def charts(year: Result) -> dict[str, Figure]:
     return {chart.id: chart for chart in run_figures(year)}
 
 
-def frame(chart: Figure) -> dict[str, Any]:
-    """The option itself, whether or not it has a variant for phones."""
-    return chart.option.get("baseOption", chart.option)
-
-
 def data(chart: Figure) -> dict[str, list[float]]:
     """Series by name, gaps as zero."""
     return {
         series["name"]: [value or 0.0 for value in series["data"]]
-        for series in frame(chart)["series"]
+        for series in base_of_figure(chart)["series"]
     }
-
-
-def amount(text: str) -> float:
-    """A number of a table, read back."""
-    return float(text.replace(",", "").replace("\u2212", "-"))
 
 
 def numbers(node: Any) -> Iterator[float]:
@@ -178,11 +125,12 @@ class Elements(HTMLParser):
                 pass
 
 
-# ── What is drawn adds up ────────────────────────────────────────────────────────────────────────────────────────────
+# --- What is drawn adds up ---
 
 
-def test_sources_add_up_to_the_use(year: Result, charts: dict[str, Figure]) -> None:
-    # Series are rounded to a thousandth of a kWh: 12 months or 4 homes of 4 sources stay well below 0.05.
+def test_sources_add_up_to_the_load(year: Result, charts: dict[str, Figure]) -> None:
+    # Series are rounded to a thousandth of a kWh: 12 months or 4 homes of 4 sources stay well
+    # below 0.05.
     sources = data(charts["sources"])
     per_home = np.sum(list(sources.values()), axis=0)
     assert per_home == pytest.approx([home["load_kwh"] for home in year.households], abs=0.01)
@@ -193,7 +141,7 @@ def test_sources_add_up_to_the_use(year: Result, charts: dict[str, Figure]) -> N
     assert -sum(months["given to neighbors"]) == pytest.approx(year.kpis["traded_kwh"], abs=0.05)
     sent = year.kpis["home_export_kwh"] - year.kpis["traded_kwh"]
     assert -sum(months["sent to the grid"]) == pytest.approx(sent, abs=0.05)
-    assert len(frame(charts["balance"])["xAxis"]["data"]) == 12
+    assert len(base_of_figure(charts["balance"])["xAxis"]["data"]) == 12
 
 
 def test_without_grid_charging_the_grid_covers_what_was_bought(
@@ -234,9 +182,9 @@ def test_power_balances_at_every_point_of_every_choice(charts: dict[str, Figure]
             )
             low, high = choice.patch["yAxis"]["min"], choice.patch["yAxis"]["max"]
             assert low <= min(map(min, series)) and max(map(max, series)) <= high
-        assert [{"data": series["data"]} for series in frame(chart)["series"]] == chart.choices[
-            0
-        ].patch["series"]
+        assert [
+            {"data": series["data"]} for series in base_of_figure(chart)["series"]
+        ] == chart.choices[0].patch["series"]
 
 
 def test_seasons_and_weeks_are_those_of_the_calendar(
@@ -245,9 +193,9 @@ def test_seasons_and_weeks_are_those_of_the_calendar(
     local, load = year.profiles.local_index, year.trajectory.record.flows.load_kwh.sum(1)
     at_18 = load[(local.hour == 18) & np.isin(local.month, [6, 7, 8])].mean()
     assert data(charts["day-0"])["used"][18] == pytest.approx(at_18, abs=1e-3)
-    labels = frame(charts["week-sunniest"])["xAxis"]["data"]
+    labels = base_of_figure(charts["week-sunniest"])["xAxis"]["data"]
     assert len(labels) == 7 * 24
-    assert len(frame(charts["week-sunniest"])["xAxis"]["axisTick"]["customValues"]) == 7
+    assert len(base_of_figure(charts["week-sunniest"])["xAxis"]["axisTick"]["customValues"]) == 7
 
 
 def test_week_over_a_clock_change_is_cut_at_local_midnights() -> None:
@@ -255,13 +203,13 @@ def test_week_over_a_clock_change_is_cut_at_local_midnights() -> None:
     result = simulate(FOUR, period=period)
     for chart in run_figures(result):
         if chart.id.startswith("week"):
-            ticks = frame(chart)["xAxis"]["axisTick"]["customValues"]
+            ticks = base_of_figure(chart)["xAxis"]["axisTick"]["customValues"]
             assert len(ticks) == 7 and ticks[0] == 0
-            assert not any(":" in frame(chart)["xAxis"]["data"][tick] for tick in ticks)
+            assert not any(":" in base_of_figure(chart)["xAxis"]["data"][tick] for tick in ticks)
 
 
 def test_duration_curve_runs_from_peak_to_peak(year: Result, charts: dict[str, Figure]) -> None:
-    bought, sent = (series["data"] for series in frame(charts["duration"])["series"])
+    bought, sent = (series["data"] for series in base_of_figure(charts["duration"])["series"])
     assert 200 <= len(bought) <= 400
     assert bought[0][1] == pytest.approx(year.kpis["peak_kw"], abs=1e-3)
     assert sent[-1][1] == pytest.approx(-year.kpis["peak_export_kw"], abs=1e-3)
@@ -270,7 +218,7 @@ def test_duration_curve_runs_from_peak_to_peak(year: Result, charts: dict[str, F
 
 
 def test_bills_in_the_dumbbells_add_up(year: Result, charts: dict[str, Figure]) -> None:
-    _, before, after = frame(charts["bills"])["series"]
+    _, before, after = base_of_figure(charts["bills"])["series"]
     half_cents = 0.005 * len(year.households)
     alone, paid = ([point["value"][0] for point in series["data"]] for series in (before, after))
     assert sum(alone) == pytest.approx(year.kpis["cost_without_exchange"], abs=half_cents)
@@ -316,13 +264,13 @@ def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
 
 def test_bills_line_by_line_add_up(year: Result, tmp_path: Path) -> None:
     tables = bill_tables(year)
-    assert [table.caption for table in tables] == [home["name"] for home in year.households]
-    for table, home in zip(tables, year.households, strict=True):
+    assert [table.caption for table in tables] == [one["name"] for one in year.households]
+    for table, household in zip(tables, year.households, strict=True):
         cents = 0.005 * (len(table.rows) + 1)  # each figure is rounded to a cent
         for column in (4, 6):
             total = sum(amount(row[column]) for row in table.rows)
             assert total == pytest.approx(amount(table.foot[column]), abs=cents)
-        assert amount(table.foot[6]) == pytest.approx(home["bill"], abs=0.01)
+        assert amount(table.foot[6]) == pytest.approx(household["bill"], abs=0.01)
     text = Elements(written(year, tmp_path)).text
     assert "Each bill, line by line" in text and "Subscription" in text
 
@@ -336,18 +284,18 @@ def test_sums_of_the_home_table_are_the_key_figures(year: Result) -> None:
     assert amount(table.foot[6]) == pytest.approx(year.kpis["traded_kwh"], abs=0.5)
 
 
-# ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- The page ---
 
 
 def test_every_home_and_its_bill_are_on_the_page(year: Result, tmp_path: Path) -> None:
     text = Elements(written(year, tmp_path)).text
-    for home in year.households:
-        assert home["name"] in text
-        assert f"{home['bill']:,.2f}".replace("-", "\u2212") in text
+    for household in year.households:
+        assert household["name"] in text
+        assert f"{household['bill']:,.2f}".replace("-", "\u2212") in text
     assert "prosumax run scenario.yaml" in text and "seed 0" in text
 
 
-def test_the_page_asks_nobody_for_anything(year: Result, tmp_path: Path) -> None:
+def test_the_page_loads_nothing(year: Result, tmp_path: Path) -> None:
     page = Elements(written(year, tmp_path))
     assert not [
         element
@@ -391,9 +339,9 @@ def test_ids_are_unique_and_labels_point_somewhere(year: Result, tmp_path: Path)
         "{{ 7*7 }} {b|c}",
     ],
 )
-def test_text_of_a_user_stays_text(name: str, tmp_path: Path) -> None:
+def test_texts_of_users_are_escaped(name: str, tmp_path: Path) -> None:
     result = simulate(
-        [home(name, sun=1.0), home("'\"&<!--")],
+        [home(name, pv=1.0), home("'\"&<!--")],
         description=name,
         tariff=TARIFF | {"currency": name},
     )
@@ -425,12 +373,12 @@ def test_drawings_are_plain_json_with_finite_numbers(
     assert drawings[0]["option"] == json.loads(json.dumps(run_figures(year)[0].option))
 
 
-def test_report_is_light(year: Result, tmp_path: Path) -> None:
+def test_a_report_is_light(year: Result, tmp_path: Path) -> None:
     library = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
     assert len(written(year, tmp_path).encode()) - library.stat().st_size < 1_500_000
 
 
-# ── Communities at the edge ──────────────────────────────────────────────────────────────────────────────────────────
+# --- Communities at the edge ---
 
 
 def clock(
@@ -447,7 +395,7 @@ EDGES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "three days from noon": (FOUR, clock("2023-06-01T12:00", 72, 60)),
     "seven days": (FOUR, {"steps": 168}),
     "a week of minutes": (FOUR, clock("2023-06-01T00:00", 10_080, 1)),
-    "one home": ([home("Alone", sun=1.0)], {}),
+    "one home": ([home("Alone", pv=1.0)], {}),
     "no sun": ([home("A"), home("B", 0.5)], {"steps": 480}),
     "no load": ([{"name": name, "load": values([0.0])} for name in ("Empty", "Void")], {}),
     "no exchange": (FOUR, {"market": {"mechanism": "none"}}),
@@ -469,7 +417,7 @@ EDGES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "ignore::RuntimeWarning:prosumax.metrics"
 )  # CityLearn's ratios of a community without load
 @pytest.mark.parametrize("edge", EDGES)
-def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
+def test_edge_cases_are_drawn_and_described(edge: str, tmp_path: Path) -> None:
     homes, more = EDGES[edge]
     result = simulate(homes, **more)
     page = written(result, tmp_path)
@@ -479,7 +427,7 @@ def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
     )
     for chart in run_figures(result):
         json.dumps(chart.option, allow_nan=False)
-        assert frame(chart)["series"]
+        assert base_of_figure(chart)["series"]
     library = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
     assert len(page) - library.stat().st_size < 2_000_000
 

@@ -1,4 +1,4 @@
-"""Analytics: what is drawn is what happened, by independent sums; pages are written, grouped and escaped."""
+"""Analytics: drawings agree with independent sums; pages are written, grouped and escaped."""
 
 import json
 from html import unescape
@@ -36,28 +36,8 @@ from prosumax.viz.indicators.indicators import (
 from prosumax.viz.market.distributions import density
 from prosumax.viz.network.map_data import traded_at_buses
 from prosumax.viz.network.series import network_series
+from tests.report.communities import amount, home
 
-SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [
-    0.6,
-    0.8,
-    0.4,
-    0.3,
-    0.3,
-    0.5,
-    0.6,
-    0.3,
-    0.3,
-    0.4,
-    0.6,
-    1.0,
-    1.4,
-    1.2,
-    0.9,
-    0.6,
-    0.4,
-    0.3,
-]
 ENERGY = [0.2] * 12 + [0.3] * 12
 
 
@@ -65,15 +45,6 @@ def simulate(
     mechanism: str = "midpoint", network: dict[str, Any] | None = None, name: str = "Big roof"
 ) -> Result:
     """Two days of a street, its price higher in the afternoon."""
-
-    def home(name: str, load: float, sun: float = 0.0) -> dict[str, Any]:
-        made: dict[str, Any] = {
-            "name": name,
-            "load": {"source": "values", "values": [load * x for x in LOAD]},
-        }
-        return made | (
-            {"solar": {"source": "values", "values": [sun * x for x in SUN]}} if sun else {}
-        )
 
     return prosumax.run(
         {
@@ -120,12 +91,8 @@ def series(chart: Figure) -> list[dict[str, Any]]:
     return found
 
 
-def amount(text: str) -> float:
-    return float(text.replace(",", "").replace("\u2212", "-").split("\u00a0")[0])
-
-
 @pytest.mark.parametrize("which", ["wired", "pooled"])
-def test_a_trace_adds_up_to_the_key_figures(which: str, request: pytest.FixtureRequest) -> None:
+def test_summary_series_add_up_to_the_kpis(which: str, request: pytest.FixtureRequest) -> None:
     result = request.getfixturevalue(which)
     trace, kpis = result.summary_series, result.kpis
     # Single precision leaves about 1e-7 relative per step.
@@ -143,7 +110,7 @@ def test_a_trace_adds_up_to_the_key_figures(which: str, request: pytest.FixtureR
     )
 
 
-def test_the_network_in_a_trace_is_that_of_the_key_figures(wired: Result, pooled: Result) -> None:
+def test_the_network_of_summary_series_is_that_of_the_kpis(wired: Result, pooled: Result) -> None:
     trace, kpis = wired.summary_series, wired.kpis["network"]
     assert trace.loss.sum() / trace.network_input.sum() == pytest.approx(
         kpis["loss_share"], rel=1e-5
@@ -170,7 +137,7 @@ def test_the_network_in_a_trace_is_that_of_the_key_figures(wired: Result, pooled
     )
 
 
-def test_a_measure_by_hour_by_hand(wired: Result) -> None:
+def test_an_indicator_by_hour_is_a_ratio_of_sums(wired: Result) -> None:
     trace = wired.summary_series
     for hour in (3, 12):
         steps = [hour, hour + 24]
@@ -190,7 +157,7 @@ def test_a_measure_by_hour_by_hand(wired: Result) -> None:
     )
 
 
-def test_what_has_no_solution_counts_nowhere(wired: Result) -> None:
+def test_steps_without_a_solution_are_left_out(wired: Result) -> None:
     loading = wired.summary_series.mean_loading.copy()
     loading[:24] = np.nan
     assert overall_value(
@@ -198,10 +165,11 @@ def test_what_has_no_solution_counts_nowhere(wired: Result) -> None:
     ) == pytest.approx(100 * wired.summary_series.mean_loading[24:].mean())
 
 
-def test_density_is_scipys() -> None:
+def test_density_agrees_with_scipy() -> None:
     values, at = np.random.default_rng(3).normal(150, 30, 400), np.linspace(20, 280, 50)
     factor = 1.06 * 400**-0.2
-    # A thousand cells stand for the sample: a value is off by at most a hundredth of the bandwidth, the mean by less.
+    # A thousand bins represent the sample: a value is off by at most a hundredth of the
+    # bandwidth, the mean by less.
     assert density(values, at, 0.0) == pytest.approx(
         stats.gaussian_kde(values, factor)(at), abs=2e-5
     )
@@ -247,7 +215,7 @@ def test_one_price_alone_is_drawn(pooled: Result) -> None:
     assert outline[:, 1].max() == pytest.approx(100)
 
 
-def test_lines_of_the_trade_network_are_energy_and_distance(wired: Result) -> None:
+def test_lines_of_the_trade_network_show_energy_and_distance(wired: Result) -> None:
     chart, pairs = trade_network.draw(analysis_runs(wired)), wired.summary_series.pairs
     together: dict[tuple[int, ...], float] = {}
     km: dict[tuple[int, ...], float] = {}
@@ -302,7 +270,7 @@ def test_the_darkest_bus_is_the_busiest(wired: Result) -> None:
     assert activity_map.draw(simulate("none", {"kind": "line", "flow": "ac"})) is None
 
 
-def test_dashboards_leave_out_what_means_nothing(wired: Result, pooled: Result) -> None:
+def test_dashboards_leave_out_undefined_indicators(wired: Result, pooled: Result) -> None:
     with_wires, without = (
         dashboard(analysis_runs(result), "stability") for result in (wired, pooled)
     )
@@ -363,7 +331,7 @@ def test_a_study_page_has_its_plots_and_tables(wired: Result, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["</script><b>x</b>", "{b} {c}"])
-def test_names_stay_text_in_analytics(name: str, tmp_path: Path) -> None:
+def test_names_are_escaped_in_analytics(name: str, tmp_path: Path) -> None:
     result = simulate(name=name)
     runs = analysis_runs(result)
     write_charts(
@@ -373,7 +341,7 @@ def test_names_stay_text_in_analytics(name: str, tmp_path: Path) -> None:
     assert "<b>x</b>" not in text and name in unescape(text)
 
 
-def test_reports_fold_their_analytics_away(wired: Result, tmp_path: Path) -> None:
+def test_reports_collapse_their_analytics(wired: Result, tmp_path: Path) -> None:
     alone = simulate("none")
     write_report(wired, tmp_path / "run.html")
     write_report(alone, tmp_path / "alone.html")

@@ -1,4 +1,4 @@
-"""What the reports say in words."""
+"""Sentences of reports."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -40,31 +40,32 @@ def say(*args: Any, **more: Any) -> str:
     return text.verdict(result(*args, **more)).replace("\u00a0", " ")
 
 
-def test_everybody_pays_less() -> None:
+def test_a_run_in_which_all_homes_pay_less() -> None:
     assert say({"A": (600, 500), "B": (400, 390)}) == (
-        "In this simulated year the 2 homes of street pay 890 EUR together, 110 EUR (11.0 %) less than without "
-        "exchange. 2 of 2 homes pay less. Highest saving 100 EUR (A), lowest 10.00 EUR (B)."
+        "In this simulated year the 2 homes of street pay 890 EUR together, 110 EUR (11.0 %) less"
+        " than without exchange. 2 of 2 homes pay less. Highest saving 100 EUR (A), lowest"
+        " 10.00 EUR (B)."
     )
 
 
 def test_losers_are_named_first() -> None:
     said = say({"A": (600, 500), "B": (400, 412), "C": (100, 100)})
     assert (
-        "1 of 3 homes pays more: B (12.00 EUR more). 1 of 3 homes pays less. For 1 home nothing changes."
-        in said
+        "1 of 3 homes pays more: B (12.00 EUR more). 1 of 3 homes pays less."
+        " For 1 home nothing changes." in said
     )
 
 
 def test_many_losers_are_counted() -> None:
     said = say(dict.fromkeys("ABCDE", (100, 110)))
     assert (
-        "5 of 5 homes pay more: A (10.00 EUR more), B (10.00 EUR more), C (10.00 EUR more) and 2 others."
-        in said
+        "5 of 5 homes pay more: A (10.00 EUR more), B (10.00 EUR more), C (10.00 EUR more)"
+        " and 2 others." in said
     )
     assert "less" not in said and "50.00 EUR (10.0 %) more than without exchange" in said
 
 
-def test_without_a_mechanism_nobody_gains_or_loses() -> None:
+def test_without_a_mechanism_no_home_gains_or_loses() -> None:
     said = say({"A": (600, 600)}, traded=0, mechanism="none")
     assert said.startswith(
         "In this simulated year the one home of street pays 600 EUR. No electricity is exchanged"

@@ -1,4 +1,4 @@
-"""The network in reports: there only where there is one, what is drawn is what was recorded, and trouble is said."""
+"""Network in reports: shown where there is one, drawn as recorded, with its warnings."""
 
 import json
 from html import unescape
@@ -17,55 +17,10 @@ from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Figure, section_figures
 from prosumax.viz.network.distances import distance_bins
 from prosumax.viz.network.series import home_distances_km, network_series
+from tests.report.communities import STREET, TARIFF, amount, base_of_figure, home
 
-SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [
-    0.6,
-    0.8,
-    0.4,
-    0.3,
-    0.3,
-    0.5,
-    0.6,
-    0.3,
-    0.3,
-    0.4,
-    0.6,
-    1.0,
-    1.4,
-    1.2,
-    0.9,
-    0.6,
-    0.4,
-    0.3,
-]
-TARIFF = {
-    "energy": 0.2,
-    "network": 0.1,
-    "levies": 0.05,
-    "vat": 0.06,
-    "feed_in": 0.04,
-    "emission_factor_kg_per_kwh": 0.2,
-}
 ECHARTS = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
 FEES: dict[str, Any] = {"fees": True, "intervention": "penalize"}
-
-
-def home(name: str, load: float, sun: float = 0.0) -> dict[str, Any]:
-    """A home with a day that repeats, scaled."""
-    made: dict[str, Any] = {
-        "name": name,
-        "load": {"source": "values", "values": [load * x for x in LOAD]},
-    }
-    return made | ({"solar": {"source": "values", "values": [sun * x for x in SUN]}} if sun else {})
-
-
-STREET = [
-    home("Big roof", 0.4, 2.0),
-    home("Small roof", 1.0, 0.5),
-    home("Plain", 1.5),
-    home("Other", 0.7),
-]
 
 
 def scenario(homes: list[dict[str, Any]] | None = None, **network: Any) -> dict[str, Any]:
@@ -105,19 +60,9 @@ def network_figures(result: Result) -> list[Figure]:
     return section_figures(result, ("network",))
 
 
-def frame(chart: Figure) -> dict[str, Any]:
-    """The option itself, whether or not it has a variant for phones."""
-    return chart.option.get("baseOption", chart.option)
-
-
 def series(chart: Figure) -> dict[str, list[Any]]:
     """Data by name."""
-    return {part["name"]: part["data"] for part in frame(chart)["series"]}
-
-
-def amount(text: str) -> float:
-    """A number of a table, read back."""
-    return float(text.replace(",", "").replace("\u2212", "-").removesuffix("\u00a0%"))
+    return {part["name"]: part["data"] for part in base_of_figure(chart)["series"]}
 
 
 class Page(HTMLParser):
@@ -145,10 +90,10 @@ class Page(HTMLParser):
         return len(self.source.encode()) - ECHARTS.stat().st_size
 
 
-# ── There or not ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- There or not ---
 
 
-def test_without_a_network_nothing_is_said_of_one(tmp_path: Path) -> None:
+def test_without_a_network_there_is_no_section(tmp_path: Path) -> None:
     result = simulate()
     page = Page(result, tmp_path)
     assert result.kpis["network"] is None
@@ -160,7 +105,7 @@ def test_without_a_network_nothing_is_said_of_one(tmp_path: Path) -> None:
     )  # the dashboard of the grid side: what is bought and sent
 
 
-def test_with_a_network_everything_is_there_once(
+def test_with_a_network_every_chart_is_there_once(
     tree: Result, charts: dict[str, Figure], tmp_path: Path
 ) -> None:
     page = Page(tree, tmp_path)
@@ -205,7 +150,7 @@ def test_a_network_of_three_hundred_buses_is_a_light_page(tmp_path: Path) -> Non
     assert Page(result, tmp_path).bytes_of_its_own < 3_000_000
 
 
-# ── What is drawn is what was recorded ───────────────────────────────────────────────────────────────────────────────
+# --- What is drawn is what was recorded ---
 
 
 def test_the_map_has_every_line_and_bus_in_every_choice(
@@ -213,7 +158,7 @@ def test_the_map_has_every_line_and_bus_in_every_choice(
 ) -> None:
     chart, feeder = charts["feeder"], tree.profiles.feeder
     assert feeder is not None
-    parts = frame(chart)["series"]
+    parts = base_of_figure(chart)["series"]
     lines = [i for i, part in enumerate(parts) if part["type"] == "lines"]
     source = [part["name"] for part in parts].index("source")
     homes = source + 1
@@ -242,7 +187,7 @@ def test_lines_are_in_the_class_of_their_loading() -> None:
     assert "loading-5" in dict(network_figures(result)[0].legend)
 
 
-def test_the_map_names_the_fullest_line_and_the_lowest_voltage(
+def test_the_map_names_the_highest_loading_and_the_lowest_voltage(
     tree: Result, charts: dict[str, Figure]
 ) -> None:
     grid: Any = tree.trajectory.record.grid
@@ -254,7 +199,7 @@ def test_the_map_names_the_fullest_line_and_the_lowest_voltage(
         f"{100 * grid.loading.max():.1f} %" in said
         and f"{local.day} June 2023 at {local:%H:%M}" in said
     )
-    assert f"{100 * grid.voltage.min():.1f} % of nominal" in said
+    assert f"{100 * grid.voltage_pu.min():.1f} % of nominal" in said
     table = charts["feeder"].table
     assert table is not None
     assert max(amount(row[2]) for row in table.rows) == pytest.approx(
@@ -267,14 +212,14 @@ def test_homes_on_one_bus_share_a_label() -> None:
     result = simulate(
         kind="line",
         flow="ac",
-        buses=3,
+        num_buses=3,
         placement=dict(zip(names, ["bus 1", *["bus 2"] * 3], strict=True)),
     )
     labels = [point["name"] for point in series(network_figures(result)[0])["homes"]]
     assert labels == ["Big roof", "Small roof, Plain, Other"]
 
 
-def test_the_day_is_that_of_the_fullest_line(tree: Result, charts: dict[str, Figure]) -> None:
+def test_the_day_is_that_of_the_most_loaded_line(tree: Result, charts: dict[str, Figure]) -> None:
     grid: Any = tree.trajectory.record.grid
     fullest = 100 * grid.loading.max(1)
     hour = np.asarray(tree.profiles.local_index.hour)
@@ -285,7 +230,7 @@ def test_the_day_is_that_of_the_fullest_line(tree: Result, charts: dict[str, Fig
     assert drawn["most loaded line, highest"] == pytest.approx(
         [fullest[hour == h].max() for h in range(24)], abs=1e-3
     )
-    assert "markLine" not in frame(charts["feeder-day"])["series"][0]  # nowhere near 100 %
+    assert "markLine" not in base_of_figure(charts["feeder-day"])["series"][0]  # nowhere near 100 %
 
 
 def test_a_line_at_100_percent_where_it_comes_near() -> None:
@@ -293,10 +238,10 @@ def test_a_line_at_100_percent_where_it_comes_near() -> None:
         chart.id: chart
         for chart in network_figures(simulate(kind="line", flow="path", capacity_kw=4))
     }
-    assert frame(charts["feeder-day"])["series"][0]["markLine"]["data"][0]["yAxis"] == 100
+    assert base_of_figure(charts["feeder-day"])["series"][0]["markLine"]["data"][0]["yAxis"] == 100
 
 
-def test_voltages_are_in_their_order_and_the_band_is_drawn(
+def test_voltages_are_ordered_and_the_band_is_drawn(
     tree: Result, charts: dict[str, Figure]
 ) -> None:
     chart, grid = charts["feeder-voltage"], tree.trajectory.record.grid
@@ -310,7 +255,7 @@ def test_voltages_are_in_their_order_and_the_band_is_drawn(
     assert band["min"] < close["min"] <= low.min() and high.max() <= close["max"] < band["max"]
 
 
-def test_flow_path_knows_no_voltages(tmp_path: Path) -> None:
+def test_flow_path_has_no_voltages(tmp_path: Path) -> None:
     result = simulate(kind="tree", flow="path")
     assert [chart.id for chart in network_figures(result)] == [
         "feeder",
@@ -350,7 +295,7 @@ def test_bins_are_few_and_round(longest: float) -> None:
     assert np.allclose(np.diff(edges), edges[1])
 
 
-# ── The operator ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- The operator ---
 
 
 def test_fees_and_income_add_up(tree: Result, charts: dict[str, Figure], tmp_path: Path) -> None:
@@ -382,7 +327,7 @@ def test_cut_exports_are_drawn_home_by_home(tmp_path: Path) -> None:
     assert "Setting: curtail." in text and "over 0.5 %, most expensive offers first" in text
 
 
-# ── Trouble ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Trouble ---
 
 
 def test_overloads_are_in_the_answer(tmp_path: Path) -> None:
@@ -394,7 +339,9 @@ def test_overloads_are_in_the_answer(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:prosumax")
 @pytest.mark.parametrize("load", [4000.0, 100_000.0])
 def test_steps_without_a_solution_are_flagged(load: float, tmp_path: Path) -> None:
-    result = simulate([home("Factory", load), home("Plain", 1.0)], kind="line", flow="ac", buses=12)
+    result = simulate(
+        [home("Factory", load), home("Plain", 1.0)], kind="line", flow="ac", num_buses=12
+    )
     failed = int(result.kpis["network"]["not_converged_steps"])
     assert (failed == 48) if load > 50_000 else (0 < failed < 48)
     page = Page(result, tmp_path)
@@ -415,10 +362,10 @@ def chart_ids(result: Result) -> list[str]:
     return [chart.id for chart in network_figures(result)]
 
 
-# ── The comparison ───────────────────────────────────────────────────────────────────────────────────────────────────
+# --- The comparison ---
 
 
-def test_the_comparison_has_the_network_of_each_rule(tmp_path: Path) -> None:
+def test_the_comparison_has_the_network_of_each_mechanism(tmp_path: Path) -> None:
     rules = ["none", "mid_market_rate", "midpoint"]
     given = scenario(kind="line", flow="path", capacity_kw=4, operator=FEES)
     results = prosumax.compare(given, rules)
@@ -426,7 +373,7 @@ def test_the_comparison_has_the_network_of_each_rule(tmp_path: Path) -> None:
     assert table is not None
     names = [name for row in table.rows for name in row[0].split(" = ")]
     assert sorted(names) == sorted(["none (no exchange)", "mid_market_rate", "midpoint"])
-    fees = [head.startswith("fees") for head in table.head].index(True)
+    fees = [head.startswith("network fees") for head in table.head].index(True)
     (row,) = [row for row in table.rows if row[0] == "midpoint"]
     assert amount(row[fees]) == pytest.approx(
         results["midpoint"].kpis["network"]["fees"], abs=0.005
@@ -436,7 +383,7 @@ def test_the_comparison_has_the_network_of_each_rule(tmp_path: Path) -> None:
     assert 'id="title-network"' in (tmp_path / "comparison.html").read_text(encoding="utf-8")
 
 
-def test_the_comparison_says_when_the_network_is_the_same(tmp_path: Path) -> None:
+def test_the_comparison_says_that_the_network_is_the_same(tmp_path: Path) -> None:
     results = prosumax.compare(scenario(kind="line", flow="ac"), ["none", "midpoint"])
     table = network_table(results)
     assert table is not None and len(table.rows) == 1

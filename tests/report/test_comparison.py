@@ -1,4 +1,4 @@
-"""The comparison of rules: losers are named first, equal rules are one row, and what is drawn is what was counted."""
+"""Comparison of mechanisms: losers are named first and equal mechanisms share a row."""
 
 import json
 from pathlib import Path
@@ -17,48 +17,9 @@ from prosumax.viz.catalog import payments
 from prosumax.viz.chart import Figure
 from prosumax.viz.mechanisms.fairness import spread
 from prosumax.viz.mechanisms.groups import MechanismGroup, group_mechanisms, scale_reach
+from tests.report.communities import STREET, TARIFF, amount, base_of_figure, home
 
-SUN = [0.0] * 7 + [0.5, 1.0, 1.5, 2.0, 2.5, 2.5, 2.0, 1.5, 1.0, 0.5] + [0.0] * 7
-LOAD = [0.2] * 6 + [
-    0.6,
-    0.8,
-    0.4,
-    0.3,
-    0.3,
-    0.5,
-    0.6,
-    0.3,
-    0.3,
-    0.4,
-    0.6,
-    1.0,
-    1.4,
-    1.2,
-    0.9,
-    0.6,
-    0.4,
-    0.3,
-]
-TARIFF = {
-    "energy": 0.2,
-    "network": 0.1,
-    "levies": 0.05,
-    "vat": 0.06,
-    "feed_in": 0.04,
-    "emission_factor_kg_per_kwh": 0.2,
-}
-
-
-def home(name: str, load: float, sun: float = 0.0) -> dict[str, Any]:
-    """A home with a day that repeats, scaled."""
-    made: dict[str, Any] = {
-        "name": name,
-        "load": {"source": "values", "values": [load * x for x in LOAD]},
-    }
-    return made | ({"solar": {"source": "values", "values": [sun * x for x in SUN]}} if sun else {})
-
-
-RULES = [
+MECHANISMS = [
     "none",
     "mid_market_rate",
     "supply_demand_ratio",
@@ -80,12 +41,6 @@ RULES = [
     "flanders_relative",
     "france_default",
 ]
-STREET = [
-    home("Big roof", 0.4, 2.0),
-    home("Small roof", 1.0, 0.5),
-    home("Plain", 1.5),
-    home("Other", 0.7),
-]
 
 
 def compare(rules: list[str], homes: list[dict[str, Any]] | None = None) -> dict[str, Result]:
@@ -101,15 +56,15 @@ def compare(rules: list[str], homes: list[dict[str, Any]] | None = None) -> dict
 
 
 @pytest.fixture(scope="session")
-def some_rules() -> dict[str, Result]:
+def some_mechanisms() -> dict[str, Result]:
     """A rule of every kind."""
-    return compare(RULES)
+    return compare(MECHANISMS)
 
 
 @pytest.fixture(scope="session")
-def groups(some_rules: dict[str, Result]) -> list[MechanismGroup]:
+def groups(some_mechanisms: dict[str, Result]) -> list[MechanismGroup]:
     """Those with the same outcome together."""
-    return group_mechanisms(some_rules)
+    return group_mechanisms(some_mechanisms)
 
 
 @pytest.fixture(scope="session")
@@ -120,13 +75,8 @@ def charts(groups: list[MechanismGroup]) -> dict[str, Figure]:
 
 def series(chart: Figure) -> list[dict[str, Any]]:
     """Of the option, whether or not it has a variant for phones."""
-    found: list[dict[str, Any]] = chart.option.get("baseOption", chart.option)["series"]
+    found: list[dict[str, Any]] = base_of_figure(chart)["series"]
     return found
-
-
-def amount(text: str) -> float:
-    """A number of a table, read back."""
-    return float(text.replace(",", "").replace("\u2212", "-"))
 
 
 def plain(text: str) -> str:
@@ -134,13 +84,13 @@ def plain(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
-# ── Groups ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Groups ---
 
 
-def test_rules_with_the_same_outcome_are_one_row(
-    some_rules: dict[str, Result], groups: list[MechanismGroup]
+def test_mechanisms_with_the_same_outcome_share_a_row(
+    some_mechanisms: dict[str, Result], groups: list[MechanismGroup]
 ) -> None:
-    assert sorted(name for group in groups for name in group.names) == sorted(some_rules)
+    assert sorted(name for group in groups for name in group.names) == sorted(some_mechanisms)
     (pro_rata,) = [group for group in groups if "key_pro_rata" in group.names]
     assert {
         "mid_market_rate",
@@ -152,7 +102,7 @@ def test_rules_with_the_same_outcome_are_one_row(
     assert pro_rata.axis_label.count("\n") == 2 and pro_rata.axis_label.endswith(" more")
     for group in groups:
         for name in group.names:
-            bills = [home["bill"] for home in some_rules[name].households]
+            bills = [home["bill"] for home in some_mechanisms[name].households]
             assert bills == pytest.approx(
                 [home["bill"] for home in group.result.households], abs=0.005
             )
@@ -191,7 +141,7 @@ def test_labels_are_spread_in_order_and_on_the_paper(height: float) -> None:
     assert spread([100.0, 200.0], 17, 400) == [100.0, 200.0]
 
 
-# ── Tables and sentences ─────────────────────────────────────────────────────────────────────────────────────────────
+# --- Tables and sentences ---
 
 
 def test_the_table_has_the_key_figures(groups: list[MechanismGroup]) -> None:
@@ -234,33 +184,34 @@ def test_losers_are_named_before_anything_else(groups: list[MechanismGroup]) -> 
     said = plain(verdict(groups))
     count = sum(len(group.names) for group in losing)
     assert said.startswith(
-        f"Under {count} of {len(RULES)} mechanisms a home is worse off than without exchange: "
+        f"Under {count} of {len(MECHANISMS)} mechanisms a home is worse off than without exchange: "
     )
     assert "bill_sharing (Big roof by " in said
     assert said.index("bill_sharing") < said.index("lowest cost")
 
 
-def test_money_from_outside_is_said_to_be(groups: list[MechanismGroup]) -> None:
+def test_money_from_outside_is_named(groups: list[MechanismGroup]) -> None:
     said = verdict(groups)
     assert groups[0].outside_money >= 0.005
     assert f"under {groups[0].names[0]}: " in said
     assert "of it paid from outside the community. Without money from outside it is" in said
 
 
-def test_nobody_loses() -> None:
+def test_a_comparison_without_losers_says_so() -> None:
     said = verdict(group_mechanisms(compare(["none", "mid_market_rate"])))
     assert said.startswith(
-        "No home is worse off than without exchange under either mechanism. In these 4 simulated days"
+        "No home is worse off than without exchange under either mechanism. In these 4 simulated"
+        " days"
     )
     assert (
         "lowest cost together under mid_market_rate" in said and "under none (no exchange)." in said
     )
 
 
-# ── Figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Figures ---
 
 
-def test_every_home_is_a_dot_in_the_row_of_its_rule(
+def test_every_home_is_a_point_in_the_row_of_its_mechanism(
     groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     chart = charts["savings"]
@@ -283,7 +234,7 @@ def test_every_home_is_a_dot_in_the_row_of_its_rule(
     assert len(worse) == sum(len(group.losers) for group in groups)
 
 
-def test_no_rule_is_above_the_line_of_equal_savings(
+def test_no_mechanism_is_above_the_line_of_equal_savings(
     groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     chart = charts["fairness"]
@@ -300,7 +251,7 @@ def test_no_rule_is_above_the_line_of_equal_savings(
     )
 
 
-def test_no_name_in_the_scatter_is_on_another(charts: dict[str, Figure]) -> None:
+def test_no_name_in_the_scatter_covers_another(charts: dict[str, Figure]) -> None:
     for variant in charts["fairness"].option["media"]:
         names = variant["option"]["series"][-1]["data"]
         places = [(*point["value"], point["label"]["position"]) for point in names]
@@ -332,7 +283,7 @@ def test_prices_lie_between_both_limits(charts: dict[str, Figure]) -> None:
     assert "No trade under" in charts["prices"].note
 
 
-def test_the_network_of_each_rule_is_its_payments(
+def test_the_network_of_each_mechanism_is_its_payments(
     groups: list[MechanismGroup], charts: dict[str, Figure]
 ) -> None:
     by_name = {group.label: group for group in groups}
@@ -345,7 +296,7 @@ def test_the_network_of_each_rule_is_its_payments(
         )
 
 
-# ── The payments of one run ──────────────────────────────────────────────────────────────────────────────────────────
+# --- The payments of one run ---
 
 
 _BALANCED = {"none", "mid_market_rate", "share_equal"}
@@ -379,8 +330,8 @@ def test_payments_add_up_to_bills(mechanism: str, copies: int) -> None:
     )
 
 
-def test_arrows_of_the_network_are_the_payments(some_rules: dict[str, Result]) -> None:
-    result = some_rules["midpoint"]
+def test_arrows_of_the_network_are_the_payments(some_mechanisms: dict[str, Result]) -> None:
+    result = some_mechanisms["midpoint"]
     chart = payments.draw(result)
     assert chart is not None
     (graph,) = series(chart)
@@ -396,11 +347,11 @@ def test_arrows_of_the_network_are_the_payments(some_rules: dict[str, Result]) -
     assert widths == sorted(widths) and widths[0] > 0
 
 
-def test_without_trade_there_is_no_network(some_rules: dict[str, Result]) -> None:
-    assert payments.draw(some_rules["none"]) is None
+def test_without_trade_there_is_no_network(some_mechanisms: dict[str, Result]) -> None:
+    assert payments.draw(some_mechanisms["none"]) is None
 
 
-# ── The page, and communities at the edge ────────────────────────────────────────────────────────────────────────────
+# --- The page, and communities at the edge ---
 
 
 def written(results: dict[str, Result], folder: Path) -> str:
@@ -415,18 +366,18 @@ def written(results: dict[str, Result], folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_page_with_every_rule(tmp_path: Path) -> None:
+def test_a_page_with_every_mechanism(tmp_path: Path) -> None:
     assert "Gini" in written(compare(list(mechanisms)), tmp_path)
 
 
-def test_a_page_with_many_rules(some_rules: dict[str, Result], tmp_path: Path) -> None:
-    page = written(some_rules, tmp_path)
+def test_a_page_with_many_mechanisms(some_mechanisms: dict[str, Result], tmp_path: Path) -> None:
+    page = written(some_mechanisms, tmp_path)
     library = Path(prosumax.__file__).parent / "viz" / "assets" / "echarts-6.1.0.min.js"
     assert len(page.encode()) - library.stat().st_size < 1_000_000
-    assert f"prosumax compare scenario.yaml --mechanisms {','.join(some_rules)}" in page
-    assert page.count('data-of="payment-network"') == 2 * page.split('id="choose-payment-network"')[1].split(
-        "</select>"
-    )[0].count("<option")
+    assert f"prosumax compare scenario.yaml --mechanisms {','.join(some_mechanisms)}" in page
+    assert page.count('data-of="payment-network"') == 2 * page.split('id="choose-payment-network"')[
+        1
+    ].split("</select>")[0].count("<option")
 
 
 EDGES: dict[str, tuple[list[str], list[dict[str, Any]] | None]] = {
@@ -455,13 +406,13 @@ EDGES: dict[str, tuple[list[str], list[dict[str, Any]] | None]] = {
     "ignore::RuntimeWarning:prosumax.metrics"
 )  # CityLearn's ratios of a community without load
 @pytest.mark.parametrize("edge", EDGES)
-def test_edges_are_drawn_and_said(edge: str, tmp_path: Path) -> None:
+def test_edge_cases_are_drawn_and_described(edge: str, tmp_path: Path) -> None:
     page = written(compare(*EDGES[edge]), tmp_path)
     body = page.split("<main>")[1].split("</main>")[0]
     assert not any(word in body for word in (">nan", " nan", "None,", ">None", " inf "))
 
 
-def test_many_rules_of_one_outcome_are_one_row(tmp_path: Path) -> None:
+def test_many_mechanisms_of_one_outcome_share_a_row(tmp_path: Path) -> None:
     (result,) = compare(["mid_market_rate"]).values()
     results = {f"rule-{i}": result for i in range(25)}
     assert len(group_mechanisms(results)) == 1
