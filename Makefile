@@ -9,7 +9,7 @@ BROWSER := command -v chromium >/dev/null || command -v google-chrome >/dev/null
   || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
   || $(BIN)/playwright install chromium >/dev/null 2>&1
 
-.PHONY: kpi-docs setup run test test-slow lint format bench picture clean
+.PHONY: reference setup run test test-slow lint format bench picture clean
 
 run: $(BIN)/prosumax
 	$(BIN)/prosumax run street
@@ -39,9 +39,10 @@ bench: .venv/for-tests
 	$(BIN)/python benchmarks/environment.py
 	$(BIN)/python benchmarks/training.py
 
-# The reference page of the KPIs, from the catalog; a test fails when it is out of date.
-kpi-docs: $(BIN)/prosumax
+# Generated reference pages; tests fail when they are out of date.
+reference: $(BIN)/prosumax
 	$(BIN)/python -m prosumax.metrics.reference docs/reference/kpis.md
+	$(BIN)/python -m prosumax.scenario.reference docs/reference/fields.md
 
 # The report as a browser shows it, for the README. Needs Chromium.
 picture: $(BIN)/prosumax

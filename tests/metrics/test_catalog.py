@@ -99,7 +99,7 @@ def test_the_reference_page_takes_labels_from_the_catalog(new_label):
 
 
 def test_the_reference_page_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == reference_page(), "run `make kpi-docs`"
+    assert PAGE.read_text(encoding="utf-8") == reference_page(), "run `make reference`"
 
 
 @pytest.mark.parametrize("prefix", RECORDS)

@@ -11,7 +11,7 @@ from prosumax.metrics import catalog
 _INTRODUCTION = """\
 # KPI reference
 
-<!-- Generated from src/prosumax/metrics/catalog.py by `make kpi-docs`: edit the catalog. -->
+<!-- Generated from src/prosumax/metrics/catalog.py by `make reference`: edit the catalog. -->
 
 Every key performance indicator (KPI) of prosumax. Tables of the command line, reports, studies,
 sweeps and the demo take their labels, units and decimals from the same catalog.
