@@ -36,22 +36,22 @@ def comparison_folds(groups: Sequence[MechanismGroup]) -> list[Fold]:
 
 
 def _folds(runs: Runs) -> list[Fold]:
-    found = []
+    folds = []
     if any(len(run.pairs.kwh) for seeds in runs.values() for run in seeds):
         spread = [_figure(price_distribution, runs), _figure(volume_distribution, runs)]
         networks = _networks(runs, "Run")
-        found = [
+        folds = [
             Fold("Distribution of prices and volumes", spread, []),
             Fold("Who trades with whom, and how far apart", [networks], []),
         ]
     boards = [board for name in DASHBOARDS if (board := dashboard(runs, name)).panels]
     names = [_TITLES.get(board.id.removeprefix("board-"), board.title.lower()) for board in boards]
-    return [*found, Fold(f"Dashboards: {', '.join(names)}", [], boards)]
+    return [*folds, Fold(f"Dashboards: {', '.join(names)}", [], boards)]
 
 
-def study_figures(found: "StudyResult") -> list[Figure]:
+def study_figures(result: "StudyResult") -> list[Figure]:
     """Return the figures of a study over all seeds (figures 4 to 7 of the MARLEM paper)."""
-    groups = study_runs(found)
+    groups = study_runs(result)
     if not groups:
         return []
     plots: Sequence[tuple[Chart, Mapping[str, Any]]] = (
@@ -84,12 +84,12 @@ def _figure(chart: Chart, runs: Runs, **options: Any) -> Figure:
     return figure
 
 
-def study_tables(found: "StudyResult") -> list[Table]:
+def study_tables(result: "StudyResult") -> list[Table]:
     """Return the tables of a study.
 
     Args:
-        found: Result of the study.
+        result: Result of the study.
     """
     from prosumax.studies.tables import make_tables
 
-    return [Table(table.title, ["", *table.header], table.rows) for table in make_tables(found)]
+    return [Table(table.title, ["", *table.header], table.rows) for table in make_tables(result)]

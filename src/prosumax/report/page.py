@@ -169,28 +169,28 @@ def write_training(training: TrainingResult, path: str | Path) -> None:
     Path(path).write_text(html, encoding="utf-8")
 
 
-def write_study(found: "StudyResult", path: str | Path) -> None:
+def write_study(result: "StudyResult", path: str | Path) -> None:
     """Write the report of a study: its figures, tables and notes.
 
     Args:
-        found: Result of `studies.run_study`.
+        result: Result of `studies.run_study`.
         path: HTML file to write; its folder must exist.
     """
     from prosumax.studies.engine import studies
     from prosumax.studies.tables import table_legend
 
-    seeds = len(found.seeds)
+    seeds = len(result.seeds)
     html = _render(
         "charts.html",
-        study_figures(found),
-        title=f"Study {found.name}",
+        study_figures(result),
+        title=f"Study {result.name}",
         description="",
-        about=[text.plural(len(found.study.variants), "variant"), text.plural(seeds, "seed")],
-        answer=studies.summaries().get(found.name, ""),
-        tables=study_tables(found),
-        legend=table_legend(found),
-        notes=found.study.notes,
-        command=f"prosumax study {found.name} --seeds {seeds}",
+        about=[text.plural(len(result.study.variants), "variant"), text.plural(seeds, "seed")],
+        answer=studies.summaries().get(result.name, ""),
+        tables=study_tables(result),
+        legend=table_legend(result),
+        notes=result.study.notes,
+        command=f"prosumax study {result.name} --seeds {seeds}",
     )
     Path(path).write_text(html, encoding="utf-8")
 

@@ -163,15 +163,15 @@ def network_warnings(result: Result) -> str:
     period = result.scenario.period
     if kpis is None:
         return ""
-    found = []
+    problems = []
     overload = kpis["overload_hours"]
     if overload > 0:
-        found.append(f"some line or transformer exceeds its rating in {hours(overload)}")
+        problems.append(f"some line or transformer exceeds its rating in {hours(overload)}")
     violations = catalog.value(kpis, "voltage_violation_hours") or 0.0
     if violations > 0:
-        found.append(f"some voltage is more than 10 % off in {hours(violations)}")
+        problems.append(f"some voltage is more than 10 % off in {hours(violations)}")
     total = f"of {number(period.steps * period.step_hours)}"
-    warning = f"In the network {joined(found)} {total}." if found else ""
+    warning = f"In the network {joined(problems)} {total}." if problems else ""
     return f"{convergence_warning(result)} {warning}".strip()
 
 

@@ -44,25 +44,25 @@ class ResultPlots:
         Raises:
             InputError: There is no such chart, or the run has nothing for it to draw.
         """
-        found = _run_charts().get(chart)
-        if found is None:
+        definition = _run_charts().get(chart)
+        if definition is None:
             raise InputError(
                 "plot", f"there is no chart {chart!r} of a run", did_you_mean(chart, _run_charts())
             )
-        source = analysis_runs(self._result) if found.source == "runs" else self._result
-        figure = found.draw(source, theme=theme, language=language, **options)
+        source = analysis_runs(self._result) if definition.source == "runs" else self._result
+        figure = definition.draw(source, theme=theme, language=language, **options)
         if figure is None:
             raise InputError(
                 f"plot.{chart}",
                 f"the run {self._result.scenario.name!r} has nothing to draw",
-                f"The chart shows: {found.title.lower()}.",
+                f"The chart shows: {definition.title.lower()}.",
             )
         return figure
 
     def __getattr__(self, name: str) -> Callable[..., Figure]:
         """Return the method of a chart."""
-        found = _run_charts().get(name)
-        if found is None:
+        definition = _run_charts().get(name)
+        if definition is None:
             raise AttributeError(
                 f"a run has no chart {name!r}. {did_you_mean(name, _run_charts())}"
             )
@@ -71,7 +71,7 @@ class ResultPlots:
             return self(name, **options)
 
         plot.__name__ = name
-        plot.__doc__ = f"{found.title}.\n\n{found.data.__doc__ or ''}"
+        plot.__doc__ = f"{definition.title}.\n\n{definition.data.__doc__ or ''}"
         return plot
 
     def __dir__(self) -> list[str]:
@@ -81,5 +81,5 @@ class ResultPlots:
 
 def _run_charts() -> dict[str, Chart]:
     """Return the charts that take a run, by name."""
-    found = {name: charts.get(name, "plot") for name in charts}
-    return {name: chart for name, chart in found.items() if chart.source in ("result", "runs")}
+    available = {name: charts.get(name, "plot") for name in charts}
+    return {name: chart for name, chart in available.items() if chart.source in ("result", "runs")}

@@ -31,17 +31,17 @@ def analysis_runs(results: Result | Mapping[str, Result]) -> Runs:
     return {name: [result.summary_series] for name, result in results.items()}
 
 
-def study_runs(found: "StudyResult") -> dict[str, Runs]:
+def study_runs(result: "StudyResult") -> dict[str, Runs]:
     """Return the summary series of every variant of a study that has them.
 
     Args:
-        found: Result of a study.
+        result: Result of a study.
 
     Returns:
         Group -> variant -> seeds.
     """
     groups: dict[str, dict[str, Sequence[SummarySeries]]] = {}
-    for variant, seeds in zip(found.study.variants, found.series, strict=False):
+    for variant, seeds in zip(result.study.variants, result.series, strict=False):
         if seeds:
             groups.setdefault(variant.group, {})[variant.name] = seeds
     return dict(groups)

@@ -233,13 +233,13 @@ def mechanisms_data(groups: Sequence[MechanismGroup]) -> pd.DataFrame:
 
 def _by_mechanism(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the payments under every mechanism, largest first, also of those without any."""
-    found = {}
+    tables = {}
     for label, attrs in table.attrs["tables"].items():
         rows = table.loc[table["mechanism"] == label, ["payer", "receiver", "money"]]
         part = rows.reset_index(drop=True)
         part.attrs = dict(attrs)
-        found[label] = part
-    return found
+        tables[label] = part
+    return tables
 
 
 def mechanisms_sentence(table: pd.DataFrame, language: Language) -> str:

@@ -50,8 +50,8 @@ class Canvas(NamedTuple):
 
 def loading_classes(loading: Values, rated: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return the position of each branch in `LOADING_STYLES`."""
-    found = np.searchsorted([style.limit for style in LOADINGS[:-1]], loading, side="left")
-    return np.where(rated, found, len(LOADINGS))
+    classes = np.searchsorted([style.limit for style in LOADINGS[:-1]], loading, side="left")
+    return np.where(rated, classes, len(LOADINGS))
 
 
 def voltage_classes(voltage: Values) -> NDArray[np.int64]:
@@ -211,7 +211,7 @@ def _label_sides(elements: MapElements, texts: dict[int, str], canvas: Canvas) -
     low = np.array([-canvas.left, -canvas.height - 30])
     high = np.array([canvas.width + canvas.right, 30])
     taken: list[NDArray[np.float64]] = []
-    found: dict[int, str] = {}
+    sides: dict[int, str] = {}
     for bus, text in texts.items():
         half = np.array([min(len(text) * canvas.letter, canvas.max_label), 14.0]) / 2
         costs: dict[str, float] = {}
@@ -225,9 +225,9 @@ def _label_sides(elements: MapElements, texts: dict[int, str], canvas: Canvas) -
             cost = 1.0 * _within(places, box, 6).sum() + 0.1 * _within(on_lines, box, 0).sum()
             outside = bool((box[0] < low).any() or (box[1] > high).any())
             costs[side] = cost + 6.0 * overlaps + 9.0 * outside
-        found[bus] = min(costs, key=costs.__getitem__)
-        taken.append(boxes[found[bus]])
-    return found
+        sides[bus] = min(costs, key=costs.__getitem__)
+        taken.append(boxes[sides[bus]])
+    return sides
 
 
 def _within(
@@ -269,10 +269,12 @@ def activity_legend(elements: MapElements, language: Language) -> list[LegendEnt
     """Return the classes of traded energy that occur."""
     kwh = elements.buses["traded_kwh"].to_numpy(np.float64)
     busiest = float(kwh.max())
-    found = set(activity_classes(kwh).tolist())
+    occurring = set(activity_classes(kwh).tolist())
     limits = np.array([busiest * style.limit for style in ACTIVITIES])
     labels = [
         "no trade",
         *(f"up to {language.energy(limit)} traded" for limit in json_numbers(limits, 6)[1:]),
     ]
-    return [LegendEntry(f"activity-{at}", label) for at, label in enumerate(labels) if at in found]
+    return [
+        LegendEntry(f"activity-{at}", label) for at, label in enumerate(labels) if at in occurring
+    ]

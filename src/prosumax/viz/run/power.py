@@ -57,13 +57,13 @@ def _mean_days(result: Result, season: str | None) -> dict[str, tuple[list[int],
     names = [options["season"] for options in seasons(result)]
     if season == _PERIOD:
         names = [_PERIOD]
-    found = {}
+    means = {}
     for name in names:
         months = _SEASONS.get(name)
         mask = np.ones(len(local), bool) if months is None else np.isin(local.month, months)
         cut = {flow: kw[mask] for flow, kw in powers.items()}
-        found[name] = hourly_means(cut, hour[mask])
-    return found
+        means[name] = hourly_means(cut, hour[mask])
+    return means
 
 
 def mean_day_data(result: Result, season: str | None = None, by_home: bool = True) -> pd.DataFrame:
