@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -280,7 +281,7 @@ def _write_meter_table(meters: "MeterData", path: Path) -> None:
         writer.writerows(zip(*columns, strict=True))
 
 
-def _format_cells(values: np.ndarray) -> list[str]:
+def _format_cells(values: NDArray[np.float64]) -> list[str]:
     return ["" if np.isnan(value) else f"{value:.6g}" for value in values]
 
 

@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ from prosumax.cli.progress import training_progress
 from prosumax.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from prosumax.rl.training.training import TrainingResult
 
 _out = Console()
@@ -127,7 +130,7 @@ def train_homes(
             folder = next_free_folder(f"{Path(scenario).stem}-train", RESULTS_FOLDER)
         if folder is not None:
             check_folder(folder, "training")
-        options: dict[str, Any] = {
+        options: _TrainingOptions = {
             "algorithm": algorithm,
             "paradigm": paradigm,
             "settings": _parse_settings(settings, "--setting"),
@@ -146,8 +149,7 @@ def train_homes(
                     "a population has one seed and evolves its own hyperparameters",
                     "Leave out --seeds, --anneal and --tensorboard.",
                 )
-            options["address"] = address
-            result = _train_population(scenario, overrides or (), population, options)
+            result = _train_population(scenario, overrides or (), population, options, address)
         elif address is not None:
             raise InputError(
                 "--address",
@@ -155,11 +157,17 @@ def train_homes(
                 "Give --population, or leave it out.",
             )
         else:
-            options["seeds"] = seeds
-            options["anneal"] = _parse_settings(anneal, "--anneal")
-            options["tensorboard"] = tensorboard
+            final_values = _parse_settings(anneal, "--anneal")
             with training_progress() as on_progress:
-                result = train(scenario, overrides or (), **options, on_progress=on_progress)
+                result = train(
+                    scenario,
+                    overrides or (),
+                    **options,
+                    seeds=seeds,
+                    anneal=final_values,
+                    tensorboard=tensorboard,
+                    on_progress=on_progress,
+                )
     if result.iteration < result.config.iterations:
         _exit_interrupted(result)
     if result.folder is not None:
@@ -227,8 +235,27 @@ def export_home_policy(
     _out.print(line, soft_wrap=True, highlight=False)
 
 
+class _TrainingOptions(TypedDict):
+    """Options that `train` and `train_population` share."""
+
+    algorithm: str | None
+    paradigm: str
+    settings: dict[str, float]
+    iterations: int
+    seed: int
+    num_envs: int
+    num_steps: int | None
+    bootstrap_on_truncation: bool
+    out: Path | None
+    data_dir: Path | None
+
+
 def _train_population(
-    scenario: str, overrides: Iterable[str], size: int, options: dict[str, Any]
+    scenario: str,
+    overrides: Iterable[str],
+    size: int,
+    options: _TrainingOptions,
+    address: str | None,
 ) -> "TrainingResult":
     """Train a population and return its best member; generations are reported on stderr."""
     from prosumax.rl.training.population import train_population
@@ -236,7 +263,7 @@ def _train_population(
     generations = options["iterations"] // _MIN_ITERATIONS_PER_GENERATION
     generations = max(1, min(_MAX_GENERATIONS, generations))
 
-    def on_generation(number: int, fitness: Any) -> None:
+    def on_generation(number: int, fitness: "NDArray[np.float64]") -> None:
         line = (
             f"generation {number + 1}/{generations}: validation best {fitness.max():.3f} "
             f"(member {int(fitness.argmax()) + 1}), mean {fitness.mean():.3f}"
@@ -250,10 +277,11 @@ def _train_population(
             size=size,
             generations=generations,
             **options,
+            address=address,
             on_generation=on_generation,
         )
     except KeyboardInterrupt:
-        if options["address"] is None:
+        if address is None:
             raise
         line = f"Interrupted. The same command with --out {options['out']} continues the training."
         typer.echo(line, err=True)
@@ -274,7 +302,7 @@ def _exit_interrupted(result: "TrainingResult") -> None:
     sys.exit(1)
 
 
-def _parse_settings(options: list[str] | None, name: str) -> dict[str, Any]:
+def _parse_settings(options: list[str] | None, name: str) -> dict[str, float]:
     """Parse options of the form `a=VALUE` as YAML values.
 
     Args:
@@ -301,7 +329,7 @@ def _parse_settings(options: list[str] | None, name: str) -> dict[str, Any]:
     return settings
 
 
-def _to_plain(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _to_plain(metrics: "Mapping[str, Mapping[str, NDArray[np.float64]]]") -> dict[str, object]:
     """Convert metrics by policy to JSON values, with None for NaN."""
     return {
         policy: {
@@ -312,7 +340,9 @@ def _to_plain(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _print_evaluation(metrics: Mapping[str, Mapping[str, Any]], title: str) -> None:
+def _print_evaluation(
+    metrics: "Mapping[str, Mapping[str, NDArray[np.float64]]]", title: str
+) -> None:
     from prosumax import report
     from prosumax.rl.training.comparison import TEST_METRICS
 

@@ -1,9 +1,9 @@
 """Decoding of learners' actions to the decisions of homes, and masks of meaningful actions."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from prosumax.devices import flexible, home
 from prosumax.rl.spaces import Box, Discrete, Product
@@ -41,7 +41,7 @@ class JointAction(NamedTuple):
             `market.PricingState`; negative values apply the posted-price rule.
     """
 
-    homes: Any
+    homes: PyTree
     price_shares: Float[Array, "agent 2"]
 
 

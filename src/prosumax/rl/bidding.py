@@ -6,11 +6,11 @@ compute a quantity limit it to the feasible range, so the environment has nothin
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax import tariff
 from prosumax.devices import battery
@@ -21,9 +21,6 @@ from prosumax.rl.env import CommunityEnv, EnvConfig
 from prosumax.rl.types import EnvParams, EnvState, TimeStep
 from prosumax.simulation.community import inputs_at
 from prosumax.types import Prices
-
-BidderMemory = Any
-"""State that a bidder keeps between steps: any pytree."""
 
 
 class Bidder(NamedTuple):
@@ -36,9 +33,9 @@ class Bidder(NamedTuple):
             step; `state` is the one before it.
     """
 
-    init: Callable[[EnvParams, PRNGKeyArray], BidderMemory]
-    act: Callable[[EnvParams, EnvState, BidderMemory, PRNGKeyArray], RawBid]
-    update: Callable[[EnvParams, EnvState, BidderMemory, RawBid, TimeStep], BidderMemory]
+    init: Callable[[EnvParams, PRNGKeyArray], PyTree]
+    act: Callable[[EnvParams, EnvState, PyTree, PRNGKeyArray], RawBid]
+    update: Callable[[EnvParams, EnvState, PyTree, RawBid, TimeStep], PyTree]
 
 
 bidders: Registry[Bidder] = Registry("bidder")
@@ -99,7 +96,7 @@ class BidderRollout(NamedTuple):
     """
 
     reward: Float[Array, "*episode step home"]
-    info: dict[str, Any]
+    info: dict[str, PyTree]
 
 
 def bidding_context(params: EnvParams, state: EnvState) -> BiddingContext:
@@ -400,9 +397,12 @@ def rollout_bidder(
     """
     bidders.check(bidder, "bidder")
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(num_episodes))
+    rollout: BidderRollout
     if params is not None:
-        return _rollout_params(env.config, bidder, keys, params)
-    return _rollout_keys(env.config, bidder, keys, env.params)
+        rollout = _rollout_params(env.config, bidder, keys, params)
+    else:
+        rollout = _rollout_keys(env.config, bidder, keys, env.params)
+    return rollout
 
 
 def rollout_episode(
@@ -421,8 +421,8 @@ def rollout_episode(
     _, state = env.reset(reset_key, params)
 
     def advance(
-        carry: tuple[EnvState, BidderMemory], number: Array
-    ) -> tuple[tuple[EnvState, BidderMemory], BidderRollout]:
+        carry: tuple[EnvState, PyTree], number: Array
+    ) -> tuple[tuple[EnvState, PyTree], BidderRollout]:
         state, memory = carry
         act_key, step_key = jax.random.split(jax.random.fold_in(key, number))
         bid = bidder.act(params, state, memory, act_key)

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax import tariff
 from prosumax.market.pricing.posted import (
@@ -247,7 +246,7 @@ class CommunityEnv:
         return self.observe(state, params), state
 
     def step(
-        self, key: PRNGKeyArray, state: EnvState, action: Any, params: EnvParams | None = None
+        self, key: PRNGKeyArray, state: EnvState, action: PyTree, params: EnvParams | None = None
     ) -> TimeStep:
         """Simulate one step with the actions of all agents.
 
@@ -361,7 +360,7 @@ class CommunityEnv:
         parts = [jnp.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in (obs, price_obs)]
         return jnp.concatenate(parts)
 
-    def decode(self, action: Any, params: EnvParams | None = None) -> Action:
+    def decode(self, action: PyTree, params: EnvParams | None = None) -> Action:
         """Convert the actions of homes to energy and money.
 
         Args:
@@ -409,7 +408,7 @@ class CommunityEnv:
         """Draw a start step such that the episode ends within the period."""
         interval = self.config.start_interval
         if interval == 0:
-            return jnp.int32(0)
+            return jnp.asarray(0, jnp.int32)
         length = community.series.hour.shape[0]
         num_starts = (length - self.config.episode_steps) // interval + 1
         return interval * jax.random.randint(key, (), 0, num_starts)
@@ -454,7 +453,7 @@ def auto_reset(
     env: CommunityEnv,
     key: PRNGKeyArray,
     state: EnvState,
-    action: Any,
+    action: PyTree,
     params: EnvParams | None = None,
 ) -> TimeStep:
     """Step an environment and start a new episode when the time limit is reached.
@@ -474,7 +473,7 @@ def auto_reset(
     timestep = env.step(step_key, state, action, params)
     reset_obs, reset_state = env.reset(reset_key, params)
 
-    def select(reset: Any, current: Any) -> Any:
+    def select(reset: PyTree, current: PyTree) -> PyTree:
         return jax.tree.map(lambda a, b: jnp.where(timestep.truncated, a, b), reset, current)
 
     return timestep._replace(

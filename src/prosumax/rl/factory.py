@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,8 +26,8 @@ _MIN_SCALE_KWH = 1e-6
 
 
 def make(
-    scenario: str | Path | Mapping[str, Any] | Scenario,
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    scenario: str | Path | Mapping[str, object] | Scenario,
+    overrides: Iterable[str] | Mapping[str, object] = (),
     *,
     data_dir: str | Path | None = None,
 ) -> CommunityEnv:

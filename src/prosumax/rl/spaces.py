@@ -6,19 +6,19 @@ agents; the wrappers convert the spaces of one home to those of their libraries.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from numpy.typing import NDArray
 
 
 class Space(ABC):
     """Set of valid actions or observations."""
 
     @abstractmethod
-    def sample(self, key: PRNGKeyArray) -> Any:
+    def sample(self, key: PRNGKeyArray) -> PyTree:
         """Draw a random element.
 
         Args:
@@ -26,7 +26,7 @@ class Space(ABC):
         """
 
     @abstractmethod
-    def contains(self, value: Any) -> Bool[Array, ""]:
+    def contains(self, value: PyTree) -> Bool[Array, ""]:
         """Return True if a value belongs to the space.
 
         Args:
@@ -65,7 +65,7 @@ class Discrete(Space):
         """
         return jax.random.randint(key, (), 0, self.n)
 
-    def contains(self, value: Any) -> Bool[Array, ""]:
+    def contains(self, value: PyTree) -> Bool[Array, ""]:
         """Return True for a single integer in the range.
 
         Args:
@@ -102,7 +102,7 @@ class MultiDiscrete(Space):
         """
         return jax.random.randint(key, self.shape, 0, self.n)
 
-    def contains(self, value: Any) -> Bool[Array, ""]:
+    def contains(self, value: PyTree) -> Bool[Array, ""]:
         """Return True for an array of this shape with integers in the range.
 
         Args:
@@ -110,7 +110,7 @@ class MultiDiscrete(Space):
         """
         array = jnp.asarray(value)
         if array.shape != self.shape or not jnp.issubdtype(array.dtype, jnp.integer):
-            return jnp.bool_(False)
+            return jnp.asarray(False)
         return ((array >= 0) & (array < self.n)).all()
 
     def batch(self, size: int) -> "MultiDiscrete":
@@ -131,8 +131,8 @@ class Box(Space):
         high: Upper bound of each entry; inf for an unbounded one.
     """
 
-    low: Float[np.ndarray, "..."]
-    high: Float[np.ndarray, "..."]
+    low: Float[NDArray[np.float64], "..."]
+    high: Float[NDArray[np.float64], "..."]
 
     @classmethod
     def with_bounds(cls, low: float, high: float, shape: tuple[int, ...]) -> "Box":
@@ -165,7 +165,7 @@ class Box(Space):
         normal = jax.random.normal(jax.random.fold_in(key, 1), self.shape)
         return jnp.where(bounded, uniform, jnp.clip(normal, self.low, self.high))
 
-    def contains(self, value: Any) -> Bool[Array, ""]:
+    def contains(self, value: PyTree) -> Bool[Array, ""]:
         """Return True for an array of this shape within the bounds.
 
         Args:
@@ -173,7 +173,7 @@ class Box(Space):
         """
         array = jnp.asarray(value)
         if array.shape != self.shape:
-            return jnp.bool_(False)
+            return jnp.asarray(False)
         return ((array >= self.low) & (array <= self.high)).all()
 
     def batch(self, size: int) -> "Box":
@@ -194,9 +194,9 @@ class Product(Space):
         spaces: NamedTuple with the space of each field.
     """
 
-    spaces: Any
+    spaces: PyTree
 
-    def sample(self, key: PRNGKeyArray) -> Any:
+    def sample(self, key: PRNGKeyArray) -> PyTree:
         """Draw every field independently.
 
         Args:
@@ -206,7 +206,7 @@ class Product(Space):
         samples = [space.sample(own) for space, own in zip(self.spaces, keys, strict=True)]
         return type(self.spaces)(*samples)
 
-    def contains(self, value: Any) -> Bool[Array, ""]:
+    def contains(self, value: PyTree) -> Bool[Array, ""]:
         """Return True if every field belongs to its space.
 
         Args:

@@ -1,8 +1,8 @@
 """Parameters, state and step result of the environment."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from prosumax.rl.market_indicators import IndicatorWindow, MarketIndicators
 from prosumax.simulation.community import Community
@@ -104,4 +104,4 @@ class TimeStep(NamedTuple):
     terminated: Bool[Array, " agent"]
     truncated: Bool[Array, ""]
     final_obs: Float[Array, "agent feature"]
-    info: dict[str, Any]
+    info: dict[str, PyTree]

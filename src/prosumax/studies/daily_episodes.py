@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, Required, SupportsFloat, TypedDict, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 from numpy.typing import NDArray
 
 from prosumax.data.generators.marlem import initial_charge
@@ -29,8 +29,16 @@ from prosumax.studies.engine import StudyMetric, StudyProgress, stack_communitie
 
 Array = NDArray[np.float64]
 
-_EPISODE_SETTINGS: dict[str, Any] = {"period.steps": 24, "environment.episode_start": "first"}
-_OWN_SETTINGS = ("preset", "bidder", "homes", "timed")
+_EPISODE_SETTINGS: dict[str, object] = {"period.steps": 24, "environment.episode_start": "first"}
+
+
+class _Settings(TypedDict, total=False):
+    """Settings of a run beside the changes to the scenario; see `run_daily_episodes`."""
+
+    preset: Required[str]
+    bidder: Required[str]
+    homes: int
+    timed: bool
 
 
 class DailyEpisode(NamedTuple):
@@ -60,7 +68,7 @@ def _ignore_progress(share: float) -> None:
 
 
 def run_daily_episodes(
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     seeds: Sequence[int],
     on_progress: StudyProgress = _ignore_progress,
 ) -> list[DailyEpisode]:
@@ -77,9 +85,11 @@ def run_daily_episodes(
         on_progress: Not called: all days end at once.
     """
     enable_compilation_cache()
-    own = {name: settings[name] for name in _OWN_SETTINGS if name in settings}
+    own = cast(_Settings, settings)
     bidders.check(own["bidder"], "bidder")
-    changes = {name: value for name, value in settings.items() if name not in own}
+    changes = {
+        name: value for name, value in settings.items() if name not in _Settings.__annotations__
+    }
     base = load_scenario(own["preset"], changes | _EPISODE_SETTINGS)
     if "homes" in own:
         base = _repeat_homes(base, own["homes"])
@@ -96,7 +106,7 @@ def run_daily_episodes(
         before = time.perf_counter()
         jax.block_until_ready(rollout_bidder(env, own["bidder"], key, len(seeds), params))
         seconds = (time.perf_counter() - before) / len(seeds)
-    outcome: Any = _double_precision((rollout.reward, rollout.info))
+    outcome: PyTree = _double_precision((rollout.reward, rollout.info))
     tariff = _double_precision(params.community.series.tariff)
 
     def make_episode(at: int) -> DailyEpisode:
@@ -114,7 +124,7 @@ def run_daily_episodes(
     return [make_episode(at) for at in range(len(seeds))]
 
 
-def _double_precision(tree: Any) -> Any:
+def _double_precision(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)
 
 
@@ -159,7 +169,7 @@ def _repeat_homes(scenario: Scenario, num_homes: int) -> Scenario:
 
 
 def _statistic(
-    function: Callable[[Array], Any], prices: Callable[[DailyEpisode], Array]
+    function: Callable[[Array], SupportsFloat], prices: Callable[[DailyEpisode], Array]
 ) -> Callable[[DailyEpisode], float]:
     """Make a reader of a statistic of the hourly prices of a day; NaN without any price."""
 
@@ -170,27 +180,28 @@ def _statistic(
     return read
 
 
-def _local_prices(day: DailyEpisode) -> Any:
+def _local_prices(day: DailyEpisode) -> Array:
     """Return the prices of the hours with local trade."""
-    return day.indicators.clearing_price[day.indicators.liquidity > 0]
+    return np.asarray(day.indicators.clearing_price[day.indicators.liquidity > 0], np.float64)
 
 
-def _grid_trade_kwh(day: DailyEpisode, sign: int) -> Any:
+def _grid_trade_kwh(day: DailyEpisode, sign: int) -> Array:
     """Return what homes buy from (sign 1) or sell to (sign -1) the grid, kWh [step].
 
     A home may do so beside a local trade on the other side: a home that sells energy which it then
     lacks buys that energy from the grid.
     """
     grid_kwh = day.record.flows.grid_kwh(day.record.local)
-    return np.maximum(sign * grid_kwh, 0.0).sum(-1)
+    traded: Array = np.maximum(sign * grid_kwh, 0.0).sum(-1)
+    return traded
 
 
-def _step_prices(day: DailyEpisode) -> Any:
+def _step_prices(day: DailyEpisode) -> Array:
     """Return the mean price of each hour over all trades, those with the grid included."""
     bill = day.record.bill
     money = day.indicators.turnover + (bill.energy + bill.feed_in).sum(-1)
     volume = day.indicators.liquidity + _grid_trade_kwh(day, 1) + _grid_trade_kwh(day, -1)
-    return money[volume > 0] / volume[volume > 0]
+    return np.asarray(money[volume > 0] / volume[volume > 0], np.float64)
 
 
 def _p2p_ratio(day: DailyEpisode) -> float:

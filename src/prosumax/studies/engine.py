@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 from numpy.typing import NDArray
 
 from prosumax.control.rules import assemble_policy
@@ -61,7 +61,7 @@ class Variant(NamedTuple):
 
     group: str
     name: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
 
 
 class StudyMetric(NamedTuple):
@@ -75,7 +75,7 @@ class StudyMetric(NamedTuple):
     """
 
     key: str
-    read: Callable[[Any], float]
+    read: Callable[[PyTree], float]
     digits: int | None = None
 
     @property
@@ -88,7 +88,7 @@ class StudyMetric(NamedTuple):
         """Decimals in tables."""
         return self.kpi.digits if self.digits is None else self.digits
 
-    def evaluate(self, run: Any) -> float:
+    def evaluate(self, run: PyTree) -> float:
         """Return the value of a run in the displayed unit."""
         return self.kpi.factor * float(self.read(run))
 
@@ -135,12 +135,12 @@ class Study(NamedTuple):
     """
 
     variants: tuple[Variant, ...]
-    sample_community: Callable[[Mapping[str, Any], int], CommunitySample] | None
+    sample_community: Callable[[Mapping[str, object], int], CommunitySample] | None
     metrics: tuple[StudyMetric, ...]
     notes: tuple[str, ...] = ()
-    run_batch: Callable[[Mapping[str, Any], Sequence[int], StudyProgress], Sequence[Any]] | None = (
-        None
-    )
+    run_batch: (
+        Callable[[Mapping[str, object], Sequence[int], StudyProgress], Sequence[PyTree]] | None
+    ) = None
     currency: str = ""
 
 
@@ -251,7 +251,7 @@ def run_study(
     return StudyResult(name, study, numbers, np.array(values), tuple(series))
 
 
-def _read_checkpoint(file: Path | None, identity: Mapping[str, Any]) -> list[list[float]] | None:
+def _read_checkpoint(file: Path | None, identity: Mapping[str, object]) -> list[list[float]] | None:
     """Read the metrics of a finished variant; None where there are none of the same settings."""
     if file is None or not file.is_file():
         return None
@@ -262,7 +262,7 @@ def _read_checkpoint(file: Path | None, identity: Mapping[str, Any]) -> list[lis
 
 def _run_variant(
     study: Study, variant: Variant, seeds: Sequence[int], on_progress: StudyProgress
-) -> Sequence[Any]:
+) -> Sequence[PyTree]:
     if study.run_batch is not None:
         return study.run_batch(variant.settings, seeds, on_progress)
     assert study.sample_community is not None
@@ -302,7 +302,8 @@ def stack_communities(communities: Sequence[Community]) -> Community:
     """
     longest = max((_path_length(community) for community in communities), default=0)
     padded = [_pad_paths(community, longest) for community in communities]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
+    stacked: Community = jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
+    return stacked
 
 
 def _path_length(community: Community) -> int:

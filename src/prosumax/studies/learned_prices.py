@@ -5,7 +5,7 @@ evaluated on the month or quarter after them, as one episode.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Required, TypedDict, cast
 
 import jax
 
@@ -33,8 +33,8 @@ class EvaluationPeriod(NamedTuple):
         num_steps: Steps of a rollout in training.
     """
 
-    training: Mapping[str, Any]
-    test: Mapping[str, Any]
+    training: Mapping[str, object]
+    test: Mapping[str, object]
     num_steps: int
 
 
@@ -58,11 +58,18 @@ EVALUATION_PERIODS = {
 
 _PPO_SETTINGS = {"learning_rate": 1e-3, "critic_learning_rate": 2e-3, "ent_coef": 0.0}
 _ITERATIONS = 100
-_OWN_SETTINGS = ("preset", "price_rewards", "iterations")
+
+
+class _Settings(TypedDict, total=False):
+    """Settings of a run beside the changes to the scenario; see `price_runs`."""
+
+    preset: Required[str]
+    price_rewards: object
+    iterations: int
 
 
 def price_runs(
-    settings: Mapping[str, Any], seeds: Sequence[int], on_progress: StudyProgress
+    settings: Mapping[str, object], seeds: Sequence[int], on_progress: StudyProgress
 ) -> list[Result]:
     """Simulate the test months under a mechanism or under learned prices, per seed.
 
@@ -72,9 +79,12 @@ def price_runs(
         seeds: Seeds of the learners; mechanisms have one result for all.
         on_progress: Called with the completed share.
     """
-    preset = settings["preset"]
+    own = cast(_Settings, settings)
+    preset = own["preset"]
     period = EVALUATION_PERIODS[preset]
-    changes = {path: value for path, value in settings.items() if path not in _OWN_SETTINGS}
+    changes = {
+        path: value for path, value in settings.items() if path not in _Settings.__annotations__
+    }
     test = {**period.test, **changes}
     if "price_rewards" not in settings:
         return [run(preset, test, optimum=False)] * len(seeds)
@@ -87,7 +97,7 @@ def price_runs(
         preset,
         {**period.training, **changes, **rewards},
         settings=_PPO_SETTINGS,
-        iterations=settings["iterations"],
+        iterations=own["iterations"],
         num_envs=16,
         num_steps=period.num_steps,
         seeds=len(seeds),
@@ -98,7 +108,7 @@ def price_runs(
 
 
 def _simulate_learned_prices(
-    result: TrainingResult, test: Mapping[str, Any], preset: str
+    result: TrainingResult, test: Mapping[str, object], preset: str
 ) -> list[Result]:
     """Simulate the test months of the same homes at the prices that each seed learned."""
     scenario = load_scenario(preset, test)
@@ -133,7 +143,7 @@ def _make_study() -> Study:
     )
     variants = []
     for preset in EVALUATION_PERIODS:
-        own: dict[str, Any] = {"preset": preset, "homes.*.policy": None}
+        own: dict[str, object] = {"preset": preset, "homes.*.policy": None}
         for name, mechanism, policy in mechanisms:
             settings = own | {"market.mechanism": mechanism, "policy": policy}
             variants.append(Variant(preset, name, settings))

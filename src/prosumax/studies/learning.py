@@ -6,7 +6,7 @@ which no learner was trained on.
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Required, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +24,22 @@ ControllerMetrics = Mapping[str, Mapping[str, NDArray[np.float64]]]
 RANDOM_POLICY = "zero-intelligence"
 OPTIMAL_POLICY = "community-optimal"
 
-_OWN_SETTINGS = (
-    "preset",
-    "controller",
-    "paradigm",
-    "iterations",
-    "settings",
-    "anneal",
-    "num_envs",
-    "bootstrap_on_truncation",
-)
+
+class LearnerSettings(TypedDict, total=False):
+    """Settings of a controller beside the changes to the scenario; see `learning_runs`."""
+
+    preset: Required[str]
+    controller: Required[str]
+    paradigm: str
+    iterations: Required[int]
+    settings: Mapping[str, object]
+    anneal: Mapping[str, float]
+    num_envs: int
+    bootstrap_on_truncation: bool
 
 
 def learning_runs(
-    settings: Mapping[str, Any], seeds: Sequence[int], on_progress: StudyProgress
+    settings: Mapping[str, object], seeds: Sequence[int], on_progress: StudyProgress
 ) -> list[dict[str, float]]:
     """Evaluate one controller on the test episodes, per seed.
 
@@ -52,16 +54,17 @@ def learning_runs(
         Test metrics of each seed, and `gap_closed`: the share of the gap between random homes and
         the optimum of the community that the controller closes.
     """
+    own = cast(LearnerSettings, settings)
     changes = _scenario_changes(settings)
     identity = tuple(sorted((path, repr(value)) for path, value in changes.items()))
-    baselines = _baselines(settings["preset"], identity, len(seeds), _UnhashedChanges(changes))
-    if settings["controller"] in algorithms:
+    baselines = _baselines(own["preset"], identity, len(seeds), _UnhashedChanges(changes))
+    if own["controller"] in algorithms:
         result = train_learner(settings, len(seeds), on_progress)
         metrics = {
             name: np.asarray(values) for name, values in result.test_metrics["learned"].items()
         }
     else:
-        metrics = dict(baselines.get(settings["controller"], {}))
+        metrics = dict(baselines.get(own["controller"], {}))
     runs = []
     for position in range(len(seeds)):
         run = {name: float(values[position]) for name, values in metrics.items()}
@@ -70,7 +73,7 @@ def learning_runs(
 
 
 def train_learner(
-    settings: Mapping[str, Any], seeds: int, on_progress: StudyProgress
+    settings: Mapping[str, object], seeds: int, on_progress: StudyProgress
 ) -> TrainingResult:
     """Train the learner of a study.
 
@@ -83,27 +86,29 @@ def train_learner(
     def report(progress: TrainingProgress) -> None:
         on_progress(progress.iteration / progress.iterations)
 
+    own = cast(LearnerSettings, settings)
     return train(
-        settings["preset"],
+        own["preset"],
         _scenario_changes(settings),
-        algorithm=settings["controller"],
-        paradigm=settings.get("paradigm", "dtde"),
-        settings=settings.get("settings", {}),
-        anneal=settings.get("anneal", {}),
-        iterations=settings["iterations"],
-        num_envs=settings.get("num_envs", 32),
-        bootstrap_on_truncation=settings.get("bootstrap_on_truncation", True),
+        algorithm=own["controller"],
+        paradigm=own.get("paradigm", "dtde"),
+        settings=own.get("settings", {}),
+        anneal=own.get("anneal", {}),
+        iterations=own["iterations"],
+        num_envs=own.get("num_envs", 32),
+        bootstrap_on_truncation=own.get("bootstrap_on_truncation", True),
         seeds=seeds,
         evaluation="learned",
         on_progress=report,
     )
 
 
-def _scenario_changes(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: value for path, value in settings.items() if path not in _OWN_SETTINGS}
+def _scenario_changes(settings: Mapping[str, object]) -> dict[str, object]:
+    own = LearnerSettings.__annotations__
+    return {path: value for path, value in settings.items() if path not in own}
 
 
-class _UnhashedChanges(dict[str, Any]):
+class _UnhashedChanges(dict[str, object]):
     """Changes to a scenario that a cache passes on; their identity is another argument."""
 
     def __hash__(self) -> int:  # type: ignore[override]

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prosumax.studies.engine import StudyMetric, StudyResult, reference_positions
 from prosumax.studies.statistics import CONFIDENCE, SIGNIFICANCE_LEVEL, Estimate
@@ -113,11 +113,11 @@ def estimates_to_csv(result: StudyResult) -> str:
     return text.getvalue()
 
 
-def study_to_json(result: StudyResult) -> dict[str, Any]:
+def study_to_json(result: StudyResult) -> dict[str, object]:
     """Convert a result to JSON, the values of single seeds included; null where undefined."""
     study = result.study
 
-    def metric_to_json(position: int, row: int, metric: StudyMetric) -> dict[str, Any]:
+    def metric_to_json(position: int, row: int, metric: StudyMetric) -> dict[str, object]:
         estimate = result.estimates[position][metric.key]
         content = {name: _finite_or_none(value) for name, value in estimate._asdict().items()}
         by_seed = [_finite_or_none(value) for value in result.values[position, row].tolist()]

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import metadata
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 from prosumax.control.rules import policies as known_policies
 from prosumax.errors import InputError, did_you_mean
@@ -64,6 +64,30 @@ class SweepGrid:
         return bool(self.algorithms or self.paradigms)
 
 
+class TrainingJob(TypedDict):
+    """Arguments of `train` for a trial."""
+
+    algorithm: str
+    paradigm: str
+    iterations: int
+    num_envs: int
+    seed: int
+
+
+class TrialJob(TypedDict):
+    """All that a worker needs for a trial, as JSON.
+
+    Attributes:
+        scenario: Content of the scenario.
+        optimum: As in `run`.
+        train: Arguments of `train`, for trials that train.
+    """
+
+    scenario: dict[str, object]
+    optimum: bool | None
+    train: NotRequired[TrainingJob]
+
+
 class Trial(NamedTuple):
     """One run of a sweep.
 
@@ -71,13 +95,13 @@ class Trial(NamedTuple):
         cell: Position of its combination.
         seed: Seed of the run.
         name: Name of its file, with a hash of the content, so that equal trials have equal names.
-        job: All that a worker needs, as JSON.
+        job: Input of the worker.
     """
 
     cell: int
     seed: int
     name: str
-    job: Mapping[str, Any]
+    job: TrialJob
 
 
 class SweepCell(NamedTuple):
@@ -215,7 +239,7 @@ def _make_trial(
     grid: SweepGrid, cell: int, axes: Mapping[str, str], scenario: Scenario, seed: int
 ) -> Trial:
     content = scenario.model_copy(update={"seed": seed}).model_dump(mode="json")
-    job: dict[str, Any] = {"scenario": content, "optimum": grid.optimum}
+    job: TrialJob = {"scenario": content, "optimum": grid.optimum}
     if grid.is_training:
         job["train"] = {
             "algorithm": axes["algorithm"],
@@ -236,7 +260,7 @@ def _make_trial(
     return Trial(cell, seed, name, job)
 
 
-def _file_hashes(node: Any) -> Iterator[tuple[str, str]]:
+def _file_hashes(node: object) -> Iterator[tuple[str, str]]:
     """Iterate over the files that a scenario names, each with a hash of its content."""
     if isinstance(node, Mapping):
         file = node.get("file")

@@ -6,12 +6,16 @@ A worker that dies costs its trial another attempt and nothing else.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from prosumax.errors import InputError
 from prosumax.ray_cluster import MAX_ATTEMPTS, connect_ray, import_ray
-from prosumax.sweeps.grid import Trial
+from prosumax.sweeps.grid import Trial, TrialJob
 from prosumax.sweeps.sweep import TrialOutcome, TrialRunner, run_trial
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 _MIN_QUEUED_TRIALS = 8
 
@@ -52,14 +56,17 @@ def make_ray_runner(
 
 
 def _run_all(
-    ray: Any, trials: Iterable[Trial], submit: Callable[[Any], Any], max_running: int
+    ray: ModuleType,
+    trials: Iterable[Trial],
+    submit: Callable[[TrialJob], "ObjectRef"],
+    max_running: int,
 ) -> Iterator[TrialOutcome]:
     waiting = deque((trial, 1) for trial in trials)
-    running: dict[Any, tuple[Trial, int]] = {}
+    running: dict[ObjectRef, tuple[Trial, int]] = {}
     while waiting or running:
         while waiting and len(running) < max_running:
             trial, attempt = waiting.popleft()
-            running[submit(dict(trial.job))] = (trial, attempt)
+            running[submit(trial.job)] = (trial, attempt)
         ended, _ = ray.wait(list(running), num_returns=1)
         for reference in ended:
             trial, attempt = running.pop(reference)

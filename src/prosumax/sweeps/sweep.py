@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prosumax.errors import InputError
 from prosumax.files import write_text
@@ -20,10 +20,10 @@ from prosumax.optimization.program import ProgressCallback
 from prosumax.rl.training.training import train
 from prosumax.runner import run
 from prosumax.simulation.results.store import result_to_json
-from prosumax.sweeps.grid import SweepPlan, Trial
+from prosumax.sweeps.grid import SweepPlan, TrainingJob, Trial, TrialJob
 
 
-def run_trial(job: Mapping[str, Any], data_dir: str | None = None) -> dict[str, Any]:
+def run_trial(job: TrialJob, data_dir: str | None = None) -> dict[str, object]:
     """Run one trial; errors are returned, not raised, since not every exception can be pickled.
 
     Args:
@@ -37,7 +37,7 @@ def run_trial(job: Mapping[str, Any], data_dir: str | None = None) -> dict[str, 
     """
     try:
         if "train" in job:
-            return _train_trial(job, data_dir)
+            return _train_trial(job["scenario"], job["train"], data_dir)
         result = run(job["scenario"], optimum=job["optimum"], data_dir=data_dir)
         return result_to_json(result)
     except InputError as error:
@@ -46,8 +46,10 @@ def run_trial(job: Mapping[str, Any], data_dir: str | None = None) -> dict[str, 
         return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
 
 
-def _train_trial(job: Mapping[str, Any], data_dir: str | None) -> dict[str, Any]:
-    result = train(job["scenario"], data_dir=data_dir, **job["train"])
+def _train_trial(
+    scenario: Mapping[str, object], job: TrainingJob, data_dir: str | None
+) -> dict[str, object]:
+    result = train(scenario, data_dir=data_dir, **job)
     test_metrics = {
         controller: {
             name: float(values[0]) for name, values in metrics.items() if math.isfinite(values[0])
@@ -68,7 +70,7 @@ class TrialOutcome(NamedTuple):
     """
 
     trial: Trial
-    result: Mapping[str, Any] | None
+    result: Mapping[str, object] | None
     attempts: int
 
 
@@ -160,7 +162,7 @@ def run_sweep(
     )
 
 
-def load_records(plan: SweepPlan, folder: Path) -> dict[str, dict[str, Any]]:
+def load_records(plan: SweepPlan, folder: Path) -> dict[str, dict[str, object]]:
     """Load every finished trial of a sweep by name.
 
     Args:
@@ -206,7 +208,7 @@ def _open_folder(plan: SweepPlan, folder: Path) -> Path:
     return trials_dir
 
 
-def _make_record(plan: SweepPlan, outcome: TrialOutcome) -> dict[str, Any]:
+def _make_record(plan: SweepPlan, outcome: TrialOutcome) -> dict[str, object]:
     """Return the content of the file of a finished trial."""
     axes = plan.cells[outcome.trial.cell].axes
     return {
@@ -217,5 +219,5 @@ def _make_record(plan: SweepPlan, outcome: TrialOutcome) -> dict[str, Any]:
     }
 
 
-def _error_text(result: Mapping[str, Any]) -> str:
+def _error_text(result: Mapping[str, object]) -> str:
     return f"{result['error']}\n\n{result.get('traceback', '')}".strip() + "\n"

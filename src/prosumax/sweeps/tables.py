@@ -1,7 +1,7 @@
 """Tables of a sweep: one row per trial, and means over the seeds as in the tables of studies."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from prosumax.files import write_csv, write_text
 from prosumax.rl.training.comparison import TEST_METRICS
 from prosumax.studies.engine import Study, StudyMetric, StudyResult
 from prosumax.studies.tables import estimates_to_csv, tables_to_markdown
+from prosumax.sweeps.grid import TrialJob
 from prosumax.sweeps.sweep import SweepResult, load_records
 
 KPI_KEYS = (
@@ -32,7 +33,7 @@ KPI_KEYS = (
 """KPIs in the table of a sweep; those that no trial has are left out."""
 
 
-def flatten_kpis(kpis: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+def flatten_kpis(kpis: Mapping[str, object], prefix: str = "") -> dict[str, float]:
     """Return the KPIs that are numbers by catalog key; nested records get a prefix.
 
     Args:
@@ -61,7 +62,7 @@ def summarize_sweep(result: SweepResult) -> StudyResult:
     prefix = "episode." if plan.grid.is_training else ""
     keys = [prefix + name for name in (TEST_METRICS if plan.grid.is_training else KPI_KEYS)]
     records = load_records(plan, result.folder)
-    kpis = {name: flatten_kpis(record["kpis"], prefix) for name, record in records.items()}
+    kpis = {name: flatten_kpis(_kpis(record), prefix) for name, record in records.items()}
     metrics = tuple(_make_metric(key) for key in keys if any(key in run for run in kpis.values()))
     values = np.full((len(plan.cells), len(metrics), plan.grid.seeds), np.nan)
     for trial in plan.trials:
@@ -84,9 +85,18 @@ def _make_metric(key: str) -> StudyMetric:
     return StudyMetric(key, lambda run: run.get(key, float("nan")))
 
 
+def _kpis(record: Mapping[str, object]) -> Mapping[str, object]:
+    return cast(Mapping[str, object], record["kpis"])
+
+
+def _jobs(result: SweepResult) -> list[TrialJob]:
+    return [trial.job for trial in result.plan.trials]
+
+
 def _currency(result: SweepResult) -> str:
     """Return the currency of all trials; empty where they differ."""
-    currencies = {trial.job["scenario"]["tariff"]["currency"] for trial in result.plan.trials}
+    tariffs = [cast(dict[str, str], job["scenario"]["tariff"]) for job in _jobs(result)]
+    currencies = {tariff["currency"] for tariff in tariffs}
     return currencies.pop() if len(currencies) == 1 else ""
 
 
@@ -110,7 +120,7 @@ def _save_trials(result: SweepResult) -> None:
     plan = result.plan
     records = load_records(plan, result.folder)
     finished = [trial for trial in plan.trials if trial.name in records]
-    kpis = {trial.name: flatten_kpis(records[trial.name]["kpis"]) for trial in finished}
+    kpis = {trial.name: flatten_kpis(_kpis(records[trial.name])) for trial in finished}
     axes = list(dict.fromkeys(axis for cell in plan.cells for axis in cell.axes))
     names = list(dict.fromkeys(name for run in kpis.values() for name in run))
     rows = []

@@ -14,11 +14,12 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+import optax
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax.errors import InputError
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
@@ -84,8 +85,8 @@ class COMAState(NamedTuple):
     actor: MLP
     critic: MLP
     target_critic: MLP
-    actor_opt_state: Any
-    critic_opt_state: Any
+    actor_opt_state: optax.OptState
+    critic_opt_state: optax.OptState
     value_statistics: RunningStatistics
 
 
@@ -354,7 +355,7 @@ def td_lambda_returns(
     """
     bootstrap = jnp.where(terminated, 0.0, expected_next_value)
 
-    def step(carry: tuple[Array, Array, Array], inputs: tuple[Array, ...]) -> tuple[Any, Array]:
+    def step(carry: tuple[Array, Array, Array], inputs: tuple[Array, ...]) -> tuple[PyTree, Array]:
         next_target, next_value, is_known = carry
         reward, value, bootstrap, done = inputs
         mixed = (1.0 - td_lambda) * next_value + td_lambda * next_target

@@ -8,12 +8,12 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from prosumax.errors import InputError
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
@@ -72,7 +72,7 @@ class DQNState(NamedTuple):
 
     q_network: MLP
     target_network: MLP
-    opt_state: Any
+    opt_state: optax.OptState
     buffer: ReplayBuffer
     value_statistics: RunningStatistics
 
@@ -157,8 +157,8 @@ class DQN:
         statistics = update_statistics(state.value_statistics, returns, batch.weight)
 
         def gradient_step(
-            networks: tuple[MLP, MLP, Any], key: PRNGKeyArray
-        ) -> tuple[tuple[MLP, MLP, Any], dict[str, Array]]:
+            networks: tuple[MLP, MLP, PyTree], key: PRNGKeyArray
+        ) -> tuple[tuple[MLP, MLP, PyTree], dict[str, Array]]:
             q_network, target_network, opt_state = networks
             transitions, weight = sample_transitions(buffer, key, self.batch_size)
             target = self.td_target(q_network, target_network, statistics, transitions, config)

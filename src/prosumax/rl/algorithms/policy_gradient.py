@@ -16,11 +16,12 @@ References:
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+import optax
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
 from prosumax.rl.components import distributions
@@ -80,8 +81,8 @@ class PolicyGradientState(NamedTuple):
 
     actor: MLP
     critic: MLP | None
-    actor_opt_state: Any
-    critic_opt_state: Any
+    actor_opt_state: optax.OptState
+    critic_opt_state: optax.OptState
     value_statistics: RunningStatistics
 
 
@@ -124,7 +125,7 @@ class PolicyGradient:
     def init(self, key: PRNGKeyArray, config: PolicyGradientConfig) -> PolicyGradientState:
         """Initialize the networks and their optimizers."""
         actor_key, critic_key = jax.random.split(key)
-        options: dict[str, Any] = {"activation": self.activation, "recurrent": self.recurrent}
+        options: dict[str, PyTree] = {"activation": self.activation, "recurrent": self.recurrent}
         actor = make_mlp(
             actor_key,
             self.spec.obs_size,
@@ -179,7 +180,7 @@ class PolicyGradient:
         """Learn from a batch in several epochs of minibatches."""
         state, estimate = self.estimate_advantages(state, batch, config)
         # Advantages are known, so minibatches need no values after their steps.
-        unused: Any = None
+        unused: PyTree = None
         batch = batch._replace(last_obs=unused, last_mask=unused, last_global_obs=unused)
         data = (batch, estimate)
         if not self.recurrent:  # Steps are independent of each other, so that all may be shuffled.
@@ -363,7 +364,7 @@ def _map_env_axis(
 ) -> tuple[Batch, AdvantageEstimate]:
     """Apply a function of an array and its axis of environments to all arrays that have one."""
     batch, estimate = data
-    fields: dict[str, Any] = {
+    fields: dict[str, PyTree] = {
         name: field
         if axis is None
         else jax.tree.map(lambda leaf, axis=axis: function(leaf, axis), field)

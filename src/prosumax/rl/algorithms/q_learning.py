@@ -95,7 +95,8 @@ class QLearning:
     def num_rows(self) -> int:
         """Number of rows of the table."""
         num_features = len(self.features) or self.spec.obs_size
-        return min(self.table_size, self.obs_bins**num_features)
+        num_states: int = self.obs_bins**num_features
+        return min(self.table_size, num_states)
 
     def init(self, key: PRNGKeyArray, config: QLearningConfig) -> QLearningState:
         """Return a table in which all actions have the initial value."""
@@ -165,7 +166,8 @@ class QLearning:
         for feature in range(num_features):
             code = (code ^ index[..., feature]) * jnp.uint32(0x01000193)
         code = (code ^ (code >> 16)) * jnp.uint32(0x85EBCA6B)
-        return ((code ^ (code >> 13)) % self.num_rows).astype(jnp.int32)
+        row: Array = (code ^ (code >> 13)) % self.num_rows
+        return row.astype(jnp.int32)
 
 
 def _add_updates(

@@ -7,11 +7,20 @@ or how the learner sees actions (`action_bins`, `ordinal_actions`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
+
+from jaxtyping import PyTree
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.registry import Registry
 from prosumax.rl.components.types import AgentSpec, Learner
+
+
+class LearnerFactory(Protocol):
+    """Class of a learner: takes the sizes of an agent and the static options."""
+
+    def __call__(self, *sizes: PyTree, **options: PyTree) -> Learner:
+        """Build a learner."""
 
 
 class Algorithm(NamedTuple):
@@ -27,9 +36,9 @@ class Algorithm(NamedTuple):
         action_bins: Default number of bins.
     """
 
-    learner: Callable[..., Learner]
-    config: Any
-    options: Mapping[str, Any] = {}
+    learner: LearnerFactory
+    config: PyTree
+    options: Mapping[str, object] = {}
     discrete_only: bool = False
     action_bins: int = 9
 
@@ -48,13 +57,13 @@ class ConfiguredAlgorithm(NamedTuple):
     """
 
     build: Callable[[AgentSpec], Learner]
-    config: Any
+    config: PyTree
     action_bins: int | None
     ordinal_actions: bool
 
 
 def configure_algorithm(
-    name: str, settings: Mapping[str, Any], where: str = "algorithm"
+    name: str, settings: Mapping[str, object], where: str = "algorithm"
 ) -> ConfiguredAlgorithm:
     """Apply settings to an algorithm.
 
@@ -103,7 +112,7 @@ def configure_algorithm(
     )
 
 
-def _check_int(value: Any, where: str, key: str, minimum: int) -> int:
+def _check_int(value: object, where: str, key: str, minimum: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         problem = f"{key} must be a whole number of at least {minimum}, got {value!r}"
         raise InputError(f"{where}: {key}", problem, f"Give {minimum} or more.")

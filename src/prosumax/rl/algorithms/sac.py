@@ -16,10 +16,11 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax.rl.algorithms.registry import Algorithm, algorithms
@@ -99,9 +100,9 @@ class SACState(NamedTuple):
     critics: MLP
     target_critics: MLP
     log_temperature: Float[Array, ""]
-    actor_opt_state: Any
-    critic_opt_state: Any
-    temperature_opt_state: Any
+    actor_opt_state: optax.OptState
+    critic_opt_state: optax.OptState
+    temperature_opt_state: optax.OptState
     buffer: ReplayBuffer
     value_statistics: RunningStatistics
 

@@ -14,11 +14,11 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax.rl.algorithms.policy_gradient import (
     PolicyGradient,
@@ -60,14 +60,14 @@ class VTrace(PolicyGradient):
 
     policy_lag: int = 4
 
-    def init(self, key: PRNGKeyArray, config: PolicyGradientConfig) -> Any:
+    def init(self, key: PRNGKeyArray, config: PolicyGradientConfig) -> PyTree:
         """Initialize the networks; the behavior policy is a copy of the actor."""
         learner_state = super().init(key, config)
         return VTraceState(learner_state, copy_params(learner_state.actor), jnp.int32(0))
 
     def act(
         self,
-        state: Any,
+        state: PyTree,
         obs: Float[Array, "env agent feature"],
         mask: ActionMask,
         hidden_state: HiddenState,
@@ -79,14 +79,14 @@ class VTrace(PolicyGradient):
         learner_state = state.learner_state._replace(actor=actor)
         return super().act(learner_state, obs, mask, hidden_state, config, noise)
 
-    def inference_state(self, state: Any) -> Any:
+    def inference_state(self, state: PyTree) -> PyTree:
         """Return the state with the current actor alone, which is also the behavior policy."""
         learner_state = super().inference_state(state.learner_state)
         return VTraceState(learner_state, learner_state.actor, state.updates_since_sync)
 
     def update(
-        self, state: Any, batch: Batch, config: PolicyGradientConfig, key: PRNGKeyArray
-    ) -> tuple[Any, dict[str, Array]]:
+        self, state: PyTree, batch: Batch, config: PolicyGradientConfig, key: PRNGKeyArray
+    ) -> tuple[PyTree, dict[str, Array]]:
         """Update the current policy as PPO does, and renew the behavior policy when it is due."""
         extras = {
             "behavior_log_prob": batch.extras["log_prob"],

@@ -1,6 +1,6 @@
 """Inputs of critics, weighted statistics and target networks, shared by several algorithms."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +62,7 @@ def standardize(
 
 def copy_params(parameters: Parameters) -> Parameters:
     """Copy parameters into arrays of their own, so that a state with both can be donated."""
-    copied: Any = jax.tree.map(jnp.copy, parameters)
+    copied: Parameters = jax.tree.map(jnp.copy, parameters)
     return copied
 
 
@@ -76,5 +76,5 @@ def polyak_update(
         source: Parameters of the network that it tracks.
         tau: Step size of the moving average; 1 copies the source.
     """
-    updated: Any = jax.tree.map(lambda old, new: old + tau * (new - old), target, source)
+    updated: Parameters = jax.tree.map(lambda old, new: old + tau * (new - old), target, source)
     return updated

@@ -6,12 +6,12 @@ then the logits of every discrete action. Masked parts have probability 1 and en
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from prosumax.rl.components.spaces import Action, ActionMask, ActionSpace
 
@@ -199,7 +199,7 @@ def log_prob_and_entropy(
 
 def _log_prob_and_entropy_fwd(
     out: Array, mask: ActionMask, action: Action, space: ActionSpace
-) -> tuple[tuple[Array, Array], tuple[Any, ...]]:
+) -> tuple[tuple[Array, Array], tuple[PyTree, ...]]:
     distribution = action_distribution(out, mask, space)
     raw = out[..., space.continuous : 2 * space.continuous] + _LOG_STD_INIT
     std = jnp.exp(distribution.log_std)
@@ -222,7 +222,7 @@ def _log_prob_and_entropy_fwd(
 
 
 def _log_prob_and_entropy_bwd(
-    space: ActionSpace, residuals: tuple[Any, ...], cotangents: tuple[Array, Array]
+    space: ActionSpace, residuals: tuple[PyTree, ...], cotangents: tuple[Array, Array]
 ) -> tuple[Array, None, None]:
     slopes, log_probs, discrete_entropy, discrete = residuals
     log_prob_by_mean, entropy_by_mean, log_prob_by_std, entropy_by_std = slopes

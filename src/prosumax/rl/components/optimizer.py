@@ -4,28 +4,26 @@ The learning rate is a hyperparameter like any other, which may be traced, annea
 Copying the parameters and the optimizer state of one learner to another never copies its rate.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 _ADAM = optax.scale_by_adam(eps=1e-5)
 
 
-def init_optimizer(parameters: Any) -> optax.OptState:
+def init_optimizer(parameters: PyTree) -> optax.OptState:
     """Return the initial optimizer state for a pytree of parameters."""
     return _ADAM.init(parameters)
 
 
 def apply_gradients(
-    parameters: Any,
-    gradients: Any,
+    parameters: PyTree,
+    gradients: PyTree,
     opt_state: optax.OptState,
     learning_rate: Float[Array, ""] | float,
     max_grad_norm: Float[Array, ""] | float = jnp.inf,
-) -> tuple[Any, optax.OptState]:
+) -> tuple[PyTree, optax.OptState]:
     """Take one step of gradient descent.
 
     Args:

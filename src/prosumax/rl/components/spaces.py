@@ -8,11 +8,11 @@ All discrete actions of a space have the same number of values; values that one 
 masked. Masked actions contribute neither to probabilities nor to entropies.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from prosumax.rl.actions import JointAction, RawBid
 from prosumax.rl.env import CommunityEnv
@@ -91,7 +91,7 @@ def crop_mask(mask: ActionMask, space: ActionSpace) -> ActionMask:
     )
 
 
-def action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
+def action_mask(env: CommunityEnv, state: PyTree, params: PyTree) -> ActionMask:
     """Return the valid actions of all agents in the padded space [agent, ..].
 
     Args:
@@ -104,7 +104,7 @@ def action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
         return homes
     space = padded_action_space(env)
     num_price_agents = len(env.config.price_agents)
-    pricing: Any = (env.params if params is None else params).community.pricing
+    pricing: PyTree = (env.params if params is None else params).community.pricing
     valid_prices = jnp.stack([jnp.ones((), bool), ~pricing.single_price])
     padding = ((0, 0), (0, space.continuous - homes.continuous.shape[1]))
     prices = jnp.zeros((num_price_agents, space.continuous), bool).at[:, :2].set(valid_prices)
@@ -115,10 +115,10 @@ def action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
     )
 
 
-def _home_action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
+def _home_action_mask(env: CommunityEnv, state: PyTree, params: PyTree) -> ActionMask:
     space = home_action_space(env)
     num_homes = env.num_homes
-    mask: Any = env.action_mask(state, params)
+    mask: PyTree = env.action_mask(state, params)
     if env.config.action_mode == "bid":
         side = jnp.pad(mask.side, ((0, 0), (0, space.num_actions - 2)))
         return ActionMask(jnp.ones((num_homes, 2), bool), jnp.stack([side, mask.partner], axis=1))
@@ -128,7 +128,7 @@ def _home_action_mask(env: CommunityEnv, state: Any, params: Any) -> ActionMask:
     return ActionMask(mask, jnp.ones((num_homes, 0, 1), bool))
 
 
-def to_env_action(env: CommunityEnv, action: Action) -> Any:
+def to_env_action(env: CommunityEnv, action: Action) -> PyTree:
     """Convert the actions of all agents of one community to the action of its environment.
 
     Args:
@@ -143,7 +143,7 @@ def to_env_action(env: CommunityEnv, action: Action) -> Any:
     return JointAction(_home_env_action(env, homes), (action.continuous[num_homes:, :2] + 1) / 2)
 
 
-def _home_env_action(env: CommunityEnv, action: Action) -> Any:
+def _home_env_action(env: CommunityEnv, action: Action) -> PyTree:
     if env.config.action_mode == "bid":
         price = (action.continuous[:, 0] + 1) / 2
         quantity = (action.continuous[:, 1] + 1) / 2

@@ -6,11 +6,11 @@ Arrays have the axes time, environment (`env`) and agent. A segment is a run of 
 crosses the end of an episode.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax.rl.components.distributions import ActionNoise
 from prosumax.rl.components.spaces import Action, ActionMask, ActionSpace
@@ -141,7 +141,7 @@ BATCH_AXES = Batch(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, None, None, None
 class Learner(Protocol):
     """An algorithm with its sizes and static options; all functions are pure."""
 
-    def init(self, key: PRNGKeyArray, config: Any) -> Any:
+    def init(self, key: PRNGKeyArray, config: PyTree) -> PyTree:
         """Return the initial state: parameters, optimizer state and so on, a pytree of arrays."""
 
     @property
@@ -150,11 +150,11 @@ class Learner(Protocol):
 
     def act(
         self,
-        state: Any,
+        state: PyTree,
         obs: Float[Array, "env agent feature"],
         mask: ActionMask,
         hidden_state: HiddenState,
-        config: Any,
+        config: PyTree,
         noise: ActionNoise | None,
     ) -> ActorOutput:
         """Select the actions of the agents that share this policy.
@@ -169,12 +169,12 @@ class Learner(Protocol):
                 deterministic action.
         """
 
-    def inference_state(self, state: Any) -> Any:
+    def inference_state(self, state: PyTree) -> PyTree:
         """Return the state with everything that `act` does not read replaced by None."""
 
     def update(
-        self, state: Any, batch: Batch, config: Any, key: PRNGKeyArray
-    ) -> tuple[Any, dict[str, Float[Array, ""]]]:
+        self, state: PyTree, batch: Batch, config: PyTree, key: PRNGKeyArray
+    ) -> tuple[PyTree, dict[str, Float[Array, ""]]]:
         """Learn from a batch.
 
         Args:

@@ -11,11 +11,11 @@ References:
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 from numpy.typing import NDArray
 
 from prosumax.rl.components.distributions import decision_weight
@@ -91,7 +91,7 @@ class AgentGroup:
     paradigm: Paradigm
     spec: AgentSpec
     learner: Learner
-    config: Any
+    config: PyTree
     agent_obs_size: int
 
     @property

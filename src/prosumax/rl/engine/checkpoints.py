@@ -1,27 +1,27 @@
 """Pytrees of arrays on disk: one npz file that any NumPy reads, each array named by its path."""
 
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
-from jaxtyping import Array
+from jaxtyping import Array, PyTree, Shaped
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.errors import InputError
 
 _FIX = "Name the run that the file belongs to."
 
 
-def save_tree(path: Path, tree: Any) -> None:
+def save_tree(path: Path, tree: PyTree) -> None:
     """Write a pytree; the file is complete or absent.
 
     Args:
         path: Path of the npz file.
         tree: Pytree of arrays, which may include random keys.
     """
-    leaves: dict[str, Any] = {
+    leaves: dict[str, PyTree] = {
         keystr(place): _to_numpy(leaf) for place, leaf in tree_flatten_with_path(tree)[0]
     }
     partial = path.with_suffix(".partial.npz")
@@ -29,7 +29,7 @@ def save_tree(path: Path, tree: Any) -> None:
     partial.replace(path)
 
 
-def load_tree(path: Path, template: Any) -> Any:
+def load_tree(path: Path, template: PyTree) -> PyTree:
     """Read a pytree.
 
     Args:
@@ -57,15 +57,15 @@ def load_tree(path: Path, template: Any) -> Any:
     return tree_unflatten(structure, leaves)
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: PyTree) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _to_numpy(leaf: Array) -> np.ndarray:
+def _to_numpy(leaf: Array) -> Shaped[NDArray[np.float64], "..."]:
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
-def _from_numpy(values: np.ndarray, template: Any, where: str) -> Array:
+def _from_numpy(values: ArrayLike, template: PyTree, where: str) -> Array:
     array = jnp.asarray(values)
     if _is_key(template):
         array = jax.random.wrap_key_data(array)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from numpy.typing import NDArray
 
 from prosumax.rl.engine.rollout import MultiAgentSetup, collect_rollout, init_rollout
@@ -90,8 +90,8 @@ def with_fixed_start(agents: MultiAgentSetup, episode_steps: int) -> MultiAgentS
 
 def evaluate_episodes(
     agents: MultiAgentSetup,
-    states: Sequence[Any],
-    configs: Sequence[Any],
+    states: Sequence[PyTree],
+    configs: Sequence[PyTree],
     params: EnvParams,
     first_steps: Int[Array, " episode"],
     key: PRNGKeyArray,
@@ -196,4 +196,5 @@ def slice_period(params: EnvParams, first: int, last: int) -> EnvParams:
 def evenly_spaced(values: NDArray[np.int64], max_count: int) -> NDArray[np.int64]:
     """Select at most `max_count` values at even distances, the first and the last among them."""
     index = np.linspace(0, len(values) - 1, max_count).round().astype(int)
-    return values[np.unique(index)]
+    selected: NDArray[np.int64] = values[np.unique(index)]
+    return selected

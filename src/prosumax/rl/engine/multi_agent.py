@@ -1,7 +1,7 @@
 """Setup of learning agent groups and scripted policies in one community."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.rl.algorithms.registry import configure_algorithm
@@ -17,6 +17,7 @@ from prosumax.rl.engine.agent_groups import (
     make_agent_spec,
 )
 from prosumax.rl.engine.rollout import MultiAgentSetup, ScriptedPolicy, combine_policies
+from prosumax.rl.env import CommunityEnv
 
 
 class GroupSpec(NamedTuple):
@@ -34,10 +35,10 @@ class GroupSpec(NamedTuple):
     agent_indices: tuple[int, ...]
     algorithm: str
     paradigm: str = "dtde"
-    settings: Mapping[str, Any] = {}
+    settings: Mapping[str, object] = {}
 
 
-def make_group(env: Any, group: GroupSpec) -> AgentGroup:
+def make_group(env: CommunityEnv, group: GroupSpec) -> AgentGroup:
     """Build an agent group.
 
     Args:
@@ -98,7 +99,7 @@ def make_group(env: Any, group: GroupSpec) -> AgentGroup:
 
 
 def make_setup(
-    env: Any, groups: Sequence[GroupSpec], scripted: Sequence[ScriptedPolicy] = ()
+    env: CommunityEnv, groups: Sequence[GroupSpec], scripted: Sequence[ScriptedPolicy] = ()
 ) -> MultiAgentSetup:
     """Build a setup of learning groups and scripted policies.
 
@@ -114,10 +115,10 @@ def make_setup(
 
 
 def make_homogeneous_setup(
-    env: Any,
+    env: CommunityEnv,
     algorithm: str,
     paradigm: str = "dtde",
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> MultiAgentSetup:
     """Build a setup in which all homes, and all price agents, learn by one algorithm.
 

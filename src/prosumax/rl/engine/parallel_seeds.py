@@ -9,10 +9,11 @@ On other devices all seeds are one call.
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PyTree
 
 Item = TypeVar("Item")
 State = TypeVar("State")
@@ -25,7 +26,7 @@ def group_seeds(items: Sequence[Item]) -> list[tuple[Item, ...]]:
     return [tuple(items)]
 
 
-def map_seeds(function: Callable[[Item], Any], items: tuple[Item, ...]) -> tuple[Any, ...]:
+def map_seeds(function: Callable[[Item], PyTree], items: tuple[Item, ...]) -> tuple[PyTree, ...]:
     """Apply a function to every seed of a call, within a compiled function.
 
     Args:

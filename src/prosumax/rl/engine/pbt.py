@@ -13,17 +13,18 @@ References:
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.rl.engine.compilation import jit_program
 from prosumax.rl.engine.rollout import collect_rollout, init_rollout
 from prosumax.rl.engine.trainer import LinearSchedule, Trainer, TrainMetrics, TrainState
+from prosumax.rl.types import EnvParams
 
 HORIZON_HYPERPARAMETERS = frozenset({"gamma", "gae_lambda", "td_lambda"})
 """Hyperparameters whose distance from 1, the inverse of a horizon, is scaled."""
@@ -53,7 +54,7 @@ class Generation(NamedTuple):
 
     fitness: Float[Array, " member"]
     parent: Int[Array, " member"]
-    configs: tuple[Any, ...]
+    configs: tuple[PyTree, ...]
     metrics: TrainMetrics
 
 
@@ -77,10 +78,10 @@ class PBTConfig(NamedTuple):
 
 
 def make_pbt_config(
-    configs: Sequence[Any],
+    configs: Sequence[PyTree],
     hyperparameters: Sequence[str] | None = None,
     where: str = "--evolve",
-    **options: Any,
+    **options: PyTree,
 ) -> PBTConfig:
     """Build the settings, by default to evolve learning rates and the entropy coefficient.
 
@@ -109,7 +110,7 @@ def init_population(
     trainer: Trainer,
     key: PRNGKeyArray,
     schedule: LinearSchedule,
-    params: Any,
+    params: EnvParams,
     size: int,
     config: PBTConfig,
 ) -> Population:
@@ -135,7 +136,7 @@ def init_population(
         return jnp.exp(log_factor).at[0].set(1.0)
 
     @jax.jit
-    def init_members(schedule: LinearSchedule, params: Any) -> Population:
+    def init_members(schedule: LinearSchedule, params: EnvParams) -> Population:
         repeated = jax.tree.map(
             lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), schedule
         )
@@ -158,7 +159,11 @@ def check_population_size(size: int) -> None:
 
 
 def episode_fitness(
-    trainer: Trainer, state: TrainState, schedule: LinearSchedule, params: Any, key: PRNGKeyArray
+    trainer: Trainer,
+    state: TrainState,
+    schedule: LinearSchedule,
+    params: EnvParams,
+    key: PRNGKeyArray,
 ) -> Float[Array, ""]:
     """Compute the mean reward per step of one deterministic episode of every environment.
 
@@ -220,15 +225,15 @@ def evolve(
     return Population(state, schedule), parent
 
 
-FitnessFn = Callable[[Trainer, TrainState, LinearSchedule, Any, PRNGKeyArray], Float[Array, ""]]
+FitnessFn = Callable[[Trainer, TrainState, LinearSchedule, PyTree, PRNGKeyArray], Float[Array, ""]]
 """Function that evaluates a member, with the arguments of `episode_fitness`."""
 
 
 def train_generation(
     trainer: Trainer,
     population: Population,
-    params: Any,
-    validation_params: Any,
+    params: EnvParams,
+    validation_params: EnvParams,
     key: PRNGKeyArray,
     num_iterations: int,
     config: PBTConfig,
@@ -280,14 +285,14 @@ class PBTResult(NamedTuple):
 def run_pbt(
     trainer: Trainer,
     schedule: LinearSchedule,
-    params: Any,
+    params: EnvParams,
     key: PRNGKeyArray,
     *,
     size: int = 8,
     generations: int = 10,
     iterations: int = 10,
     config: PBTConfig | None = None,
-    validation_params: Any = None,
+    validation_params: EnvParams | None = None,
     fitness_fn: FitnessFn = episode_fitness,
     on_generation: Callable[[int, Generation], None] = lambda number, generation: None,
 ) -> PBTResult:
@@ -352,7 +357,7 @@ def scale_hyperparameter(schedule: LinearSchedule, name: str, factor: Array) -> 
         factor: Factor; that of its distance from 1 for `HORIZON_HYPERPARAMETERS`.
     """
 
-    def scale(configs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def scale(configs: tuple[PyTree, ...]) -> tuple[PyTree, ...]:
         return tuple(
             config._replace(**{name: _scale(getattr(config, name), factor, name)})
             if name in config._fields
@@ -370,8 +375,8 @@ def _scale_hyperparameters(
     sample_factor: Callable[[PRNGKeyArray], Array],
 ) -> LinearSchedule:
     """Multiply both ends of every named hyperparameter by a factor that is sampled for it."""
-    initial: list[Any] = []
-    final: list[Any] = []
+    initial: list[PyTree] = []
+    final: list[PyTree] = []
     for group, (start, end) in enumerate(zip(schedule.initial, schedule.final, strict=True)):
         for index, name in enumerate(sorted(set(names) & set(start._fields))):
             factor = sample_factor(jax.random.fold_in(jax.random.fold_in(key, group), index))

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
+from numpy.typing import NDArray
 
 from prosumax import batching
 from prosumax.rl.components.distributions import ActionNoise, sample_noise
@@ -21,6 +22,11 @@ from prosumax.rl.components.spaces import (
 )
 from prosumax.rl.components.types import ActorOutput, Batch
 from prosumax.rl.engine.agent_groups import AgentGroup
+from prosumax.rl.env import CommunityEnv
+from prosumax.rl.types import EnvParams, EnvState, TimeStep
+
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 class ScriptedPolicy(Protocol):
@@ -30,12 +36,12 @@ class ScriptedPolicy(Protocol):
     def agent_indices(self) -> tuple[int, ...]:
         """Indices of the agents in the community."""
 
-    def init(self, params: Any, key: PRNGKeyArray) -> Any:
+    def init(self, params: EnvParams, key: PRNGKeyArray) -> PyTree:
         """Return the policy's state at the start of an episode of one community."""
 
     def act(
-        self, params: Any, state: Any, policy_state: Any, key: PRNGKeyArray
-    ) -> tuple[Action, Any]:
+        self, params: EnvParams, state: PyTree, policy_state: PyTree, key: PRNGKeyArray
+    ) -> tuple[Action, PyTree]:
         """Return the squashed actions in one community, and an action to pass on to `update`.
 
         Args:
@@ -45,7 +51,14 @@ class ScriptedPolicy(Protocol):
             key: Random key.
         """
 
-    def update(self, params: Any, state: Any, policy_state: Any, raw_action: Any, step: Any) -> Any:
+    def update(
+        self,
+        params: EnvParams,
+        state: PyTree,
+        policy_state: PyTree,
+        raw_action: PyTree,
+        step: TimeStep,
+    ) -> PyTree:
         """Return the policy's state after a step.
 
         Args:
@@ -69,11 +82,11 @@ class RolloutState(NamedTuple):
         done: Whether the episode is over, so that the next step starts a new one.
     """
 
-    env_state: Any
+    env_state: EnvState
     obs: Float[Array, "env agent feature"]
     mask: ActionMask
     hidden_states: tuple[Array, ...]
-    policy_states: tuple[Any, ...]
+    policy_states: tuple[PyTree, ...]
     done: Bool[Array, " env"]
 
 
@@ -105,10 +118,10 @@ class RolloutSteps(NamedTuple):
     terminated: Array
     is_first: Array
     done: Array
-    metrics: Any
+    metrics: PyTree
 
 
-MetricsFn = Callable[[Any], Any]
+MetricsFn = Callable[[PyTree], PyTree]
 """Function from the result of an environment's step to metrics."""
 
 
@@ -124,14 +137,14 @@ class MultiAgentSetup(NamedTuple):
             policies.
     """
 
-    env: Any
+    env: CommunityEnv
     groups: tuple[AgentGroup, ...]
     scripted: tuple[ScriptedPolicy, ...]
-    action_order: np.ndarray
+    action_order: NDArray[np.int64]
 
 
 def combine_policies(
-    env: Any, groups: Sequence[AgentGroup], scripted: Sequence[ScriptedPolicy] = ()
+    env: CommunityEnv, groups: Sequence[AgentGroup], scripted: Sequence[ScriptedPolicy] = ()
 ) -> MultiAgentSetup:
     """Combine groups and scripted policies that together control every agent exactly once.
 
@@ -154,7 +167,7 @@ def combine_policies(
 
 
 def init_rollout(
-    agents: MultiAgentSetup, params: Any, key: PRNGKeyArray, num_envs: int
+    agents: MultiAgentSetup, params: EnvParams, key: PRNGKeyArray, num_envs: int
 ) -> RolloutState:
     """Return a state in which all episodes are over, so that the first rollout starts new ones.
 
@@ -188,10 +201,10 @@ def init_rollout(
 
 def collect_rollout(
     agents: MultiAgentSetup,
-    states: Sequence[Any],
-    configs: Sequence[Any],
+    states: Sequence[PyTree],
+    configs: Sequence[PyTree],
     rollout_state: RolloutState,
-    params: Any,
+    params: EnvParams,
     key: PRNGKeyArray,
     num_steps: int,
     *,
@@ -253,11 +266,11 @@ def collect_rollout(
 
 
 def _reset_envs(
-    agents: MultiAgentSetup, keys: PRNGKeyArray, params: Any
-) -> tuple[Any, Array, ActionMask]:
+    agents: MultiAgentSetup, keys: PRNGKeyArray, params: EnvParams
+) -> tuple[PyTree, Array, ActionMask]:
     """Start new episodes [env]; returns their states, observations and masks."""
 
-    def reset(key: PRNGKeyArray) -> tuple[Any, Array, ActionMask]:
+    def reset(key: PRNGKeyArray) -> tuple[PyTree, Array, ActionMask]:
         obs, env_state = agents.env.reset(key, params)
         return env_state, obs, action_mask(agents.env, env_state, params)
 
@@ -267,7 +280,7 @@ def _reset_envs(
 def _reset_done(
     agents: MultiAgentSetup,
     rollout_state: RolloutState,
-    params: Any,
+    params: EnvParams,
     reset_key: PRNGKeyArray,
     policy_key: PRNGKeyArray,
 ) -> RolloutState:
@@ -330,10 +343,10 @@ def _sample_step_noise(
 
 def _env_step(
     agents: MultiAgentSetup,
-    states: Sequence[Any],
-    configs: Sequence[Any],
+    states: Sequence[PyTree],
+    configs: Sequence[PyTree],
     rollout_state: RolloutState,
-    params: Any,
+    params: EnvParams,
     noise: _StepNoise,
     metrics_fn: MetricsFn,
 ) -> tuple[RolloutState, RolloutSteps]:
@@ -361,7 +374,7 @@ def _env_step(
         )
         actor_outputs.append(output)
         actions.append(pad_action(group.to_agent_actions(output.action), space))
-    raw_actions: list[Any] = []
+    raw_actions: list[PyTree] = []
     for policy, policy_state, keys in zip(
         agents.scripted, rollout_state.policy_states, noise.policy_keys, strict=True
     ):
@@ -374,7 +387,7 @@ def _env_step(
         lambda *parts: jnp.concatenate(parts, axis=1)[:, agents.action_order], *actions
     )
 
-    def step_env(key: PRNGKeyArray, env_state: Any, action: Action) -> Any:
+    def step_env(key: PRNGKeyArray, env_state: EnvState, action: Action) -> PyTree:
         step = env.step(key, env_state, to_env_action(env, action), params)
         return step, action_mask(env, step.state, params)
 
@@ -388,7 +401,7 @@ def _env_step(
         )
     )
     # Hidden states inside a rollout are not kept, and the caller fills in the ends of segments.
-    omitted: Any = ()
+    omitted: PyTree = ()
     steps = RolloutSteps(
         obs=rollout_state.obs,
         last_obs=omitted,
@@ -411,11 +424,11 @@ def _env_step(
 
 def act_in_group(
     group: AgentGroup,
-    state: Any,
+    state: PyTree,
     obs: Float[Array, "policy env agent feature"],
     mask: ActionMask,
     hidden_state: Float[Array, "policy env agent hidden"],
-    config: Any,
+    config: PyTree,
     noise: ActionNoise | None,
 ) -> ActorOutput:
     """Select the actions of all policies of a group.
@@ -431,7 +444,7 @@ def act_in_group(
     """
 
     def act(
-        state: Any, obs: Array, mask: ActionMask, hidden_state: Array, noise: ActionNoise | None
+        state: PyTree, obs: Array, mask: ActionMask, hidden_state: Array, noise: ActionNoise | None
     ) -> ActorOutput:
         return group.learner.act(state, obs, mask, hidden_state, config, noise)
 
@@ -442,8 +455,8 @@ def act_in_group(
 
 
 def vmap_policies(
-    function: Callable[..., Any], in_axes: tuple[Any, ...], num_policies: int
-) -> Callable[..., Any]:
+    function: Callable[[*Ts], R], in_axes: tuple[PyTree, ...], num_policies: int
+) -> Callable[[*Ts], R]:
     """Map a function over policies as `jax.vmap` does, but without a batch axis for a single one.
 
     XLA is slower at products with a batch axis of length 1.
@@ -456,7 +469,7 @@ def vmap_policies(
     if num_policies > 1:
         return jax.vmap(function, in_axes=in_axes)
 
-    def first(argument: Any, axes: Any) -> Any:
+    def first(argument: PyTree, axes: PyTree) -> PyTree:
         if axes is None:
             return argument
         if axes == 0:
@@ -465,9 +478,13 @@ def vmap_policies(
             *(first(part, axis) for part, axis in zip(argument, axes, strict=True))
         )
 
-    def call_first(*arguments: Any) -> Any:
-        single = (first(argument, axes) for argument, axes in zip(arguments, in_axes, strict=True))
-        return jax.tree.map(lambda leaf: leaf[None], function(*single))
+    def call_first(*parts: *Ts) -> R:
+        arguments: tuple[PyTree, ...] = parts
+        single: PyTree = (
+            first(argument, axes) for argument, axes in zip(arguments, in_axes, strict=True)
+        )
+        result: R = jax.tree.map(lambda leaf: leaf[None], function(*single))
+        return result
 
     return call_first
 
@@ -491,7 +508,7 @@ def make_batch(
         flat = obs.reshape(*obs.shape[:2], -1)
         return flat if is_centralized else flat[..., :0]
 
-    def policies_first(tree: Any) -> Any:
+    def policies_first(tree: PyTree) -> PyTree:
         return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), tree)
 
     joint_action = steps.joint_action
@@ -525,7 +542,7 @@ def _zeros(shape: jax.ShapeDtypeStruct) -> Array:
     return jnp.zeros(shape.shape, shape.dtype)
 
 
-def _select_envs(condition: Bool[Array, " env"], new: Any, old: Any) -> Any:
+def _select_envs(condition: Bool[Array, " env"], new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(
         lambda a, b: jnp.where(condition.reshape(-1, *([1] * (a.ndim - 1))), a, b), new, old
     )

@@ -1,9 +1,9 @@
 """Scripted policies of agents that do not learn: rules, bidders and price rules."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+from jaxtyping import PRNGKeyArray, PyTree
 
 from prosumax.control.planning import planners
 from prosumax.control.rules import assemble_policy
@@ -40,13 +40,13 @@ class RulePolicy(NamedTuple):
     power_levels: int | None
     max_power_fraction: float = 1.0
 
-    def init(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+    def init(self, params: EnvParams, key: PRNGKeyArray) -> PyTree:
         """Return an empty state, since rules are stateless."""
         return ()
 
     def act(
-        self, params: EnvParams, state: EnvState, policy_state: Any, key: PRNGKeyArray
-    ) -> tuple[Action, Any]:
+        self, params: EnvParams, state: EnvState, policy_state: PyTree, key: PRNGKeyArray
+    ) -> tuple[Action, PyTree]:
         """Return the powers that the rule requests as an action."""
         dispatch = self._dispatch(params, state, key)
         homes = params.community.homes
@@ -65,8 +65,13 @@ class RulePolicy(NamedTuple):
         return Action(jnp.zeros((num_agents, 0)), jnp.round(position).astype(jnp.int32)), ()
 
     def update(
-        self, params: EnvParams, state: EnvState, policy_state: Any, raw_action: Any, step: TimeStep
-    ) -> Any:
+        self,
+        params: EnvParams,
+        state: EnvState,
+        policy_state: PyTree,
+        raw_action: PyTree,
+        step: TimeStep,
+    ) -> PyTree:
         """Return the empty state."""
         return policy_state
 
@@ -96,21 +101,26 @@ class PriceRulePolicy(NamedTuple):
 
     agent_indices: tuple[int, ...]
 
-    def init(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+    def init(self, params: EnvParams, key: PRNGKeyArray) -> PyTree:
         """Return an empty state, since the rule's state is in the community."""
         return ()
 
     def act(
-        self, params: EnvParams, state: EnvState, policy_state: Any, key: PRNGKeyArray
-    ) -> tuple[Action, Any]:
+        self, params: EnvParams, state: EnvState, policy_state: PyTree, key: PRNGKeyArray
+    ) -> tuple[Action, PyTree]:
         """Return the action that selects the price rule."""
         num_agents = len(self.agent_indices)
         prices = jnp.full((num_agents, 2), 2.0 * USE_RULE - 1.0)
         return Action(prices, jnp.zeros((num_agents, 0), jnp.int32)), ()
 
     def update(
-        self, params: EnvParams, state: EnvState, policy_state: Any, raw_action: Any, step: TimeStep
-    ) -> Any:
+        self,
+        params: EnvParams,
+        state: EnvState,
+        policy_state: PyTree,
+        raw_action: PyTree,
+        step: TimeStep,
+    ) -> PyTree:
         """Return the empty state."""
         return policy_state
 
@@ -126,12 +136,12 @@ class BidderPolicy(NamedTuple):
     agent_indices: tuple[int, ...]
     bidder: Bidder
 
-    def init(self, params: EnvParams, key: PRNGKeyArray) -> Any:
+    def init(self, params: EnvParams, key: PRNGKeyArray) -> PyTree:
         """Return the bidder's initial state."""
         return self.bidder.init(params, key)
 
     def act(
-        self, params: EnvParams, state: EnvState, policy_state: Any, key: PRNGKeyArray
+        self, params: EnvParams, state: EnvState, policy_state: PyTree, key: PRNGKeyArray
     ) -> tuple[Action, RawBid]:
         """Return the rule's bids as an action."""
         bid = self.bidder.act(params, state, policy_state, key)
@@ -144,10 +154,10 @@ class BidderPolicy(NamedTuple):
         self,
         params: EnvParams,
         state: EnvState,
-        policy_state: Any,
+        policy_state: PyTree,
         raw_action: RawBid,
         step: TimeStep,
-    ) -> Any:
+    ) -> PyTree:
         """Return the bidder's state after a step."""
         return self.bidder.update(params, state, policy_state, raw_action, step)
 

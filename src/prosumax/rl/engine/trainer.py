@@ -6,11 +6,11 @@ host.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax.rl.components.types import BATCH_AXES
 from prosumax.rl.engine.rollout import (
@@ -22,6 +22,7 @@ from prosumax.rl.engine.rollout import (
     make_batch,
     vmap_policies,
 )
+from prosumax.rl.types import EnvParams
 
 
 class TrainState(NamedTuple):
@@ -34,7 +35,7 @@ class TrainState(NamedTuple):
         iteration: Number of finished iterations.
     """
 
-    learner_states: tuple[Any, ...]
+    learner_states: tuple[PyTree, ...]
     rollout_state: RolloutState
     key: PRNGKeyArray
     iteration: Int[Array, ""]
@@ -49,14 +50,14 @@ class LinearSchedule(NamedTuple):
         transition_iterations: Iterations from start to end; `final` applies from then on.
     """
 
-    initial: tuple[Any, ...]
-    final: tuple[Any, ...]
+    initial: tuple[PyTree, ...]
+    final: tuple[PyTree, ...]
     transition_iterations: Float[Array, ""]
 
-    def at(self, iteration: Int[Array, ""]) -> tuple[Any, ...]:
+    def at(self, iteration: Int[Array, ""]) -> tuple[PyTree, ...]:
         """Return the hyperparameters of an iteration."""
         share = jnp.clip(iteration / jnp.maximum(self.transition_iterations, 1.0), 0.0, 1.0)
-        configs: tuple[Any, ...] = jax.tree.map(
+        configs: tuple[PyTree, ...] = jax.tree.map(
             lambda initial, final: initial + share * (final - initial), self.initial, self.final
         )
         return configs
@@ -73,12 +74,12 @@ class TrainMetrics(NamedTuple):
 
     reward: Float[Array, " agent"]
     groups: tuple[dict[str, Array], ...]
-    steps: Any
+    steps: PyTree
 
 
-def constant_schedule(configs: Sequence[Any]) -> LinearSchedule:
+def constant_schedule(configs: Sequence[PyTree]) -> LinearSchedule:
     """Return a schedule of constant hyperparameters."""
-    constant: tuple[Any, ...] = jax.tree.map(jnp.float32, tuple(configs))
+    constant: tuple[PyTree, ...] = jax.tree.map(jnp.float32, tuple(configs))
     return LinearSchedule(constant, constant, jnp.float32(1.0))
 
 
@@ -102,7 +103,7 @@ class Trainer:
     bootstrap_on_truncation: bool = True
     metrics_fn: MetricsFn = lambda step: ()
 
-    def init(self, key: PRNGKeyArray, schedule: LinearSchedule, params: Any) -> TrainState:
+    def init(self, key: PRNGKeyArray, schedule: LinearSchedule, params: EnvParams) -> TrainState:
         """Return the state before the first iteration.
 
         Args:
@@ -121,7 +122,7 @@ class Trainer:
         return TrainState(tuple(learner_states), rollout_state, key, jnp.int32(0))
 
     def train_iteration(
-        self, state: TrainState, schedule: LinearSchedule, params: Any
+        self, state: TrainState, schedule: LinearSchedule, params: EnvParams
     ) -> tuple[TrainState, TrainMetrics]:
         """Collect one rollout, and update every group once.
 
@@ -142,7 +143,7 @@ class Trainer:
             self.num_steps,
             metrics_fn=self.metrics_fn,
         )
-        learner_states: list[Any] = []
+        learner_states: list[PyTree] = []
         group_metrics: list[dict[str, Array]] = []
         for index, (group, learner_state, config, hidden_state, output) in enumerate(
             zip(
@@ -175,7 +176,7 @@ class Trainer:
         )
 
     def train_iterations(
-        self, state: TrainState, schedule: LinearSchedule, params: Any, num_iterations: int
+        self, state: TrainState, schedule: LinearSchedule, params: EnvParams, num_iterations: int
     ) -> tuple[TrainState, TrainMetrics]:
         """Run several iterations as one program.
 

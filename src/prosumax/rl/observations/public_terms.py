@@ -94,7 +94,7 @@ def local_buy(context: ObservationContext) -> Float[Array, "*home"]:
     """Scale the posted buy price of the nearest market level."""
     posted = context.prices.posted
     if posted is None:
-        return jnp.float32(0.0)
+        return jnp.asarray(0.0, jnp.float32)
     return posted.buy[0] / context.params.scales.max_price
 
 
@@ -107,7 +107,7 @@ def local_sell(context: ObservationContext) -> Float[Array, "*home"]:
     """Scale the posted sell price of the nearest market level."""
     posted = context.prices.posted
     if posted is None:
-        return jnp.float32(0.0)
+        return jnp.asarray(0.0, jnp.float32)
     return posted.sell[0] / context.params.scales.max_price
 
 
@@ -119,7 +119,7 @@ def district_buy(context: ObservationContext) -> Float[Array, "*home"]:
     """Scale the posted buy price of the farthest local market level."""
     posted = context.prices.posted
     if posted is None:
-        return jnp.float32(0.0)
+        return jnp.asarray(0.0, jnp.float32)
     return posted.buy[-1] / context.params.scales.max_price
 
 
@@ -132,7 +132,7 @@ def district_sell(context: ObservationContext) -> Float[Array, "*home"]:
     """Scale the posted sell price of the farthest local market level."""
     posted = context.prices.posted
     if posted is None:
-        return jnp.float32(0.0)
+        return jnp.asarray(0.0, jnp.float32)
     return posted.sell[-1] / context.params.scales.max_price
 
 
@@ -169,5 +169,5 @@ def outdoor_temperature(context: ObservationContext) -> Float[Array, "*home"]:
     """Scale the outdoor temperature from about 0 on the coldest day to 1 on the hottest."""
     inputs = context.inputs.devices
     if inputs is None or inputs.heat_pump is None:
-        return jnp.float32(0.0)
+        return jnp.asarray(0.0, jnp.float32)
     return (inputs.heat_pump.outdoor_c + 10.0) / 40.0

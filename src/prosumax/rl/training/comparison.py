@@ -2,12 +2,11 @@
 
 import importlib.util
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 from numpy.typing import NDArray
 
 from prosumax.optimization.planning import plan_community, plan_individual
@@ -71,12 +70,12 @@ SeedMetrics = dict[str, NDArray[np.float64]]
 """Values of each metric [seed]."""
 
 
-Evaluator = Any
+Evaluator = jax.stages.Wrapped
 """Compiled function of the seeds of one call (learner states, configs and key of each), the first
 steps of the episodes and the parameters of the environment, which returns metrics per seed."""
 
 
-def evaluate_all(setup: TrainingSetup, learners: tuple[Any, ...]) -> dict[str, SeedMetrics]:
+def evaluate_all(setup: TrainingSetup, learners: tuple[PyTree, ...]) -> dict[str, SeedMetrics]:
     """Evaluate the learned policies (`learned`), rules and the optimum on the test episodes.
 
     Args:
@@ -90,7 +89,7 @@ def evaluate_all(setup: TrainingSetup, learners: tuple[Any, ...]) -> dict[str, S
 
 
 def evaluate_learned(
-    setup: TrainingSetup, learners: tuple[Any, ...], evaluator: Evaluator = None
+    setup: TrainingSetup, learners: tuple[PyTree, ...], evaluator: Evaluator | None = None
 ) -> SeedMetrics:
     """Evaluate the learned policies on the test episodes.
 
@@ -152,7 +151,7 @@ def make_evaluator(setup: TrainingSetup, agents: MultiAgentSetup) -> Evaluator:
     carbon_price_per_kg = setup.scenario.objective.carbon_price_per_kg
 
     def evaluate(
-        seed: Any, first_steps: Int[Array, " episode"], params: EnvParams
+        seed: PyTree, first_steps: Int[Array, " episode"], params: EnvParams
     ) -> dict[str, Array]:
         states, configs, key = seed
         episodes = evaluate_episodes(agents, states, configs, params, first_steps, key)
@@ -169,7 +168,7 @@ def make_evaluator(setup: TrainingSetup, agents: MultiAgentSetup) -> Evaluator:
 
 
 def _evaluate_seeds(
-    setup: TrainingSetup, evaluator: Evaluator, learners: tuple[Any, ...]
+    setup: TrainingSetup, evaluator: Evaluator, learners: tuple[PyTree, ...]
 ) -> SeedMetrics:
     """Evaluate every seed on the test episodes."""
     learners = jax.tree.map(np.asarray, learners)

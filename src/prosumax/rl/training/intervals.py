@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 from numpy.typing import NDArray
 
 from prosumax.rl.engine.compilation import jit_program
@@ -35,7 +35,7 @@ class SeedState(NamedTuple):
     """
 
     train_state: TrainState
-    best_learners: tuple[Any, ...]
+    best_learners: tuple[PyTree, ...]
     best_score: Float[NDArray[np.float32], ""]
     curves: dict[str, Float[NDArray[np.float32], " evaluation"]]
 
@@ -85,16 +85,16 @@ def prepare_seeds(
 
     def train_seed(
         state: TrainState, schedule: LinearSchedule, params: EnvParams
-    ) -> tuple[TrainState, Any, dict[str, Array]]:
+    ) -> tuple[TrainState, PyTree, dict[str, Array]]:
         state, metrics = setup.trainer.train_iterations(state, schedule, params, interval)
         return _strongly_typed(state), schedule.at(state.iteration), _curve_metrics(metrics)
 
     def train_seeds(
         states: tuple[TrainState, ...], schedule: LinearSchedule, params: EnvParams
-    ) -> tuple[Any, ...]:
+    ) -> tuple[PyTree, ...]:
         return map_seeds(lambda state: train_seed(state, schedule, params), states)
 
-    def evaluator_inputs(trained: tuple[Any, ...]) -> tuple[Any, ...]:
+    def evaluator_inputs(trained: tuple[PyTree, ...]) -> tuple[PyTree, ...]:
         return tuple((state.learner_states, configs, eval_key) for state, configs, _ in trained)
 
     train = jit_program(train_seeds)
@@ -160,7 +160,7 @@ def _curve_metrics(metrics: TrainMetrics) -> dict[str, Array]:
 def _update_seed(
     seed: SeedState,
     train_state: TrainState,
-    metrics: dict[str, Any],
+    metrics: dict[str, PyTree],
     interval: int,
     episode_steps: int,
 ) -> SeedState:
@@ -185,7 +185,7 @@ def _update_seed(
 def _strongly_typed(state: TrainState) -> TrainState:
     """Return the state without weak types, for which JAX would compile a second time."""
 
-    def strong(leaf: Any) -> Any:
+    def strong(leaf: PyTree) -> PyTree:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return leaf
         return jnp.asarray(leaf, leaf.dtype)

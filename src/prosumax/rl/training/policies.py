@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
@@ -51,7 +51,7 @@ class EvaluationResult(NamedTuple):
 def evaluate(
     folder: Path | str,
     scenario: ScenarioLike | None = None,
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    overrides: Iterable[str] | Mapping[str, object] = (),
     *,
     data_dir: str | Path | None = None,
 ) -> EvaluationResult:
@@ -83,12 +83,12 @@ def evaluate(
 
 def transfer_learners(
     trained: TrainingSetup,
-    learners: tuple[Any, ...],
+    learners: tuple[PyTree, ...],
     other: Scenario,
     data_dir: str | Path | None = None,
     *,
     episode_steps: int | None = None,
-) -> tuple[TrainingSetup, tuple[Any, ...]]:
+) -> tuple[TrainingSetup, tuple[PyTree, ...]]:
     """Set up another scenario with the environment of a run, and reorder the learners for it.
 
     Its test episodes are spread over its period; `evaluate_learned` plays them.
@@ -134,8 +134,8 @@ def transfer_learners(
 
 
 def _reorder_learners(
-    trained: TrainingSetup, setup: TrainingSetup, learners: tuple[Any, ...]
-) -> tuple[Any, ...]:
+    trained: TrainingSetup, setup: TrainingSetup, learners: tuple[PyTree, ...]
+) -> tuple[PyTree, ...]:
     """Return every group's learners in the order of the other setup's policies."""
     reordered = []
     for old, new, states in zip(trained.agents.groups, setup.agents.groups, learners, strict=True):
@@ -192,8 +192,8 @@ class HomePolicy:
     observation_names: tuple[str, ...]
     action_type: str
     config: Mapping[str, float]
-    state: Any
-    settings: Mapping[str, Any]
+    state: PyTree
+    settings: Mapping[str, object]
 
     def initial_state(self) -> Float[Array, "1 1 hidden"]:
         """Return the hidden state at the start of an episode."""

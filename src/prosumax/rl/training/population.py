@@ -6,10 +6,11 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
@@ -52,13 +53,13 @@ class PopulationResult(NamedTuple):
 
 def train_population(
     scenario: ScenarioLike,
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    overrides: Iterable[str] | Mapping[str, object] = (),
     *,
     size: int = 8,
     evolve: Sequence[str] | None = None,
     algorithm: str | None = None,
     paradigm: str = "dtde",
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     iterations: int = 500,
     generations: int = 20,
     seed: int = 0,
@@ -211,7 +212,7 @@ def _run_on_device(
 
 
 def _factors(
-    initial: Sequence[Any], configs: Sequence[Sequence[Any]], names: Sequence[str]
+    initial: Sequence[PyTree], configs: Sequence[Sequence[PyTree]], names: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the factors by which hyperparameters differ from the initial ones.
 

@@ -13,12 +13,12 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
@@ -31,6 +31,7 @@ from prosumax.rl.engine.pbt import PBTConfig, scale_hyperparameter
 from prosumax.rl.engine.trainer import LinearSchedule, TrainState
 from prosumax.rl.training.setup import TrainingConfig, TrainingSetup, make_training_setup
 from prosumax.rl.training.training import RAY_FOLDER
+from prosumax.rl.types import EnvParams
 from prosumax.simulation.rollout import enable_compilation_cache
 
 _EXPERIMENT = "members"
@@ -75,13 +76,13 @@ class PopulationOutcome(NamedTuple):
 
 def make_fitness_fn(
     setup: TrainingSetup,
-) -> Callable[[TrainState, LinearSchedule, Any, PRNGKeyArray], Float[Array, ""]]:
+) -> Callable[[TrainState, LinearSchedule, PyTree, PRNGKeyArray], Float[Array, ""]]:
     """Return a function that computes a member's mean reward on the validation episodes."""
     first_steps = jnp.asarray(setup.episodes.validation)
     agents = with_fixed_start(setup.agents, setup.env.config.episode_steps)
 
     def fitness(
-        state: TrainState, schedule: LinearSchedule, params: Any, key: PRNGKeyArray
+        state: TrainState, schedule: LinearSchedule, params: EnvParams, key: PRNGKeyArray
     ) -> Float[Array, ""]:
         configs = schedule.at(state.iteration)
         episodes = evaluate_episodes(
@@ -132,7 +133,11 @@ class PopulationMember:
         return {"fitness": float(fitness), "reward": float(reward)}
 
     def _train_generation(
-        self, state: TrainState, schedule: LinearSchedule, params: Any, training_params: Any
+        self,
+        state: TrainState,
+        schedule: LinearSchedule,
+        params: EnvParams,
+        training_params: EnvParams,
     ) -> tuple[TrainState, Array, Array]:
         num_iterations = self._config.training.iterations // self._config.generations
         state, metrics = self.setup.trainer.train_iterations(
@@ -213,7 +218,7 @@ def delete_members(folder: Path) -> None:
 
 
 def _read_history(
-    trials: list[Any], folder: Path, config: PopulationConfig
+    trials: list[PyTree], folder: Path, config: PopulationConfig
 ) -> dict[str, NDArray[np.float64]]:
     """Read metrics and factors of every generation [generation, member]."""
     names = ("fitness", "reward", *config.pbt.hyperparameters)
@@ -227,7 +232,7 @@ def _read_history(
     return history
 
 
-def _num_generations(trial: Any) -> int:
+def _num_generations(trial: PyTree) -> int:
     return int((trial.last_result or {}).get("training_iteration", 0))
 
 
@@ -235,7 +240,7 @@ def _tune(
     config: PopulationConfig,
     folder: Path,
     on_generation: Callable[[int, NDArray[np.float64]], None],
-) -> list[Any]:
+) -> list[PyTree]:
     """Run Ray Tune; returns every member's trial."""
     from ray import tune
     from ray.tune.schedulers import PopulationBasedTraining
@@ -244,7 +249,7 @@ def _tune(
     class MemberTrainable(tune.Trainable):
         """Ray's interface of a member, whose process is reused for the next member that waits."""
 
-        def setup(self, config: dict[str, Any], population: PopulationConfig) -> None:
+        def setup(self, config: dict[str, PyTree], population: PopulationConfig) -> None:
             self._population = population
             self._factors = config
             self._member = PopulationMember(population, self._number())
@@ -252,7 +257,7 @@ def _tune(
         def _number(self) -> int:
             return zlib.crc32(str(self.trial_id).rsplit("_", 1)[-1].encode())
 
-        def step(self) -> dict[str, Any]:
+        def step(self) -> dict[str, PyTree]:
             names = self._population.pbt.hyperparameters
             result = self._member.train({name: self._factors[name] for name in names})
             return result | {"done": self.training_iteration + 1 >= self._population.generations}
@@ -260,10 +265,10 @@ def _tune(
         def save_checkpoint(self, checkpoint_dir: str) -> None:
             self._member.save(Path(checkpoint_dir))
 
-        def load_checkpoint(self, checkpoint: Any) -> None:
+        def load_checkpoint(self, checkpoint: PyTree) -> None:
             self._member.load(Path(checkpoint))
 
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
+        def reset_config(self, new_config: dict[str, PyTree]) -> bool:
             self._factors = new_config
             self._member.reset(self._number())
             return True
@@ -278,7 +283,7 @@ def _tune(
             self.fitness: dict[int, dict[str, float]] = {}
 
         def on_trial_result(
-            self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any
+            self, iteration: int, trials: PyTree, trial: PyTree, result: PyTree, **info: PyTree
         ) -> None:
             generation = result["training_iteration"] - 1
             record = {

@@ -3,13 +3,12 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from prosumax.errors import InputError
 from prosumax.market.mechanism import mechanisms
@@ -78,7 +77,7 @@ def best_seed(folder: Path) -> int:
 
 
 def make_price_policy(
-    setup: TrainingSetup, learners: Sequence[Any], seed: int, where: str = "prices"
+    setup: TrainingSetup, learners: Sequence[PyTree], seed: int, where: str = "prices"
 ) -> Partial:
     """Build a function from the price agents' observations to their prices.
 
@@ -122,7 +121,7 @@ def make_price_policy(
     space = padded_action_space(setup.env)
     obs_size = max(group.agent_obs_size for group in groups)
 
-    def decide(states: Sequence[Any], context: PricingContext) -> Float[Array, "agent 2"]:
+    def decide(states: Sequence[PyTree], context: PricingContext) -> Float[Array, "agent 2"]:
         obs = jnp.zeros((1, num_agents, obs_size))
         obs = obs.at[0, num_homes:].set(observe_prices(context, terms))
         mask = ActionMask(

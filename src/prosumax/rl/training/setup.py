@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PyTree
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.market.mechanism import mechanisms
@@ -45,7 +45,7 @@ class TrainingConfig:
         version: Version of prosumax.
     """
 
-    scenario: dict[str, Any]
+    scenario: dict[str, object]
     iterations: int
     seeds: int = 1
     first_seed: int = 0
@@ -155,7 +155,7 @@ def make_training_setup(
     )
 
 
-def load_learners(folder: Path, setup: TrainingSetup) -> tuple[Any, ...]:
+def load_learners(folder: Path, setup: TrainingSetup) -> tuple[PyTree, ...]:
     """Read the best learners of a stored run.
 
     Args:
@@ -169,12 +169,12 @@ def load_learners(folder: Path, setup: TrainingSetup) -> tuple[Any, ...]:
         InputError: The run has no stored learners, or others than its configuration describes.
     """
 
-    def init() -> tuple[Any, ...]:
+    def init() -> tuple[PyTree, ...]:
         keys = jax.vmap(jax.random.key)(jnp.arange(setup.config.seeds))
         init_seeds = jax.vmap(setup.trainer.init, in_axes=(0, None, None))
         return init_seeds(keys, setup.schedule, setup.training_params).learner_states
 
-    learners: tuple[Any, ...] = load_tree(folder / "policies.npz", jax.eval_shape(init))
+    learners: tuple[PyTree, ...] = load_tree(folder / "policies.npz", jax.eval_shape(init))
     return learners
 
 
@@ -239,7 +239,7 @@ def _make_agents(env: CommunityEnv, scenario: Scenario) -> MultiAgentSetup:
     return make_setup(env, groups, scripted)
 
 
-def _named_homes(homes: Iterable[Any]) -> set[str]:
+def _named_homes(homes: Iterable[object]) -> set[str]:
     """Return the homes that the entries of a population name."""
     return {name for names in homes if isinstance(names, list) for name in names}
 
@@ -274,7 +274,7 @@ def _label(policy: str, number: int, scenario: Scenario) -> str:
 
 
 def fill_population(
-    scenario: Scenario, algorithm: str | None, paradigm: str, settings: Mapping[str, Any]
+    scenario: Scenario, algorithm: str | None, paradigm: str, settings: Mapping[str, object]
 ) -> Scenario:
     """Return the scenario with its population filled in, and its rewards applied to the agents.
 
@@ -306,7 +306,7 @@ def fill_population(
             population.append({"homes": "others"} | learner)
     named = _named_homes(entry.get("homes") for entry in population)
     home_rewards: dict[str, dict[str, float]] = {}
-    changes: dict[str, Any] = {"population": population}
+    changes: dict[str, PyTree] = {"population": population}
     for entry in population:
         rewards = entry.get("rewards")
         if rewards is None:

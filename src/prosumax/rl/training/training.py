@@ -11,17 +11,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.files import write_csv, write_text
 from prosumax.rl.engine.checkpoints import load_tree, save_tree
 from prosumax.rl.engine.parallel_seeds import group_seeds, iterate_parallel
-from prosumax.rl.training.comparison import evaluate_baselines, evaluate_learned, make_evaluator
+from prosumax.rl.training.comparison import (
+    SeedMetrics,
+    evaluate_baselines,
+    evaluate_learned,
+    make_evaluator,
+)
 from prosumax.rl.training.intervals import (
     CURVE_METRICS,
     SeedState,
@@ -38,6 +44,9 @@ from prosumax.rl.training.setup import (
 )
 from prosumax.scenario.loading import ScenarioLike, load_scenario
 from prosumax.simulation.rollout import enable_compilation_cache
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 _SAVE_INTERVAL_S = 30.0
 
@@ -89,17 +98,17 @@ class TrainingResult(NamedTuple):
     iteration: int
     curves: Mapping[str, NDArray[np.float64]]
     test_metrics: Mapping[str, Mapping[str, NDArray[np.float64]]]
-    learners: tuple[Any, ...]
+    learners: tuple[PyTree, ...]
     seconds: float
 
 
 def train(
     scenario: ScenarioLike,
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    overrides: Iterable[str] | Mapping[str, object] = (),
     *,
     algorithm: str | None = None,
     paradigm: str = "dtde",
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     anneal: Mapping[str, float] | None = None,
     iterations: int = 500,
     seeds: int = 1,
@@ -259,10 +268,10 @@ def _train(
         save_tree(folder / "state.npz", seeds)
     if logs is not None:
         logs.close()
-    best: Any = jax.tree.map(
+    best: PyTree = jax.tree.map(
         lambda *leaves: np.stack(leaves), *(seed.best_learners for seed in seeds)
     )
-    test_metrics: dict[str, Any] = {}
+    test_metrics: dict[str, SeedMetrics] = {}
     if iteration == config.iterations and evaluation != "none":
         test_metrics["learned"] = evaluate_learned(setup, best, evaluator)
         if evaluation == "baselines":
@@ -307,11 +316,11 @@ def _stack_curves(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the curves [evaluation, seed] up to an iteration."""
     count = iteration // interval
-    curves: dict[str, Any] = {
+    curves: dict[str, NDArray[np.float64]] = {
         name: np.stack([seed.curves[name][:count] for seed in seeds], axis=1)
         for name in CURVE_METRICS
     }
-    curves["iteration"] = interval * (1.0 + np.arange(count))
+    curves["iteration"] = interval * (1.0 + np.arange(count, dtype=np.float64))
     return curves
 
 
@@ -336,7 +345,7 @@ def save_training(result: TrainingResult, folder: Path) -> None:
     write_text(folder / "result.json", json.dumps(content, indent=1))
 
 
-def _tensorboard_writer(folder: Path | None) -> Any:
+def _tensorboard_writer(folder: Path | None) -> "SummaryWriter":
     if folder is None:
         raise InputError("--tensorboard", "logs need a folder", "Give one with --out.")
     try:

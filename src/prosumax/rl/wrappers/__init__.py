@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
 
 from prosumax.errors import InputError
 from prosumax.rl.env import CommunityEnv
@@ -53,7 +54,8 @@ def to_jaxmarl(
             name.
     """
     module = _wrapper_module("jaxmarl_env", "jaxmarl", "jaxmarl")
-    return module.JaxMARLEnv(env, params, final_obs=final_obs)
+    wrapped: JaxMARLEnv = module.JaxMARLEnv(env, params, final_obs=final_obs)
+    return wrapped
 
 
 def to_pettingzoo(
@@ -71,7 +73,10 @@ def to_pettingzoo(
             requested in another action mode than `bid`.
     """
     module = _wrapper_module("pettingzoo_env", "pettingzoo", "rl")
-    return module.CommunityParallelEnv(env, params, dict_actions=dict_actions)
+    wrapped: CommunityParallelEnv = module.CommunityParallelEnv(
+        env, params, dict_actions=dict_actions
+    )
+    return wrapped
 
 
 def to_gymnasium(
@@ -91,7 +96,8 @@ def to_gymnasium(
         InputError: If Gymnasium is not installed, there are price agents, or `reward` is unknown.
     """
     module = _wrapper_module("gymnasium_env", "gymnasium", "rl")
-    return module.JointGymnasiumEnv(env, params, reward=reward)
+    wrapped: JointGymnasiumEnv = module.JointGymnasiumEnv(env, params, reward=reward)
+    return wrapped
 
 
 def to_gymnasium_vector(
@@ -115,9 +121,10 @@ def to_gymnasium_vector(
         InputError: If Gymnasium is not installed or an argument is invalid.
     """
     module = _wrapper_module("gymnasium_env", "gymnasium", "rl")
-    return module.JointGymnasiumVectorEnv(
+    wrapped: JointGymnasiumVectorEnv = module.JointGymnasiumVectorEnv(
         env, num_envs, params, reward=reward, batched_params=batched_params
     )
+    return wrapped
 
 
 def to_sb3(
@@ -134,12 +141,13 @@ def to_sb3(
         InputError: If Stable-Baselines3 is not installed or there are price agents.
     """
     module = _wrapper_module("sb3_vec_env", "stable_baselines3", "sb3")
-    return module.CommunityVecEnv(env, num_envs, params)
+    wrapped: CommunityVecEnv = module.CommunityVecEnv(env, num_envs, params)
+    return wrapped
 
 
 def make_rllib_env(
-    scenario: str | Path | Mapping[str, Any] | Scenario,
-    overrides: Iterable[str] | Mapping[str, Any] = (),
+    scenario: str | Path | Mapping[str, object] | Scenario,
+    overrides: Iterable[str] | Mapping[str, object] = (),
     *,
     data_dir: str | Path | None = None,
 ) -> ParallelPettingZooEnv:
@@ -163,7 +171,7 @@ def make_rllib_env(
     return ParallelPettingZooEnv(to_pettingzoo(make(scenario, overrides, data_dir=data_dir)))
 
 
-def _wrapper_module(module: str, library: str, extra: str) -> Any:
+def _wrapper_module(module: str, library: str, extra: str) -> ModuleType:
     """Import a module of this package and the library that it wraps."""
     try:
         import_module(library)

@@ -1,11 +1,14 @@
 """Batched community stepped from Python, the common base of the NumPy wrappers."""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, PyTree
+from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.rl.env import CommunityEnv
@@ -24,11 +27,11 @@ class BatchedStep(NamedTuple):
             {name: [env]}.
     """
 
-    obs: np.ndarray
-    reward: np.ndarray
+    obs: Float[NDArray[np.float32], "env home feature"]
+    reward: Float[NDArray[np.float32], "env home"]
     truncated: bool
-    mask: Any
-    info: dict[str, Any]
+    mask: PyTree
+    info: dict[str, PyTree]
 
 
 class BatchedEnv:
@@ -70,10 +73,12 @@ class BatchedEnv:
         self.env = env
         self.num_envs = num_envs
         self._static = {"env": env, "with_masks": with_masks, "batched_params": batched_params}
-        self._chains: Any = None
-        self._state: Any = None
+        self._chains: PyTree = None
+        self._state: PyTree = None
 
-    def reset(self, seed: int | list[int] | None = None) -> tuple[np.ndarray, Any]:
+    def reset(
+        self, seed: int | list[int] | None = None
+    ) -> tuple[Float[NDArray[np.float32], "env home feature"], PyTree]:
         """Start an episode in every copy.
 
         Args:
@@ -98,7 +103,7 @@ class BatchedEnv:
         self._chains, self._state, obs, mask = _reset(self._chains, self._params, **self._static)
         return np.array(obs), jax.device_get(mask)
 
-    def step(self, action: Any) -> BatchedStep:
+    def step(self, action: PyTree) -> BatchedStep:
         """Step every copy; a new episode starts with `reset` only.
 
         Args:
@@ -120,7 +125,7 @@ class BatchedEnv:
         return BatchedStep(np.array(obs), np.array(reward), is_truncated, mask, info)
 
 
-def _key_chains(seeds: Any) -> jax.Array:
+def _key_chains(seeds: Sequence[int]) -> jax.Array:
     return jnp.stack([jax.random.key(seed % 2**32) for seed in seeds])
 
 
@@ -129,11 +134,11 @@ def _key_chains(seeds: Any) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("env", "with_masks", "batched_params"))
 def _reset(
-    chains: Any, params: EnvParams, *, env: CommunityEnv, with_masks: bool, batched_params: bool
-) -> Any:
+    chains: PyTree, params: EnvParams, *, env: CommunityEnv, with_masks: bool, batched_params: bool
+) -> PyTree:
     """Reset all copies and return their chains, states, observations and masks."""
 
-    def reset_one(chain: Any, params: EnvParams) -> Any:
+    def reset_one(chain: PyTree, params: EnvParams) -> PyTree:
         chain, key = jax.random.split(chain)
         obs, state = env.reset(key, params)
         return chain, state, obs, env.action_mask(state, params) if with_masks else None
@@ -143,18 +148,18 @@ def _reset(
 
 @partial(jax.jit, static_argnames=("env", "with_masks", "batched_params"))
 def _step(
-    chains: Any,
-    state: Any,
-    action: Any,
+    chains: PyTree,
+    state: PyTree,
+    action: PyTree,
     params: EnvParams,
     *,
     env: CommunityEnv,
     with_masks: bool,
     batched_params: bool,
-) -> Any:
+) -> PyTree:
     """Step all copies and return their chains, states and the parts of a `BatchedStep`."""
 
-    def step_one(chain: Any, state: Any, action: Any, params: EnvParams) -> Any:
+    def step_one(chain: PyTree, state: PyTree, action: PyTree, params: EnvParams) -> PyTree:
         chain, key = jax.random.split(chain)
         timestep = env.step(key, state, action, params)
         info = {

@@ -1,11 +1,13 @@
 """Gymnasium environments with a single agent that observes and controls all homes."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from jaxtyping import Bool, Float, Num, PyTree
+from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.rl.env import CommunityEnv
@@ -35,7 +37,7 @@ class JointGymnasiumEnv(gymnasium.Env):
         InputError: If there are price agents or `reward` is unknown.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, object] = {"render_modes": []}
 
     def __init__(
         self,
@@ -52,8 +54,8 @@ class JointGymnasiumEnv(gymnasium.Env):
         self.action_space = joint_action_space(env)
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+        self, *, seed: int | None = None, options: dict[str, object] | None = None
+    ) -> tuple[Float[NDArray[np.float32], "..."], dict[str, object]]:
         """Start an episode.
 
         Args:
@@ -67,7 +69,9 @@ class JointGymnasiumEnv(gymnasium.Env):
         obs, mask = self._env.reset(seed)
         return obs.reshape(-1), {} if mask is None else {"action_mask": mask[0]}
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: PyTree
+    ) -> tuple[Float[NDArray[np.float32], " feature"], float, bool, bool, dict[str, object]]:
         """Step the environment with the actions of all homes.
 
         Args:
@@ -82,7 +86,7 @@ class JointGymnasiumEnv(gymnasium.Env):
         result = self._env.step(_split_action(self._env.env, action, 1))
         terms = result.info["reward_terms"].items()
         indicators = result.info["indicators"].items()
-        info: dict[str, Any] = {
+        info: dict[str, object] = {
             "reward_terms": {name: value[0] for name, value in terms},
             "infeasible_kwh": result.info["infeasible_kwh"][0],
             "indicators": {name: float(value[0]) for name, value in indicators},
@@ -112,7 +116,7 @@ class JointGymnasiumVectorEnv(VectorEnv):
         InputError: If there are price agents or an argument is invalid.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata: dict[str, object] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(
         self,
@@ -137,8 +141,8 @@ class JointGymnasiumVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(
-        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+        self, *, seed: int | list[int] | None = None, options: dict[str, object] | None = None
+    ) -> tuple[Float[NDArray[np.float32], "..."], dict[str, object]]:
         """Start an episode in all copies.
 
         Args:
@@ -152,15 +156,21 @@ class JointGymnasiumVectorEnv(VectorEnv):
         Raises:
             InputError: If the number of seeds is wrong or the mask selects some copies only.
         """
-        mask = (options or {}).get("reset_mask")
+        mask: PyTree = (options or {}).get("reset_mask")
         if mask is not None and not np.all(mask):
             problem = "selects some environments only, but all are stepped together"
             raise InputError("reset_mask", problem, "Reset all of them, or none.")
         return self._reset_all(seed)
 
     def step(
-        self, actions: Any
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        self, actions: PyTree
+    ) -> tuple[
+        Float[NDArray[np.float32], "env feature"],
+        Float[NDArray[np.float64], " env"],
+        Bool[NDArray[np.bool_], " env"],
+        Bool[NDArray[np.bool_], " env"],
+        dict[str, object],
+    ]:
         """Step all copies.
 
         Args:
@@ -172,7 +182,7 @@ class JointGymnasiumVectorEnv(VectorEnv):
         num_envs = self.num_envs
         result = self._env.step(_split_action(self._env.env, actions, num_envs))
         obs = result.obs.reshape(num_envs, -1)
-        info = result.info
+        info: dict[str, object] = {**result.info}
         if result.mask is not None:
             info = {**info, "action_mask": result.mask}
         if result.truncated:
@@ -187,28 +197,36 @@ class JointGymnasiumVectorEnv(VectorEnv):
         terminated = np.zeros(num_envs, bool)
         return obs, reward, terminated, np.full(num_envs, result.truncated), info
 
-    def _reset_all(self, seed: int | list[int] | None) -> tuple[np.ndarray, dict[str, Any]]:
+    def _reset_all(
+        self, seed: int | list[int] | None
+    ) -> tuple[Float[NDArray[np.float32], "env feature"], dict[str, object]]:
         obs, mask = self._env.reset(seed)
         info = {} if mask is None else _with_masks({"action_mask": mask}, self.num_envs)
         return obs.reshape(self.num_envs, -1), info
 
 
-def _split_action(env: CommunityEnv, action: Any, num_envs: int) -> np.ndarray:
+def _split_action(
+    env: CommunityEnv, action: PyTree, num_envs: int
+) -> Num[NDArray[np.float32] | NDArray[np.int32], "env home ..."]:
     """Split concatenated actions into those of each home."""
     space = env.home_action_space
     is_discrete = isinstance(space, Discrete | MultiDiscrete)
-    array = np.asarray(action, np.int32 if is_discrete else np.float32)
-    return array.reshape(num_envs, env.num_homes, *space.shape)
+    shape = (num_envs, env.num_homes, *space.shape)
+    if is_discrete:
+        return np.asarray(action, np.int32).reshape(shape)
+    return np.asarray(action, np.float32).reshape(shape)
 
 
-def _aggregate(reward: np.ndarray, aggregation: str) -> np.ndarray:
+def _aggregate(
+    reward: Float[NDArray[np.float32], "env home"], aggregation: str
+) -> Float[NDArray[np.float32], " env"]:
     """Aggregate rewards [env, home] over homes."""
-    return reward.sum(1) if aggregation == "sum" else reward.mean(1)
+    return np.asarray(reward.sum(1) if aggregation == "sum" else reward.mean(1))
 
 
-def _with_masks(info: dict[str, Any], num_envs: int) -> dict[str, Any]:
+def _with_masks(info: dict[str, object], num_envs: int) -> dict[str, object]:
     """Add Gymnasium's mask to each entry of an info, which all copies have."""
-    masked: dict[str, Any] = {}
+    masked: dict[str, object] = {}
     for name, value in info.items():
         masked[name] = _with_masks(value, num_envs) if isinstance(value, dict) else value
         masked[f"_{name}"] = np.ones(num_envs, bool)

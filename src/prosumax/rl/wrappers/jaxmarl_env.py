@@ -1,13 +1,13 @@
 """Wrapper as a JaxMARL `MultiAgentEnv`: dictionaries by home, all in JAX."""
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jaxmarl.environments import spaces as jaxmarl_spaces
 from jaxmarl.environments.multi_agent_env import MultiAgentEnv, State
+from jaxtyping import PyTree
 
 from prosumax.rl.env import CommunityEnv
 from prosumax.rl.spaces import Discrete, MultiDiscrete
@@ -72,7 +72,7 @@ class JaxMARLEnv(MultiAgentEnv):
         return {"home": list(self.agents)}
 
     @partial(jax.jit, static_argnums=(0,))
-    def reset(self, key: Any) -> tuple[dict[str, Any], JaxMARLState]:
+    def reset(self, key: PyTree) -> tuple[dict[str, PyTree], JaxMARLState]:
         """Start an episode.
 
         Args:
@@ -85,7 +85,9 @@ class JaxMARLEnv(MultiAgentEnv):
         done = jnp.bool_(False)
         return self._by_name(obs), JaxMARLState(done=done, step=state.time, env_state=state)
 
-    def step_env(self, key: Any, state: JaxMARLState, actions: dict[str, Any]) -> tuple[Any, ...]:
+    def step_env(
+        self, key: PyTree, state: JaxMARLState, actions: dict[str, PyTree]
+    ) -> tuple[PyTree, ...]:
         """Step the environment without a reset.
 
         Args:
@@ -98,7 +100,7 @@ class JaxMARLEnv(MultiAgentEnv):
         """
         action = jnp.stack([actions[agent] for agent in self.agents])
         timestep = self.env.step(key, state.env_state, action, self.params)
-        infos: dict[str, Any] = {
+        infos: dict[str, object] = {
             "truncated": jnp.full(self.num_agents, timestep.truncated),
             "infeasible_kwh": timestep.info["infeasible_kwh"],
         }
@@ -113,7 +115,7 @@ class JaxMARLEnv(MultiAgentEnv):
         obs = self._by_name(timestep.obs)
         return obs, new_state, self._by_name(timestep.reward), dones, infos
 
-    def get_obs(self, state: JaxMARLState) -> dict[str, Any]:
+    def get_obs(self, state: JaxMARLState) -> dict[str, PyTree]:
         """Return the observation of every home before it acts.
 
         Args:
@@ -122,7 +124,7 @@ class JaxMARLEnv(MultiAgentEnv):
         return self._by_name(self.env.observe(state.env_state, self.params))
 
     @partial(jax.jit, static_argnums=(0,))
-    def get_avail_actions(self, state: JaxMARLState) -> dict[str, Any]:
+    def get_avail_actions(self, state: JaxMARLState) -> dict[str, PyTree]:
         """Return the available actions of every home.
 
         Args:
@@ -137,7 +139,7 @@ class JaxMARLEnv(MultiAgentEnv):
             return {agent: jnp.ones(shape, bool) for agent in self.agents}
         return self._by_name(self.env.action_mask(state.env_state, self.params))
 
-    def _by_name(self, rows: Any) -> dict[str, Any]:
+    def _by_name(self, rows: PyTree) -> dict[str, PyTree]:
         """Convert an array with a leading home axis to a dictionary."""
         return {agent: rows[home] for home, agent in enumerate(self.agents)}
 

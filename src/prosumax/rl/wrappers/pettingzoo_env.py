@@ -1,9 +1,9 @@
 """Wrapper as a PettingZoo `ParallelEnv`: dictionaries by home, NumPy values."""
 
-from typing import Any
-
 import numpy as np
 from gymnasium import spaces as gym_spaces
+from jaxtyping import Float, PyTree
+from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from prosumax.errors import InputError
@@ -14,6 +14,9 @@ from prosumax.rl.types import EnvParams
 from prosumax.rl.wrappers.batched_env import BatchedEnv
 from prosumax.rl.wrappers.checks import agent_names, check_homes_only
 from prosumax.rl.wrappers.gymnasium_spaces import to_gymnasium_space
+
+Observation = Float[NDArray[np.float32], " feature"]
+"""Observation of one home."""
 
 
 class CommunityParallelEnv(ParallelEnv):
@@ -35,7 +38,7 @@ class CommunityParallelEnv(ParallelEnv):
             requested in another action mode than `bid`.
     """
 
-    metadata: dict[str, Any] = {
+    metadata: dict[str, object] = {
         "name": "prosumax_v0",
         "render_modes": [],
         "is_parallelizable": True,
@@ -77,8 +80,8 @@ class CommunityParallelEnv(ParallelEnv):
         return self.action_spaces[agent]
 
     def reset(
-        self, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict, dict]:
+        self, seed: int | None = None, options: dict[str, object] | None = None
+    ) -> tuple[dict[str, Observation], dict[str, dict[str, object]]]:
         """Start an episode.
 
         Args:
@@ -90,11 +93,19 @@ class CommunityParallelEnv(ParallelEnv):
         """
         obs, mask = self._env.reset(seed)
         self.agents = list(self.possible_agents)
-        infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        infos: dict[str, dict[str, object]] = {agent: {} for agent in self.agents}
         self._add_masks(infos, mask)
         return dict(zip(self.agents, obs[0], strict=True)), infos
 
-    def step(self, actions: dict[str, Any]) -> tuple[dict, dict, dict, dict, dict]:
+    def step(
+        self, actions: dict[str, PyTree]
+    ) -> tuple[
+        dict[str, Observation],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, object]],
+    ]:
         """Step the environment with the actions of all homes.
 
         Args:
@@ -113,7 +124,7 @@ class CommunityParallelEnv(ParallelEnv):
         result = self._env.step(self._stack([actions[agent] for agent in agents]))
         indicators = {name: float(value[0]) for name, value in result.info["indicators"].items()}
         terms = result.info["reward_terms"].items()
-        infos: dict[str, dict[str, Any]] = {
+        infos: dict[str, dict[str, object]] = {
             agent: {
                 "reward_terms": {name: float(value[0, home]) for name, value in terms},
                 "infeasible_kwh": float(result.info["infeasible_kwh"][0, home]),
@@ -133,7 +144,7 @@ class CommunityParallelEnv(ParallelEnv):
     def render(self) -> None:
         """Render nothing; `prosumax.run` writes a report."""
 
-    def _stack(self, actions: list[Any]) -> Any:
+    def _stack(self, actions: list[PyTree]) -> PyTree:
         """Stack the actions of all homes, with a leading environment axis."""
         if not self._dict_actions:
             space = self._env.env.home_action_space
@@ -151,7 +162,7 @@ class CommunityParallelEnv(ParallelEnv):
         }
         return RawBid(**parts)  # type: ignore[arg-type]
 
-    def _add_masks(self, infos: dict[str, dict[str, Any]], mask: Any) -> None:
+    def _add_masks(self, infos: dict[str, dict[str, object]], mask: PyTree) -> None:
         if not self._with_masks:
             return
         for home, info in enumerate(infos.values()):

@@ -1,9 +1,10 @@
 """Wrapper as a Stable-Baselines3 `VecEnv` with one row per home and one shared policy."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from jaxtyping import Bool, Float, Num
+from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from prosumax.rl.env import CommunityEnv
@@ -12,6 +13,12 @@ from prosumax.rl.types import EnvParams
 from prosumax.rl.wrappers.batched_env import BatchedEnv
 from prosumax.rl.wrappers.checks import check_homes_only
 from prosumax.rl.wrappers.gymnasium_spaces import to_gymnasium_space
+
+Rows = int | Iterable[int] | None
+"""Selection of rows; None selects all."""
+
+Actions = Num[NDArray[np.float32] | NDArray[np.int32], "..."]
+"""Actions of several rows: indices of power levels, or numbers."""
 
 
 class CommunityVecEnv(VecEnv):
@@ -35,13 +42,13 @@ class CommunityVecEnv(VecEnv):
     ) -> None:
         check_homes_only(env)
         self._env = BatchedEnv(env, num_envs, params)
-        self._actions: Any = None
+        self._actions: Actions | None = None
         self.render_mode = None
         observation = to_gymnasium_space(env.home_observation_space)
         action = to_gymnasium_space(env.home_action_space)
         super().__init__(num_envs * env.num_agents, observation, action)
 
-    def reset(self) -> np.ndarray:
+    def reset(self) -> Float[NDArray[np.float32], "row feature"]:
         """Start an episode in every copy.
 
         Returns:
@@ -50,10 +57,10 @@ class CommunityVecEnv(VecEnv):
         obs, _ = self._env.reset(self._seeds[0])
         self._reset_seeds()
         self._reset_options()
-        self.reset_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        self.reset_infos: list[dict[str, object]] = [{} for _ in range(self.num_envs)]
         return obs.reshape(self.num_envs, -1)
 
-    def step_async(self, actions: np.ndarray) -> None:
+    def step_async(self, actions: Actions) -> None:
         """Store the actions of all rows for `step_wait`.
 
         Args:
@@ -61,11 +68,20 @@ class CommunityVecEnv(VecEnv):
         """
         space = self._env.env.home_action_space
         is_discrete = isinstance(space, Discrete | MultiDiscrete)
-        array = np.asarray(actions, np.int32 if is_discrete else np.float32)
         shape = (self._env.num_envs, self._env.env.num_agents, *space.shape)
-        self._actions = array.reshape(shape)
+        if is_discrete:
+            self._actions = np.asarray(actions, np.int32).reshape(shape)
+        else:
+            self._actions = np.asarray(actions, np.float32).reshape(shape)
 
-    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+    def step_wait(
+        self,
+    ) -> tuple[
+        Float[NDArray[np.float32], "row feature"],
+        Float[NDArray[np.float32], " row"],
+        Bool[NDArray[np.bool_], " row"],
+        list[dict[str, object]],
+    ]:
         """Step all rows, and start a new episode at the end of the old one.
 
         Returns:
@@ -74,7 +90,7 @@ class CommunityVecEnv(VecEnv):
         result = self._env.step(self._actions)
         obs = result.obs.reshape(self.num_envs, -1)
         infeasible = result.info["infeasible_kwh"].reshape(-1)
-        infos: list[dict[str, Any]] = [{"infeasible_kwh": float(value)} for value in infeasible]
+        infos: list[dict[str, object]] = [{"infeasible_kwh": float(value)} for value in infeasible]
         if result.truncated:
             for info, final_obs in zip(infos, obs, strict=True):
                 info |= {"terminal_observation": final_obs, "TimeLimit.truncated": True}
@@ -85,7 +101,7 @@ class CommunityVecEnv(VecEnv):
     def close(self) -> None:
         """Close nothing: the environment holds no external resources."""
 
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+    def get_attr(self, attr_name: str, indices: Rows = None) -> list[object]:
         """Return an attribute for every row; all rows share one environment.
 
         Args:
@@ -94,7 +110,7 @@ class CommunityVecEnv(VecEnv):
         """
         return [getattr(self, attr_name)] * len(self._rows(indices))
 
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+    def set_attr(self, attr_name: str, value: object, indices: Rows = None) -> None:
         """Set an attribute for all rows.
 
         Args:
@@ -104,7 +120,13 @@ class CommunityVecEnv(VecEnv):
         """
         setattr(self, attr_name, value)
 
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
+    def env_method(
+        self,
+        method_name: str,
+        *args: object,
+        indices: Rows = None,
+        **kwargs: object,
+    ) -> list[object]:
         """Call a method once and return its result for every row.
 
         Args:
@@ -115,7 +137,7 @@ class CommunityVecEnv(VecEnv):
         """
         return [getattr(self, method_name)(*args, **kwargs)] * len(self._rows(indices))
 
-    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+    def env_is_wrapped(self, wrapper_class: type, indices: Rows = None) -> list[bool]:
         """Return False for every row, since rows are never wrapped.
 
         Args:
@@ -124,5 +146,5 @@ class CommunityVecEnv(VecEnv):
         """
         return [False] * len(self._rows(indices))
 
-    def _rows(self, indices: Any) -> Sequence[int]:
+    def _rows(self, indices: Rows) -> Sequence[int]:
         return list(self._get_indices(indices))

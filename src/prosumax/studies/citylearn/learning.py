@@ -1,7 +1,7 @@
 """A shared policy on CityLearn's homes beside CityLearn's controllers, on unseen months."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 from prosumax.rl.algorithms.registry import algorithms
 from prosumax.rl.training.comparison import evaluate_baselines, evaluate_learned
@@ -9,7 +9,7 @@ from prosumax.rl.training.policies import transfer_learners
 from prosumax.rl.training.setup import make_evaluation_setup
 from prosumax.scenario.loading import load_scenario
 from prosumax.studies.engine import Study, StudyProgress, Variant, mapping_metric, studies
-from prosumax.studies.learning import RANDOM_POLICY, train_learner
+from prosumax.studies.learning import RANDOM_POLICY, LearnerSettings, train_learner
 
 TRAINING_HOURS = 6552
 """Hours to the end of April, the first nine months of the data."""
@@ -17,7 +17,7 @@ TRAINING_HOURS = 6552
 TEST_HOURS = 2208
 """Hours of the last three months of the data."""
 
-_SCENARIO: dict[str, Any] = {
+_SCENARIO: dict[str, object] = {
     "tariff.feed_in": 0.0,  # CityLearn pays nothing for exports.
     "environment.observations": ["hour", "emission_factor", "retail", "load", "solar", "soc"],
     "environment.rewards": {"cost": 1.0, "emissions": 1.0},
@@ -34,7 +34,7 @@ _RULES = (
 
 
 def citylearn_runs(
-    settings: Mapping[str, Any], seeds: Sequence[int], on_progress: StudyProgress
+    settings: Mapping[str, object], seeds: Sequence[int], on_progress: StudyProgress
 ) -> list[dict[str, float]]:
     """Evaluate a controller over the last three months of CityLearn's year, per seed.
 
@@ -49,7 +49,7 @@ def citylearn_runs(
         Test metrics of each seed.
     """
     count = len(seeds)
-    controller = settings["controller"]
+    controller = cast(LearnerSettings, settings)["controller"]
     test = load_scenario("citylearn-2022", _SCENARIO | last_quarter())
     if controller in algorithms:
         own = {**settings, **_SCENARIO, "preset": "citylearn-2022", "period.steps": TRAINING_HOURS}
@@ -68,7 +68,7 @@ def citylearn_runs(
     ]
 
 
-def last_quarter() -> dict[str, Any]:
+def last_quarter() -> dict[str, object]:
     """Return the changes to `citylearn-2022` that leave the last three months of its year."""
     homes = ("homes.*.load", "homes.*.solar")
     tariff = ("tariff.energy", "tariff.emission_factor_kg_per_kwh")

@@ -6,11 +6,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Required, TypedDict, cast
 
 import numpy as np
 
-from prosumax.rl.training.comparison import evaluate_baselines
+from prosumax.rl.training.comparison import SeedMetrics, evaluate_baselines
 from prosumax.rl.training.setup import TrainingConfig, make_training_setup
 from prosumax.rl.training.training import TrainingProgress, train
 from prosumax.scenario.loading import load_scenario
@@ -18,22 +18,30 @@ from prosumax.studies.engine import Study, StudyProgress, Variant, mapping_metri
 
 COMMUNITY_OPTIMUM = "community-optimal"
 
-_OWN_SETTINGS = ("preset", "controller", "iterations", "num_envs")
 
-_PPO_SETTINGS: dict[str, Any] = {
+class _Settings(TypedDict, total=False):
+    """Settings of a run beside the changes to the scenario; see `layer_runs`."""
+
+    preset: Required[str]
+    controller: Required[str]
+    iterations: int
+    num_envs: int
+
+
+_PPO_SETTINGS: dict[str, object] = {
     "learning_rate": 2e-3,
     "critic_learning_rate": 3e-3,
     "ent_coef": 0.01,
     "gamma": 1.0,
 }
 _ANNEAL = {"ent_coef": 0.0, "learning_rate": 2e-4}
-_HOME_LEARNERS: dict[str, Any] = {
+_HOME_LEARNERS: dict[str, object] = {
     "homes": "others",
     "policy": "ppo",
     "paradigm": "dtde-shared",
     "settings": _PPO_SETTINGS,
 }
-_PRICE_LEARNERS: dict[str, Any] = {
+_PRICE_LEARNERS: dict[str, object] = {
     "price_agents": "all",
     "policy": "ppo",
     "paradigm": "dtde",
@@ -42,7 +50,7 @@ _PRICE_LEARNERS: dict[str, Any] = {
 
 
 def layer_runs(
-    settings: Mapping[str, Any], seeds: Sequence[int], on_progress: StudyProgress
+    settings: Mapping[str, object], seeds: Sequence[int], on_progress: StudyProgress
 ) -> list[dict[str, float]]:
     """Evaluate one way to control MAHTM's homes, per home and day, per seed.
 
@@ -56,7 +64,8 @@ def layer_runs(
     Returns:
         Metrics of each seed, by the last part of their catalog keys (`layers.*`).
     """
-    preset = settings["preset"]
+    own = cast(_Settings, settings)
+    preset = own["preset"]
     count = len(seeds)
     num_homes = len(load_scenario(preset).homes)
     pool, optimum = _reference_objectives(preset)
@@ -64,8 +73,10 @@ def layer_runs(
     def report(progress: TrainingProgress) -> None:
         on_progress(progress.iteration / progress.iterations)
 
-    if settings["controller"] == "learned":
-        changes = {path: value for path, value in settings.items() if path not in _OWN_SETTINGS}
+    if own["controller"] == "learned":
+        changes = {
+            path: value for path, value in settings.items() if path not in _Settings.__annotations__
+        }
         result = train(
             preset,
             changes,
@@ -73,14 +84,14 @@ def layer_runs(
             bootstrap_on_truncation=False,
             seeds=count,
             evaluation="learned",
-            iterations=settings.get("iterations", 100),
-            num_envs=settings.get("num_envs", 16),
+            iterations=own.get("iterations", 100),
+            num_envs=own.get("num_envs", 16),
             on_progress=report,
         )
         learned = result.test_metrics["learned"]
         metrics = {name: np.asarray(values) for name, values in learned.items()}
     else:
-        metrics = _evaluate_baseline(preset, settings["controller"], count)
+        metrics = _evaluate_baseline(preset, own["controller"], count)
     runs = []
     for position in range(count):
         run = {name: float(values[position]) for name, values in metrics.items()}
@@ -97,7 +108,7 @@ def layer_runs(
     return runs
 
 
-def _evaluate_baseline(preset: str, controller: str, seeds: int) -> dict[str, Any]:
+def _evaluate_baseline(preset: str, controller: str, seeds: int) -> SeedMetrics:
     """Evaluate a rule of homes under a pool of all, or an optimum."""
     # Power is continuous: none of MAHTM's forty levels is zero, so no battery would ever be idle.
     changes = {"market.mechanism": "price_mid_market", "environment.power_levels": None}
@@ -125,7 +136,7 @@ _METRICS = (
     mapping_metric("layers.p2p_share"),
 )
 
-_AGENT_SETTINGS: dict[str, Any] = {
+_AGENT_SETTINGS: dict[str, object] = {
     "environment.power_levels": None,
     "environment.observations": [
         "hour_of_day",
@@ -149,8 +160,8 @@ _AGENT_SETTINGS: dict[str, Any] = {
 
 
 def _learned(
-    preset: str, mechanism: str, *population: dict[str, Any], **changes: Any
-) -> dict[str, Any]:
+    preset: str, mechanism: str, *population: dict[str, object], **changes: object
+) -> dict[str, object]:
     """Return the settings of a variant whose population learns."""
     return {
         "preset": preset,
@@ -164,7 +175,7 @@ def _learned(
 
 def _make_layers_study() -> Study:
     preset = "mahtm-train"
-    settings = {
+    settings: dict[str, dict[str, object]] = {
         "pool only, idle batteries": {"preset": preset, "controller": "none"},
         "individual optimum, no pool": {"preset": preset, "controller": "optimal"},
         "homes learn, no pool": _learned(preset, "none", _HOME_LEARNERS),
@@ -186,7 +197,7 @@ def _make_layers_study() -> Study:
 def _make_district_study() -> Study:
     preset = "mahtm-district"
     fixed_price = {"market.price_policy": "fixed", "market.price": 0.1}
-    settings = {
+    settings: dict[str, dict[str, object]] = {
         "isolated microgrids, learned prices (no L3)": _learned(
             preset, "microgrids", _HOME_LEARNERS, _PRICE_LEARNERS
         ),

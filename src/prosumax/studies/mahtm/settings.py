@@ -1,7 +1,5 @@
 """Settings of the MAHTM paper and observation sets of its agents."""
 
-from typing import Any
-
 PAPER_OBSERVATIONS = ["hour_of_day", "soc", "mahtm_family", "mahtm_business", "mahtm_teenagers"]
 """Observations of the paper's agents, 28 numbers: the hour, the state of charge and the type of
 house. They do not distinguish two houses of a type, so that no shared policy can serve both."""
@@ -19,7 +17,7 @@ RELATIVE_OBSERVATIONS = [
 """Observations relative to the battery's capacity. A house and one of twice its size observe the
 same, as they should: the problem is linear."""
 
-PAPER_SETTINGS: dict[str, Any] = {
+PAPER_SETTINGS: dict[str, object] = {
     "advantage": "reward_to_go",
     "gamma": 1.0,
     "learning_rate": 0.00245,

@@ -8,17 +8,16 @@ baseline reward - reward. The paper's COMA column does not satisfy it.
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import cast
 
 from prosumax.rl.algorithms.registry import algorithms
-from prosumax.rl.training.comparison import evaluate_baselines, evaluate_learned
+from prosumax.rl.training.comparison import SeedMetrics, evaluate_baselines, evaluate_learned
 from prosumax.rl.training.policies import transfer_learners
 from prosumax.rl.training.setup import make_evaluation_setup
 from prosumax.runner import run
 from prosumax.scenario.loading import load_scenario
-from prosumax.simulation.results.result import Result
 from prosumax.studies.engine import Study, StudyProgress, Variant, mapping_metric, studies
-from prosumax.studies.learning import train_learner
+from prosumax.studies.learning import LearnerSettings, train_learner
 from prosumax.studies.mahtm.settings import (
     PAPER_OBSERVATIONS,
     PAPER_SETTINGS,
@@ -60,7 +59,7 @@ _PLANNERS = ("mahtm-paper-solver", "optimal")
 
 
 def table2_runs(
-    settings: Mapping[str, Any], seeds: Sequence[int], on_progress: StudyProgress
+    settings: Mapping[str, object], seeds: Sequence[int], on_progress: StudyProgress
 ) -> list[dict[str, float]]:
     """Compute one column of the table, per seed.
 
@@ -74,7 +73,7 @@ def table2_runs(
     Returns:
         Metrics of each seed, by the last part of their catalog keys (`table2.*`).
     """
-    controller = settings["controller"]
+    controller = cast(LearnerSettings, settings)["controller"]
     count = len(seeds)
     if controller in PRINTED_COLUMNS:
         # The paper gives no spread; its baseline is that of its houses at 30 degrees.
@@ -92,17 +91,18 @@ def table2_runs(
     return _columns(evaluations, count)
 
 
-def _planner_column(policy: str, changes: Mapping[str, Any], seed: int) -> dict[str, float]:
+def _planner_column(policy: str, changes: Mapping[str, object], seed: int) -> dict[str, float]:
     """Run the day of a planner on the houses of each table."""
 
-    def run_day(preset: str) -> Result:
-        return run(preset, {**changes, "policy": policy}, seed=seed, optimum=False)
+    def run_day(preset: str) -> dict[str, float]:
+        result = run(preset, {**changes, "policy": policy}, seed=seed, optimum=False)
+        return cast(dict[str, float], result.kpis)
 
     began = time.perf_counter()
-    train: Any = run_day("mahtm-train").kpis
+    train = run_day("mahtm-train")
     seconds = time.perf_counter() - began
-    evaluation: Any = run_day("mahtm-eval").kpis
-    test: Any = run_day("mahtm-test").kpis
+    evaluation = run_day("mahtm-eval")
+    test = run_day("mahtm-test")
     column = {
         "reward": train["reward"],
         "price": train["price_score"],
@@ -117,12 +117,12 @@ def _planner_column(policy: str, changes: Mapping[str, Any], seed: int) -> dict[
 
 
 def _learner_columns(
-    settings: Mapping[str, Any], count: int, on_progress: StudyProgress
+    settings: Mapping[str, object], count: int, on_progress: StudyProgress
 ) -> list[dict[str, float]]:
     """Train a learner with all seeds in one program; the time is that of one seed."""
     own = {path: value for path, value in settings.items() if path != "sampled_homes"}
     if "sampled_homes" in settings:
-        own["homes"] = sample_homes(settings["sampled_homes"], repeats=4)
+        own["homes"] = sample_homes(cast(int, settings["sampled_homes"]), repeats=4)
     result = train_learner({**own, "preset": "mahtm-train"}, count, on_progress)
     setup = make_evaluation_setup(load_scenario(result.config.scenario), count, result.config)
     evaluations = {}
@@ -133,7 +133,7 @@ def _learner_columns(
     return [column | seconds for column in _columns(evaluations, count)]
 
 
-def _columns(evaluations: Mapping[str, Mapping[str, Any]], count: int) -> list[dict[str, float]]:
+def _columns(evaluations: Mapping[str, SeedMetrics], count: int) -> list[dict[str, float]]:
     """Compute scores per house from the test metrics [seed] on the houses of each table."""
     num_homes = {name: len(load_scenario(preset).homes) for name, preset in _PRESETS.items()}
     baselines = {name: _baseline(preset) for name, preset in _PRESETS.items()}
@@ -170,7 +170,7 @@ def _baseline(preset: str) -> tuple[float, float]:
     return result.kpis["cost"] / num_homes, emissions / num_homes
 
 
-def sample_homes(count: int, repeats: int = 0) -> list[dict[str, Any]]:
+def sample_homes(count: int, repeats: int = 0) -> list[dict[str, object]]:
     """Sample houses of MAHTM's three types, their sizes spread by a Sobol sequence.
 
     The sizes of load, PV system and battery are spread evenly because the optimal control of a
@@ -204,7 +204,7 @@ def sample_homes(count: int, repeats: int = 0) -> list[dict[str, Any]]:
         profile = types[number % 3]
         load, solar, size = sizes[number // 3]
         capacity = 0.4 + 0.6 * float(size)
-        home: dict[str, Any] = {
+        home: dict[str, object] = {
             "name": f"sampled {number + 1} {profile}",
             "load": {
                 "source": "mahtm",
@@ -233,8 +233,8 @@ def _with_residual(column: Mapping[str, float], baseline_reward: float) -> dict[
     return {**column, "residual": column["price"] + column["emission"] - expected}
 
 
-_SHARED_POLICY: dict[str, Any] = {"paradigm": "dtde-shared", "bootstrap_on_truncation": False}
-_NETWORK: dict[str, Any] = {
+_SHARED_POLICY: dict[str, object] = {"paradigm": "dtde-shared", "bootstrap_on_truncation": False}
+_NETWORK: dict[str, object] = {
     "hidden_sizes": [64, 64],
     "activation": "relu",
     "gamma": 1.0,
@@ -251,7 +251,7 @@ _ITERATIONS = {"ppo": 1000, "a2c": 4000, "reinforce": 4000}
 _ENTROPY_COEFFICIENTS = {"ppo": 0.1, "a2c": 0.2, "reinforce": 0.1}
 
 
-def _learner(name: str, **changes: Any) -> dict[str, Any]:
+def _learner(name: str, **changes: object) -> dict[str, object]:
     """Return the settings of a learner with one policy for all houses."""
     actor_rate, critic_rate = _LEARNING_RATES[name]
     entropy = {"ent_coef": _ENTROPY_COEFFICIENTS[name], "learning_rate": actor_rate}
@@ -306,7 +306,7 @@ def _make_study() -> Study:
         ("a2c", 8000, {}),
         ("ppo", 10000, {"update_epochs": 2, "num_minibatches": 2}),
     ):
-        settings = _learner(name)["settings"] | changes
+        settings = {**cast(dict[str, object], _learner(name)["settings"]), **changes}
         learner = _learner(name, **sampled, iterations=iterations, settings=settings)
         variants.append(Variant(learners, f"{name}, more houses", learner))
     metrics = (

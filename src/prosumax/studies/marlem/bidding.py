@@ -5,8 +5,6 @@ same names; homes follow the bidders of `prosumax.rl.bidding` in an environment 
 bids, one day of 24 hours per seed.
 """
 
-from typing import Any
-
 from prosumax.studies.daily_episodes import (
     CONCENTRATION_METRICS,
     GAIN_METRICS,
@@ -83,7 +81,7 @@ def _deployment_variants(bidder: str) -> tuple[Variant, ...]:
 
 def _strategic_variants(bidder: str) -> tuple[Variant, ...]:
     """Make the strategic deployment without and with its batteries."""
-    settings: dict[str, Any] = {"preset": "marlem-battery-strategic", "bidder": bidder}
+    settings: dict[str, object] = {"preset": "marlem-battery-strategic", "bidder": bidder}
     group = f"strategic homes, {BIDDER_TITLES[bidder]}"
     return (
         Variant(group, "without batteries", settings | _WITHOUT_BATTERIES),

@@ -1,7 +1,5 @@
 """Learners in MARLEM's case studies 5 (batteries) and 6 (implicit cooperation)."""
 
-from typing import Any
-
 from prosumax.rl.algorithms.registry import algorithms
 from prosumax.studies.engine import Study, Variant, mapping_metric, studies
 from prosumax.studies.learning import OPTIMAL_POLICY, RANDOM_POLICY, learning_runs
@@ -15,11 +13,11 @@ LEARNING_METRICS = (
     mapping_metric("episode.reward", digits=2),
 )
 
-_POLICY_GRADIENT_SETTINGS: dict[str, Any] = {
+_POLICY_GRADIENT_SETTINGS: dict[str, object] = {
     "settings": {"ent_coef": 0.01, "learning_rate": 1e-3, "critic_learning_rate": 2e-3},
     "anneal": {"ent_coef": 0.0, "learning_rate": 1e-4},
 }
-_LEARNERS: dict[str, dict[str, Any]] = {
+_LEARNERS: dict[str, dict[str, object]] = {
     "ppo": _POLICY_GRADIENT_SETTINGS | {"iterations": 150},
     "vtrace": _POLICY_GRADIENT_SETTINGS | {"iterations": 150},
     # Gradient steps take most of the time of SAC: a quarter of the usual number.
@@ -51,7 +49,7 @@ _PRIVATE_OBSERVATIONS = [
 ]
 """Observations of a home without the shared market indicators."""
 
-_SELFISH: dict[str, Any] = {
+_SELFISH: dict[str, object] = {
     "environment.observations": _PRIVATE_OBSERVATIONS,
     "environment.rewards": {"profit": 1.0},
 }

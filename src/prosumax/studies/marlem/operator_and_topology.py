@@ -6,7 +6,7 @@ the paper leaves open, or what would not be a network, is filled in here and sta
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -84,7 +84,7 @@ TOPOLOGY_CASE = CaseStudy(
 )
 """Case study 4."""
 
-OPERATOR_STANCES: dict[str, dict[str, Any]] = {
+OPERATOR_STANCES: dict[str, dict[str, object]] = {
     "permissive": {
         "congestion_threshold": 0.95,
         "penalty": 1.2,
@@ -133,7 +133,7 @@ NOTES = (
 )
 
 
-def sample_community(case: CaseStudy, settings: Mapping[str, Any], seed: int) -> CommunitySample:
+def sample_community(case: CaseStudy, settings: Mapping[str, object], seed: int) -> CommunitySample:
     """Sample the community of a case study for one seed.
 
     Args:
@@ -177,7 +177,7 @@ def use_lengths_only(feeder: Feeder, scenario: Scenario) -> Feeder:
     return replace(feeder, source_voltage_pu=1.0, shunt_pu=shunt_pu, branches=simplified)
 
 
-def _scenario_content(case: CaseStudy, seed: int) -> dict[str, Any]:
+def _scenario_content(case: CaseStudy, seed: int) -> dict[str, object]:
     """Return a case study as the content of a scenario file, with the profiles of the seed."""
     names, capacity_kw, storage_kwh, demand_factor = zip(*case.homes, strict=True)
     solar = marlem.generation_kwh(np.array(capacity_kw), seed)
@@ -226,7 +226,7 @@ def _scenario_content(case: CaseStudy, seed: int) -> dict[str, Any]:
     }
 
 
-def _values_source(values: Float[NDArray[np.float64], " step"]) -> dict[str, Any]:
+def _values_source(values: Float[NDArray[np.float64], " step"]) -> dict[str, object]:
     return {"source": "values", "values": values.tolist()}
 
 
@@ -264,7 +264,7 @@ _MONEY_METRICS = (
 )
 
 
-def _stance_variants(group: str, **network: Any) -> tuple[Variant, ...]:
+def _stance_variants(group: str, **network: object) -> tuple[Variant, ...]:
     """Make one variant per stance of the operator on the same network."""
     shared = {
         "network.kind": "ieee34",
