@@ -179,8 +179,8 @@ def draw(
     )
     axes[0].plot(hours, ours, color="#005B96", linewidth=2.2, label="prosumax, mix of lifestyles")
     styles = (("#B36B00", "--"), ("#E69F00", "-"))
-    for (name, shape), (colour, line) in zip(references.items(), styles, strict=True):
-        axes[0].plot(hours, shape, color=colour, linestyle=line, label=name)
+    for (name, shape), (color, line) in zip(references.items(), styles, strict=True):
+        axes[0].plot(hours, shape, color=color, linestyle=line, label=name)
     axes[0].step(
         np.arange(25),
         np.append(usa, usa[-1]),
@@ -197,10 +197,10 @@ def draw(
     )
     axes[0].set_title("Mean workday")
     axes[0].legend(frameon=False, fontsize=8)
-    for name, colour in (("family", "#005B96"), ("single", "#E69F00")):
+    for name, color in (("family", "#005B96"), ("single", "#E69F00")):
         week = days[f"{name} week"]
         axes[1].plot(
-            np.arange(len(week)) / 96, week, color=colour, linewidth=0.9, label=f"one {name} home"
+            np.arange(len(week)) / 96, week, color=color, linewidth=0.9, label=f"one {name} home"
         )
     axes[1].set(
         xlim=(0, 7), ylim=(0, None), xlabel="day of a week in January", ylabel="kW, quarter-hours"

@@ -7,7 +7,7 @@ shapes.
 References:
     Richardson, Thomson & Infield, "A high-resolution domestic building occupancy model for energy
     demand simulations", Energy and Buildings 40 (2008) 1560-1566.
-    Aerts, Minnen, Glorieux, Wouters & Descamps, "A method for the identification and modelling of
+    Aerts, Minnen, Glorieux, Wouters & Descamps, "A method for the identification and modeling of
     realistic domestic occupancy sequences for building energy demand simulations", Building and
     Environment 75 (2014) 67-78.
 """
