@@ -15,7 +15,6 @@ from prosumax.viz.primitives import line_chart
 from prosumax.viz.text import CENT
 from prosumax.viz.theme import INK, MUTED, Option, Theme
 
-_NONE = "nothing else"
 _MAX_CURVES = 5
 _MAX_SYMBOLS = 21
 """Points of a curve up to which each has a symbol."""
@@ -78,93 +77,114 @@ def _half_sentence(table: pd.DataFrame, curves: dict[str, Curve], language: Lang
     for name, curve in curves.items():
         share = np.interp(50, [x for x, _ in curve], [y for _, y in curve])
         of_hundred = language.number(float(share))
-        parts.append(f"{of_hundred} of every 100 saved under {labels[name][1]}")
-    return f"The half of the homes that saves least gets {language.joined(parts)}."
+        parts.append(language("lorenz.half", share=of_hundred, mechanism=labels[name][1]))
+    return language("lorenz.sentence", parts=language.joined(parts))
 
 
 def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
-    """Draw the curves with the diagonal of equal shares."""
+    """Draw the curves with the diagonal of equal shares; several mechanisms can be chosen from."""
     labels = table.attrs["labels"]
     curves = _curves(table)
     drawn = _drawn(curves)
+    several = len(curves) > 1
+    series = _series({name: curves[name] for name in drawn}, several, theme, language)
     lowest = min(y for curve in curves.values() for _, y in curve)
+    bottom = 25 * math.floor(lowest / 25)
+    homes = value_axis(
+        theme,
+        language("lorenz.axis_homes"),
+        min=0,
+        max=100,
+        interval=25,
+        nameLocation="middle",
+        nameGap=28,
+    )
+    option = line_chart(
+        series,
+        x=homes,
+        y=value_axis(theme, language("lorenz.axis"), min=bottom, max=100, interval=25),
+        theme=theme,
+        grid={"bottom": 28},
+    )
+    base_of(option)["tooltip"] |= {"order": "valueDesc"}
+    legend = [
+        LegendEntry("equal", language("lorenz.equal")),
+        *(LegendEntry(f"curve-{at}", labels[name][0]) for at, name in enumerate(drawn)),
+    ]
+    if several:
+        legend.append(LegendEntry("chosen", language("lorenz.chosen")))
+    return Figure(
+        id="lorenz",
+        title=language("lorenz.title"),
+        summary=sentence(table, language),
+        option=option,
+        unit="%",
+        height_px=440,
+        line_swatches=True,
+        legend=legend,
+        choices=_choices(table, curves, len(series), language) if several else (),
+        choice_label=language("lorenz.choose"),
+        table=_quartiles(curves, language),
+        note=language("lorenz.note"),
+    )
+
+
+def _series(
+    curves: dict[str, Curve], several: bool, theme: Theme, language: Language
+) -> list[Option]:
+    """Return the diagonal, the curves and, for several, an empty one for the reader's choice."""
     series: list[Option] = [
         {
             "type": "line",
-            "name": "equal shares",
+            "name": language("lorenz.equal"),
             "data": [[0, 0], [100, 100]],
             "symbol": "none",
             "lineStyle": {"color": MUTED, "width": 1.5, "type": "solid"},
         },
         *(
-            curve_line(
-                style,
-                name,
-                curves[name],
-                symbolSize=8 if len(curves[name]) <= _MAX_SYMBOLS else 0,
-            )
-            for name, style in zip(drawn, theme.curves, strict=False)
+            curve_line(style, name, curve, symbolSize=8 if len(curve) <= _MAX_SYMBOLS else 0)
+            for (name, curve), style in zip(curves.items(), theme.curves, strict=False)
         ),
-        {
+    ]
+    if several:
+        chosen: Option = {
             "type": "line",
-            "name": "the mechanism you choose",
+            "name": language("lorenz.chosen"),
             "data": [],
             "symbol": "none",
             "lineStyle": {"color": INK, "width": 5, "opacity": 0.55},
-        },
-    ]
-    bottom = 25 * math.floor(lowest / 25)
-    option = line_chart(
-        series,
-        x=value_axis(theme, min=0, max=100, interval=25),
-        y=value_axis(theme, "share of the savings, %", min=bottom, max=100, interval=25),
-        theme=theme,
-    )
-    base_of(option)["tooltip"] |= {"order": "valueDesc"}
-    unchanged: list[Option] = [{} for _ in series[:-1]]
+        }
+        series.append(chosen)
+    return series
 
-    def chosen(curve: Curve) -> Option:
+
+def _choices(
+    table: pd.DataFrame, curves: dict[str, Curve], series: int, language: Language
+) -> list[Choice]:
+    """Return a choice without a further curve, and one per mechanism."""
+    unchanged: list[Option] = [{} for _ in range(series - 1)]
+
+    def patch(curve: Curve) -> Option:
         return {"series": [*unchanged, {"data": curve}]}
 
-    summary = sentence(table, language)
-    return Figure(
-        id="lorenz",
-        title="How evenly the savings are shared",
-        summary=summary,
-        option=option,
-        unit="%",
-        height_px=440,
-        line_swatches=True,
-        legend=[
-            LegendEntry("equal", "every home saves the same"),
-            *(LegendEntry(f"curve-{at}", labels[name][0]) for at, name in enumerate(drawn)),
-            LegendEntry("chosen", "the mechanism you choose"),
-        ],
-        choices=[
-            Choice(_NONE, chosen([]), summary),
-            *(
-                Choice(name, chosen(curve), _half_sentence(table, {name: curve}, language))
-                for name, curve in curves.items()
-            ),
-        ],
-        choice_label="Show also",
-        table=Table(
-            "What these homes save together, of every 100 saved",
-            ["Mechanism", *(f"the {mark} % that save least" for mark in _MARKS)],
-            [
-                [
-                    name,
-                    *(
-                        language.number(float(np.interp(mark, *np.transpose(curve))), 1)
-                        for mark in _MARKS
-                    ),
-                ]
-                for name, curve in curves.items()
-            ],
+    return [
+        Choice(language("lorenz.nothing"), patch([]), sentence(table, language)),
+        *(
+            Choice(name, patch(curve), _half_sentence(table, {name: curve}, language))
+            for name, curve in curves.items()
         ),
-        note="Across: homes, from the one that saves least to the one that saves most. Up: what"
-        " they save together, of every 100 saved. A curve below zero: some homes lose.",
-    )
+    ]
+
+
+def _quartiles(curves: dict[str, Curve], language: Language) -> Table:
+    """Return what the quarters of the homes that save least save together."""
+    rows = []
+    for name, curve in curves.items():
+        homes, savings = np.transpose(curve)
+        shares = (float(np.interp(mark, homes, savings)) for mark in _MARKS)
+        rows.append([name, *(language.number(share, 1) for share in shares)])
+    head = [language("lorenz.head", mark=mark) for mark in _MARKS]
+    return Table(language("lorenz.caption"), [language("lorenz.mechanism"), *head], rows)
 
 
 lorenz = Chart(

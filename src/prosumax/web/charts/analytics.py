@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import pandas as pd
+
+from prosumax.viz.catalog import lorenz
 from prosumax.web.charts.common import (
     EXPORT_COLOR,
     IMPORT_COLOR,
@@ -20,6 +23,7 @@ from prosumax.web.charts.common import (
     value_axis,
     value_label,
 )
+from prosumax.web.charts.shared import figure_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
 
@@ -35,58 +39,35 @@ def lorenz_curve(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
     """
     homes = len(outcome.names)
     points = outcome.lorenz or tuple(count / homes for count in range(homes + 1))
-    data = [
-        [round(100 * count / homes, 1), round(100 * share, 1)] for count, share in enumerate(points)
-    ]
-    percent = value_label(tr.lang, "%")
-    option = base_option(
-        grid={"left": 8, "right": 24, "top": 34, "bottom": 44, "containLabel": True},
-        xAxis={
-            "type": "value",
-            "min": 0,
-            "max": 100,
-            "axisLabel": percent,
-            "nameTextStyle": {"color": MUTED},
-            "name": tr("community.share_homes"),
-            "nameLocation": "middle",
-            "nameGap": 30,
-        },
-        yAxis=value_axis(tr("community.share_savings"), min=0, max=100, axisLabel=percent),
-        series=[
-            {
-                "type": "line",
-                "name": tr("community.all_equal"),
-                "data": [[0, 0], [100, 100]],
-                "symbol": "none",
-                "lineStyle": {"color": MUTED, "type": "dashed"},
-            },
-            {
-                "type": "line",
-                "name": tr("community.savings"),
-                "data": data,
-                "lineStyle": {"color": LOAD_COLOR, "width": 3},
-                "itemStyle": {"color": LOAD_COLOR},
-                "symbolSize": 8,
-            },
-        ],
-    )
     if outcome.lorenz is None:
         sentence = tr("community.lorenz_none")
     else:
         half = homes // 2
         share = tr.number(100 * points[half])
         sentence = tr("community.lorenz_sentence", n=half, m=homes, share=share)
-    rows = tuple(
-        (tr.number(count), f"{tr.number(x)} %", f"{tr.number(y)} %")
-        for count, (x, y) in enumerate(data)
+    table = pd.DataFrame(
+        {
+            "mechanism": tr("community.savings"),
+            "homes_percent": [round(100 * count / homes, 1) for count in range(homes + 1)],
+            "savings_percent": [round(100 * share, 1) for share in points],
+        }
     )
+    table.attrs["labels"] = {tr("community.savings"): (tr("community.savings"), "")}
+    return figure_chart(tr, lorenz, table, sentence)._replace(table=_lorenz_table(tr, points))
+
+
+def _lorenz_table(tr: Translator, points: Sequence[float]) -> ChartTable:
+    homes = len(points) - 1
     header = (tr("community.homes"), tr("community.share_homes"), tr("community.share_savings"))
-    legend = (
-        LegendItem(tr("community.savings"), "line", LOAD_COLOR),
-        LegendItem(tr("community.all_equal"), "dash", MUTED),
+    rows = tuple(
+        (
+            tr.number(count),
+            f"{tr.number(100 * count / homes)} %",
+            f"{tr.number(100 * share)} %",
+        )
+        for count, share in enumerate(points)
     )
-    table = ChartTable(tr("community.lorenz_caption"), header, rows)
-    return RenderedChart(option, sentence, table, legend)
+    return ChartTable(tr("community.lorenz_caption"), header, rows)
 
 
 def price_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:

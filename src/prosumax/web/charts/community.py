@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from prosumax.viz.catalog import bills, trade_matrix
 from prosumax.viz.run.bills import arranged
 from prosumax.web.charts.common import (
     EXPORT_COLOR,
@@ -23,7 +24,7 @@ from prosumax.web.charts.common import (
     value_axis,
     value_label,
 )
-from prosumax.web.charts.shared import CURRENCY, bills_chart, matrix_chart
+from prosumax.web.charts.shared import CURRENCY, figure_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
 
@@ -194,7 +195,7 @@ def home_bills(tr: Translator, outcome: CommunityOutcome, period: str) -> Render
             "saving": [cents / 100 for cents in outcome.saving_cents],
         }
     )
-    return bills_chart(tr, arranged(table, CURRENCY), sentence)
+    return figure_chart(tr, bills, arranged(table, CURRENCY), sentence)
 
 
 def community_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
@@ -386,7 +387,7 @@ def transfer_matrix(tr: Translator, outcome: CommunityOutcome, hour: int) -> Ren
         "digits": 1,
         "sentence": hour_sentence(tr, outcome, hour),
     }
-    return matrix_chart(tr, table)._replace(table=transfer_table(tr, outcome))
+    return figure_chart(tr, trade_matrix, table)._replace(table=transfer_table(tr, outcome))
 
 
 def _percent(tr: Translator, share: float | None) -> str:

@@ -11,11 +11,9 @@ from typing import Any
 import pandas as pd
 
 from prosumax.viz.catalog import (
-    bills,
     energy_by_source,
     mean_day,
     price_distribution,
-    trade_matrix,
     trade_network,
 )
 from prosumax.viz.chart import Chart, Figure
@@ -61,29 +59,21 @@ def outcome_chart(
     """
     displayed = dict(zip(outcome.names, names, strict=True))
     table = _rename_homes(outcome.chart_data[name], displayed)
-    return rendered(tr, OUTCOME_CHARTS[name].from_data(table, language=page_language(tr)))
+    return figure_chart(tr, OUTCOME_CHARTS[name], table)
 
 
-def bills_chart(tr: Translator, table: pd.DataFrame, sentence: str) -> RenderedChart:
-    """Draw the bills before and after.
-
-    Args:
-        tr: Translator of the page's language.
-        table: Data of the chart `bills`.
-        sentence: Main message of the chart.
-    """
-    figure = bills.from_data(table, language=page_language(tr))
-    return rendered(tr, figure, sentence)
-
-
-def matrix_chart(tr: Translator, table: pd.DataFrame) -> RenderedChart:
-    """Draw the exchange as a matrix.
+def figure_chart(
+    tr: Translator, chart: Chart, table: pd.DataFrame, sentence: str = ""
+) -> RenderedChart:
+    """Draw a chart of `prosumax.viz` from its data.
 
     Args:
         tr: Translator of the page's language.
-        table: Data of the chart `trade_matrix`.
+        chart: Chart to draw.
+        table: Data of the chart.
+        sentence: Main message; that of the chart when empty.
     """
-    return rendered(tr, trade_matrix.from_data(table, language=page_language(tr)))
+    return rendered(tr, chart.from_data(table, language=page_language(tr)), sentence)
 
 
 def rendered(tr: Translator, figure: Figure, sentence: str = "") -> RenderedChart:
