@@ -1,14 +1,16 @@
 """Analytics: folded at the end of the reports of runs and comparisons, first in that of a study."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prosumax.simulation.results.result import Result
 from prosumax.viz.catalog import day_curve, price_distribution, trade_network, volume_distribution
 from prosumax.viz.chart import Chart, Figure, Table, combined
 from prosumax.viz.indicators.day_curves import Dashboard, dashboard
 from prosumax.viz.indicators.indicators import DASHBOARDS, Runs, analysis_runs, study_runs
+from prosumax.viz.language import ENGLISH
 from prosumax.viz.mechanisms.groups import MechanismGroup
+from prosumax.viz.theme import THEME
 
 # Studies load the learners and solvers, which a report of a run does not need.
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def study_figures(result: "StudyResult") -> list[Figure]:
     groups = study_runs(result)
     if not groups:
         return []
-    plots: Sequence[tuple[Chart, Mapping[str, Any]]] = (
+    plots: Sequence[tuple[Chart, Mapping[str, object]]] = (
         (price_distribution, {"per": "MWh"}),
         (volume_distribution, {}),
         (day_curve, {"indicator": "p2p_ratio"}),
@@ -78,8 +80,8 @@ def _networks(runs: Runs, choice_label: str) -> Figure:
     return combined(figures, choice_label)
 
 
-def _figure(chart: Chart, runs: Runs, **options: Any) -> Figure:
-    figure = chart.draw(runs, **options)
+def _figure(chart: Chart, runs: Runs, **options: object) -> Figure:
+    figure = chart.draw(runs, theme=THEME, language=ENGLISH, **options)
     assert figure is not None  # Charts of summary series draw empty tables, too.
     return figure
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 from jinja2 import Environment, PackageLoader
@@ -223,7 +223,11 @@ def write_charts(
 
 
 def _result_page(
-    template: str, result: Result, figures: Sequence[Figure], folds: Sequence[Fold], **content: Any
+    template: str,
+    result: Result,
+    figures: Sequence[Figure],
+    folds: Sequence[Fold],
+    **content: object,
 ) -> str:
     scenario = result.scenario
     period = scenario.period
@@ -255,7 +259,7 @@ def _render(
     figures: Sequence[Figure],
     boards: Sequence[Dashboard] = (),
     folded: Sequence[Figure] = (),
-    **content: Any,
+    **content: object,
 ) -> str:
     panels = [panel for board in boards for panel in board.panels]
     return (
@@ -303,7 +307,7 @@ def _displayed_yaml(scenario: Scenario) -> str:
     return yaml.safe_dump(raw, sort_keys=False, allow_unicode=True)
 
 
-def _shortened(node: Any) -> Any:
+def _shortened(node: object) -> object:
     """Return a copy with long lists of numbers cut."""
     match node:
         case dict():

@@ -123,7 +123,7 @@ def cost_change(saving: float, before: float, after: float, currency: str) -> st
         saving: Amount saved.
         before: Cost without exchange.
         after: Cost with exchange.
-        currency: Of the amounts.
+        currency: Currency of the amounts.
     """
     if abs(saving) < CENT:
         return "the same as without exchange"

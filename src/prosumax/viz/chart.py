@@ -8,7 +8,7 @@ table into a drawing with a sentence, a legend and a table of numbers. Reports, 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prosumax.registry import Registry
 from prosumax.viz.language import ENGLISH, Language
@@ -146,14 +146,14 @@ class Figure:
 
         return notebook_html(self)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/plain": f"{self.title}. {self.summary}", "text/html": self._repr_html_()}
 
 
-Options = Mapping[str, Any]
+Options = Mapping[str, object]
 
 
-def _single(source: Any) -> Sequence[Options]:
+def _single(source: object) -> Sequence[Options]:
     return ({},)
 
 
@@ -163,7 +163,7 @@ class Chart:
 
     Attributes:
         name: Name in the registry, and of the method of `result.plot`.
-        title: What the chart shows, in a few words.
+        title: Content of the chart, in a few words.
         data: `(source, **options) -> DataFrame`, a tidy table; empty where there is nothing to
             draw. `DataFrame.attrs` carries units and other constants.
         sentence: `(data, language) -> str`, what the table says in one or two sentences.
@@ -182,21 +182,21 @@ class Chart:
     figure: "Callable[[pd.DataFrame, Theme, Language], Figure]"
     source: str = "result"
     section: str = ""
-    variants: Callable[[Any], Sequence[Options]] = _single
+    variants: Callable[..., Sequence[Options]] = _single
     draws_empty: bool = False
 
     def draw(
         self,
-        source: Any,
+        source: object,
         *,
         theme: Theme = THEME,
         language: Language | str = ENGLISH,
-        **options: Any,
+        **options: object,
     ) -> Figure | None:
         """Draw the chart of a source.
 
         Args:
-            source: What `data` takes.
+            source: Source of the chart's `data`.
             theme: Colors, dashes and fonts.
             language: Language of texts and numbers, or its code.
             **options: Options of `data`.
@@ -213,9 +213,9 @@ class Chart:
         self, table: "pd.DataFrame", *, theme: Theme = THEME, language: Language | str = ENGLISH
     ) -> Figure:
         """Draw the chart of a table that `data` returned."""
-        spoken = Language(language) if isinstance(language, str) else language
-        figure = self.figure(table, theme, spoken)
-        return replace(figure, language=spoken, section=self.section)
+        resolved = Language(language) if isinstance(language, str) else language
+        figure = self.figure(table, theme, resolved)
+        return replace(figure, language=resolved, section=self.section)
 
 
 charts: Registry[Chart] = Registry("chart")
@@ -228,12 +228,12 @@ def register(chart: Chart) -> Chart:
 
 
 def section_figures(
-    source: Any, sections: Sequence[str], *, theme: Theme = THEME, language: Language = ENGLISH
+    source: object, sections: Sequence[str], *, theme: Theme = THEME, language: Language = ENGLISH
 ) -> list[Figure]:
     """Return the figures of all charts of some sections, in order of registration.
 
     Args:
-        source: What the charts' `data` takes.
+        source: Source of the charts' `data`.
         sections: Names of sections, as in `Chart.section`.
         theme: Colors, dashes and fonts.
         language: Language of texts and numbers.

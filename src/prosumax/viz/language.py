@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from prosumax.errors import InputError
 
@@ -56,14 +55,16 @@ class Language:
                 f"Choose one of {', '.join(LANGUAGES)}.",
             )
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, **values: object) -> str:
         """Return the text of a key with values filled in; `n` selects the plural form."""
         text = self.texts.get(key) or _texts(self.code).get(key)
         if text is None:
             text = _texts("en")[key]
         if isinstance(text, dict):
-            text = text[self._plural_form(values["n"])]
-        return str(text).format_map(values)
+            count = values["n"]
+            assert isinstance(count, int | float)
+            text = text[self._plural_form(count)]
+        return text.format_map(values)
 
     def _plural_form(self, n: float) -> str:
         is_one = 0 <= n < 2 if self.code == "fr" else n == 1
@@ -127,7 +128,7 @@ ENGLISH = Language("en")
 
 
 @cache
-def _texts(code: str) -> Mapping[str, Any]:
+def _texts(code: str) -> Mapping[str, str | dict[str, str]]:
     """Return all texts of a language by key."""
     file = resources.files("prosumax.viz") / "i18n" / f"charts.{code}.json"
     parts = json.loads(file.read_text(encoding="utf-8"))

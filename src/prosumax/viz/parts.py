@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +69,7 @@ def base_of(option: Option) -> Option:
     return base
 
 
-def value_axis(theme: Theme, name: str = "", **more: Any) -> Option:
+def value_axis(theme: Theme, name: str = "", **more: object) -> Option:
     """Return an axis of numbers with its unit at the end."""
     return {
         "type": "value",
@@ -84,7 +83,7 @@ def value_axis(theme: Theme, name: str = "", **more: Any) -> Option:
 
 
 def category_axis(
-    theme: Theme, labels: Sequence[str], ticks: Sequence[int] | None = None, **more: Any
+    theme: Theme, labels: Sequence[str], ticks: Sequence[int] | None = None, **more: object
 ) -> Option:
     """Return an axis of names or moments; `ticks` are the positions with a label."""
     label: Option = {"color": INK, "fontSize": theme.font_size, "margin": 10, "hideOverlap": True}
@@ -119,7 +118,7 @@ def hour_ticks(hours: Sequence[int], every: int = 3) -> list[int]:
 
 
 def meaning_line(
-    style: MeaningStyle, name: str, values: Sequence[Any], fill: float = 0.0
+    style: MeaningStyle, name: str, values: Sequence[object], fill: float = 0.0
 ) -> Option:
     """Return a line of one meaning, or an area where `fill` is the opacity below it."""
     series: Option = {
@@ -142,7 +141,7 @@ def meaning_line(
     return series
 
 
-def curve_line(style: CurveStyle, name: str, values: Sequence[Any], **more: Any) -> Option:
+def curve_line(style: CurveStyle, name: str, values: Sequence[object], **more: object) -> Option:
     """Return one of several curves of the same kind."""
     return {
         "type": "line",
@@ -156,7 +155,7 @@ def curve_line(style: CurveStyle, name: str, values: Sequence[Any], **more: Any)
     }
 
 
-def meaning_bar(style: MeaningStyle, name: str, values: Sequence[Any], stack: str) -> Option:
+def meaning_bar(style: MeaningStyle, name: str, values: Sequence[object], stack: str) -> Option:
     """Return one layer of a stack of bars."""
     item: Option = {"color": style.color, "borderColor": style.outline, "borderWidth": 1}
     if style.decal is not None:
@@ -171,7 +170,7 @@ def meaning_bar(style: MeaningStyle, name: str, values: Sequence[Any], stack: st
     }
 
 
-def joins(ends: Sequence[Any], width: int = 3) -> Option:
+def joins(ends: Sequence[object], width: int = 3) -> Option:
     """Return bars that join two points each."""
     return {
         "type": "lines",
@@ -182,7 +181,7 @@ def joins(ends: Sequence[Any], width: int = 3) -> Option:
     }
 
 
-def points(name: str, data: Sequence[Any], size: int, style: MeaningStyle | None) -> Option:
+def points(name: str, data: Sequence[object], size: int, style: MeaningStyle | None) -> Option:
     """Return points of one kind; hollow ones without a style."""
     if style is None:
         item: Option = {"color": "#FFFFFF", "borderColor": INK, "borderWidth": 2}

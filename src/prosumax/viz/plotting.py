@@ -1,7 +1,6 @@
 """Charts of a result as methods: `result.plot.bills()`."""
 
 from collections.abc import Callable
-from typing import Any
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.simulation.results.result import Result
@@ -31,7 +30,7 @@ class ResultPlots:
         *,
         theme: Theme = THEME,
         language: Language | str = ENGLISH,
-        **options: Any,
+        **options: object,
     ) -> Figure:
         """Draw a chart by its name.
 
@@ -67,8 +66,10 @@ class ResultPlots:
                 f"a run has no chart {name!r}. {did_you_mean(name, _run_charts())}"
             )
 
-        def plot(**options: Any) -> Figure:
-            return self(name, **options)
+        def plot(
+            *, theme: Theme = THEME, language: Language | str = ENGLISH, **options: object
+        ) -> Figure:
+            return self(name, theme=theme, language=language, **options)
 
         plot.__name__ = name
         plot.__doc__ = f"{definition.title}.\n\n{definition.data.__doc__ or ''}"

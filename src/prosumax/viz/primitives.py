@@ -6,11 +6,12 @@ what is drawn; how it is drawn is decided here and in `parts`.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from prosumax.viz.parts import (
+    Values,
     base_of,
     category_axis,
     frame,
@@ -123,7 +124,7 @@ class Pair(NamedTuple):
     """Row of a dumbbell chart.
 
     Attributes:
-        name: Of the row.
+        name: Name of the row.
         before, after: Values at the two ends.
         tooltip: Text of the tooltip.
         label: Text beside the larger end; empty for none.
@@ -145,8 +146,8 @@ def dumbbell(
 
     Args:
         pairs: Rows from top to bottom.
-        names: Of the points before and after.
-        style: Of the points after.
+        names: Names of the points before and after.
+        style: Style of the points after.
         theme: Fonts and palette.
     """
     few = len(pairs) <= 40
@@ -198,8 +199,8 @@ def dumbbell(
 
 
 def histogram(
-    edges: Any,
-    shares: Any,
+    edges: Values,
+    shares: Values | None,
     curves: Sequence[Option],
     *,
     unit: str,
@@ -216,8 +217,8 @@ def histogram(
         curves: Lines over the bars.
         unit: Name of the horizontal axis.
         y: Vertical axis.
-        name: Of the bars.
-        style: Of the bars.
+        name: Name of the bars.
+        style: Style of the bars.
         theme: Fonts and palette.
     """
     series = list(curves)
@@ -258,7 +259,7 @@ def histogram(
 
 
 def heat_map(
-    cells: Sequence[Sequence[Any]],
+    cells: Sequence[Sequence[object]],
     columns: Sequence[str],
     rows: Sequence[str],
     *,
@@ -329,7 +330,7 @@ class Node(NamedTuple):
         symbol: `circle`, `rect` or `triangle`.
         size: In pixels.
         fill, outline: Colors.
-        rotation: Of the symbol, degrees.
+        rotation: Rotation of the symbol, degrees.
         tooltip: Text of the tooltip; empty for none.
     """
 
@@ -352,7 +353,7 @@ def network(
         nodes: In order around the circle.
         links: ECharts links with `source`, `target`, `value` and `lineStyle`.
         theme: Fonts and palette.
-        name: Of the series.
+        name: Name of the series.
         link_style: Further properties of the series, for its links.
     """
     narrow: Option = {

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -64,7 +63,7 @@ def template_environment(*loaders: BaseLoader) -> Environment:
     return environment
 
 
-def page_parts(figures: Iterable[Figure]) -> dict[str, Any]:
+def page_parts(figures: Iterable[Figure]) -> dict[str, object]:
     """Return what a page needs to draw figures: style, scripts and drawings."""
     return {
         "policy": POLICY,
@@ -112,7 +111,7 @@ def figure_svg(figure: Figure, *, width: int = 760, title: bool = True) -> str:
     """Return a figure as an SVG document with its legend above the drawing.
 
     Args:
-        figure: What to draw.
+        figure: Figure to draw.
         width: Width in pixels.
         title: Whether the title is part of the drawing.
 
@@ -155,7 +154,7 @@ def figure_png(
     """Return a figure as a PNG image.
 
     Args:
-        figure: What to draw.
+        figure: Figure to draw.
         width: Width in pixels.
         scale: Pixels of the image per pixel of width.
         title: Whether the title is part of the drawing.

@@ -1,7 +1,7 @@
 """Learning curves: reward, bills and entropy over the iterations of a training, mean over seeds."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ _CURVES: Mapping[str, tuple[str, str]] = {
 _MAX_ROWS = 25
 
 
-def curves(training: "TrainingResult") -> Sequence[Mapping[str, Any]]:
+def curves(training: "TrainingResult") -> Sequence[Mapping[str, object]]:
     """Return the options of every curve that is known in full."""
     return [
         {"curve": name}
@@ -111,7 +111,7 @@ def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
     )
 
 
-def _numbers(values: Any) -> list[float]:
+def _numbers(values: pd.Series) -> list[float]:
     return [round(float(value), 6) for value in values]
 
 

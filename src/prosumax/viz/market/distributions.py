@@ -72,7 +72,7 @@ def sample_table(
         samples: Values by run, one per step with trade.
         steps: Number of all steps by run.
         kind: `price` or `volume`.
-        unit: Of the values.
+        unit: Unit of the values.
         digits: Decimals in texts and tables.
     """
     parts = [

@@ -1,10 +1,10 @@
 """Hierarchical pricing: energy, prices and emissions of a run with microgrids, by level."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Chart, Figure, Table
@@ -103,7 +103,7 @@ def flows_figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figur
     )
 
 
-def _hourly(curves: dict[str, Values], hour: Any) -> pd.DataFrame:
+def _hourly(curves: dict[str, Values], hour: NDArray[np.integer]) -> pd.DataFrame:
     """Return `curve`, `hour` and `value`: the mean of each local hour that occurs."""
     hours = np.unique(hour)
     return pd.concat(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,14 +33,14 @@ def data(result: Result) -> pd.DataFrame:
     )
     table = table.sort_values("money", ascending=False, kind="stable", ignore_index=True)
     table = table if (table["money"] >= CENT).any() else table.iloc[:0]
-    local: Any = result.trajectory.record.local
+    trades = result.trajectory.record.local.trades
     table.attrs |= {
         "currency": result.scenario.tariff.currency,
         "homes": names.tolist(),
         "has_pv": [home.solar is not None for home in result.scenario.homes],
         "operator_revenue": float(result.kpis["budget_balance"]),
         "settled": float(sum(abs(home["bill_items"]["settlement"]) for home in result.households)),
-        "pooled": not local.trades.kwh.shape[1],
+        "pooled": trades is None or not trades.kwh.shape[1],
     }
     return table
 

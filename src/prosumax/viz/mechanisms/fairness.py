@@ -185,7 +185,7 @@ class _Label(NamedTuple):
         x, y: Position of the point on the canvas, pixels.
         left: Whether the name is to the left of the point.
         text: The name, truncated where it does not fit.
-        span: What it covers from left to right, pixels.
+        span: Range that it covers from left to right, pixels.
     """
 
     point: list[float]
@@ -320,4 +320,4 @@ fairness = Chart(
     source="comparison",
     section="comparison",
 )
-"""What all homes save together, and what the home that saves least saves, by mechanism."""
+"""Total saving and lowest saving of a home, by mechanism."""

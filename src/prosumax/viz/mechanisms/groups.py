@@ -26,8 +26,8 @@ class MechanismGroup(NamedTuple):
     """Mechanisms under which every home trades and pays the same.
 
     Attributes:
-        names: Of the mechanisms.
-        result: Of the first of them.
+        names: Names of the mechanisms.
+        result: Result of the first of them.
     """
 
     names: tuple[str, ...]

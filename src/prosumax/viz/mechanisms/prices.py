@@ -1,7 +1,6 @@
 """Prices by mechanism: how the price between neighbors is spread over the steps with trade."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +56,7 @@ def data(groups: Sequence[MechanismGroup]) -> pd.DataFrame:
 
 def _prices(result: Result) -> Values:
     """Return the price of every step with trade."""
-    local: Any = result.trajectory.record.local
+    local = result.trajectory.record.local
     traded = local.bought_kwh.sum(1) + local.sold_kwh.sum(1) > ENERGY_TOLERANCE_KWH
     bought, sold, paid, earned = (np.asarray(part[traded], dtype=np.float64) for part in local[:4])
     return np.asarray(metrics.price_series(bought, paid, sold, earned), dtype=np.float64)

@@ -1,7 +1,6 @@
 """Distances of trades: energy traded between two homes by the length of the path between them."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +26,9 @@ def data(result: Result) -> pd.DataFrame:
     empty = pd.DataFrame(columns=["km", "kwh"])
     if network is None:
         return empty
-    trades: Any = result.trajectory.record.local.trades
+    trades = result.trajectory.record.local.trades
+    if trades is None:
+        return empty
     homes = len(result.households)
     buyer = trades.buyer.astype(int)
     kwh = metrics.trade_matrix(buyer, trades.seller.astype(int), trades.kwh, homes)

@@ -1,7 +1,5 @@
 """Text of the feeder maps: names of branches and buses, a sentence, a table and a note."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -101,7 +99,7 @@ def branches_table(elements: MapElements, language: Language) -> Table:
     return Table(caption, head, rows)
 
 
-def _branch_row(branch: "pd.Series[Any]", language: Language) -> list[str]:
+def _branch_row(branch: pd.Series, language: Language) -> list[str]:
     kind = "transformer"
     if not branch["is_transformer"]:
         kind = f"line, {language.length(branch['length_km'])}"

@@ -1,7 +1,5 @@
 """Actions of the network operator: fees on trades by reason, and curtailed export by home."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -91,7 +89,7 @@ def fees_figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure
 def curtailment_data(result: Result) -> pd.DataFrame:
     """Return `home`, `exported_kwh` and `curtailed_kwh`, the most curtailed homes first."""
     columns = ["home", "exported_kwh", "curtailed_kwh"]
-    grid: Any = result.trajectory.record.grid
+    grid = result.trajectory.record.grid
     if grid is None:
         return pd.DataFrame(columns=columns)
     curtailed = np.asarray(grid.curtailed_kwh, np.float64).sum(0)

@@ -1,6 +1,6 @@
 """Loading and voltages of a run's network, in the steps in which the power flow converged."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,8 +32,8 @@ class NetworkSeries(NamedTuple):
     steps: NDArray[np.int64]
     local: pd.DatetimeIndex
     step_hours: float
-    loading: NDArray[Any]
-    voltage: NDArray[Any] | None
+    loading: NDArray[np.floating]
+    voltage: NDArray[np.floating] | None
     rated: NDArray[np.bool_]
 
 

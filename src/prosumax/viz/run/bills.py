@@ -30,7 +30,7 @@ def arranged(table: pd.DataFrame, currency: str) -> pd.DataFrame:
 
     Args:
         table: Columns `home`, `bill_without_exchange`, `bill` and `saving`.
-        currency: Of the amounts.
+        currency: Currency of the amounts.
     """
     ordered = table.sort_values(
         "bill_without_exchange", ascending=False, kind="stable", ignore_index=True

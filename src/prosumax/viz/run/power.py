@@ -70,7 +70,7 @@ def mean_day_data(result: Result, season: str | None = None, by_home: bool = Tru
     """Return `time`, `home`, `flow` and `kw`: mean power by local hour.
 
     Args:
-        result: Of a run.
+        result: Result of a run.
         season: `summer` or `winter`, where the period has a day of both, or `period` for all of
             it; the first that the report shows by default.
         by_home: Whether the table has every home beside all of them together.
@@ -145,7 +145,7 @@ def week_data(result: Result, week: str | None = None) -> pd.DataFrame:
     """Return `time`, `home`, `flow` and `kw` at the scenario's own step.
 
     Args:
-        result: Of a run.
+        result: Result of a run.
         week: `sunniest`, `darkest`, `busiest`, `quietest` or, for a period without seven whole
             days, `whole`; the first that the report shows by default.
     """
