@@ -1,14 +1,15 @@
 """The KPI catalog: every KPI is declared once, and every table takes its label from there."""
 
 import importlib
+import io
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import get_type_hints
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import prosumax
 from prosumax import report
@@ -64,10 +65,11 @@ def new_label(monkeypatch):
     monkeypatch.setitem(catalog.CATALOG, "cost", replace(catalog.get("cost"), label=NEW_LABEL))
 
 
-def test_the_command_line_takes_labels_from_the_catalog(new_label, result, capsys, monkeypatch):
-    monkeypatch.setattr(printing._out, "file", sys.stdout, raising=False)
+def test_the_command_line_takes_labels_from_the_catalog(new_label, result, monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(printing, "_out", Console(file=output))
     printing.print_result(result)
-    assert NEW_LABEL in capsys.readouterr().out
+    assert NEW_LABEL in output.getvalue()
 
 
 def test_the_report_takes_labels_from_the_catalog(new_label, result, tmp_path):
