@@ -75,7 +75,7 @@ def print_names(title: str, described: Mapping[str, str]) -> None:
     table.add_column(title, no_wrap=True, style="bold")
     table.add_column("Description")
     for name, line in described.items():
-        table.add_row(name, line)
+        table.add_row(escape(name), escape(line))
     _out.print(table)
 
 

@@ -437,7 +437,7 @@ _declare(
         notes="1 all equal, 1/n one has all", reference="Jain, Chiu, Hawe 1984, DEC-TR-301"),
     KPI("min_max_ratio", "Lowest to highest saving", "", 2, "min x / max x", better="higher",
         explanation="1: all save the same; 0: one home saves nothing.",
-        notes="looks at two homes only"),
+        notes="depends on two homes only"),
     KPI("relative_saving_gini", "Gini index of relative savings", "", 2,
         "Gini index of x in % of the bill without exchange", better="lower",
         explanation="The Gini index of savings as a share of each home's own bill.",
