@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict, cast
 
 import yaml
 
 from prosumax.errors import InputError
+from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.scenario.loading import dump_scenario, load_scenario
 from prosumax.simulation.results.ledger import read_trades, write_ledger
 from prosumax.simulation.results.result import Result, StoredSeries
@@ -52,6 +53,15 @@ _RUN_FOLDER = "Name a folder that `prosumax run` has written."
 
 ExtraFiles = Mapping[str, Callable[[Path], None]]
 """Functions that write further files of a result, by file name."""
+
+
+class _KPIContent(TypedDict):
+    """Content of the file of KPIs."""
+
+    kpis: CommunityKPIs
+    households: list[HouseholdKPIs]
+    timing: dict[str, float]
+    notes: list[str]
 
 
 def result_to_json(result: Result) -> dict[str, object]:
@@ -155,7 +165,7 @@ def load_result(folder: Path) -> Result:
     import xarray as xr
 
     bills = load_bills(folder)
-    content = _read_json(folder / _KPI_FILE)
+    content = cast(_KPIContent, _read_json(folder / _KPI_FILE))
     try:
         raw_scenario = yaml.safe_load((folder / _SCENARIO_FILE).read_text(encoding="utf-8"))
         dataset = xr.load_dataset(folder / _DATASET_FILE, engine="scipy")
@@ -186,7 +196,8 @@ def load_bills(folder: Path) -> list[BillStatement]:
         problem = "holds no bills" if folder.is_dir() else "there is no such folder"
         raise InputError(str(folder), problem, _RUN_FOLDER)
     try:
-        return [statement_from_json(statement) for statement in _read_json(file)]
+        statements = cast(list[dict[str, object]], _read_json(file))
+        return [statement_from_json(statement) for statement in statements]
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(str(file), f"is damaged ({error})", "Run the scenario again.") from None
 
@@ -266,12 +277,13 @@ def _write_extras(folder: Path, extras: ExtraFiles | None) -> None:
         write(folder / name)
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> object:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content: object = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             str(path.parent), f"holds no {path.name} ({error.strerror})", _RUN_FOLDER
         ) from None
     except ValueError as error:
         raise InputError(str(path), f"is damaged ({error})", "Run the scenario again.") from None
+    return content

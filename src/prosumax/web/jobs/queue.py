@@ -13,8 +13,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from prosumax.web.jobs.worker import JobSpec
 from prosumax.web.jobs.worker_pool import (
     FINISHED_STATES,
     Job,
@@ -62,8 +63,8 @@ class JobStatus:
     progress: float = 0.0
     stage: str = "waiting"
     remaining_s: float | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    result: Any = None
+    details: Mapping[str, object] = field(default_factory=dict)
+    result: object = None
     error: str | None = None
     input_error: tuple[str, str, str] | None = None
     code: str | None = None
@@ -75,7 +76,7 @@ class JobStatus:
         return self.state in FINISHED_STATES
 
 
-def fingerprint(kind: str, spec: Any) -> str:
+def fingerprint(kind: str, spec: JobSpec) -> str:
     """Return a hash of a job's specification that does not depend on the order of its fields.
 
     Args:
@@ -111,7 +112,7 @@ class JobQueue:
         self._cache_size = cache_size
         self._lock = threading.Condition()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._results: OrderedDict[str, Any] = OrderedDict()
+        self._results: OrderedDict[str, object] = OrderedDict()
         self._workers: dict[str, QueueWorker] = {
             config.name: QueueWorker(config, task, self._lock, self._cache_result)
             for config in configs
@@ -148,7 +149,7 @@ class JobQueue:
         self,
         queue: str,
         kind: str,
-        spec: Any,
+        spec: JobSpec,
         *,
         owner: str,
         address: str | None = None,
@@ -199,7 +200,7 @@ class JobQueue:
         if len(worker.waiting) >= worker.config.capacity:
             raise JobRejectedError("queue_full")
 
-    def cached_result(self, kind: str, spec: Any) -> Any:
+    def cached_result(self, kind: str, spec: JobSpec) -> object:
         """Return the cached result of a job with the same specification, or None.
 
         Args:
@@ -243,7 +244,7 @@ class JobQueue:
                 elapsed_s=end - job.started_at if job.started_at else 0.0,
             )
 
-    def public_spec(self, job_id: str) -> tuple[str, Any] | None:
+    def public_spec(self, job_id: str) -> tuple[str, JobSpec] | None:
         """Return kind and specification of a job, or None if it is private or does not exist."""
         with self._lock:
             job = self._jobs.get(job_id)

@@ -5,13 +5,12 @@ This module is imported only there: it loads JAX and keeps compiled programs bet
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from prosumax.runner import run
 from prosumax.simulation.rollout import enable_compilation_cache
-from prosumax.web.jobs.worker import JobProgressCallback
+from prosumax.web.jobs.worker import JobProgressCallback, JobSpec
 from prosumax.web.model.communities import community_scenario, from_job_spec, to_job_spec
-from prosumax.web.model.outcome import CommunityOutcome, summarize_outcome
+from prosumax.web.model.outcome import CommunityOutcome, Exploration, summarize_outcome
 from prosumax.web.model.own_data import OwnData, Rejection, read_own_data
 from prosumax.web.model.state import CommunityPageState
 
@@ -24,18 +23,20 @@ _WARM_UP_RULES: tuple[str, ...] = ("use", "none")
 _MIN_GAIN = 0.005  # half a cent
 
 
-def run_task(kind: str, spec: Any, report: JobProgressCallback) -> Any:
+def run_task(kind: str, spec: JobSpec, report: JobProgressCallback) -> object:
     """Execute a job; the function has the type `worker.Task`.
 
     Args:
-        kind: Kind of the job, a key of `_TASKS`.
+        kind: Kind of the job, a key of `_TEXT_TASKS` or `_TASKS`.
         spec: Specification of the job.
         report: Progress callback.
     """
+    if isinstance(spec, str):
+        return _TEXT_TASKS[kind](spec, report)
     return _TASKS[kind](spec, report)
 
 
-def run_community(spec: Mapping[str, Any], report: JobProgressCallback) -> CommunityOutcome:
+def run_community(spec: Mapping[str, object], report: JobProgressCallback) -> CommunityOutcome:
     """Simulate a community without learning agents.
 
     Args:
@@ -58,7 +59,7 @@ def _read_upload(folder: str, report: JobProgressCallback) -> OwnData | Rejectio
     return read_own_data(Path(folder) / "sent.csv", Path(folder))
 
 
-def explore_policies(spec: Mapping[str, Any], report: JobProgressCallback) -> dict[str, Any]:
+def explore_policies(spec: Mapping[str, object], report: JobProgressCallback) -> Exploration:
     """Search for a home that would gain by another baseline policy, and compare with the optimum.
 
     One home changes its policy at a time; all others keep theirs.
@@ -85,34 +86,34 @@ def explore_policies(spec: Mapping[str, Any], report: JobProgressCallback) -> di
         for policy in BASELINE_POLICIES
         if policy != (home.policy or scenario.policy)
     ]
-    best: dict[str, Any] = {}
+    exploration: Exploration = {"homes": len(with_battery)}
     best_gain = _MIN_GAIN
     for number, (index, home, policy) in enumerate(changes):
         report(number / len(changes), "exploring", round=number + 1, rounds=len(changes))
         changed = run(scenario, {f"homes.{index}.policy": policy}, optimum=False)
         gain = bills[home.name] - changed.households[index]["bill"]
         if gain > best_gain:
-            best = {"name": home.name, "policy": policy, "gain": gain}
+            exploration |= {"name": home.name, "policy": policy, "gain": gain}
             best_gain = gain
-    optimum: dict[str, Any] = {}
-    if base.kpis["share_of_optimal_gain"] is not None:
-        optimum = {
-            "best": base.kpis["community_optimum"],
-            "share": base.kpis["share_of_optimal_gain"],
-        }
-    return {"homes": len(with_battery), **best, **optimum}
+    share = base.kpis["share_of_optimal_gain"]
+    optimum = base.kpis["community_optimum"]
+    if share is not None and optimum is not None:
+        exploration |= {"best": optimum, "share": share}
+    return exploration
 
 
-def _train(spec: Mapping[str, Any], report: JobProgressCallback) -> CommunityOutcome:
+def _train(spec: Mapping[str, object], report: JobProgressCallback) -> CommunityOutcome:
     from prosumax.web.model.learning import train_community
 
     return train_community(spec, report)
 
 
-_TASKS: dict[str, Callable[[Any, JobProgressCallback], Any]] = {
+_TEXT_TASKS: dict[str, Callable[[str, JobProgressCallback], object]] = {
     "warm_up": _warm_up,
-    "run": run_community,
     "upload": _read_upload,
+}
+_TASKS: dict[str, Callable[[Mapping[str, object], JobProgressCallback], object]] = {
+    "run": run_community,
     "explore": explore_policies,
     "train": _train,
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
-from typing import Any, Protocol
+from typing import Protocol
 
 from prosumax.errors import InputError
 
@@ -25,7 +25,7 @@ class JobProgressCallback(Protocol):
     """Callback that reports the progress of a job."""
 
     def __call__(
-        self, progress: float, stage: str, remaining_s: float | None = None, **details: Any
+        self, progress: float, stage: str, remaining_s: float | None = None, **details: object
     ) -> None:
         """Report the progress.
 
@@ -40,7 +40,10 @@ class JobProgressCallback(Protocol):
         """
 
 
-Task = Callable[[str, Any, JobProgressCallback], Any]
+JobSpec = str | Mapping[str, object]
+"""Specification of a job: a text, or settings as plain data."""
+
+Task = Callable[[str, JobSpec, JobProgressCallback], object]
 """Function that executes a job: its kind, its specification (plain data) and a progress callback.
 
 The result is plain data.
@@ -48,7 +51,12 @@ The result is plain data.
 
 
 def run_worker(
-    pipe: Connection, cancel: Event, task: str, queue: str, nice: int, env: Mapping[str, str]
+    pipe: "Connection[object, tuple[str, JobSpec]]",
+    cancel: Event,
+    task: str,
+    queue: str,
+    nice: int,
+    env: Mapping[str, str],
 ) -> None:
     """Execute jobs until the other end of the pipe is closed.
 
@@ -70,7 +78,7 @@ def run_worker(
     send_lock = threading.Lock()
 
     def report(
-        progress: float, stage: str, remaining_s: float | None = None, **details: Any
+        progress: float, stage: str, remaining_s: float | None = None, **details: object
     ) -> None:
         if cancel.is_set():
             raise JobCancelledError
@@ -78,7 +86,7 @@ def run_worker(
             pipe.send(("progress", progress, stage, remaining_s, details))
 
     def ignore(
-        progress: float, stage: str, remaining_s: float | None = None, **details: Any
+        progress: float, stage: str, remaining_s: float | None = None, **details: object
     ) -> None:
         """Discard the progress of the warm-up, which no visitor requested."""
 
@@ -94,7 +102,9 @@ def run_worker(
         sys.exit(0)
 
 
-def _execute(function: Task, kind: str, spec: Any, report: JobProgressCallback) -> tuple[Any, ...]:
+def _execute(
+    function: Task, kind: str, spec: JobSpec, report: JobProgressCallback
+) -> tuple[object, ...]:
     try:
         return "done", function(kind, spec, report)
     except JobCancelledError:

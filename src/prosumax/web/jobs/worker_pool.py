@@ -8,9 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import connection
-from typing import Any, Literal
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
+from typing import TYPE_CHECKING, Literal, cast
 
-from prosumax.web.jobs.worker import run_worker
+from prosumax.web.jobs.worker import JobSpec, run_worker
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 _LOG = logging.getLogger("prosumax.web")
 _SPAWN = multiprocessing.get_context("spawn")  # A process that runs JAX must not be forked.
@@ -62,7 +67,7 @@ class Job:
 
     id: str
     kind: str
-    spec: Any
+    spec: JobSpec
     cache_key: str | None
     owner: str
     address: str | None
@@ -71,8 +76,8 @@ class Job:
     progress: float = 0.0
     stage: str = "waiting"
     remaining_s: float | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    result: Any = None
+    details: dict[str, object] = field(default_factory=dict)
+    result: object = None
     error: str | None = None
     input_error: tuple[str, str, str] | None = None
     code: str | None = None
@@ -112,16 +117,17 @@ class QueueWorker:
         self._task = task
         self._lock = lock
         self._on_done = on_done
-        self._worker: Any = None
-        self._pipe: Any = None
-        self._cancel: Any = None
+        self._worker: BaseProcess | None = None
+        # Both are set together with the worker.
+        self._pipe: Connection[object, tuple[object, ...]]
+        self._cancel: Event
 
     @property
     def pid(self) -> int | None:
         """Process id of the worker."""
         return None if self._worker is None else self._worker.pid
 
-    def finish(self, job: Job, state: JobState, **changes: Any) -> None:
+    def finish(self, job: Job, state: JobState, **changes: object) -> None:
         """Mark a job as finished; must be called under the lock.
 
         Args:
@@ -140,7 +146,7 @@ class QueueWorker:
     def _loop(self) -> None:
         self._spawn_worker()
         while not self.closing:
-            if not self._worker.is_alive():
+            if not self._is_alive():
                 self._spawn_worker()
             if not self.ready:
                 self._check_ready()
@@ -158,6 +164,9 @@ class QueueWorker:
                 with self._lock:
                     self.running = None
         self._kill_worker()
+
+    def _is_alive(self) -> bool:
+        return self._worker is not None and self._worker.is_alive()
 
     def _spawn_worker(self) -> None:
         self._kill_worker()
@@ -232,6 +241,7 @@ class QueueWorker:
                     else:
                         self.finish(job, "cancelled")
                 return
+            assert self._worker is not None, "a job runs in a worker"
             connection.wait([self._pipe, self._worker.sentinel], _POLL_S)
             try:
                 while self._pipe.poll(0):
@@ -240,18 +250,19 @@ class QueueWorker:
             except (EOFError, OSError):
                 self._handle_worker_death(job)
                 return
-            if not self._worker.is_alive():
+            if not self._is_alive():
                 self._handle_worker_death(job)
                 return
 
-    def _handle_message(self, job: Job, message: tuple[Any, ...]) -> bool:
+    def _handle_message(self, job: Job, message: tuple[object, ...]) -> bool:
         """Process a message of the worker and return whether the job has ended."""
         kind, *content = message
         with self._lock:
             match kind:
                 case "progress":
                     if not job.cancel_requested:
-                        self._update_progress(job, *content)
+                        values = cast(tuple[float, str, float | None, dict[str, object]], content)
+                        self._update_progress(job, *values)
                     return False
                 case "done" if not job.cancel_requested:
                     self.finish(job, "done", result=content[0])
@@ -273,7 +284,7 @@ class QueueWorker:
         progress: float,
         stage: str,
         remaining_s: float | None,
-        details: dict[str, Any],
+        details: dict[str, object],
     ) -> None:
         # The displayed progress rises with every report and stays below 1 until the job is done.
         risen = max(float(progress), job.progress + _MIN_PROGRESS_STEP)

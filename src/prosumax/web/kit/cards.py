@@ -6,11 +6,11 @@ than the number formatters.
 
 import html
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 from nicegui import ui
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
 from prosumax.web.charts.common import (
     FORMATTERS,
@@ -105,7 +105,7 @@ class ChartCard:
         if self._open:
             self._show_table()
 
-    def _toggled(self, event: Any) -> None:
+    def _toggled(self, event: GenericEventArguments) -> None:
         self._open = bool(event.args)
         if self._open:
             self._show_table()
@@ -191,7 +191,7 @@ def _csv_url(table: ChartTable) -> str:
     return "data:text/csv;charset=utf-8," + quote("\ufeff" + "\r\n".join(lines))
 
 
-def _check_option(option: dict[str, Any]) -> dict[str, Any]:
+def _check_option(option: dict[str, object]) -> dict[str, object]:
     """Return the option if its only code is that of `FORMATTERS`.
 
     The framework evaluates values whose keys start with a colon.
@@ -199,7 +199,7 @@ def _check_option(option: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: The option contains other code.
     """
-    stack: list[Any] = [option]
+    stack: list[object] = [option]
     while stack:
         part = stack.pop()
         if isinstance(part, dict):

@@ -1,9 +1,9 @@
 """Native HTML controls with labels, usable by keyboard; all texts are translated by the caller."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
 from prosumax.web.kit.elements import Text, set_attributes, tag, unique_id
 
@@ -14,7 +14,7 @@ _VALUE = "(e) => emit(e.target.value)"
 
 
 def button(
-    text: str, on_click: Callable[[], Any] | None = None, classes: str = "", **props: Any
+    text: str, on_click: Callable[[], object] | None = None, classes: str = "", **props: object
 ) -> Text:
     """Add a push button.
 
@@ -31,7 +31,7 @@ def button(
     return element
 
 
-def link(text: str, href: str, classes: str = "", **props: Any) -> Text:
+def link(text: str, href: str, classes: str = "", **props: object) -> Text:
     """Add a link inside the site.
 
     Args:
@@ -51,7 +51,7 @@ def range_field(
     highest: float,
     step: float,
     format_value: Callable[[float], str],
-    on_change: Callable[[float], Any],
+    on_change: Callable[[float], object],
     test_id: str | None = None,
     hint: str | None = None,
 ) -> Element:
@@ -88,7 +88,7 @@ def range_field(
         )
         control.props["^value"] = f"{value:g}"
 
-        def handle_input(event: Any) -> None:
+        def handle_input(event: GenericEventArguments) -> None:
             new_value = float(event.args)
             output.set_text(format_value(new_value))
             set_attributes(control, aria_valuetext=format_value(new_value))
@@ -102,7 +102,7 @@ def _radio_group(
     legend: str,
     options: Mapping[str, tuple[str, str]],
     value: str,
-    on_change: Callable[[str], Any],
+    on_change: Callable[[str], object],
     classes: str,
     test_id: str | None,
 ) -> Element:
@@ -126,7 +126,7 @@ def segmented_control(
     legend: str,
     options: Mapping[str, str],
     value: str,
-    on_change: Callable[[str], Any],
+    on_change: Callable[[str], object],
     test_id: str | None = None,
 ) -> Element:
     """Add a choice of few options side by side.
@@ -146,7 +146,7 @@ def choice_cards(
     legend: str,
     options: Mapping[str, tuple[str, str]],
     value: str,
-    on_change: Callable[[str], Any],
+    on_change: Callable[[str], object],
     test_id: str | None = None,
 ) -> Element:
     """Add a choice of several options, each with a sentence.
@@ -165,7 +165,7 @@ def select_field(
     label: str,
     options: Mapping[str, str],
     value: str,
-    on_change: Callable[[str], Any],
+    on_change: Callable[[str], object],
     test_id: str | None = None,
 ) -> Element:
     """Add a drop-down list.
@@ -194,7 +194,7 @@ def number_field(
     lowest: float,
     highest: float,
     step: float,
-    on_change: Callable[[float], Any],
+    on_change: Callable[[float], object],
     test_id: str | None = None,
 ) -> Element:
     """Add a number input.
@@ -217,7 +217,7 @@ def number_field(
         set_attributes(control, inputmode="decimal", data_testid=test_id)
         control.props["^value"] = f"{value:g}"
 
-        def handle_change(event: Any) -> None:
+        def handle_change(event: GenericEventArguments) -> None:
             try:
                 number = float(event.args)
             except (TypeError, ValueError):
@@ -229,7 +229,7 @@ def number_field(
 
 
 def checkbox_field(
-    label: str, value: bool, on_change: Callable[[bool], Any], test_id: str | None = None
+    label: str, value: bool, on_change: Callable[[bool], object], test_id: str | None = None
 ) -> Element:
     """Add a checkbox.
 

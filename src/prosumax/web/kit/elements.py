@@ -3,7 +3,6 @@
 import asyncio
 import html
 from itertools import count
-from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
@@ -28,7 +27,7 @@ class Text(TextElement):
         self.classes(classes)
 
 
-def tag(name: str, /, classes: str = "", **props: Any) -> Any:
+def tag(name: str, /, classes: str = "", **props: object) -> Element:
     """Create an HTML element without text.
 
     Args:
@@ -39,7 +38,7 @@ def tag(name: str, /, classes: str = "", **props: Any) -> Any:
     return set_attributes(ui.element(name).classes(classes), **props)
 
 
-def set_attributes(element: Element, **props: Any) -> Any:
+def set_attributes(element: Element, **props: object) -> Element:
     """Set attributes of an element.
 
     Args:

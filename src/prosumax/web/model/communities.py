@@ -1,9 +1,9 @@
 """Scenarios of the communities that visitors compose; independent of the web framework and JAX."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from prosumax.errors import InputError
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.web.model.state import FIRST_NAMES, ROUTINES, CommunityPageState, CustomHome
+from prosumax.web.model.state import replace as replace_fields
 
 TARIFF = "brussels-2026"
 LEARNING_STYLES = ("q", "ppo")
@@ -130,7 +131,7 @@ def needs_training(state: CommunityPageState) -> bool:
     return state.rule == "learned" or any(_learns(home) for home in community_homes(state))
 
 
-def to_job_spec(state: CommunityPageState, file: str | None = None) -> dict[str, Any]:
+def to_job_spec(state: CommunityPageState, file: str | None = None) -> dict[str, object]:
     """Return the specification of a simulation job, as plain data.
 
     Settings that do not change the result are left out, so that equal simulations have equal
@@ -153,15 +154,17 @@ def to_job_spec(state: CommunityPageState, file: str | None = None) -> dict[str,
     return spec | ({"file": file} if state.preset == "file" else {})
 
 
-def from_job_spec(spec: Mapping[str, Any]) -> tuple[CommunityPageState, str | None]:
+def from_job_spec(spec: Mapping[str, object]) -> tuple[CommunityPageState, str | None]:
     """Return the settings and the folder of uploaded data behind a job specification.
 
     Args:
         spec: Result of `to_job_spec`.
     """
-    fields = {name: value for name, value in spec.items() if name != "file"}
-    homes = tuple(CustomHome(**home) for home in fields.pop("homes", ()))
-    return CommunityPageState(**fields, homes=homes), spec.get("file")
+    settings = {name: value for name, value in spec.items() if name not in ("file", "homes")}
+    entries = cast(Sequence[Mapping[str, object]], spec.get("homes", ()))
+    homes = tuple(replace_fields(CustomHome(), **entry) for entry in entries)
+    state = replace_fields(CommunityPageState(homes=homes), **settings)
+    return state, cast(str | None, spec.get("file"))
 
 
 def community_scenario(state: CommunityPageState, file: str | None = None) -> Scenario:
@@ -180,12 +183,12 @@ def community_scenario(state: CommunityPageState, file: str | None = None) -> Sc
         case "file":
             content = _own_data_content(state, file)
         case "block" | "school" | "citylearn":
-            content = load_scenario(_PACKAGED[state.preset]).model_dump(mode="json")
+            packaged = load_scenario(_PACKAGED[state.preset]).model_dump(mode="json")
             if state.preset == "citylearn":
-                content["period"]["steps"] = PERIOD_STEPS[state.period] // 4
+                packaged["period"]["steps"] = PERIOD_STEPS[state.period] // 4
             else:
-                content["period"] = _period_spec(state)
-            content["seed"] = state.seed
+                packaged["period"] = _period_spec(state)
+            content = packaged | {"seed": state.seed}
         case _:
             homes = community_homes(state)
             if len(homes) < MIN_HOMES:
@@ -212,7 +215,7 @@ def community_scenario(state: CommunityPageState, file: str | None = None) -> Sc
 
 def build_population(
     state: CommunityPageState,
-) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
+) -> tuple[list[dict[str, object]], dict[str, dict[str, float]]]:
     """List the learning agents of a community and their rewards.
 
     Args:
@@ -227,7 +230,7 @@ def build_population(
     homes = community_homes(state)
     named = zip(_home_names(homes), homes, strict=True)
     learning = [(name, home) for name, home in named if _learns(home)]
-    population: list[dict[str, Any]] = []
+    population: list[dict[str, object]] = []
     for style, policy in algorithms.items():
         names = [name for name, home in learning if home.style == style]
         if names:
@@ -237,7 +240,7 @@ def build_population(
     return population, {name: {terms[home.goal]: 1.0} for name, home in learning}
 
 
-def _period_spec(state: CommunityPageState) -> dict[str, Any]:
+def _period_spec(state: CommunityPageState) -> dict[str, object]:
     first = "01-01" if state.period == "year" else _PERIOD_STARTS[state.period][state.season]
     return {
         "start": f"{_YEAR}-{first}T00:00",
@@ -247,9 +250,9 @@ def _period_spec(state: CommunityPageState) -> dict[str, Any]:
     }
 
 
-def _market_spec(state: CommunityPageState) -> dict[str, Any]:
+def _market_spec(state: CommunityPageState) -> dict[str, object]:
     rounds = state.rounds if state.rule == "equal" else "one"
-    market: dict[str, Any] = {"mechanism": _MECHANISMS[state.rule, rounds]}
+    market: dict[str, object] = {"mechanism": _MECHANISMS[state.rule, rounds]}
     if state.rule in ("equal", "use", "hybrid"):
         market |= {"price_rule": "fixed", "price": state.price}
     return market
@@ -265,8 +268,8 @@ def _home_names(homes: tuple[CustomHome, ...]) -> list[str]:
     return names
 
 
-def _home_spec(number: int, name: str, home: CustomHome) -> dict[str, Any]:
-    spec: dict[str, Any] = {
+def _home_spec(number: int, name: str, home: CustomHome) -> dict[str, object]:
+    spec: dict[str, object] = {
         "name": name,
         "load": {
             "source": "synthetic",
@@ -314,7 +317,7 @@ def select_lifestyle(people: int, routine: str) -> str:
             return by_size[min(people, len(by_size)) - 1]
 
 
-def _own_data_content(state: CommunityPageState, file: str | None) -> dict[str, Any]:
+def _own_data_content(state: CommunityPageState, file: str | None) -> dict[str, object]:
     from prosumax.web.model.own_data import own_data_scenario
 
     if file is None:

@@ -9,13 +9,13 @@ gives the same bill.
 import calendar
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
-from numpy.typing import NDArray
+from jaxtyping import Array, Float, PyTree
+from numpy.typing import ArrayLike, NDArray
 
 from prosumax.control.rules import assemble_policy
 from prosumax.data.generators.household.appliances import APPLIANCES
@@ -23,6 +23,7 @@ from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community, assemble
 from prosumax.simulation.inputs import read_profiles
+from prosumax.simulation.policy import RuleBasedPolicy
 from prosumax.simulation.rollout import enable_compilation_cache, rollout_policy
 from prosumax.web.model import sample_data, state
 from prosumax.web.model.sample_data import STEPS_PER_DAY
@@ -100,8 +101,8 @@ def home_scenario(
 
 def _scenario_content(
     home: state.HomePageState, load_kwh: Series, initial_soc: float
-) -> dict[str, Any]:
-    spec: dict[str, Any] = {
+) -> dict[str, object]:
+    spec: dict[str, object] = {
         "name": "Home",
         "load": {"source": "values", "values": load_kwh.tolist()},
     }
@@ -128,7 +129,7 @@ def _scenario_content(
     return {**base, "tariff": tariff, "homes": [spec]}
 
 
-def _energy_price_spec(home: state.HomePageState) -> Any:
+def _energy_price_spec(home: state.HomePageState) -> object:
     if home.tariff == "single":
         return home.retail_price
     night_price = round(home.retail_price * NIGHT_PRICE_RATIO, 4)
@@ -221,7 +222,7 @@ def load_profile(home: state.HomePageState) -> Series:
     """
     index = sample_data.table_index(home)
     at = (index.routine, index.people, index.season, index.day_type)
-    kwh = sample_data.load_tables().load_kwh[at].copy()
+    kwh: Series = sample_data.load_tables().load_kwh[at].copy()
     delays = (0.0, _DISHWASHER_DELAY_H)
     for name, delay in zip(sample_data.SHIFTABLE_APPLIANCES, delays, strict=True):
         start = _APPLIANCE_HOUR[home.appliance_time] + delay
@@ -284,19 +285,19 @@ def _add_block(kwh: Series, start: float, hours: float, kw: float) -> None:
     kwh += kw * np.clip(end - np.maximum(edges, start), 0.0, None)
 
 
-def _float32(values: Any) -> Any:
+def _float32(values: ArrayLike) -> PyTree:
     return np.asarray(values, np.float32)
 
 
 @cache
-def _community_template() -> tuple[Community, Any]:
+def _community_template() -> tuple[Community, RuleBasedPolicy]:
     """Build a community of the home with every device and its baseline, and their policy.
 
     The baseline is the same home without PV and battery.
     """
     home = state.HomePageState(battery_kwh=5.0, heat_pump="on")
     content = _scenario_content(home, np.full(STEPS_PER_DAY, 0.1), 0.0)
-    spec = content["homes"][0]
+    spec = cast(list[dict[str, object]], content["homes"])[0]
     baseline = {key: value for key, value in spec.items() if key not in ("solar", "battery")}
     pair = load_scenario({**content, "homes": [spec, {**baseline, "name": "Without"}]})
     community = assemble(pair, read_profiles(pair))
@@ -304,12 +305,12 @@ def _community_template() -> tuple[Community, Any]:
 
 
 @cache
-def _compiled_simulation() -> Any:
+def _compiled_simulation() -> jax.stages.Wrapped:
     return jax.jit(_simulate)
 
 
 def _simulate(
-    community: Community, policy: Any
+    community: Community, policy: RuleBasedPolicy
 ) -> tuple[dict[str, Array], Float[Array, "step home"], Array]:
     """Simulate the day from a state of charge that the day ends with as well.
 

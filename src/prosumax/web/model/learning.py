@@ -5,13 +5,14 @@ simulated over the whole period, which is billed like any other run.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import jax
 import numpy as np
+from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from prosumax.optimization.gap import summarize_with_optimality
 from prosumax.rl.engine.compilation import jit_program
@@ -19,8 +20,10 @@ from prosumax.rl.engine.evaluation import with_fixed_start
 from prosumax.rl.engine.rollout import collect_rollout, init_rollout
 from prosumax.rl.training.setup import TrainingSetup, make_training_setup
 from prosumax.rl.training.training import TrainingProgress, TrainingResult, train
+from prosumax.rl.types import EnvParams
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.rollout import Trajectory, standalone_bill
 from prosumax.web.jobs.worker import JobProgressCallback
@@ -35,7 +38,7 @@ _NUM_ENVS = 32
 _STARTED = 0.02
 _PREPARED = 0.2
 _TRAINED = 0.92
-_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+_SETTINGS: Mapping[str, Mapping[str, object]] = {
     "ppo": {"hidden_sizes": [32, 32], "learning_rate": 0.003, "gamma": 0.95, "ent_coef": 0.002},
     "qlearning": {
         "learning_rate": 0.1,
@@ -54,7 +57,7 @@ fairness depends on it.
 _OBSERVATIONS = ["hour_of_day", "load", "solar", "soc"]
 
 
-def train_community(spec: Mapping[str, Any], report: JobProgressCallback) -> CommunityOutcome:
+def train_community(spec: Mapping[str, object], report: JobProgressCallback) -> CommunityOutcome:
     """Train the learning agents of a community and simulate it with the trained policies.
 
     Args:
@@ -68,7 +71,7 @@ def train_community(spec: Mapping[str, Any], report: JobProgressCallback) -> Com
     curve_metric = "uneven" if price_only else "cost"
     rounds: list[int] = []
     curve: list[tuple[float, ...]] = []
-    details: dict[str, Any] = {}
+    details: dict[str, object] = {}
 
     def on_progress(training: TrainingProgress) -> None:
         compiled.set()
@@ -104,7 +107,7 @@ def train_community(spec: Mapping[str, Any], report: JobProgressCallback) -> Com
     results = []
     for seed in range(SEEDS):
         progress = _TRAINED + (1 - _TRAINED) * seed / SEEDS
-        report(progress, "trying", round=seed + 1, rounds=SEEDS, **details)
+        report(progress, "trying", None, round=seed + 1, rounds=SEEDS, **details)
         results.append(_run_period(simulate_period, setup, training, seed))
     return _median_outcome(results, training, rounds, curve, curve_metric)
 
@@ -132,7 +135,7 @@ def _progress_while_compiling(report: JobProgressCallback) -> Iterator[threading
         thread.join()
 
 
-def learning_scenario(spec: Mapping[str, Any]) -> Scenario:
+def learning_scenario(spec: Mapping[str, object]) -> Scenario:
     """Build the scenario of a community with observations, rewards and learning agents.
 
     Args:
@@ -143,11 +146,12 @@ def learning_scenario(spec: Mapping[str, Any]) -> Scenario:
     population, rewards = build_population(state)
     names = [home.name for home in scenario.homes]
     steps_per_day = round(24 / scenario.period.step_hours)
-    overrides: dict[str, Any] = {
+    overrides: dict[str, object] = {
         "environment.episode_steps": min(steps_per_day, scenario.period.steps),
         "environment.observations": _OBSERVATIONS,
         "population": [
-            entry | {"settings": dict(_SETTINGS[entry["policy"]])} for entry in population
+            entry | {"settings": dict(_SETTINGS[cast(str, entry["policy"])])}
+            for entry in population
         ],
     }
     if state.rule == "learned":
@@ -173,7 +177,7 @@ def _hourly_scenario(scenario: Scenario) -> Scenario:
 
 
 def _run_period(
-    simulate_period: Any, setup: TrainingSetup, training: TrainingResult, seed: int
+    simulate_period: jax.stages.Wrapped, setup: TrainingSetup, training: TrainingResult, seed: int
 ) -> Result:
     """Simulate the whole period with the policies trained with one seed."""
     states = jax.tree.map(lambda leaf: leaf[seed], training.learners)
@@ -184,12 +188,14 @@ def _run_period(
     )
 
 
-def _compile_period(setup: TrainingSetup) -> Any:
+def _compile_period(setup: TrainingSetup) -> jax.stages.Wrapped:
     """Return the simulation of the whole period as one compiled program."""
     steps = setup.scenario.period.steps
     agents = with_fixed_start(setup.agents, steps)
 
-    def simulate_period(states: Any, params: Any, key: Any) -> Any:
+    def simulate_period(
+        states: Sequence[PyTree], params: EnvParams, key: PRNGKeyArray
+    ) -> tuple[StepRecord, Array]:
         reset_key, rollout_key = jax.random.split(key)
         rollout_state = init_rollout(agents, params, reset_key, 1)
         _, rollout = collect_rollout(

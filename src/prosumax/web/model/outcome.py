@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from prosumax import metrics
 from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.simulation.results.result import Result
 from prosumax.tariff.prices import local_grid_fee_series, retail_price_series
+from prosumax.types import Fills
 from prosumax.viz.catalog import energy_by_source, mean_day, price_distribution, trade_network
 from prosumax.viz.indicators.indicators import analysis_runs
 from prosumax.viz.market.distributions import binned
@@ -22,6 +23,42 @@ _MIN_TRANSFER_KW = 0.0005
 _MIN_SAVING = 0.005  # half a cent
 
 Floats = tuple[float, ...]
+
+
+class Exploration(TypedDict):
+    """Result of the search for a home that would gain by another policy.
+
+    Attributes:
+        homes: Number of homes with a battery.
+        name: Home with the highest gain, if one gains at least a cent.
+        policy: Policy by which it gains.
+        gain: Its gain, money.
+        best: Sum of the bills at the optimum, if it was computed.
+        share: Share of the optimal gain that the community achieves.
+    """
+
+    homes: int
+    name: NotRequired[str]
+    policy: NotRequired[str]
+    gain: NotRequired[float]
+    best: NotRequired[float]
+    share: NotRequired[float]
+
+
+class CurveDetails(TypedDict):
+    """Learning curve of a training that is running.
+
+    Attributes:
+        curve: Metric of each seed after each evaluation.
+        curve_rounds: Iteration of each evaluation.
+        curve_metric: Name of the metric.
+        rounds: Number of iterations.
+    """
+
+    curve: tuple[tuple[float, ...], ...]
+    curve_rounds: tuple[int, ...]
+    curve_metric: str
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -149,7 +186,7 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
     scenario = result.scenario
     bills = np.array([home["bill"] for home in result.households])
     baseline = np.array([home["bill_without_exchange"] for home in result.households])
-    record: Any = result.trajectory.record
+    record = result.trajectory.record
     imports = np.asarray(record.flows.import_kwh, np.float64)
     exports = np.asarray(record.flows.export_kwh, np.float64)
     bought, sold, paid, earned = (np.asarray(part, np.float64) for part in record.local[:4])
@@ -167,7 +204,7 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
     if savings.max() > _MIN_SAVING:
         curve = metrics.lorenz_curve(np.maximum(savings, 0.0))[1]
         lorenz = tuple(np.asarray(curve, np.float64).round(6).tolist())
-    kpis: Mapping[str, Any] = {**result.kpis}
+    kpis = cast(Mapping[str, float | None], result.kpis)
     return CommunityOutcome(
         names=tuple(home.name for home in scenario.homes),
         has_solar=tuple(home.solar is not None for home in scenario.homes),
@@ -249,7 +286,7 @@ def _hourly_price(
 
 
 def _hourly_transfers(
-    local: Any, hour: NDArray[np.int64], step_hours: float
+    local: Fills, hour: NDArray[np.int64], step_hours: float
 ) -> tuple[tuple[int, int, int, float], ...]:
     """Compute the mean power from home to home in each hour of the day.
 
@@ -263,7 +300,7 @@ def _hourly_transfers(
     homes = bought.shape[1]
     trades = local.trades
     has_trades = trades is not None and trades.kwh.shape[1] > 0
-    if has_trades:
+    if trades is not None and has_trades:
         steps = np.arange(len(bought))[:, None]
         buyer = np.asarray(trades.buyer).astype(int)
         seller = np.asarray(trades.seller).astype(int)

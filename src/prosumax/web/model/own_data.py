@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +156,7 @@ def split_by_day(data: OwnData, kwh: NDArray[np.float64]) -> NDArray[np.float64]
     return np.stack(days)
 
 
-def own_data_scenario(folder: str | Path, max_steps: int) -> dict[str, Any]:
+def own_data_scenario(folder: str | Path, max_steps: int) -> dict[str, object]:
     """Return homes and period of a scenario on uploaded data.
 
     Args:
@@ -168,7 +168,7 @@ def own_data_scenario(folder: str | Path, max_steps: int) -> dict[str, Any]:
     homes = []
     for number, name in enumerate(data.names):
         load_spec = {"source": "values", "values": load[:steps, number].tolist()}
-        home: dict[str, Any] = {"name": name, "load": load_spec}
+        home: dict[str, object] = {"name": name, "load": load_spec}
         if data.has_solar[number]:
             home["solar"] = {"source": "values", "values": solar[:steps, number].tolist()}
         homes.append(home)
@@ -181,8 +181,8 @@ def own_data_scenario(folder: str | Path, max_steps: int) -> dict[str, Any]:
     return {"period": period, "homes": homes, "seed": 0}
 
 
-def _reject(reason: str, **details: Any) -> NoReturn:
-    raise _FileRejectedError(Rejection(reason, **details))
+def _reject(reason: str, *, line: int | None = None, cell: str = "", count: int = 0) -> NoReturn:
+    raise _FileRejectedError(Rejection(reason, line, cell, count))
 
 
 def _check_text(content: bytes) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import pandas as pd
+from jaxtyping import PyTree
 from numpy.typing import NDArray
 
 from prosumax import devices
@@ -26,6 +27,7 @@ from prosumax.data.generators.household import (
 from prosumax.data.generators.household.load import synthetic_load
 from prosumax.data.generators.solar import position, pv, weather
 from prosumax.data.generators.solar.weather import monthly_irradiation_kwh_m2
+from prosumax.devices.flexible import DeviceSeries
 from prosumax.scenario.loading import load_scenario
 from prosumax.simulation.community import assemble
 from prosumax.simulation.inputs import Profiles, read_profiles
@@ -134,7 +136,7 @@ def representative_date(season: str, day_type: str) -> str:
     return f"{YEAR}-{SEASON_MONTHS[season]:02d}-{number:02d}"
 
 
-def base_scenario(start: str, days: int, weather_type: str) -> dict[str, Any]:
+def base_scenario(start: str, days: int, weather_type: str) -> dict[str, object]:
     """Return the part of a scenario that does not depend on the home.
 
     Args:
@@ -158,7 +160,7 @@ def base_scenario(start: str, days: int, weather_type: str) -> dict[str, Any]:
     }
 
 
-def pv_spec(peak_kwp: float, orientation: str) -> dict[str, Any]:
+def pv_spec(peak_kwp: float, orientation: str) -> dict[str, object]:
     """Return the scenario entry of a PV system.
 
     Args:
@@ -183,7 +185,7 @@ def load_tables() -> SampleTables:
     return SampleTables(**load_or_compute("demo_home", key, _generate))
 
 
-def _weather_spec(weather_type: str) -> dict[str, Any]:
+def _weather_spec(weather_type: str) -> dict[str, object]:
     if weather_type == "clear":
         return {"source": "clear_sky"}
     if weather_type == "grey":
@@ -193,7 +195,7 @@ def _weather_spec(weather_type: str) -> dict[str, Any]:
     return {"source": "synthetic"}
 
 
-def _generate() -> dict[str, NDArray[Any]]:
+def _generate() -> dict[str, PyTree]:
     tables = {name: np.zeros(shape) for name, shape in _shapes().items()}
     dates = np.array(
         [
@@ -292,7 +294,7 @@ def _read_home(
     people: int = 3,
 ) -> Profiles:
     """Read the profiles of a home with 1 kWp of PV and no load."""
-    home: dict[str, Any] = {
+    home: dict[str, object] = {
         "name": "Home",
         "load": _NO_LOAD,
         "solar": pv_spec(1.0, orientation),
@@ -317,7 +319,9 @@ def _heat_pump_year() -> Series:
     scenario = load_scenario({**base, "tariff": _NO_TARIFF, "homes": homes})
     community = assemble(scenario, read_profiles(scenario))
 
-    def simulate_step(before: devices.HomeState, inputs: Any) -> tuple[devices.HomeState, Any]:
+    def simulate_step(
+        before: devices.HomeState, inputs: DeviceSeries | None
+    ) -> tuple[devices.HomeState, PyTree]:
         after, flows = devices.step_devices(
             community.homes, before, inputs, None, community.step_hours
         )

@@ -10,8 +10,10 @@ import binascii
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode
+
+Number = TypeVar("Number", int, float)
 
 VERSION = "1"
 LANGUAGES = ("en", "fr", "nl")
@@ -159,11 +161,13 @@ def _decode_home(row: bytes) -> CustomHome:
     )
 
 
-def _number_field(default: float, key: str, lowest: float, highest: float, step: float = 1) -> Any:
+def _number_field(
+    default: Number, key: str, lowest: float, highest: float, step: float = 1
+) -> Number:
     return field(default=default, metadata={"codec": NumberField(key, lowest, highest, step)})
 
 
-def _choice_field(default: str, key: str, options: tuple[str, ...]) -> Any:
+def _choice_field(default: str, key: str, options: tuple[str, ...]) -> str:
     return field(default=default, metadata={"codec": ChoiceField(key, options)})
 
 
@@ -262,6 +266,7 @@ PAGES: Mapping[str, type] = {
 PATHS: Mapping[str, str] = {"basics": "/", "home": "/home", "community": "/community"}
 
 PageState = TypeVar("PageState", BasicsPageState, HomePageState, CommunityPageState)
+State = TypeVar("State", CustomHome, BasicsPageState, HomePageState, CommunityPageState)
 
 
 def parse_query(page: type[PageState], query: Mapping[str, str]) -> tuple[PageState, list[str]]:
@@ -274,7 +279,7 @@ def parse_query(page: type[PageState], query: Mapping[str, str]) -> tuple[PageSt
     Returns:
         The state, and the names of the fields whose values had to be replaced.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     replaced = []
     for item in fields(page):
         codec = item.metadata["codec"]
@@ -286,7 +291,8 @@ def parse_query(page: type[PageState], query: Mapping[str, str]) -> tuple[PageSt
             replaced.append(item.name)
         if value is not None:
             values[item.name] = value
-    return page(**values), replaced
+    # The codec of a field returns values of its type.
+    return page(**values), replaced  # type: ignore[arg-type]
 
 
 def to_url(state: BasicsPageState | HomePageState | CommunityPageState, language: str) -> str:
@@ -306,9 +312,10 @@ def to_url(state: BasicsPageState | HomePageState | CommunityPageState, language
     return f"{PATHS[page]}?{urlencode(query)}"
 
 
-def replace(state: PageState, **changes: Any) -> PageState:
+def replace(state: State, **changes: object) -> State:
     """Return a copy of the state with some fields changed."""
-    return dataclasses.replace(state, **changes)
+    # The fields of the classes differ, so that keywords have no common signature.
+    return dataclasses.replace(state, **changes)  # type: ignore[arg-type]
 
 
 def number_range(page: type, name: str) -> NumberField:
@@ -335,8 +342,9 @@ def choice_options(page: type, name: str) -> tuple[str, ...]:
     return codec.options
 
 
-def _get_codec(page: type, name: str) -> Any:
-    return next(item for item in fields(page) if item.name == name).metadata["codec"]
+def _get_codec(page: type, name: str) -> object:
+    codec: object = next(item for item in fields(page) if item.name == name).metadata["codec"]
+    return codec
 
 
 def select_language(query: Mapping[str, str], accept: str) -> str:

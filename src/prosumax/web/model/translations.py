@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import cache, partial
 from importlib import resources
-from typing import Any
+from typing import cast
 
 from babel import Locale
 from babel.numbers import format_currency, format_decimal
@@ -28,14 +28,14 @@ _MINUS = "−"
 
 
 @cache
-def load_texts(lang: str) -> Mapping[str, Any]:
+def load_texts(lang: str) -> Mapping[str, object]:
     """Load all texts of a language, by key.
 
     Args:
         lang: Language code.
     """
     folder = resources.files("prosumax.web") / "i18n"
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for file in folder.iterdir():
         part, _, rest = file.name.partition(".")
         if rest == f"{lang}.json":
@@ -56,7 +56,7 @@ def _add_nonbreaking_spaces(lang: str, content: str) -> str:
     return content
 
 
-def translate(lang: str, key: str, **values: Any) -> str:
+def translate(lang: str, key: str, **values: object) -> str:
     """Return a text with values inserted.
 
     Args:
@@ -69,7 +69,7 @@ def translate(lang: str, key: str, **values: Any) -> str:
     """
     text = load_texts(lang)[key]
     if isinstance(text, dict):
-        text = text.get(LOCALES[lang].plural_form(values["n"]), text["other"])
+        text = text.get(LOCALES[lang].plural_form(cast(float, values["n"])), text["other"])
     return str(text).format_map(values)
 
 
@@ -84,7 +84,7 @@ class Translator:
         self.lang = lang
         self._translate = partial(translate, lang)
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, **values: object) -> str:
         """Return a text with values inserted; see `translate`."""
         return self._translate(key, **values)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Generic
+from typing import Generic
 
 from nicegui import Client, ui
 
@@ -44,7 +44,7 @@ class PageView(Generic[PageState]):
         """Path and query of the current settings."""
         return state.to_url(self.state, self.tr.lang)
 
-    def update(self, **changes: Any) -> None:
+    def update(self, **changes: object) -> None:
         """Change settings; the URL follows after a short delay.
 
         Args:
@@ -61,7 +61,7 @@ class PageView(Generic[PageState]):
                 ui.navigate.history.replace(self.url)
 
 
-def build_frame(view: PageView[Any], replaced: list[str]) -> kit.Banner:
+def build_frame(view: PageView[PageState], replaced: list[str]) -> kit.Banner:
     """Build header, footer and banner of a page.
 
     Args:
@@ -118,7 +118,7 @@ def add_noscript(tr: Translator, title: str, sentences: Sequence[str], drawing: 
     )
 
 
-def _language_link(view: PageView[Any], lang: str) -> None:
+def _language_link(view: PageView[PageState], lang: str) -> None:
     url = state.to_url(view.state, lang)
     link = kit.link(lang.upper(), url, lang=lang, hreflang=lang, title=ENDONYMS[lang])
     current = "true" if lang == view.tr.lang else None
@@ -132,7 +132,7 @@ def _language_link(view: PageView[Any], lang: str) -> None:
     )
 
 
-def _share(view: PageView[Any]) -> None:
+def _share(view: PageView[PageState]) -> None:
     """Copy the URL; a browser that forbids it still shows the URL in its address bar."""
     ui.navigate.history.replace(view.url)
     ui.run_javascript("navigator.clipboard?.writeText(location.href).catch(() => {})")

@@ -1,5 +1,7 @@
 """Page 1: five ideas of sharing electricity, each with one control."""
 
+from typing import cast
+
 from nicegui import ui
 
 from prosumax.web import kit
@@ -233,7 +235,7 @@ class _Page:
                 status_line.set_text(self.tr("basics.bet_failed"))
             elif status.state == "done":
                 timer.cancel()
-                self._show_answer(bet, status.result)
+                self._show_answer(bet, cast(CommunityOutcome, status.result))
 
         with self._answer:
             timer = ui.timer(_POLL_S, poll)

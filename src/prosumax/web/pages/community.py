@@ -1,7 +1,7 @@
 """Page 3: a community, its sharing rule and a period, and the results."""
 
 import asyncio
-from typing import Any
+from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
 from nicegui import Client, ui
@@ -15,7 +15,7 @@ from prosumax.web.model.communities import (
     needs_training,
     to_job_spec,
 )
-from prosumax.web.model.outcome import CommunityOutcome
+from prosumax.web.model.outcome import CommunityOutcome, CurveDetails, Exploration
 from prosumax.web.model.translations import Translator
 from prosumax.web.model.view import PageView
 from prosumax.web.pages.community_controls import CommunityControls
@@ -50,9 +50,9 @@ class _Page:
         self.owner = view.client.id
         self.token: str | None = None
         self.job: str | None = None
-        self.running_spec: dict[str, Any] | None = None
+        self.running_spec: dict[str, object] | None = None
         self.run_again = False
-        self.shown: tuple[dict[str, Any], CommunityOutcome] | None = None
+        self.shown: tuple[dict[str, object], CommunityOutcome] | None = None
         tr = view.tr
         kit.Text("h1", tr("community.title"))
         kit.Sentence(tr("community.lead"), classes="x-lead")
@@ -86,11 +86,12 @@ class _Page:
         status = jobs.status(job, self.owner) if job else None
         if status is not None and self.view.state.preset != "file":
             public_spec = jobs.public_spec(job)
-            if public_spec is not None and public_spec[1] == to_job_spec(self.view.state):
+            spec = to_job_spec(self.view.state)
+            if public_spec is not None and public_spec[1] == spec:
                 if jobs.owner_of(job) not in Client.instances:
                     jobs.reassign(job, self.owner)
                 self.job = job
-                self.running_spec = public_spec[1]
+                self.running_spec = spec
                 self.set_busy(True)
                 self.poll()
                 return
@@ -112,7 +113,7 @@ class _Page:
             kind = "train" if needs_training(community) else "run"
             outcome = get_services().jobs.cached_result(kind, spec)
             if outcome is not None:
-                self.results.add_saved_run(spec, outcome)
+                self.results.add_saved_run(spec, cast(CommunityOutcome, outcome))
 
     def on_change(self) -> None:
         """Handle a changed setting: short runs start immediately."""
@@ -123,7 +124,7 @@ class _Page:
             return
         outcome = get_services().jobs.cached_result(self.kind, self.spec)
         if outcome is not None and not self.private:
-            self.show(self.spec, outcome)
+            self.show(self.spec, cast(CommunityOutcome, outcome))
         elif not needs_training(self.view.state) and self.view.state.period != "year":
             self.run()
         elif self.shown is None:
@@ -142,7 +143,7 @@ class _Page:
         return "train" if needs_training(self.view.state) else "run"
 
     @property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> dict[str, object]:
         """Specification of the job."""
         folder = get_services().uploads.folder(self.token) if self.token else None
         return to_job_spec(self.view.state, folder)
@@ -226,7 +227,7 @@ class _Page:
         if status is not None and not status.finished:
             self.progress.show(status.progress, stage_text(self.tr, status))
             if "curve" in status.details:
-                details = status.details
+                details = cast(CurveDetails, status.details)
                 self.results.show_learning_curve(
                     details["curve_rounds"],
                     details["curve"],
@@ -240,7 +241,7 @@ class _Page:
         if status is None or status.state == "cancelled":
             self.show_error(self.tr("community.stopped"))
         elif status.state == "done" and spec is not None:
-            self.show(spec, status.result, status.id)
+            self.show(spec, cast(CommunityOutcome, status.result), status.id)
         else:
             self.show_error(failure_text(self.tr, status))
         if self.run_again:
@@ -261,7 +262,9 @@ class _Page:
         self.update_run_button(self.find_problem())
         self.results.set_outdated(busy)
 
-    def show(self, spec: dict[str, Any], outcome: CommunityOutcome, job: str | None = None) -> None:
+    def show(
+        self, spec: dict[str, object], outcome: CommunityOutcome, job: str | None = None
+    ) -> None:
         """Show the outcome of a run.
 
         Args:
@@ -318,7 +321,7 @@ class _Page:
         if status is None:
             return
         if status.state == "done" and self.shown is not None and self.shown[0] == spec:
-            self.results.show_exploration(status.result)
+            self.results.show_exploration(cast(Exploration, status.result))
         elif status.state == "failed":
             self.results.show_exploration_status(failure_text(self.tr, status))
 

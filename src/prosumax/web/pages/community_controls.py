@@ -1,8 +1,6 @@
 """Controls of the community page: homes, sharing rule and period."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 from prosumax.market.mechanism import mechanisms
 from prosumax.web import kit
@@ -46,8 +44,8 @@ class CommunityControls:
     def __init__(
         self,
         view: PageView[state.CommunityPageState],
-        on_change: Callable[[], Any],
-        on_file: Callable[[str | None], Any],
+        on_change: Callable[[], object],
+        on_file: Callable[[str | None], object],
     ) -> None:
         self.view = view
         self.tr = view.tr
@@ -79,7 +77,7 @@ class CommunityControls:
             kit.Text("span", self.tr(f"community.step_{name}"))
             return kit.Text("span", "", "x-step-now")
 
-    def _update(self, **changes: Any) -> None:
+    def _update(self, **changes: object) -> None:
         """Change the state and notify the page."""
         self.view.update(**changes)
         self._notify()
@@ -129,7 +127,7 @@ class CommunityControls:
     def _choose_preset(self, preset: str) -> None:
         """Change the preset; custom homes start as a copy of the previous community."""
         community = self.view.state
-        changes: dict[str, Any] = {"preset": preset}
+        changes: dict[str, object] = {"preset": preset}
         if preset == "own" and not community.homes:
             changes["homes"] = community_homes(community) or PRESETS["street"]
         self.view.update(**changes)
@@ -168,9 +166,9 @@ class CommunityControls:
         with kit.tag("details", "x-fold x-home-row", data_testid=f"home-{index}"):
             summary = kit.Text("summary", self._home_text(home))
 
-            def change(**changes: Any) -> None:
+            def change(**changes: object) -> None:
                 homes = list(self.view.state.homes)
-                homes[index] = replace(homes[index], **changes)
+                homes[index] = state.replace(homes[index], **changes)
                 summary.set_text(self._home_text(homes[index]))
                 self._update(homes=tuple(homes))
 
@@ -234,7 +232,7 @@ class CommunityControls:
         name: str,
         options: tuple[str, ...],
         value: str,
-        on_change: Callable[[str], Any],
+        on_change: Callable[[str], object],
         test_id: str | None = None,
     ) -> None:
         labels = {option: self.tr(f"community.{name}_{option}") for option in options}

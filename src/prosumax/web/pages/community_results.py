@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
 from prosumax.web import kit
 from prosumax.web.charts import analytics
@@ -15,7 +15,7 @@ from prosumax.web.charts.common import RenderedChart
 from prosumax.web.charts.shared import OUTCOME_CHARTS, outcome_chart
 from prosumax.web.model import state
 from prosumax.web.model.communities import PERIOD_STEPS, from_job_spec
-from prosumax.web.model.outcome import CommunityOutcome
+from prosumax.web.model.outcome import CommunityOutcome, Exploration
 from prosumax.web.model.view import PageView
 
 _MAX_SAVED_RUNS = 4
@@ -32,7 +32,7 @@ class CommunityResults:
     """
 
     def __init__(
-        self, view: PageView[state.CommunityPageState], on_explore: Callable[[], Any]
+        self, view: PageView[state.CommunityPageState], on_explore: Callable[[], object]
     ) -> None:
         self.view = view
         self.tr = view.tr
@@ -42,7 +42,7 @@ class CommunityResults:
         self.outcome: CommunityOutcome | None = None
         self.cards: dict[str, kit.ChartCard] = {}
         self.layout: tuple[bool, str] | None = None
-        self.network: Any = None
+        self.network: Element | None = None
         self.matrix: kit.ChartCard | None = None
         tr = view.tr
         with kit.tag("section", "x-card x-verdict-card", aria_label=tr("community.results")):
@@ -116,7 +116,7 @@ class CommunityResults:
                 part.classes(remove="x-busy")
             kit.set_attributes(part, aria_busy="true" if outdated else None)
 
-    def show(self, outcome: CommunityOutcome, spec: dict[str, Any], job: str | None) -> None:
+    def show(self, outcome: CommunityOutcome, spec: dict[str, object], job: str | None) -> None:
         """Show the outcome of a run.
 
         Args:
@@ -299,12 +299,13 @@ class CommunityResults:
         with kit.tag("section", "x-card", data_testid="network"):
             kit.Text("h2", tr("community.transfers"), "x-card-title")
             kit.Text("p", tr("community.transfers_note"), "x-note")
-            self.network = kit.tag(
+            network = kit.tag(
                 "px-network",
                 content=self._network_content(outcome),
                 hour=int(self.view.state.hour),
             )
-            self.network.on("hour", self._on_network_hour, js_handler="(e) => emit(e.detail)")
+            self.network = network
+            network.on("hour", self._on_network_hour, js_handler="(e) => emit(e.detail)")
             with kit.collapsible(tr("common.as_table"), "x-as-table"):
                 table = kit.table_html(charts.transfer_table(tr, outcome))
                 self.transfer_table = ui.html(table).classes("x-table-scroll")
@@ -330,7 +331,7 @@ class CommunityResults:
                 tr("community.time"), hour, 0, 23, 1, tr.time, self._on_matrix_hour, "hour"
             )
 
-    def _network_content(self, outcome: CommunityOutcome) -> dict[str, Any]:
+    def _network_content(self, outcome: CommunityOutcome) -> dict[str, object]:
         labels = {name: self.tr(f"community.{name}") for name in ("play", "pause", "time")}
         return charts.trade_network(self.tr, outcome) | {"labels": labels}
 
@@ -343,7 +344,7 @@ class CommunityResults:
         kit.set_attributes(self.network, content=self._network_content(outcome))
         self.transfer_table.content = kit.table_html(charts.transfer_table(self.tr, outcome))
 
-    def _on_network_hour(self, event: Any) -> None:
+    def _on_network_hour(self, event: GenericEventArguments) -> None:
         self.view.update(hour=float(min(max(int(event.args), 0), 23)))
 
     def _on_matrix_hour(self, hour: float) -> None:
@@ -362,7 +363,7 @@ class CommunityResults:
         if self.exploration is not None:
             self.exploration.set_text(text)
 
-    def show_exploration(self, result: Mapping[str, Any]) -> None:
+    def show_exploration(self, result: Exploration) -> None:
         """Show whether a home would gain by another policy.
 
         Args:
@@ -390,7 +391,7 @@ class CommunityResults:
 
     # Comparison of saved runs
 
-    def save_run(self, spec: Mapping[str, Any], outcome: CommunityOutcome) -> None:
+    def save_run(self, spec: Mapping[str, object], outcome: CommunityOutcome) -> None:
         """Save a run for comparison and notify the visitor.
 
         Args:
@@ -407,7 +408,7 @@ class CommunityResults:
         self.add_saved_run(spec, outcome)
         ui.notify(tr("community.kept", n=len(self.saved_runs)), color="dark")
 
-    def add_saved_run(self, spec: Mapping[str, Any], outcome: CommunityOutcome) -> None:
+    def add_saved_run(self, spec: Mapping[str, object], outcome: CommunityOutcome) -> None:
         """Add a run to the comparison; the tab stores it for reloads in another language.
 
         Args:
@@ -431,7 +432,7 @@ class CommunityResults:
         content = json.dumps(json.dumps(urls))
         ui.run_javascript(f"sessionStorage.setItem('kept', {content})")
 
-    def _run_name(self, spec: Mapping[str, Any]) -> str:
+    def _run_name(self, spec: Mapping[str, object]) -> str:
         """Name a run by its rule; repeated names are numbered."""
         community = from_job_spec(spec)[0]
         name = self.tr(f"community.rule_{community.rule}")
@@ -475,7 +476,7 @@ class CommunityResults:
         self._store_saved_runs()
 
 
-def _run_key(spec: Mapping[str, Any]) -> str:
+def _run_key(spec: Mapping[str, object]) -> str:
     return json.dumps(spec, sort_keys=True)
 
 

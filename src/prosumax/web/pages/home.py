@@ -4,11 +4,11 @@ import asyncio
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from babel.dates import format_date, get_month_names
+from nicegui.events import GenericEventArguments
 
 from prosumax.web import kit
 from prosumax.web.charts import home as charts
@@ -16,6 +16,7 @@ from prosumax.web.charts.clock import static_svg
 from prosumax.web.charts.common import RenderedChart
 from prosumax.web.model import home_day, state
 from prosumax.web.model.own_data import OwnData, load_own_data, split_by_day
+from prosumax.web.model.sample_data import STEPS_PER_DAY
 from prosumax.web.model.translations import LOCALES
 from prosumax.web.model.view import PageView, add_noscript
 from prosumax.web.server.services import get_services
@@ -243,7 +244,7 @@ class _Page:
                 tr("home.read_time"),
                 48,
                 0,
-                home_day.STEPS_PER_DAY - 1,
+                STEPS_PER_DAY - 1,
                 1,
                 lambda step: charts.reading_text(tr, self._power, int(step)),
                 mark_step,
@@ -302,7 +303,7 @@ class _Page:
 
     # Changes
 
-    def _set_field(self, field: str, value: Any) -> None:
+    def _set_field(self, field: str, value: object) -> None:
         self._update(**{field: value})
 
     def _set_ghost(self, on: bool) -> None:
@@ -310,7 +311,7 @@ class _Page:
         self._ghost = None
         self._profile_card.show(self._profile_chart())
 
-    def _update(self, **changes: Any) -> None:
+    def _update(self, **changes: object) -> None:
         """Change settings, simulate the day, and draw the results."""
         if "hold" not in self._timers:
             self._ghost = self._power
@@ -337,7 +338,7 @@ class _Page:
         self._months_card.show(self._months_chart())
         self._clock_card.show(charts.day_clock(self.tr, self._power))
 
-    def _toggle_more(self, event: Any) -> None:
+    def _toggle_more(self, event: GenericEventArguments) -> None:
         self._more_open = bool(event.args)
         if self._more_open:
             self._draw_more(self._simulate())

@@ -2,12 +2,11 @@
 
 import copy
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from nicegui import app, ui
+from nicegui import Client, app, ui
 from starlette.requests import Request
 
 from prosumax.web import kit
@@ -16,13 +15,6 @@ from prosumax.web.model.translations import Translator
 from prosumax.web.model.view import PageView, build_frame
 from prosumax.web.pages import basics, community, home
 from prosumax.web.server.services import attach_services
-
-PAGE_BUILDERS: Mapping[str, Callable[[PageView[Any], kit.Banner], None]] = {
-    "basics": basics.build,
-    "home": home.build,
-    "community": community.build,
-}
-"""Builder of each page; it gets the view and the banner above the content."""
 
 _QUASAR_LANGUAGES = {"en": "en-GB", "fr": "fr", "nl": "nl"}
 _STATIC = Path(str(resources.files("prosumax.web") / "static"))
@@ -36,23 +28,34 @@ def configure() -> None:
     """Register pages, static files and services; must be called once per process."""
     app.add_static_files("/static", _STATIC)
     ui.add_head_html(_HEAD, shared=True)
-    for page, path in state.PATHS.items():
-        ui.page(path)(_page_handler(page))
+    handlers = {
+        "basics": _page_handler("basics", state.BasicsPageState, basics.build),
+        "home": _page_handler("home", state.HomePageState, home.build),
+        "community": _page_handler("community", state.CommunityPageState, community.build),
+    }
+    for name, handler in handlers.items():
+        ui.page(state.PATHS[name])(handler)
     attach_services(app)
     app.on_page_exception(_show_error_page)
     # Quasar's loading bar has no accessible name, and every slow action has its own progress bar.
     app.config.quasar_config["loadingBar"]["skipHijack"] = True
 
 
-def _page_handler(name: str) -> Callable[[Request], None]:
+def _page_handler(
+    name: str,
+    page: type[state.PageState],
+    build: Callable[[PageView[state.PageState], kit.Banner], None],
+) -> Callable[[Request], None]:
+    """Return the handler of a page, whose builder gets the view and the banner above it."""
+
     def show(request: Request) -> None:
         query = dict(request.query_params)
         tr = _translator(request)
-        page_state, replaced = state.parse_query(state.PAGES[name], query)
+        page_state, replaced = state.parse_query(page, query)
         client = ui.context.client
         _set_language_and_title(client, tr, tr(f"common.{name}"))
         view = PageView(name, page_state, tr, client)
-        PAGE_BUILDERS[name](view, build_frame(view, replaced))
+        build(view, build_frame(view, replaced))
 
     return show
 
@@ -62,7 +65,7 @@ def _translator(request: Request) -> Translator:
     return Translator(state.select_language(dict(request.query_params), accept))
 
 
-def _set_language_and_title(client: Any, tr: Translator, title: str) -> None:
+def _set_language_and_title(client: Client, tr: Translator, title: str) -> None:
     """Set language and title of one response; a page object is shared by all of its responses."""
     client.page = copy.copy(client.page)
     client.page.language = _QUASAR_LANGUAGES[tr.lang]

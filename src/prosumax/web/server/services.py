@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 from fastapi import HTTPException, Response
@@ -13,9 +14,13 @@ from prosumax.scenario.loading import dump_scenario
 from prosumax.web.jobs.queue import JobQueue, JobRejectedError
 from prosumax.web.jobs.worker_pool import QueueConfig
 from prosumax.web.model.communities import community_scenario, from_job_spec, to_job_spec
+from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.state import RULES, CommunityPageState
 from prosumax.web.server.security import SecureHeaders
 from prosumax.web.server.uploads import UploadStore
+
+if TYPE_CHECKING:
+    from nicegui import App
 
 _PRECOMPUTED: tuple[CommunityPageState, ...] = (
     CommunityPageState(rule="use"),
@@ -58,7 +63,7 @@ def get_services() -> Services:
     return Services(jobs, UploadStore(jobs))
 
 
-def attach_services(app: Any) -> None:
+def attach_services(app: "App") -> None:
     """Add the services, their routes and the security headers to a server.
 
     Args:
@@ -79,7 +84,7 @@ async def _start() -> None:
     background_tasks.add(asyncio.create_task(_precompute(jobs)))
 
 
-background_tasks: set[Any] = set()
+background_tasks: set[asyncio.Task[None]] = set()
 """References to running tasks, which the event loop holds only weakly."""
 
 
@@ -112,19 +117,19 @@ async def download_run(name: str) -> Response:
     done = status is not None and status.state == "done"
     if public_spec is None or status is None or not done or kind not in ("json", "yaml"):
         raise HTTPException(404)
-    spec = public_spec[1]
+    spec = cast(Mapping[str, object], public_spec[1])
     scenario = await asyncio.to_thread(community_scenario, *from_job_spec(spec))
     if kind == "yaml":
         return Response(dump_scenario(scenario), media_type="application/yaml")
     content = {
         "spec": spec,
-        "result": asdict(status.result),
+        "result": asdict(cast(CommunityOutcome, status.result)),
         "scenario": scenario.model_dump(mode="json"),
     }
     return Response(json.dumps(content, default=_records), media_type="application/json")
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(table: pd.DataFrame) -> list[dict[str, object]]:
     """Return the rows of a table as plain JSON values."""
-    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    rows: list[dict[str, object]] = json.loads(table.to_json(orient="records"))
     return rows

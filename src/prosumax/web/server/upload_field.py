@@ -1,7 +1,8 @@
 """Form control for uploading a meter file, and the texts about an uploaded file."""
 
 from collections.abc import Callable
-from typing import Any
+
+from nicegui.events import GenericEventArguments
 
 from prosumax.web import kit
 from prosumax.web.model.own_data import OwnData
@@ -21,7 +22,7 @@ _UPLOAD_SCRIPT = """async (e) => {
 }"""
 
 
-def add_upload_field(tr: Translator, on_upload: Callable[[str, OwnData], Any]) -> None:
+def add_upload_field(tr: Translator, on_upload: Callable[[str, OwnData], object]) -> None:
     """Add a file control with a description of the format, an example and an error line.
 
     Args:
@@ -43,7 +44,7 @@ def add_upload_field(tr: Translator, on_upload: Callable[[str, OwnData], Any]) -
         kit.set_attributes(error_line, role="alert", data_testid="upload-error")
         error_line.set_visibility(False)
 
-    def handle_answer(event: Any) -> None:
+    def handle_answer(event: GenericEventArguments) -> None:
         answer = event.args if isinstance(event.args, dict) else {}
         token = str(answer.get("token", ""))
         data = get_services().uploads.get(token)
@@ -57,7 +58,7 @@ def add_upload_field(tr: Translator, on_upload: Callable[[str, OwnData], Any]) -
     control.on("change", handle_answer, js_handler=_UPLOAD_SCRIPT)
 
 
-def rejection_text(tr: Translator, error: dict[str, Any]) -> str:
+def rejection_text(tr: Translator, error: dict[str, object]) -> str:
     """Return the translated reason why a file was rejected.
 
     Args:

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import cast
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
@@ -120,8 +120,7 @@ class UploadStore:
             await asyncio.sleep(0.03)
         if status is None or status.state != "done":
             return Rejection("unreadable", message=(status and status.code) or "")
-        answer: OwnData | Rejection = status.result
-        return answer
+        return cast(OwnData | Rejection, status.result)
 
     def _within_rate_limit(self, request: Request) -> bool:
         address = request.client.host if request.client else ""
@@ -203,5 +202,5 @@ def rate_limit_address(address: str | None) -> str | None:
 
 
 def _rejected(status: int, rejection: Rejection) -> JSONResponse:
-    content: dict[str, Any] = {"error": asdict(rejection)}
+    content: dict[str, object] = {"error": asdict(rejection)}
     return JSONResponse(content, status_code=status)
