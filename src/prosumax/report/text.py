@@ -1,11 +1,11 @@
 """Verdicts in plain language: short sentences, frequencies before percentages, losers first."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from prosumax.metrics import catalog
+from prosumax.metrics.records import HouseholdKPIs
 from prosumax.scenario.schema.community import Period
 from prosumax.simulation.results.result import Result
 from prosumax.viz.language import ENGLISH
@@ -136,7 +136,7 @@ def cost_change(saving: float, before: float, after: float, currency: str) -> st
     return f"{amount}{share} {'more' if more else 'less'} than without exchange"
 
 
-def savings_sentence(homes: Sequence[Mapping[str, Any]], currency: str) -> str:
+def savings_sentence(homes: Sequence[HouseholdKPIs], currency: str) -> str:
     """Say how many homes pay more and less than without exchange; homes that lose come first."""
     table = pd.DataFrame(
         {

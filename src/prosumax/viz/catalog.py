@@ -25,6 +25,38 @@ from prosumax.viz.run.energy import energy_balance_chart, energy_by_source
 from prosumax.viz.run.power import mean_day, week
 from prosumax.viz.training import learning_curve
 
+__all__ = [
+    "CHARTS",
+    "activity_map",
+    "bills",
+    "curtailment",
+    "day_curve",
+    "duration",
+    "energy_balance_chart",
+    "energy_by_source",
+    "fairness",
+    "feeder_map",
+    "learning_curve",
+    "level_emissions",
+    "level_flows",
+    "level_prices",
+    "loading_day",
+    "lorenz",
+    "mean_day",
+    "operator_fees",
+    "payments",
+    "payments_by_mechanism",
+    "price_distribution",
+    "price_spread",
+    "savings",
+    "trade_distance",
+    "trade_matrix",
+    "trade_network",
+    "voltage_day",
+    "volume_distribution",
+    "week",
+]
+
 CHARTS: tuple[Chart, ...] = (
     # Of one run.
     mean_day,

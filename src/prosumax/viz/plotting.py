@@ -1,6 +1,6 @@
 """Charts of a result as methods: `result.plot.bills()`."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.simulation.results.result import Result
@@ -8,6 +8,15 @@ from prosumax.viz.chart import Chart, Figure, charts
 from prosumax.viz.indicators.indicators import analysis_runs
 from prosumax.viz.language import ENGLISH, Language
 from prosumax.viz.theme import THEME, Theme
+
+
+class ChartMethod(Protocol):
+    """Method of a chart."""
+
+    def __call__(
+        self, *, theme: Theme = THEME, language: Language | str = ENGLISH, **options: object
+    ) -> Figure:
+        """Draw the chart."""
 
 
 class ResultPlots:
@@ -58,7 +67,7 @@ class ResultPlots:
             )
         return figure
 
-    def __getattr__(self, name: str) -> Callable[..., Figure]:
+    def __getattr__(self, name: str) -> ChartMethod:
         """Return the method of a chart."""
         definition = _run_charts().get(name)
         if definition is None:

@@ -111,7 +111,7 @@ def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
     )
 
 
-def _numbers(values: pd.Series) -> list[float]:
+def _numbers(values: "pd.Series[float]") -> list[float]:
     return [round(float(value), 6) for value in values]
 
 

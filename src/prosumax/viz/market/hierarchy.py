@@ -103,7 +103,7 @@ def flows_figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figur
     )
 
 
-def _hourly(curves: dict[str, Values], hour: NDArray[np.integer]) -> pd.DataFrame:
+def _hourly(curves: dict[str, Values], hour: NDArray[np.int64]) -> pd.DataFrame:
     """Return `curve`, `hour` and `value`: the mean of each local hour that occurs."""
     hours = np.unique(hour)
     return pd.concat(

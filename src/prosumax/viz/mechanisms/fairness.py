@@ -1,8 +1,8 @@
 """Fairness of mechanisms: a point per mechanism, what all homes save and what the least saves."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -137,13 +137,13 @@ def _dots(shown: pd.DataFrame, currency: str, language: Language) -> dict[str, l
     return dots
 
 
-def _kind(row: Mapping[Any, Any]) -> str:
+def _kind(row: Mapping[Hashable, float]) -> str:
     if row["losers"]:
         return "worse"
     return "before" if row["outside_money"] >= CENT else "after"
 
 
-def _position(row: Mapping[Any, Any]) -> list[float]:
+def _position(row: Mapping[Hashable, float]) -> list[float]:
     return [round(row["total_saving"], 2) + 0.0, round(row["lowest_saving"], 2) + 0.0]
 
 

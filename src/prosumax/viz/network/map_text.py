@@ -14,7 +14,7 @@ MAX_TOOLTIP_BUSES = 2000
 _MAX_ROWS = 25
 
 
-def bus_label(bus: pd.Series) -> str:
+def bus_label(bus: "pd.Series[str]") -> str:
     """Return the name of a bus with its homes: `bus 12 (2 Couple)`."""
     name = str(bus["name"])
     if not any(part in name.lower() for part in ("bus", "source")):
@@ -99,7 +99,7 @@ def branches_table(elements: MapElements, language: Language) -> Table:
     return Table(caption, head, rows)
 
 
-def _branch_row(branch: pd.Series, language: Language) -> list[str]:
+def _branch_row(branch: "pd.Series[float]", language: Language) -> list[str]:
     kind = "transformer"
     if not branch["is_transformer"]:
         kind = f"line, {language.length(branch['length_km'])}"
@@ -110,7 +110,7 @@ def _branch_row(branch: pd.Series, language: Language) -> list[str]:
         str(branch["name"]),
         kind,
         language.percent(branch["loading_max"]),
-        moment(branch["loading_max_time"]),
+        moment(pd.Timestamp(branch["loading_max_time"])),
         language.percent(branch["loading_mean"]),
         language.number(hours, 0 if hours.is_integer() else 2),
     ]

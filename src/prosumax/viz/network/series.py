@@ -32,8 +32,8 @@ class NetworkSeries(NamedTuple):
     steps: NDArray[np.int64]
     local: pd.DatetimeIndex
     step_hours: float
-    loading: NDArray[np.floating]
-    voltage: NDArray[np.floating] | None
+    loading: Values
+    voltage: Values | None
     rated: NDArray[np.bool_]
 
 
@@ -88,7 +88,7 @@ class Extremes(NamedTuple):
     when_lowest: NDArray[np.int64]
 
 
-def extremes(values: NDArray[np.floating]) -> Extremes:
+def extremes(values: Values) -> Extremes:
     """Return the extremes of [step, place]; there must be a step."""
     when = values.argmax(0)
     when_lowest = values.argmin(0)

@@ -1,7 +1,7 @@
 """Power over time: a mean day and the extreme weeks, of all homes together or of one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -242,9 +242,18 @@ def _of(table: pd.DataFrame, home: str) -> tuple[list[str], dict[str, Values]]:
     return times, dict(zip(flows, kw[homes.index(home)], strict=True))
 
 
-def _drawing(
-    table: pd.DataFrame, labels: list[str], theme: Theme, language: Language
-) -> dict[str, Any]:
+class _Drawing(TypedDict):
+    """Parts of a figure of lines over time."""
+
+    option: Option
+    unit: str
+    line_swatches: bool
+    legend: list[LegendEntry]
+    choices: list[Choice]
+    choice_label: str
+
+
+def _drawing(table: pd.DataFrame, labels: list[str], theme: Theme, language: Language) -> _Drawing:
     """Return option, legend and choices of lines over time of all homes together."""
     homes, flows, _, kw = _stacked(table)
     bounds = table.attrs["bounds"]

@@ -57,7 +57,7 @@ def hourly_means(
     return hours.tolist(), {name: member @ values for name, values in powers.items()}
 
 
-def extreme_weeks(result: Result) -> dict[str, slice]:
+def extreme_weeks(result: Result) -> dict[str, "slice[int, int, None]"]:
     """Return the seven days with most and least PV generation, `sunniest` and `darkest`.
 
     Without PV they are the weeks with most and least load, `busiest` and `quietest`. Days are whole
@@ -160,6 +160,6 @@ def calendar_groups(result: Result) -> tuple[str, list[str], list[int]]:
     return "hour", [f"{local[at].hour:02}:00" for at in starts], starts
 
 
-def _starts(key: pd.Index) -> list[int]:
+def _starts(key: "pd.Index[int]") -> list[int]:
     starts: list[int] = np.flatnonzero(np.append(True, np.diff(key) != 0)).tolist()
     return starts

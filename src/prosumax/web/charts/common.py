@@ -1,7 +1,7 @@
 """Elements shared by all charts: colors, axes, number formats and the types of a chart."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prosumax.viz.theme import INK as INK
 from prosumax.viz.theme import MEANINGS, RULE
@@ -119,7 +119,7 @@ They are the only code that an option may contain.
 """
 
 
-def base_option(**parts: Any) -> Option:
+def base_option(**parts: object) -> Option:
     """Return the common part of all options: no animation, plain-text tooltips.
 
     Args:
@@ -149,7 +149,7 @@ def tooltip(lang: str, unit: str, trigger: str = "axis") -> Option:
     }
 
 
-def axis_label(**settings: Any) -> Option:
+def axis_label(**settings: object) -> Option:
     """Return the labels of an axis.
 
     The line height is set because labels would inherit that of the page.
@@ -189,7 +189,7 @@ def time_axis(grid: int = 0, show: bool = True, every_h: int = 3) -> Option:
     }
 
 
-def value_axis(name: str, **settings: Any) -> Option:
+def value_axis(name: str, **settings: object) -> Option:
     """Return a value axis with its name on top.
 
     Args:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -323,7 +323,7 @@ def hour_sentence(tr: Translator, outcome: CommunityOutcome, hour: int) -> str:
     )
 
 
-def trade_network(tr: Translator, outcome: CommunityOutcome) -> dict[str, Any]:
+def trade_network(tr: Translator, outcome: CommunityOutcome) -> Option:
     """Return the content of the network drawing: homes, flows, and a sentence for every hour.
 
     Args:

@@ -6,7 +6,6 @@ language.
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
 
 import pandas as pd
 
@@ -125,7 +124,7 @@ def _rename_homes(table: pd.DataFrame, displayed: Mapping[str, str]) -> pd.DataF
     for column in _HOME_COLUMNS:
         if column in renamed:
             renamed[column] = renamed[column].map(lambda name: displayed.get(name, name))
-    homes: Sequence[Any] = table.attrs.get("homes", ())
+    homes: Sequence[str] = table.attrs.get("homes", ())
     if isinstance(homes, list):
         renamed.attrs = {**table.attrs, "homes": [displayed.get(home, home) for home in homes]}
     return renamed
