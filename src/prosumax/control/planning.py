@@ -220,6 +220,7 @@ def make_schedule(
             requests = set_requests(requests, homes, own)
             plan = plan.power_kw
         power_kw[:, homes] = plan[:, homes]
+    # Annotated as the JAX arrays of a simulation, which converts these NumPy arrays.
     return ControlSchedule(power_kw, requests)  # type: ignore[arg-type]
 
 

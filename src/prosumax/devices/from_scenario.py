@@ -129,11 +129,11 @@ def device_series(
         )
     slots = _num_appliance_slots(scenario)
     if slots:
-        ready = np.zeros((len(index), len(homes), slots), bool)
+        ready: PyTree = np.zeros((len(index), len(homes), slots), bool)
         for number, home in enumerate(homes):
             for slot in range(len(home.appliances)):
                 ready[:, number, slot] = _appliance_ready(scenario, number, slot, local_index)
-        series = series._replace(appliances=ApplianceSeries(ready))  # type: ignore[arg-type]
+        series = series._replace(appliances=ApplianceSeries(ready))
     return None if all(part is None for part in series) else series
 
 

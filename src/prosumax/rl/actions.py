@@ -64,6 +64,7 @@ def raw_bid_space(num_homes: int) -> Product:
         num_homes: Number of homes in the community.
     """
     share = Box.with_bounds(0.0, 1.0, ())
+    # Spaces in place of the arrays.
     return Product(RawBid(share, share, Discrete(2), Discrete(num_homes + 2)))  # type: ignore[arg-type]
 
 

@@ -205,6 +205,7 @@ class CommunityEnv:
         if not self.config.price_agents:
             return homes
         price_shares = Box.with_bounds(0.0, 1.0, (len(self.config.price_agents), 2))
+        # Spaces in place of the arrays.
         return Product(JointAction(homes, price_shares))  # type: ignore[arg-type]
 
     def reset(

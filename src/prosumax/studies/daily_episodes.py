@@ -134,6 +134,7 @@ def _stack_params(scenarios: Sequence[Scenario], profiles: Sequence[Profiles]) -
     communities = [
         _randomize_charge(assemble(scenario, series), scenario.seed) for scenario, series in pairs
     ]
+    # Communities differ in size and are stacked apart.
     rest = [
         env_params(scenario, community)._replace(community=None)  # type: ignore[arg-type]
         for scenario, community in zip(scenarios, communities, strict=True)

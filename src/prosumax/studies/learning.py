@@ -111,6 +111,7 @@ def _scenario_changes(settings: Mapping[str, object]) -> dict[str, object]:
 class _UnhashedChanges(dict[str, object]):
     """Changes to a scenario that a cache passes on; their identity is another argument."""
 
+    # A dict has no hash: its `__hash__` is None.
     def __hash__(self) -> int:  # type: ignore[override]
         return 0
 

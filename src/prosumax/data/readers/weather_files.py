@@ -6,10 +6,10 @@ clear-sky irradiance such that the hourly mean is preserved.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -157,10 +157,25 @@ def _pvgis_format(path: Path) -> str:
     return "json" if path.suffix.lower() == ".json" else "csv"
 
 
-def _pvgis_site(meta: dict[str, Any]) -> dict[str, Any]:
+_PVGISSite = TypedDict(
+    "_PVGISSite",
+    {
+        "latitude": float,
+        "longitude": float,
+        "irradiance_time_offset": float,
+        "irradiance time offset": float,
+        "mounting_system": Mapping[str, Mapping[str, Mapping[str, object]]],
+        "Slope": str,
+    },
+    total=False,
+)
+
+
+def _pvgis_site(meta: Mapping[str, Mapping[str, object]]) -> _PVGISSite:
     """Return the site data of PVGIS, which JSON nests one level deeper than CSV."""
-    inputs: dict[str, Any] = meta["inputs"]
-    return {**inputs, **inputs.get("location", {})}
+    inputs = meta["inputs"]
+    location = cast(Mapping[str, object], inputs.get("location", {}))
+    return cast(_PVGISSite, {**inputs, **location})
 
 
 def _parse_pvgis_hourly(path: Path) -> _ParsedFile:

@@ -167,6 +167,7 @@ class COMA:
 
     def inference_state(self, state: COMAState) -> COMAState:
         """Return the state with the actor alone."""
+        # Acting reads no other field.
         return COMAState(state.actor, *[None] * (len(COMAState._fields) - 1))  # type: ignore[arg-type]
 
     def update(

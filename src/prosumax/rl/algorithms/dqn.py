@@ -146,6 +146,7 @@ class DQN:
 
     def inference_state(self, state: DQNState) -> DQNState:
         """Return the state with the network alone."""
+        # Acting reads no other field.
         return DQNState(state.q_network, None, None, None, None)  # type: ignore[arg-type]
 
     def update(

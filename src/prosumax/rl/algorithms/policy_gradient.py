@@ -168,6 +168,7 @@ class PolicyGradient:
 
     def inference_state(self, state: PolicyGradientState) -> PolicyGradientState:
         """Return the state with the actor alone."""
+        # Acting reads no other field.
         return PolicyGradientState(state.actor, None, None, None, None)  # type: ignore[arg-type]
 
     def update(
@@ -355,6 +356,7 @@ def _is_first(batch: Batch) -> Bool[Array, "time env agent"]:
     return jnp.broadcast_to(batch.is_first[..., None], batch.reward.shape)
 
 
+# Axes in place of the arrays.
 _ENV_AXES = Batch(1, None, 1, None, 1, 1, 1, 1, 1, 0, None, 1, 1, 1, None, 1)  # type: ignore[arg-type]
 """Axis of the environments in each field of a batch that has one."""
 

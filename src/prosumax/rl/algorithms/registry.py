@@ -76,6 +76,7 @@ def configure_algorithm(
         InputError: There is no such algorithm or setting, or a value has the wrong type.
     """
     algorithm = algorithms.get(name, where)
+    # Learners are dataclasses, which the protocol cannot say.
     static = [field.name for field in fields(algorithm.learner) if field.name != "spec"]  # type: ignore[arg-type]
     hyperparameters: dict[str, float] = {}
     options = dict(algorithm.options)

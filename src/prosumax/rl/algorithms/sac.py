@@ -185,6 +185,7 @@ class SAC:
 
     def inference_state(self, state: SACState) -> SACState:
         """Return the state with the actor alone."""
+        # Acting reads no other field.
         return SACState(state.actor, *[None] * (len(SACState._fields) - 1))  # type: ignore[arg-type]
 
     def update(

@@ -134,6 +134,7 @@ def shift_next(
     return jnp.concatenate([segments[:, 1:], last[:, None]], axis=1).reshape(values.shape)
 
 
+# Axes in place of the arrays, as `jax.vmap` takes them.
 BATCH_AXES = Batch(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, None, None, None)  # type: ignore[arg-type]
 """Fields of a batch that have a leading axis of policies, in the form that `jax.vmap` takes."""
 

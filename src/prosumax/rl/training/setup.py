@@ -103,6 +103,7 @@ class TrainingSetup:
             for config in initial
         )
         with jax.ensure_compile_time_eval():
+            # The numbers become arrays here.
             schedule: LinearSchedule = jax.tree.map(
                 jnp.float32,
                 LinearSchedule(initial, final, float(self.config.iterations)),  # type: ignore[arg-type]

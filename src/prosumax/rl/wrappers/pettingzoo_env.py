@@ -160,6 +160,7 @@ class CommunityParallelEnv(ParallelEnv):
             name: np.asarray([[action[name] for action in actions]], dtype)
             for name, dtype in dtypes.items()
         }
+        # NumPy arrays, which the compiled step converts.
         return RawBid(**parts)  # type: ignore[arg-type]
 
     def _add_masks(self, infos: dict[str, dict[str, object]], mask: PyTree) -> None:

@@ -1,7 +1,7 @@
 """Indicators over the day, a curve per run, and dashboards of several of them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import NamedTuple
 
 import numpy as np
@@ -294,8 +294,8 @@ def _with_deviation(values: Values, digits: int, language: Language) -> str:
     return f"{mean} ± {language.number(float(known.std(ddof=1)), digits)}"
 
 
-def _runs_note(runs: Mapping[str, object], theme: Theme) -> str:
-    seeds = max(len(each) for each in runs.values())  # type: ignore[arg-type]
+def _runs_note(runs: Mapping[str, Sized], theme: Theme) -> str:
+    seeds = max(len(each) for each in runs.values())
     note = f" Over all {seeds} seeds." if seeds > 1 else ""
     if len(runs) > len(theme.curves):
         note += f" Only the first {len(theme.curves)} of {len(runs)} are drawn; the table has all."
