@@ -5,8 +5,8 @@ import os
 import sys
 from importlib import metadata
 
-# With XLA's older emitters JAX 0.10 compiles what the tests run in little more than half the time; JAX 0.12 has them no
-# more. So on 0.10 the tests do not run the very instructions that users run.
+# Not the emitters that users run on JAX 0.10: with the older ones the tests take two fifths less
+# time. JAX 0.12 has only the new ones, and the tests run them there.
 if metadata.version("jax").startswith("0.10."):
     os.environ["XLA_FLAGS"] = (
         f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
@@ -59,25 +59,28 @@ import pytest
 from prosumax.data.datasets import fetch_dataset
 from prosumax.errors import InputError
 
-# Examples share compiled programs, so the first one is slow and says nothing about the rest.
+# No deadline: the first example of a test compiles, the others reuse its program.
 hypothesis.settings.register_profile("prosumax", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("prosumax")
 
 
 @pytest.fixture(scope="session")
 def citylearn_data():
-    """Folder of the real homes; fetched on first use. Only a developer without network may go without."""
+    """Return the folder of the CityLearn data set, downloaded on first use.
+
+    Outside CI, tests that need it are skipped without a network.
+    """
     try:
         return fetch_dataset("citylearn-2022")
     except InputError as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"CityLearn data cannot be had: {error}")
+        pytest.skip(f"the CityLearn data set is not available: {error}")
 
 
 @pytest.fixture
 def tiny():
-    """Content of a small scenario that needs no data: two homes, one roof, one battery, four hours."""
+    """Return a small scenario without data files: two homes, one PV system, one battery, four hours."""
     return {
         "name": "tiny",
         "period": {"start": "2023-06-01T10:00", "steps": 4, "step_minutes": 60},
@@ -96,7 +99,7 @@ def tiny():
 
 @pytest.fixture
 def command(monkeypatch, capsys, tmp_path):
-    """Runs `prosumax ARGS` in an empty folder; returns exit code, stdout, stderr."""
+    """Return a function that runs `prosumax ARGS` in an empty folder: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):

@@ -1,4 +1,4 @@
-"""House rules that linters do not know: rooms, names and docstrings (see docs/explanation/style.md)."""
+"""Style rules that linters do not check: rooms, names, docstrings (docs/explanation/style.md)."""
 
 import ast
 import re

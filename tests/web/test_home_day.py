@@ -37,7 +37,7 @@ HOMES = [
         season="autumn",
         ev="noon",
         orientation="north",
-        weather="grey",
+        weather="gray",
         tariff="daynight",
         retail_price=0.41,
         feed_in_price=0.11,
@@ -125,7 +125,7 @@ def test_clear_weather_and_southern_orientation_increase_pv_generation():
     def made(**changes):
         return home_day.simulate_day(HomePageState(**changes)).solar_kwh.sum()
 
-    assert made(weather="clear") > made(weather="mixed") > made(weather="grey")
+    assert made(weather="clear") > made(weather="mixed") > made(weather="gray")
     assert (
         made(orientation="south", weather="clear")
         > made(orientation="eastwest", weather="clear")

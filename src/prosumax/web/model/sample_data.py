@@ -188,7 +188,7 @@ def load_tables() -> SampleTables:
 def _weather_spec(weather_type: str) -> dict[str, object]:
     if weather_type == "clear":
         return {"source": "clear_sky"}
-    if weather_type == "grey":
+    if weather_type == "gray":
         usual = monthly_irradiation_kwh_m2("normal")
         overcast = [round(_OVERCAST_SHARE * kwh, 1) for kwh in usual]
         return {"source": "synthetic", "monthly_kwh_m2": overcast}

@@ -220,7 +220,7 @@ class HomePageState:
     heat_pump: str = _choice_field("off", "hp", ("off", "on"))
     appliance_time: str = _choice_field("evening", "w", ("morning", "noon", "evening"))
     day_type: str = _choice_field("weekday", "d", ("weekday", "weekend"))
-    weather: str = _choice_field("mixed", "sky", ("clear", "mixed", "grey"))
+    weather: str = _choice_field("mixed", "sky", ("clear", "mixed", "gray"))
     orientation: str = _choice_field("south", "o", ("south", "eastwest", "north"))
     tariff: str = _choice_field("single", "t", ("single", "daynight"))
     retail_price: float = _number_field(0.34, "buy", 0.05, 1.0, 0.01)
