@@ -80,7 +80,7 @@ def citylearn_data():
 
 @pytest.fixture
 def tiny():
-    """Return a small scenario without data files: two homes, one PV system, one battery, four hours."""
+    """Return a scenario without data files: two homes, a PV system, a battery, four hours."""
     return {
         "name": "tiny",
         "period": {"start": "2023-06-01T10:00", "steps": 4, "step_minutes": 60},
