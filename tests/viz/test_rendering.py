@@ -84,6 +84,8 @@ def test_every_swatch_is_valid_svg(lines: bool) -> None:
         *(f"curve-{at}" for at in range(len(CURVES))),
         *(f"loading-{at}" for at in range(len(LOADING_STYLES))),
         *(f"voltage-{at}" for at in range(len(VOLTAGES))),
+        *(f"{shape}-pv" for shape in ("line", "dash", "area", "bar")),
+        *("bar-grid_import", "bar-grid_export", "bar-battery", "area-overlap", "dash-reference"),
         *("before", "after", "loser", "worse", "gray-2", "activity-5", "transformer"),
     ]
     drawn = [swatch(name, lines) for name in names]

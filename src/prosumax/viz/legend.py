@@ -11,6 +11,7 @@ from prosumax.viz.theme import (
     LOADING_STYLES,
     MEANINGS,
     MUTED,
+    OVERLAP,
     VOLTAGES,
     CurveStyle,
     MeaningStyle,
@@ -117,6 +118,40 @@ _PATTERNS = {
 }
 
 
+_SHAPES = {
+    "line": '<path d="M1 7H27" stroke="{color}" stroke-width="3"/>',
+    "dash": '<path d="M1 7H27" stroke="{color}" stroke-width="3" stroke-dasharray="7 4"/>',
+    "area": (
+        '<rect x="1" y="1" width="26" height="12" fill="{color}" fill-opacity=".55"'
+        ' stroke="{color}"/>'
+    ),
+    "bar": '<rect x="1" y="1" width="26" height="12" rx="2" fill="{color}"/>{pattern}',
+}
+"""Shapes in which a page shows a meaning, 28 by 14 pixels; the name is `SHAPE-MEANING`."""
+
+_SHAPE_PATTERNS = {
+    "grid_import": (
+        '<path d="M3 13L11 1M10 13L18 1M17 13L25 1" stroke="#fff" stroke-opacity=".6"'
+        ' stroke-width="2"/>'
+    ),
+    "battery": (
+        '<path d="M6 7h.1M14 7h.1M22 7h.1" stroke="#fff" stroke-width="4" stroke-linecap="round"/>'
+    ),
+    "grid_export": '<path d="M7 4l3 6H4zM21 4l3 6h-6z" fill="#fff" fill-opacity=".75"/>',
+}
+_SHAPE_COLORS = {name: style.color for name, style in MEANINGS.items()} | {
+    "overlap": OVERLAP,
+    "reference": MUTED,
+}
+
+
+def _shape(name: str, meaning: str) -> str:
+    content = _SHAPES[name].format(
+        color=_SHAPE_COLORS[meaning], pattern=_SHAPE_PATTERNS.get(meaning, "")
+    )
+    return f'<g transform="translate(1 1)">{content}</g>'
+
+
 def _meaning(name: str, style: MeaningStyle, lines: bool) -> str:
     if lines and name not in ("grid_import", "grid_export"):
         area = (
@@ -142,8 +177,9 @@ def swatch(name: str, lines: bool = False) -> str:
     """Return the SVG elements of a swatch, `WIDTH` by `HEIGHT` pixels.
 
     Args:
-        name: A meaning of the theme, a mark such as `before` or `worse`, or a class with its
-            position, such as `curve-2` or `loading-5`.
+        name: A meaning of the theme, a mark such as `before` or `worse`, a class with its
+            position, such as `curve-2` or `loading-5`, or a shape with its meaning: `line`, `dash`,
+            `area` or `bar`, such as `dash-pv`.
         lines: Whether meanings are drawn as lines instead of bars.
 
     Raises:
@@ -154,4 +190,6 @@ def swatch(name: str, lines: bool = False) -> str:
     if name in MEANINGS:
         return _meaning(name, MEANINGS[name], lines)
     kind, _, position = name.rpartition("-")
+    if kind in _SHAPES:
+        return _shape(kind, position)
     return _NUMBERED[kind](int(position))

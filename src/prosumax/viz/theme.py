@@ -20,6 +20,9 @@ AXIS_LINE = "#9AA5AD"
 JOIN = "#7A868E"
 """Color of bars that join two points."""
 
+OVERLAP = "#7F9C92"
+"""Color of the load over PV generation, where both are areas."""
+
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 _DIAGONAL: Option = {
@@ -190,15 +193,20 @@ class Theme:
         font_family: CSS font family.
         font_size: Size of labels in pixels.
         phone_font_size: Size of labels on a phone.
+        axis_font_size: Size of labels of axes in `prosumax.viz.compact`.
         meanings: Style of each meaning.
         curves: Styles of curves of the same kind.
+        number_formats: JavaScript function that formats a number, by unit; for pages that write
+            numbers in their own language.
     """
 
     font_family: str = _FONT
     font_size: int = 13
     phone_font_size: int = 11
+    axis_font_size: int = 13
     meanings: Mapping[str, MeaningStyle] = field(default_factory=lambda: MEANINGS)
     curves: tuple[CurveStyle, ...] = CURVES
+    number_formats: Mapping[str, str] = field(default_factory=dict)
 
 
 THEME = Theme()
