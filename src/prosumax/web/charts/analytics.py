@@ -6,23 +6,20 @@ from typing import NamedTuple
 import pandas as pd
 
 from prosumax.viz.catalog import lorenz
-from prosumax.web.charts.common import (
-    EXPORT_COLOR,
-    IMPORT_COLOR,
-    INK,
-    LOAD_COLOR,
-    MUTED,
-    SOLAR_COLOR,
-    ChartTable,
-    LegendItem,
-    Option,
-    RenderedChart,
-    axis_label,
-    base_option,
-    tooltip,
-    value_axis,
-    value_label,
+from prosumax.viz.chart import Figure, LegendEntry, Table
+from prosumax.viz.compact import (
+    Band,
+    Curve,
+    Dot,
+    Margins,
+    hour_axis,
+    labeled_dots,
+    lines,
+    number_axis,
+    quantity_axis,
 )
+from prosumax.viz.theme import MUTED, Theme
+from prosumax.web.charts.common import ChartTable, RenderedChart, page_chart, page_theme
 from prosumax.web.charts.shared import figure_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
@@ -77,60 +74,83 @@ def price_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
         tr: Translator of the page's language.
         outcome: Outcome of the run.
     """
-    line: Option = {"type": "line", "symbol": "none"}
-    hours = [tr.time(hour) for hour in range(24)]
-    reservation_price = outcome.retail_price - outcome.local_grid_fee
-    levels = (
-        (tr("community.retail_price"), outcome.retail_price, IMPORT_COLOR, "dashed"),
-        (tr("community.reservation_price"), reservation_price, MUTED, "dotted"),
-        (tr("community.feed_in_price"), outcome.feed_in_price, EXPORT_COLOR, "dashed"),
-    )
-    series = [
-        {
-            **line,
-            "name": name,
-            "data": [round(value, 4)] * 24,
-            "lineStyle": {"color": color, "type": line_type, "width": 2},
-            "itemStyle": {"color": color},
-        }
-        for name, value, color, line_type in levels
+    return page_chart(price_figure(price_data(outcome), page_theme(tr.lang), tr))
+
+
+def price_data(outcome: CommunityOutcome) -> pd.DataFrame:
+    """Return `hour` and `price`, with the prices of the grid as attributes, EUR/kWh.
+
+    Args:
+        outcome: Outcome of the run.
+    """
+    table = pd.DataFrame({"hour": range(24), "price": list(outcome.local_price)}, dtype=object)
+    table.attrs |= {
+        "retail_price": outcome.retail_price,
+        "reservation_price": outcome.retail_price - outcome.local_grid_fee,
+        "feed_in_price": outcome.feed_in_price,
+    }
+    return table
+
+
+def _price_sentence(table: pd.DataFrame, tr: Translator) -> str:
+    prices = [price for price in table["price"] if price is not None]
+    if not prices:
+        return tr("community.price_none")
+    if max(prices) - min(prices) < _MIN_DIFFERENCE:
+        return tr("community.price_same", price=tr.price(prices[0]))
+    return tr("community.price_sentence", low=tr.price(min(prices)), high=tr.price(max(prices)))
+
+
+def price_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw the local price as steps, and the prices of the grid as lines.
+
+    Args:
+        table: Table of `price_data`.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    name = tr("community.price")
+    load = theme.meanings["load"].color
+    levels = {
+        "retail_price": ("grid_import", theme.meanings["grid_import"].color, "dashed"),
+        "reservation_price": ("reference", MUTED, "dotted"),
+        "feed_in_price": ("grid_export", theme.meanings["grid_export"].color, "dashed"),
+    }
+    curves = [
+        Curve(tr(f"community.{level}"), [round(table.attrs[level], 4)] * 24, color, 2, dash)
+        for level, (_, color, dash) in levels.items()
     ]
-    series.append(
-        {
-            **line,
-            "name": tr("community.price"),
-            "step": "middle",
-            "data": list(outcome.local_price),
-            "lineStyle": {"color": LOAD_COLOR, "width": 3},
-            "itemStyle": {"color": LOAD_COLOR},
-        }
+    curves.append(Curve(name, list(table["price"]), load, 3, step="middle"))
+    hours = [tr.time(hour) for hour in table["hour"]]
+    return Figure(
+        id="price-profile",
+        title=tr("community.price_title"),
+        summary=_price_sentence(table, tr),
+        option=lines(
+            curves,
+            x=hour_axis(theme, hours),
+            y=number_axis(theme, "", "€", low=0),
+            margins=Margins(8, 16, 34, 8),
+            theme=theme,
+            unit="€",
+        ),
+        unit="EUR",
+        legend=[
+            LegendEntry("line-load", name),
+            *(
+                LegendEntry(f"dash-{meaning}", tr(f"community.{level}"))
+                for level, (meaning, _, _) in levels.items()
+            ),
+        ],
+        table=Table(
+            tr("community.price_caption"),
+            [tr("community.hour_of_day"), name],
+            [
+                [hour, "–" if price is None else tr.euro(price, 3)]
+                for hour, price in zip(hours, table["price"], strict=True)
+            ],
+        ),
     )
-    option = base_option(
-        grid={"left": 8, "right": 16, "top": 34, "bottom": 8, "containLabel": True},
-        tooltip=tooltip(tr.lang, "€"),
-        xAxis={"type": "category", "data": hours, "axisLabel": axis_label(interval=5)},
-        yAxis=value_axis("", min=0, axisLabel=value_label(tr.lang, "€")),
-        series=series,
-    )
-    prices = [price for price in outcome.local_price if price is not None]
-    if prices and max(prices) - min(prices) < _MIN_DIFFERENCE:
-        sentence = tr("community.price_same", price=tr.price(prices[0]))
-    elif prices:
-        low = tr.price(min(prices))
-        sentence = tr("community.price_sentence", low=low, high=tr.price(max(prices)))
-    else:
-        sentence = tr("community.price_none")
-    rows = tuple(
-        (hour, "–" if price is None else tr.euro(price, 3))
-        for hour, price in zip(hours, outcome.local_price, strict=True)
-    )
-    header = (tr("community.hour_of_day"), tr("community.price"))
-    legend = (
-        LegendItem(tr("community.price"), "line", LOAD_COLOR),
-        *(LegendItem(name, "dash", color) for name, _, color, _ in levels),
-    )
-    table = ChartTable(tr("community.price_caption"), header, rows)
-    return RenderedChart(option, sentence, table, legend)
 
 
 def learning_curve(
@@ -149,72 +169,103 @@ def learning_curve(
         planned_rounds: Iterations of the whole training.
         metric: Evaluated quantity, see `TrainingSpread.curve_metric`.
     """
-    lowest = [round(min(row), 4) for row in curve]
-    highest = [round(max(row), 4) for row in curve]
-    mean = [round(sum(row) / len(row), 4) for row in curve]
-    height = [round(high - low, 4) for low, high in zip(lowest, highest, strict=True)]
-    hidden: Option = {
-        "type": "line",
-        "symbol": "none",
-        "stack": "band",
-        "silent": True,
-        "lineStyle": {"opacity": 0},
-    }
-    option = base_option(
-        grid={"left": 8, "right": 16, "top": 34, "bottom": 44, "containLabel": True},
-        xAxis={
-            "type": "value",
-            "min": 0,
-            "max": planned_rounds,
-            "name": tr("community.rounds"),
-            "nameLocation": "middle",
-            "nameGap": 28,
-            "axisLabel": axis_label(),
-        },
-        yAxis=value_axis(
-            tr("community.daily_bill" if metric == "cost" else "community.daily_uneven"),
-            scale=True,
-            minInterval=0.01,  # Labels show cents; a finer interval would repeat labels.
-            axisLabel=value_label(tr.lang, "€"),
+    table = learning_data(rounds, curve, planned_rounds, metric)
+    return page_chart(learning_figure(table, page_theme(tr.lang), tr))
+
+
+def learning_data(
+    rounds: Sequence[int], curve: Sequence[Sequence[float]], planned_rounds: int, metric: str
+) -> pd.DataFrame:
+    """Return `iteration`, `lowest`, `mean` and `highest` over the seeds.
+
+    Args:
+        rounds: Iterations of the evaluations.
+        curve: Evaluated quantity by evaluation and seed.
+        planned_rounds: Iterations of the whole training.
+        metric: Evaluated quantity, see `TrainingSpread.curve_metric`.
+    """
+    table = pd.DataFrame(
+        {
+            "iteration": list(rounds),
+            "lowest": [round(min(row), 4) for row in curve],
+            "mean": [round(sum(row) / len(row), 4) for row in curve],
+            "highest": [round(max(row), 4) for row in curve],
+        }
+    )
+    table.attrs |= {"planned_iterations": planned_rounds, "metric": metric}
+    return table
+
+
+def _learning_sentence(table: pd.DataFrame, tr: Translator) -> str:
+    if table.empty:
+        return tr("community.curve_waiting")
+    is_cost = table.attrs["metric"] == "cost"
+    return tr(
+        "community.curve_sentence" if is_cost else "community.uneven_sentence",
+        first=tr.euro(float(table["mean"].iloc[0])),
+        last=tr.euro(float(table["mean"].iloc[-1])),
+    )
+
+
+def learning_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw the mean over the seeds on the band of their range.
+
+    Args:
+        table: Table of `learning_data`.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    iterations = table["iteration"].tolist()
+
+    def points(values: "pd.Series[float]") -> list[list[float]]:
+        return [list(point) for point in zip(iterations, values.round(4).tolist(), strict=True)]
+
+    load = theme.meanings["load"].color
+    mean_name = tr("community.mean_tries")
+    range_name = tr("community.tries")
+    name = "daily_bill" if table.attrs["metric"] == "cost" else "daily_uneven"
+    y = number_axis(
+        theme,
+        tr(f"community.{name}"),
+        "€",
+        scale=True,
+        minInterval=0.01,  # Labels show cents; a finer interval would repeat labels.
+    )
+    columns = ("lowest", "mean", "highest")
+    return Figure(
+        id="learning-curve",
+        title=tr("community.curve_caption"),
+        summary=_learning_sentence(table, tr),
+        option=lines(
+            [Curve(mean_name, points(table["mean"]), load, 3, symbol_px=6)],
+            x=quantity_axis(theme, tr("community.rounds"), 0, table.attrs["planned_iterations"]),
+            y=y,
+            margins=Margins(8, 16, 34, 44),
+            theme=theme,
+            unit=None,
+            bands=[
+                Band(
+                    range_name,
+                    points(table["lowest"]),
+                    points(table["highest"] - table["lowest"]),
+                    theme.meanings["pv"].color,
+                    0.35,
+                )
+            ],
         ),
-        series=[
-            {**hidden, "data": _points(rounds, lowest)},
-            {
-                **hidden,
-                "name": tr("community.tries"),
-                "areaStyle": {"color": SOLAR_COLOR, "opacity": 0.35},
-                "data": _points(rounds, height),
-            },
-            {
-                "type": "line",
-                "name": tr("community.mean_tries"),
-                "data": _points(rounds, mean),
-                "symbolSize": 6,
-                "lineStyle": {"color": LOAD_COLOR, "width": 3},
-                "itemStyle": {"color": LOAD_COLOR},
-            },
-        ],
+        unit="EUR",
+        legend=[LegendEntry("line-load", mean_name), LegendEntry("area-pv", range_name)],
+        table=Table(
+            tr("community.curve_caption"),
+            [tr(f"community.{name}") for name in ("round", *columns)],
+            [
+                [tr.number(iteration), *(tr.euro(value) for value in values)]
+                for iteration, *values in zip(
+                    iterations, *(table[column].tolist() for column in columns), strict=True
+                )
+            ],
+        ),
     )
-    rows = tuple(
-        (tr.number(count), *(tr.euro(value) for value in values))
-        for count, *values in zip(rounds, lowest, mean, highest, strict=True)
-    )
-    header = tuple(tr(f"community.{name}") for name in ("round", "lowest", "mean", "highest"))
-    if mean:
-        key = "community.curve_sentence" if metric == "cost" else "community.uneven_sentence"
-        sentence = tr(key, first=tr.euro(mean[0]), last=tr.euro(mean[-1]))
-    else:
-        sentence = tr("community.curve_waiting")
-    legend = (
-        LegendItem(tr("community.mean_tries"), "line", LOAD_COLOR),
-        LegendItem(tr("community.tries"), "area", SOLAR_COLOR),
-    )
-    table = ChartTable(tr("community.curve_caption"), header, rows)
-    return RenderedChart(option, sentence, table, legend)
-
-
-def _points(x: Sequence[float], y: Sequence[float]) -> list[list[float]]:
-    return [list(point) for point in zip(x, y, strict=True)]
 
 
 class SavedRun(NamedTuple):
@@ -238,40 +289,94 @@ def comparison_charts(tr: Translator, runs: Sequence[SavedRun]) -> dict[str, Ren
         tr: Translator of the page's language.
         runs: Saved runs.
     """
-    savings = [sum(run.outcome.saving_cents) / 100 for run in runs]
-    shares = [100 * (run.outcome.shared_share or 0.0) for run in runs]
-    winners = [sum(saving > 0 for saving in run.outcome.saving_cents) for run in runs]
+    theme = page_theme(tr.lang)
     return {
-        "cost": _dot_chart(
-            tr,
-            runs,
-            "cost",
-            values=savings,
-            texts=[tr.euro(value) for value in savings],
-            ranges=[_saving_range(run.outcome) for run in runs],
-        ),
-        "efficiency": _dot_chart(
-            tr,
-            runs,
-            "efficiency",
-            values=shares,
-            texts=[tr("community.of_hundred", n=tr.number(value)) for value in shares],
-            ranges=[_shared_range(run.outcome) for run in runs],
-            upper=100,
-        ),
-        "fairness": _dot_chart(
-            tr,
-            runs,
-            "fairness",
-            values=winners,
-            texts=[
-                tr("community.n_of_m", n=count, m=len(run.outcome.names))
-                for count, run in zip(winners, runs, strict=True)
-            ],
-            ranges=[None] * len(runs),
-            upper=max((len(run.outcome.names) for run in runs), default=1),
-        ),
+        criterion: page_chart(comparison_figure(table, theme, tr))
+        for criterion, table in comparison_data(runs).items()
     }
+
+
+def comparison_data(runs: Sequence[SavedRun]) -> dict[str, pd.DataFrame]:
+    """Return `run`, `value`, `homes`, `low` and `high` by criterion.
+
+    The last two columns are the range over the seeds of a training, `None` without one.
+
+    Args:
+        runs: Saved runs.
+    """
+    values: dict[str, list[float]] = {
+        "cost": [sum(run.outcome.saving_cents) / 100 for run in runs],
+        "efficiency": [100 * (run.outcome.shared_share or 0.0) for run in runs],
+        "fairness": [sum(saving > 0 for saving in run.outcome.saving_cents) for run in runs],
+    }
+    ranges: dict[str, Sequence[tuple[float, float] | None]] = {
+        "cost": [_saving_range(run.outcome) for run in runs],
+        "efficiency": [_shared_range(run.outcome) for run in runs],
+        "fairness": [None] * len(runs),
+    }
+    homes = [len(run.outcome.names) for run in runs]
+    upper = {"cost": None, "efficiency": 100, "fairness": max(homes, default=1)}
+    tables = {}
+    for criterion, numbers in values.items():
+        rows = [
+            (run.name, value, count, *(limits or (None, None)))
+            for run, value, count, limits in zip(
+                runs, numbers, homes, ranges[criterion], strict=True
+            )
+        ]
+        columns = ["run", "value", "homes", "low", "high"]
+        table = pd.DataFrame(rows, columns=columns, dtype=object)
+        table.attrs |= {"criterion": criterion, "upper": upper[criterion]}
+        tables[criterion] = table
+    return tables
+
+
+def comparison_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw one dot per run, with a whisker over the seeds of a training.
+
+    Args:
+        table: A table of `comparison_data`.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    criterion = table.attrs["criterion"]
+    dots = [
+        Dot(
+            name,
+            value,
+            _criterion_text(tr, criterion, value, homes),
+            None if low is None else (low, high),
+        )
+        for name, value, homes, low, high in table.to_numpy().tolist()
+    ]
+    return Figure(
+        id=f"comparison-{criterion}",
+        title=tr(f"community.compare_{criterion}"),
+        summary="; ".join(f"{dot.name}: {dot.label}" for dot in dots) + ".",
+        option=labeled_dots(
+            dots,
+            tr(f"community.better_{criterion}"),
+            color=theme.meanings["load"].color,
+            theme=theme,
+            high=table.attrs["upper"],
+        ),
+        unit="",
+        table=Table(
+            tr(f"community.compare_{criterion}"),
+            [tr("community.rule"), tr(f"community.verdict_{criterion}")],
+            [[dot.name, dot.label] for dot in dots],
+        ),
+    )
+
+
+def _criterion_text(tr: Translator, criterion: str, value: float, homes: int) -> str:
+    match criterion:
+        case "cost":
+            return tr.euro(value)
+        case "efficiency":
+            return tr("community.of_hundred", n=tr.number(value))
+        case _:
+            return tr("community.n_of_m", n=value, m=homes)
 
 
 def comparison_sentence(tr: Translator, runs: Sequence[SavedRun]) -> str:
@@ -315,77 +420,3 @@ def _shared_range(outcome: CommunityOutcome) -> tuple[float, float] | None:
     if spread is None:
         return None
     return 100 * min(spread.shared_share), 100 * max(spread.shared_share)
-
-
-def _dot_chart(
-    tr: Translator,
-    runs: Sequence[SavedRun],
-    criterion: str,
-    *,
-    values: Sequence[float],
-    texts: Sequence[str],
-    ranges: Sequence[tuple[float, float] | None],
-    upper: float | None = None,
-) -> RenderedChart:
-    """Draw one dot per run, with a whisker over the seeds of a training."""
-    bounds = {} if upper is None else {"min": 0, "max": upper}
-    whiskers = [
-        {"coords": [[bound, row] for bound in limits]}
-        for row, limits in enumerate(ranges)
-        if limits is not None
-    ]
-    option = base_option(
-        grid={"left": 8, "right": 30, "top": 8, "bottom": 48, "containLabel": True},
-        tooltip={"renderMode": "richText", "confine": True, "trigger": "item", "formatter": "{b}"},
-        xAxis=value_axis(
-            tr(f"community.better_{criterion}"),
-            nameLocation="middle",
-            nameGap=30,
-            axisLabel=value_label(tr.lang),
-            nameTextStyle={"color": MUTED, "fontSize": 13},
-            **bounds,
-        ),
-        yAxis={
-            "type": "category",
-            "data": [run.name for run in runs],
-            "inverse": True,
-            "axisLabel": axis_label(interval=0, width=110, overflow="break", hideOverlap=False),
-            "axisTick": {"show": False},
-        },
-        series=[
-            {
-                "type": "lines",
-                "coordinateSystem": "cartesian2d",
-                "silent": True,
-                "data": whiskers,
-                "lineStyle": {"color": INK, "width": 2, "opacity": 1},
-            },
-            {
-                "type": "scatter",
-                "symbolSize": 16,
-                "itemStyle": {"color": LOAD_COLOR},
-                "data": [
-                    {
-                        "value": [value, row],
-                        "name": f"{run.name}: {text}",
-                        "label": {
-                            "show": True,
-                            "position": "top",
-                            "formatter": text,
-                            "color": INK,
-                            "fontSize": 13,
-                        },
-                    }
-                    for row, (value, run, text) in enumerate(zip(values, runs, texts, strict=True))
-                ],
-            },
-        ],
-    )
-    rows = tuple((run.name, text) for run, text in zip(runs, texts, strict=True))
-    table = ChartTable(
-        tr(f"community.compare_{criterion}"),
-        (tr("community.rule"), tr(f"community.verdict_{criterion}")),
-        rows,
-    )
-    sentence = "; ".join(f"{name}: {text}" for name, text in rows) + "."
-    return RenderedChart(option, sentence, table)

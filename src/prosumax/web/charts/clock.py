@@ -1,115 +1,59 @@
 """Day clock: the 24 hours of one home around a circle, with noon at the top."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax.web.charts.common import (
-    GRID_LINE,
-    LOAD_COLOR,
-    MUTED,
-    SOLAR_COLOR,
-    LegendItem,
-    Option,
-    axis_label,
-    base_option,
-    tooltip,
-)
+from prosumax.viz.chart import Figure, LegendEntry, Table
+from prosumax.viz.compact import clock
+from prosumax.viz.theme import MUTED, Theme
+from prosumax.web.charts.common import LOAD_COLOR, SOLAR_COLOR
 from prosumax.web.model.translations import Translator
 
-_POINTS_PER_HOUR = 12  # of the load line, so that its steps follow the circle
 
-
-def clock_option(
-    tr: Translator, load_kw: NDArray[np.float64], solar_kw: NDArray[np.float64]
-) -> Option:
-    """Return the option of a day clock: PV generation as wedges, load as a stepped ring.
+def clock_data(load_kw: NDArray[np.float64], solar_kw: NDArray[np.float64]) -> pd.DataFrame:
+    """Return `hour`, `load_kw` and `solar_kw`: mean power of each hour of a day.
 
     Args:
-        tr: Translator of the page's language.
-        load_kw: Mean load of each hour, kW [24].
-        solar_kw: Mean PV generation of each hour, kW [24].
+        load_kw: Load, kW [96].
+        solar_kw: PV generation, kW [96].
     """
-    highest = max(float(load_kw.max()), float(solar_kw.max()), 0.5)
-    top = float(np.ceil(2 * highest) / 2)
-    hours = [f"{hour:02d}" for hour in range(24)]
-    points = []
-    for hour in hours:
-        minutes = [60 // _POINTS_PER_HOUR * part for part in range(1, _POINTS_PER_HOUR)]
-        points += [hour, *(f"{hour}:{minute:02d}" for minute in minutes)]
-    ring = np.repeat(load_kw, _POINTS_PER_HOUR).round(3).tolist()
-    radius = {"min": 0, "max": top, "axisLine": {"show": False}, "axisTick": {"show": False}}
-    return base_option(
-        tooltip=tooltip(tr.lang, "kW"),
-        polar=[{"center": ["50%", "50%"], "radius": ["24%", "82%"]}] * 2,
-        angleAxis=[
-            {
-                "type": "category",
-                "data": hours,
-                "startAngle": 270,
-                "axisLabel": {"show": False},
-                "axisTick": {"show": False},
-                "axisLine": {"lineStyle": {"color": MUTED}},
-            },
-            {
-                "type": "category",
-                "data": points,
-                "polarIndex": 1,
-                "startAngle": 270,
-                "boundaryGap": False,
-                "axisLabel": axis_label(interval=3 * _POINTS_PER_HOUR - 1, hideOverlap=False),
-                "axisTick": {"show": False},
-                "axisLine": {"show": False},
-            },
-        ],
-        radiusAxis=[
-            {
-                "type": "value",
-                "interval": max(top / 2, 0.5),
-                "axisLabel": {"show": False},
-                "splitLine": {"lineStyle": {"color": GRID_LINE}},
-                **radius,
-            },
-            {
-                "type": "value",
-                "polarIndex": 1,
-                "axisLabel": {"show": False},
-                "splitLine": {"show": False},
-                **radius,
-            },
-        ],
-        series=[
-            {
-                "type": "bar",
-                "name": tr("home.panels_make"),
-                "coordinateSystem": "polar",
-                "data": solar_kw.round(3).tolist(),
-                "barCategoryGap": "8%",
-                "itemStyle": {"color": SOLAR_COLOR},
-            },
-            {
-                "type": "line",
-                "name": tr("home.you_use"),
-                "coordinateSystem": "polar",
-                "polarIndex": 1,
-                "data": [*ring, ring[0]],
-                "symbol": "none",
-                "lineStyle": {"color": LOAD_COLOR, "width": 3},
-                "itemStyle": {"color": LOAD_COLOR},
-                "z": 5,
-            },
-        ],
+    return pd.DataFrame(
+        {
+            "hour": range(24),
+            "load_kw": load_kw.reshape(24, -1).mean(axis=1),
+            "solar_kw": solar_kw.reshape(24, -1).mean(axis=1),
+        }
     )
 
 
-def clock_legend(tr: Translator) -> tuple[LegendItem, ...]:
-    """Return the legend of a day clock.
+def clock_figure(
+    table: pd.DataFrame, theme: Theme, tr: Translator, sentence: str, numbers: Table
+) -> Figure:
+    """Draw a day clock: PV generation as wedges, load as a stepped ring.
 
     Args:
+        table: Table of `clock_data`.
+        theme: Fonts and number formats.
         tr: Translator of the page's language.
+        sentence: Main message.
+        numbers: Numbers of the drawing as text.
     """
-    return (
-        LegendItem(tr("home.panels_make"), "bar", SOLAR_COLOR),
-        LegendItem(tr("home.you_use"), "line", LOAD_COLOR),
+    load_name = tr("home.you_use")
+    solar_name = tr("home.panels_make")
+    return Figure(
+        id="day-clock",
+        title=tr("home.when_caption"),
+        summary=sentence,
+        option=clock(
+            (solar_name, table["solar_kw"].to_numpy(), theme.meanings["pv"].color),
+            (load_name, table["load_kw"].to_numpy(), theme.meanings["load"].color),
+            unit="kW",
+            theme=theme,
+        ),
+        unit="kW",
+        legend=[LegendEntry("bar-pv", solar_name), LegendEntry("line-load", load_name)],
+        table=numbers,
     )
 
 

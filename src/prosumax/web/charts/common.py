@@ -1,22 +1,19 @@
-"""Elements shared by all charts: colors, axes, number formats and the types of a chart."""
+"""Elements shared by all charts: colors, number formats and the types of a chart."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
-from prosumax.viz.theme import INK as INK
-from prosumax.viz.theme import MEANINGS, RULE
-from prosumax.viz.theme import MUTED as MUTED
-from prosumax.viz.theme import PAPER as PAPER
-from prosumax.viz.theme import Option as Option
+from prosumax.viz.chart import Figure
+from prosumax.viz.legend import swatch
+from prosumax.viz.theme import MEANINGS, Option, Theme
 
-GRID_LINE = RULE
 # Each color has one meaning on every page and in every report.
 LOAD_COLOR = MEANINGS["load"].color
 SOLAR_COLOR = MEANINGS["pv"].color
 STORAGE_COLOR = MEANINGS["battery"].color
 IMPORT_COLOR = MEANINGS["grid_import"].color
 EXPORT_COLOR = MEANINGS["grid_export"].color
-SHARED_EDGE_COLOR = MEANINGS["local"].outline  # of areas filled with the solar color
 
 
 class ChartTable(NamedTuple):
@@ -33,24 +30,8 @@ class ChartTable(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
 
 
-class LegendItem(NamedTuple):
-    """Entry of a chart's legend.
-
-    Attributes:
-        name: Translated name of the series.
-        shape: `line`, `dash`, `area`, `bar`, `ring` (hollow dot) or `dot`.
-        color: Color of the series.
-        decal: Pattern of an area or a bar, a key of `DECALS`.
-    """
-
-    name: str
-    shape: str
-    color: str
-    decal: str = "none"
-
-
 class LegendSwatch(NamedTuple):
-    """Entry of the legend of a chart that reports show as well.
+    """Entry of the legend of a chart.
 
     Attributes:
         name: Translated name of the series.
@@ -69,30 +50,17 @@ class RenderedChart(NamedTuple):
         sentence: Main message of the chart, with `**bold**` parts.
         table: Numbers of the chart.
         legend: Entries of the legend.
-        title: Title of the chart; empty where the page has it.
-        note: Note above the chart; empty where the page has it.
+        title: Title of the chart.
+        note: Note above the chart; empty for none.
     """
 
     option: Option
     sentence: str
     table: ChartTable
-    legend: tuple[LegendItem | LegendSwatch, ...] = ()
+    legend: tuple[LegendSwatch, ...] = ()
     title: str = ""
     note: str = ""
 
-
-def _decal(meaning: str) -> Option:
-    style = MEANINGS[meaning]
-    return {**(style.decal or {}), "color": style.decal_color}
-
-
-DECALS: dict[str, Option] = {
-    "import": _decal("grid_import"),
-    "export": _decal("grid_export"),
-    "storage": _decal("battery"),
-    "none": {"symbol": "none"},
-}
-"""Patterns of filled areas, which distinguish them without color."""
 
 _DIGITS = {"": 2, "1": 1, "4": 4, "kW": 2, "kWh": 1, "%": 0, "€": 2}
 _TAGS = {"en": "en-IE", "fr": "fr-BE", "nl": "nl-BE"}
@@ -119,88 +87,41 @@ They are the only code that an option may contain.
 """
 
 
-def base_option(**parts: object) -> Option:
-    """Return the common part of all options: no animation, plain-text tooltips.
-
-    Args:
-        **parts: Other components of the option.
-    """
-    return {
-        "animation": False,
-        "textStyle": {"fontFamily": "system-ui, sans-serif", "color": INK, "fontSize": 14},
-        "tooltip": {"renderMode": "richText", "confine": True, "trigger": "axis"},
-        **parts,
-    }
-
-
-def tooltip(lang: str, unit: str, trigger: str = "axis") -> Option:
-    """Return a tooltip whose numbers carry their unit.
+@cache
+def page_theme(lang: str) -> Theme:
+    """Return the theme of charts on a page, with the number formats of its language.
 
     Args:
         lang: Language code.
-        unit: Unit of `FORMATTERS`.
-        trigger: `axis` or `item`.
     """
-    return {
-        "renderMode": "richText",
-        "confine": True,
-        "trigger": trigger,
-        ":valueFormatter": FORMATTERS[lang, unit],
-    }
+    return Theme(
+        font_family="system-ui, sans-serif",
+        font_size=14,
+        number_formats={unit: FORMATTERS[lang, unit] for unit in _DIGITS},
+    )
 
 
-def axis_label(**settings: object) -> Option:
-    """Return the labels of an axis.
-
-    The line height is set because labels would inherit that of the page.
+def page_chart(figure: Figure) -> RenderedChart:
+    """Return a figure as a chart of a page.
 
     Args:
-        **settings: Other settings of the labels.
+        figure: Figure to show.
     """
-    return {"color": INK, "fontSize": 13, "lineHeight": 17, "hideOverlap": True, **settings}
-
-
-def value_label(lang: str, unit: str = "") -> Option:
-    """Return the labels of a value axis in the number format of a language.
-
-    Args:
-        lang: Language code.
-        unit: Unit of `FORMATTERS`.
-    """
-    return axis_label(**{":formatter": FORMATTERS[lang, unit]})
-
-
-def time_axis(grid: int = 0, show: bool = True, every_h: int = 3) -> Option:
-    """Return an axis of the 96 quarter-hours of a day.
-
-    Args:
-        grid: Index of the grid.
-        show: Whether labels are shown.
-        every_h: Hours between labels.
-    """
-    return {
-        "type": "category",
-        "gridIndex": grid,
-        "data": [f"{quarter // 4:02d}:{quarter % 4 * 15:02d}" for quarter in range(96)],
-        "boundaryGap": False,
-        "axisTick": {"show": False},
-        "axisLine": {"lineStyle": {"color": MUTED}},
-        "axisLabel": axis_label(interval=4 * every_h - 1, show=show, showMaxLabel=False),
-    }
-
-
-def value_axis(name: str, **settings: object) -> Option:
-    """Return a value axis with its name on top.
-
-    Args:
-        name: Name of the axis.
-        **settings: Other settings; `axisLabel=value_label(lang, unit)` formats the numbers.
-    """
-    return {
-        "type": "value",
-        "name": name,
-        "nameTextStyle": {"color": MUTED, "align": "left", "fontSize": 13},
-        "axisLabel": axis_label(),
-        "splitLine": {"lineStyle": {"color": GRID_LINE}},
-        **settings,
-    }
+    table = ChartTable(figure.title, (figure.title,), ())
+    if figure.table is not None:
+        table = ChartTable(
+            figure.table.caption,
+            tuple(figure.table.head),
+            tuple(tuple(row) for row in figure.table.rows),
+        )
+    return RenderedChart(
+        figure.option,
+        figure.summary,
+        table,
+        tuple(
+            LegendSwatch(entry.label, swatch(entry.swatch, figure.line_swatches))
+            for entry in figure.legend
+        ),
+        figure.title,
+        figure.note,
+    )

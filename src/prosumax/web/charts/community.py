@@ -7,23 +7,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from prosumax.viz.catalog import bills, trade_matrix
+from prosumax.viz.chart import Figure, LegendEntry, Table
+from prosumax.viz.compact import Band, Curve, Margins, day_axis, lines, number_axis
 from prosumax.viz.run.bills import arranged
-from prosumax.web.charts.common import (
-    EXPORT_COLOR,
-    IMPORT_COLOR,
-    LOAD_COLOR,
-    MUTED,
-    SOLAR_COLOR,
-    ChartTable,
-    LegendItem,
-    Option,
-    RenderedChart,
-    base_option,
-    time_axis,
-    tooltip,
-    value_axis,
-    value_label,
-)
+from prosumax.viz.theme import Option, Theme
+from prosumax.web.charts.common import ChartTable, RenderedChart, page_chart, page_theme
 from prosumax.web.charts.shared import CURRENCY, figure_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
@@ -205,100 +193,102 @@ def community_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChar
         tr: Translator of the page's language.
         outcome: Outcome of the run.
     """
-    imports = outcome.import_kw
-    baseline_imports = outcome.baseline_import_kw
-    # Exports are drawn below zero.
-    exports = [-kw for kw in outcome.export_kw]
-    baseline_exports = [-kw for kw in outcome.baseline_export_kw]
-    shared = [before - after for before, after in zip(baseline_imports, imports, strict=True)]
-    shared_exports = [
-        round(before - after, 4) for before, after in zip(baseline_exports, exports, strict=True)
-    ]
-    band = {"color": SOLAR_COLOR, "opacity": 0.45}
-    plain: Option = {"type": "line", "step": "end", "symbol": "none"}
-    hidden: Option = {
-        **plain,
-        "lineStyle": {"opacity": 0},
-        "silent": True,
-        "tooltip": {"show": False},
-    }
-    series = [
-        {**hidden, "stack": "above", "data": list(imports)},
+    table = profile_data(outcome)
+    return page_chart(profile_figure(table, page_theme(tr.lang), tr))
+
+
+def profile_data(outcome: CommunityOutcome) -> pd.DataFrame:
+    """Return import and export of all homes on the mean day, with and without sharing.
+
+    Args:
+        outcome: Outcome of the run.
+
+    Returns:
+        `step`, `bought_before`, `bought_after`, `sent_before` and `sent_after`, kW.
+    """
+    return pd.DataFrame(
         {
-            **hidden,
-            "stack": "above",
-            "name": tr("community.from_neighbors"),
-            "areaStyle": band,
-            "data": [round(value, 4) for value in shared],
-            "itemStyle": {"color": SOLAR_COLOR},
-        },
-        {**hidden, "stack": "below", "data": exports},
-        {
-            **hidden,
-            "stack": "below",
-            "areaStyle": band,
-            "data": shared_exports,
-        },
-        _line(plain, tr("community.bought_before"), baseline_imports, IMPORT_COLOR, "dashed"),
-        _line(plain, tr("community.bought_after"), imports, LOAD_COLOR, "solid"),
-        _line(plain, tr("community.sent_before"), baseline_exports, IMPORT_COLOR, "dotted"),
-        _line(plain, tr("community.sent_after"), exports, EXPORT_COLOR, "solid"),
-    ]
-    option = base_option(
-        grid={"left": 8, "right": 16, "top": 12, "bottom": 8, "containLabel": True},
-        tooltip=tooltip(tr.lang, "kW"),
-        xAxis=time_axis(every_h=6) | {"axisLine": {"onZero": False, "lineStyle": {"color": MUTED}}},
-        yAxis=value_axis("", axisLabel=value_label(tr.lang, "kW")),
-        series=series,
+            "step": range(len(outcome.import_kw)),
+            "bought_before": list(outcome.baseline_import_kw),
+            "bought_after": list(outcome.import_kw),
+            "sent_before": list(outcome.baseline_export_kw),
+            "sent_after": list(outcome.export_kw),
+        }
     )
-    columns = (
-        baseline_imports,
-        imports,
-        shared,
-        outcome.baseline_export_kw,
-        outcome.export_kw,
-    )
-    rows = tuple(
-        (
-            tr.time(hour),
-            *(tr.number(sum(column[4 * hour : 4 * hour + 4]) / 4, 2) for column in columns),
+
+
+def profile_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw import above and export below zero, with the shared energy between the lines.
+
+    Args:
+        table: Table of `profile_data`.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    imports = table["bought_after"]
+    exports = -table["sent_after"]
+    shared = table["bought_before"] - imports
+    shared_exports = -table["sent_before"] - exports
+    pv = theme.meanings["pv"].color
+    grid = theme.meanings["grid_import"].color
+    bands = [
+        Band(name, low.tolist(), height.round(4).tolist(), pv, 0.45, "end", in_tooltip=False)
+        for name, low, height in (
+            (tr("community.from_neighbors"), imports, shared),
+            ("", exports, shared_exports),
         )
-        for hour in range(24)
-    )
-    names = (
-        "hour_of_day",
-        "bought_before",
-        "bought_after",
-        "from_neighbors",
-        "sent_before",
-        "sent_after",
-    )
-    table = ChartTable(
-        tr("community.day_profile_caption"), tuple(tr(f"community.{name}") for name in names), rows
-    )
+    ]
+    styles = {
+        "bought_before": (table["bought_before"], grid, "dashed"),
+        "bought_after": (imports, theme.meanings["load"].color, "solid"),
+        "sent_before": (-table["sent_before"], grid, "dotted"),
+        "sent_after": (exports, theme.meanings["grid_export"].color, "solid"),
+    }
+    curves = [
+        Curve(tr(f"community.{name}"), kw.tolist(), color, 2.2, dash, step="end")
+        for name, (kw, color, dash) in styles.items()
+    ]
+    legend = {
+        "bought_before": "dash-grid_import",
+        "bought_after": "line-load",
+        "from_neighbors": "area-pv",
+        "sent_before": "dash-grid_import",
+        "sent_after": "line-grid_export",
+    }
     sentence = tr(
         "community.day_profile_sentence",
-        kwh=tr.kwh(sum(shared) / 4),
-        total=tr.kwh(sum(baseline_imports) / 4),
+        kwh=tr.kwh(shared.sum() / 4),
+        total=tr.kwh(table["bought_before"].sum() / 4),
     )
-    legend = (
-        LegendItem(tr("community.bought_before"), "dash", IMPORT_COLOR),
-        LegendItem(tr("community.bought_after"), "line", LOAD_COLOR),
-        LegendItem(tr("community.from_neighbors"), "area", SOLAR_COLOR),
-        LegendItem(tr("community.sent_before"), "dash", IMPORT_COLOR),
-        LegendItem(tr("community.sent_after"), "line", EXPORT_COLOR),
+    return Figure(
+        id="community-profile",
+        title=tr("community.day_profile_caption"),
+        summary=sentence,
+        option=lines(
+            curves,
+            x=day_axis(theme, every_h=6, on_zero=False),
+            y=number_axis(theme, "", "kW"),
+            margins=Margins(8, 16, 12, 8),
+            theme=theme,
+            unit="kW",
+            bands=bands,
+        ),
+        unit="kW",
+        legend=[LegendEntry(swatch, tr(f"community.{name}")) for name, swatch in legend.items()],
+        table=_profile_numbers(table.assign(from_neighbors=shared), tr),
     )
-    return RenderedChart(option, sentence, table, legend)
 
 
-def _line(plain: Option, name: str, data: Sequence[float], color: str, line_type: str) -> Option:
-    return {
-        **plain,
-        "name": name,
-        "data": list(data),
-        "lineStyle": {"color": color, "type": line_type, "width": 2.2},
-        "itemStyle": {"color": color},
-    }
+def _profile_numbers(table: pd.DataFrame, tr: Translator) -> Table:
+    """Return the hourly means."""
+    columns = ["bought_before", "bought_after", "from_neighbors", "sent_before", "sent_after"]
+    hourly = table[columns].groupby(table["step"] // 4).mean()
+    rows = [
+        [tr.time(hour), *(tr.number(kw, 2) for kw in means)]
+        for hour, means in enumerate(hourly.to_numpy().tolist())
+    ]
+    head = [tr(f"community.{name}") for name in ("hour_of_day", *columns)]
+    return Table(tr("community.day_profile_caption"), head, rows)
 
 
 def hour_sentence(tr: Translator, outcome: CommunityOutcome, hour: int) -> str:

@@ -1,40 +1,38 @@
 """Charts of page two, which shows one home on one day."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from prosumax.web.charts.clock import clock_legend, clock_option
-from prosumax.web.charts.common import (
-    DECALS,
-    EXPORT_COLOR,
-    FORMATTERS,
-    IMPORT_COLOR,
-    INK,
-    LOAD_COLOR,
-    MUTED,
-    PAPER,
-    SOLAR_COLOR,
-    STORAGE_COLOR,
-    ChartTable,
-    LegendItem,
-    Option,
-    RenderedChart,
-    axis_label,
-    base_option,
-    time_axis,
-    tooltip,
-    value_axis,
-    value_label,
+from prosumax.viz.chart import Figure, LegendEntry, Table
+from prosumax.viz.compact import (
+    Bar,
+    BarGroup,
+    Curve,
+    Part,
+    grouped_bars,
+    labeled_bars,
+    labeled_stacks,
+    lines_with_strip,
 )
+from prosumax.viz.theme import INK, MUTED, PAPER, Theme
+from prosumax.web.charts.clock import clock_data, clock_figure
+from prosumax.web.charts.common import RenderedChart, page_chart, page_theme
 from prosumax.web.model.translations import Translator
 
 Series = NDArray[np.float64]
 
 _STEPS_PER_HOUR = 4
-_LABEL_SHARE = 0.1  # smallest share of a bar whose part is labeled with its number
-_OVERLAP_COLOR = "#7f9c92"  # load color over solar color, as drawn for self-consumption
+_BALANCE_PARTS = {
+    "direct": ("pv", INK),
+    "battery": ("battery", PAPER),
+    "bought": ("grid_import", PAPER),
+    "sent": ("grid_export", PAPER),
+}
+"""Meaning and color of the numbers of each part of the day's energy."""
 
 
 class HomePower(NamedTuple):
@@ -96,129 +94,112 @@ def power_profile(
         previous: Power before the last change of a setting, drawn in gray.
         marked_step: Quarter-hour marked by a line.
     """
-    has_panels = bool(power.solar.any())
-    has_battery = power.soc is not None
-    legend = (
-        LegendItem(tr("home.you_use"), "line", LOAD_COLOR),
-        LegendItem(tr("home.panels_make"), "dash", SOLAR_COLOR),
-        LegendItem(tr("home.used_directly"), "area", _OVERLAP_COLOR),
-    )
-    battery = tr("home.battery_charge")
-    grids = [
-        {"left": 46, "right": 14, "top": 28, "bottom": 92 if has_battery else 30},
-        {"left": 46, "right": 14, "height": 26 if has_battery else 0, "bottom": 30},
+    table = profile_data(power, top_kw, previous, marked_step)
+    return page_chart(profile_figure(table, page_theme(tr.lang), tr))
+
+
+def profile_data(
+    power: HomePower, top_kw: float, previous: HomePower | None, marked_step: int | None
+) -> pd.DataFrame:
+    """Return `load_kw` and `solar_kw` by step, and `soc`, `previous_load_kw`, `previous_solar_kw`.
+
+    The last three are columns only where there is a battery or a previous setting.
+
+    Args:
+        power: Power of the day.
+        top_kw: End of the axis.
+        previous: Power before the last change of a setting.
+        marked_step: Quarter-hour marked by a line.
+    """
+    columns = {"step": np.arange(len(power.load)), "load_kw": power.load, "solar_kw": power.solar}
+    if power.soc is not None:
+        columns["soc"] = power.soc
+    if previous is not None:
+        columns |= {"previous_load_kw": previous.load, "previous_solar_kw": previous.solar}
+    table = pd.DataFrame(columns)
+    table.attrs |= {"top_kw": top_kw, "marked_step": marked_step}
+    return table
+
+
+def profile_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw load and PV generation with their overlap, and the state of charge in a strip below.
+
+    Args:
+        table: Table of `profile_data`.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    load = theme.meanings["load"].color
+    solar = theme.meanings["pv"].color
+    has_panels = bool(table["solar_kw"].any())
+    overlap = table[["load_kw", "solar_kw"]].min(axis=1).to_numpy()
+
+    def kw(name: str) -> Series | None:
+        return table[name].to_numpy() if name in table else None
+
+    curves = [
+        _curve(
+            tr("home.panels_make"),
+            kw("solar_kw") if has_panels else None,
+            solar,
+            width=3,
+            dash=True,
+            fill=0.25,
+        ),
+        _curve(tr("home.used_directly"), overlap if has_panels else None, load, width=0, fill=0.35),
+        _curve(tr("home.you_use"), kw("load_kw"), load, width=2.5),
+        _curve(tr("home.before_use"), kw("previous_load_kw"), MUTED, width=1.5),
+        _curve(tr("home.before_solar"), kw("previous_solar_kw"), MUTED, width=1.5, dash=True),
     ]
-    mark = {
-        "silent": True,
-        "symbol": "none",
-        "label": {"show": False},
-        "lineStyle": {"color": INK, "width": 1.5, "type": "solid"},
-        "data": [] if marked_step is None else [{"xAxis": marked_step}],
-    }
-    overlap = np.minimum(power.load, power.solar)
-    option = base_option(
-        tooltip=tooltip(tr.lang, "kW"),
-        grid=grids,
-        xAxis=[
-            time_axis(0, show=not has_battery),
-            {**time_axis(1, show=has_battery), "show": has_battery},
-        ],
-        yAxis=[
-            value_axis(
-                "kW",
-                axisLabel=value_label(tr.lang),
-                min=0,
-                max=top_kw,
-                splitNumber=4,
-                nameGap=10,
-            ),
-            {
-                "type": "value",
-                "gridIndex": 1,
-                "min": 0,
-                "max": 100,
-                "name": battery if has_battery else "",
-                "nameGap": 6,
-                "nameTextStyle": {"color": INK, "align": "left", "fontSize": 13},
-                "axisLabel": {"show": False},
-                "splitLine": {"show": False},
-                "axisTick": {"show": False},
-            },
-        ],
-        series=[
-            _line(
-                tr("home.panels_make"),
-                power.solar if has_panels else None,
-                SOLAR_COLOR,
-                width=3,
-                dash=True,
-                fill=0.25,
-            ),
-            _line(
-                tr("home.used_directly"),
-                overlap if has_panels else None,
-                LOAD_COLOR,
-                width=0,
-                fill=0.35,
-            ),
-            {
-                **_line(tr("home.you_use"), power.load, LOAD_COLOR, width=2.5),
-                "markLine": mark,
-                "z": 4,
-            },
-            _line(
-                tr("home.before_use"),
-                None if previous is None else previous.load,
-                MUTED,
-                width=1.5,
-            ),
-            _line(
-                tr("home.before_solar"),
-                None if previous is None else previous.solar,
-                MUTED,
-                width=1.5,
-                dash=True,
-            ),
-            {
-                **_line(
-                    battery,
-                    None if power.soc is None else 100 * power.soc,
-                    STORAGE_COLOR,
-                    width=2,
-                    fill=0.45,
-                ),
-                "xAxisIndex": 1,
-                "yAxisIndex": 1,
-                "tooltip": {"show": False},
-            },
-        ],
+    soc = kw("soc")
+    strip = _curve(
+        tr("home.battery_charge"),
+        None if soc is None else 100 * soc,
+        theme.meanings["battery"].color,
+        width=2,
+        fill=0.45,
     )
-    return RenderedChart(
-        option,
-        _profile_sentence(tr, power),
-        _profile_table(tr, power),
-        legend if has_panels else legend[:1],
+    legend = [
+        LegendEntry("line-load", tr("home.you_use")),
+        LegendEntry("dash-pv", tr("home.panels_make")),
+        LegendEntry("area-overlap", tr("home.used_directly")),
+    ]
+    return Figure(
+        id="power-profile",
+        title=tr("home.when_title"),
+        summary=_profile_sentence(table, tr),
+        option=lines_with_strip(
+            curves,
+            strip,
+            unit="kW",
+            highest=table.attrs["top_kw"],
+            marked=(2, table.attrs["marked_step"]),
+            theme=theme,
+        ),
+        unit="kW",
+        legend=legend if has_panels else legend[:1],
+        table=_profile_numbers(table, tr),
     )
 
 
-def _line(
+def _curve(
     name: str,
-    kw: Series | None,
+    values: Series | None,
     color: str,
+    *,
     width: float,
     dash: bool = False,
-    fill: float | None = None,
-) -> Option:
-    return {
-        "type": "line",
-        "name": name,
-        "data": [] if kw is None else kw.round(3).tolist(),
-        "symbol": "none",
-        "lineStyle": {"color": color, "width": width, "type": [7, 4] if dash else "solid"},
-        "itemStyle": {"color": color},
-        "areaStyle": {"color": color, "opacity": fill or 0.0},
-        "silent": True,
-    }
+    fill: float = 0.0,
+) -> Curve:
+    return Curve(
+        name,
+        [] if values is None else values.round(3).tolist(),
+        color,
+        width,
+        [7, 4] if dash else "solid",
+        fill=fill,
+        interactive=False,
+    )
 
 
 def reading_text(tr: Translator, power: HomePower, step: int) -> str:
@@ -237,47 +218,38 @@ def reading_text(tr: Translator, power: HomePower, step: int) -> str:
     )
 
 
-def _profile_sentence(tr: Translator, power: HomePower) -> str:
-    peak = int(np.argmax(power.load))
-    values = {"use": tr.kw(float(power.load[peak])), "use_time": tr.time(peak / _STEPS_PER_HOUR)}
-    if not power.solar.any():
+def _profile_sentence(table: pd.DataFrame, tr: Translator) -> str:
+    load = table["load_kw"]
+    solar = table["solar_kw"]
+    peak = int(load.argmax())
+    values = {"use": tr.kw(float(load[peak])), "use_time": tr.time(peak / _STEPS_PER_HOUR)}
+    if not solar.any():
         return tr("home.when_no_panels", **values)
-    solar_peak = int(np.argmax(power.solar))
+    solar_peak = int(solar.argmax())
     return tr(
         "home.when",
-        solar=tr.kw(float(power.solar[solar_peak])),
+        solar=tr.kw(float(solar[solar_peak])),
         solar_time=tr.time(solar_peak / _STEPS_PER_HOUR),
         **values,
     )
 
 
-def _hourly_means(power: HomePower) -> tuple[Series, Series]:
-    """Compute mean load and PV generation of each hour, kW [24]."""
-    return (
-        power.load.reshape(24, _STEPS_PER_HOUR).mean(axis=1),
-        power.solar.reshape(24, _STEPS_PER_HOUR).mean(axis=1),
-    )
-
-
-def _profile_table(tr: Translator, power: HomePower) -> ChartTable:
-    soc = None if power.soc is None else power.soc[_STEPS_PER_HOUR - 1 :: _STEPS_PER_HOUR]
-    rows = tuple(
-        (
-            f"{tr.time(hour)}–{tr.time(hour + 1)}",
-            tr.number(load, 2),
-            tr.number(solar, 2),
-            *(() if soc is None else (tr.percent(float(soc[hour])),)),
+def _profile_numbers(table: pd.DataFrame, tr: Translator) -> Table:
+    """Return the hourly means, and the state of charge at the end of each hour."""
+    hourly = clock_data(table["load_kw"].to_numpy(), table["solar_kw"].to_numpy())
+    head = [tr("home.hour"), f"{tr('home.you_use')} (kW)", f"{tr('home.panels_make')} (kW)"]
+    rows = [
+        [f"{tr.time(hour)}–{tr.time(hour + 1)}", tr.number(load, 2), tr.number(solar, 2)]
+        for hour, load, solar in zip(
+            hourly["hour"], hourly["load_kw"], hourly["solar_kw"], strict=True
         )
-        for hour, (load, solar) in enumerate(zip(*_hourly_means(power), strict=True))
-    )
-    header = [
-        tr("home.hour"),
-        f"{tr('home.you_use')} (kW)",
-        f"{tr('home.panels_make')} (kW)",
     ]
-    if soc is not None:
-        header.append(tr("home.battery_charge"))
-    return ChartTable(tr("home.when_caption"), tuple(header), rows)
+    if "soc" in table:
+        head.append(tr("home.battery_charge"))
+        ends = table["soc"].iloc[_STEPS_PER_HOUR - 1 :: _STEPS_PER_HOUR]
+        for row, soc in zip(rows, ends, strict=True):
+            row.append(tr.percent(float(soc)))
+    return Table(tr("home.when_caption"), head, rows)
 
 
 def energy_balance(tr: Translator, energy: HomeEnergy) -> RenderedChart:
@@ -287,112 +259,89 @@ def energy_balance(tr: Translator, energy: HomeEnergy) -> RenderedChart:
         tr: Translator of the page's language.
         energy: Energy of the day.
     """
-    origins = {
-        "direct": energy.direct,
-        "battery": energy.from_battery,
-        "bought": energy.imported,
-    }
-    destinations = {
-        "direct": energy.direct,
-        "battery": energy.to_battery,
-        "sent": energy.exported,
-    }
-    total = max(energy.load, energy.generation, 0.1)
-    styles = {
-        "direct": (SOLAR_COLOR, "none", INK),
-        "battery": (STORAGE_COLOR, "storage", PAPER),
-        "bought": (IMPORT_COLOR, "import", PAPER),
-        "sent": (EXPORT_COLOR, "export", PAPER),
-    }
-    series = []
-    for key, (color, decal, ink) in styles.items():
-        data = [
-            {"value": round(kwh, 3), "label": {"show": kwh > _LABEL_SHARE * total}}
-            for kwh in (origins.get(key, 0.0), destinations.get(key, 0.0))
-        ]
-        background = {"backgroundColor": color, "padding": [2, 4], "borderRadius": 4}
-        series.append(
-            {
-                "type": "bar",
-                "stack": "all",
-                "name": tr(f"home.{key}"),
-                "data": data,
-                "barWidth": 46,
-                "itemStyle": {
-                    "color": color,
-                    "decal": DECALS[decal],
-                    "borderColor": PAPER,
-                    "borderWidth": 1,
-                },
-                "label": {
-                    "color": ink,
-                    "fontSize": 14,
-                    "fontWeight": 650,
-                    ":formatter": FORMATTERS[tr.lang, "1"],
-                    **({} if ink == INK else background),
-                },
-            }
-        )
-    names = [tr("home.you_use"), tr("home.panels_make")]
-    legend = tuple(
-        LegendItem(tr(f"home.{key}"), "bar", color, decal)
-        for key, (color, decal, _) in styles.items()
-        if origins.get(key, 0.0) + destinations.get(key, 0.0) > 0.005
-    )
-    option = base_option(
-        tooltip=tooltip(tr.lang, "kWh"),
-        grid={"left": 8, "right": 20, "top": 4, "bottom": 8, "containLabel": True},
-        xAxis={**value_axis("", splitNumber=3), "max": round(total * 1.02, 2), "nameGap": 0},
-        yAxis={
-            "type": "category",
-            "inverse": True,
-            "data": names,
-            "axisTick": {"show": False},
-            "axisLabel": axis_label(width=92, overflow="break", fontSize=14, hideOverlap=False),
-        },
-        series=series,
-    )
-    option["xAxis"]["axisLabel"] = {**value_label(tr.lang, "kWh"), "showMaxLabel": False}
-    return RenderedChart(option, _balance_sentence(tr, energy), _balance_table(tr, energy), legend)
+    return page_chart(balance_figure(balance_data(energy), page_theme(tr.lang), tr))
 
 
-def _balance_sentence(tr: Translator, energy: HomeEnergy) -> str:
-    if energy.generation <= 0:
-        return tr("home.balance_no_panels", used=tr.kwh(energy.load))
+def balance_data(energy: HomeEnergy) -> pd.DataFrame:
+    """Return the kWh of each part of the load (`you_use`) and the generation (`panels_make`).
+
+    Args:
+        energy: Energy of the day.
+    """
+    return pd.DataFrame(
+        {
+            "part": list(_BALANCE_PARTS),
+            "you_use": [energy.direct, energy.from_battery, energy.imported, 0.0],
+            "panels_make": [energy.direct, energy.to_battery, 0.0, energy.exported],
+        }
+    )
+
+
+def balance_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw a bar for the load and one for the generation.
+
+    Args:
+        table: Table of `balance_data`.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    bars = ("you_use", "panels_make")
+    parts = []
+    legend = []
+    for part, *kwh in zip(*(table[column] for column in ("part", *bars)), strict=True):
+        meaning, ink = _BALANCE_PARTS[part]
+        name = tr(f"home.{part}")
+        parts.append(Part(name, kwh, theme.meanings[meaning], ink))
+        if sum(kwh) > 0.005:
+            legend.append(LegendEntry(f"bar-{meaning}", name))
+    return Figure(
+        id="energy-balance",
+        title=tr("home.balance_title"),
+        summary=_balance_sentence(table, tr),
+        option=labeled_stacks(
+            parts,
+            [tr(f"home.{bar}") for bar in bars],
+            total=max(*(float(table[bar].sum()) for bar in bars), 0.1),
+            unit="kWh",
+            theme=theme,
+        ),
+        unit="kWh",
+        legend=legend,
+        table=_balance_numbers(table, tr),
+    )
+
+
+def _balance_sentence(table: pd.DataFrame, tr: Translator) -> str:
+    used = float(table["you_use"].sum())
+    made = float(table["panels_make"].sum())
+    if made <= 0:
+        return tr("home.balance_no_panels", used=tr.kwh(used))
+    direct, to_battery, _, exported = table["panels_make"].tolist()
     return tr(
         "home.balance",
-        made=tr.kwh(energy.generation),
-        kept=tr.kwh(energy.direct + energy.to_battery),
-        sent=tr.kwh(energy.exported),
-        bought=tr.kwh(energy.imported),
+        made=tr.kwh(made),
+        kept=tr.kwh(direct + to_battery),
+        sent=tr.kwh(exported),
+        bought=tr.kwh(float(table["you_use"].iloc[2])),
     )
 
 
-def _balance_table(tr: Translator, energy: HomeEnergy) -> ChartTable:
+def _balance_numbers(table: pd.DataFrame, tr: Translator) -> Table:
     # One decimal more than in the chart, so that the sums can be checked.
-    rows = (
-        ("you_use", energy.load, energy.direct, energy.from_battery, energy.imported, None),
-        ("panels_make", energy.generation, energy.direct, energy.to_battery, None, energy.exported),
-    )
-    header = (
-        "",
-        *(tr(f"home.{key}") for key in ("in_all", "direct", "battery", "bought", "sent")),
-    )
-    return ChartTable(
-        tr("home.balance_caption"),
-        header,
-        tuple(
-            (
-                tr(f"home.{name}"),
-                *("–" if kwh is None else tr.number(kwh, 2) for kwh in parts),
-            )
-            for name, *parts in rows
-        ),
-    )
+    impossible = {"you_use": "sent", "panels_make": "bought"}
+    rows = []
+    for bar, missing in impossible.items():
+        cells = [
+            "–" if part == missing else tr.number(kwh, 2)
+            for part, kwh in zip(table["part"], table[bar], strict=True)
+        ]
+        rows.append([tr(f"home.{bar}"), tr.number(float(table[bar].sum()), 2), *cells])
+    head = ["", tr("home.in_all"), *(tr(f"home.{part}") for part in table["part"])]
+    return Table(tr("home.balance_caption"), head, rows)
 
 
 def monthly_energy(
-    tr: Translator, names: list[str], load_kwh: Series, solar_kwh: Series
+    tr: Translator, names: Sequence[str], load_kwh: Series, solar_kwh: Series
 ) -> RenderedChart:
     """Draw load and PV generation of the months of a year (chart C).
 
@@ -402,55 +351,48 @@ def monthly_energy(
         load_kwh: Load of each month [12].
         solar_kwh: PV generation of each month [12].
     """
-    option = base_option(
-        tooltip=tooltip(tr.lang, "kWh"),
-        grid={"left": 8, "right": 8, "top": 28, "bottom": 8, "containLabel": True},
-        xAxis={
-            "type": "category",
-            "data": names,
-            "axisTick": {"show": False},
-            "axisLabel": axis_label(interval=0, hideOverlap=True),
-        },
-        yAxis=value_axis("kWh", axisLabel=value_label(tr.lang), splitNumber=4, nameGap=10),
-        series=[
-            _months_bar(tr("home.you_use"), load_kwh, {"color": LOAD_COLOR}),
-            _months_bar(
-                tr("home.panels_make"),
-                solar_kwh,
-                {"color": SOLAR_COLOR, "borderColor": INK, "borderType": "dashed"},
-            ),
-        ],
-    )
-    text = tr(
+    table = pd.DataFrame({"month": list(names), "load_kwh": load_kwh, "solar_kwh": solar_kwh})
+    return page_chart(months_figure(table, page_theme(tr.lang), tr))
+
+
+def months_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw two bars per month.
+
+    Args:
+        table: `month`, `load_kwh` and `solar_kwh`.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    load_kwh = table["load_kwh"].to_numpy()
+    solar_kwh = table["solar_kwh"].to_numpy()
+    load_name = tr("home.you_use")
+    solar_name = tr("home.panels_make")
+    sentence = tr(
         "home.months" if solar_kwh.any() else "home.months_no_panels",
         n=int((solar_kwh > load_kwh).sum()),
         used=tr.kwh(float(load_kwh.sum())),
         made=tr.kwh(float(solar_kwh.sum())),
     )
-    header = (
-        tr("home.month"),
-        f"{tr('home.you_use')} (kWh)",
-        f"{tr('home.panels_make')} (kWh)",
+    groups = [
+        BarGroup(load_name, load_kwh, theme.meanings["load"].color),
+        BarGroup(solar_name, solar_kwh, theme.meanings["pv"].color, dashed=True),
+    ]
+    return Figure(
+        id="monthly-energy",
+        title=tr("home.months_title"),
+        summary=sentence,
+        option=grouped_bars(groups, list(table["month"]), unit="kWh", theme=theme),
+        unit="kWh",
+        legend=[LegendEntry("bar-load", load_name), LegendEntry("bar-pv", solar_name)],
+        table=Table(
+            tr("home.months_caption"),
+            [tr("home.month"), f"{load_name} (kWh)", f"{solar_name} (kWh)"],
+            [
+                [month, tr.number(load), tr.number(solar)]
+                for month, load, solar in zip(table["month"], load_kwh, solar_kwh, strict=True)
+            ],
+        ),
     )
-    rows = tuple(
-        (name, tr.number(load), tr.number(solar))
-        for name, load, solar in zip(names, load_kwh, solar_kwh, strict=True)
-    )
-    legend = (
-        LegendItem(tr("home.you_use"), "bar", LOAD_COLOR),
-        LegendItem(tr("home.panels_make"), "bar", SOLAR_COLOR),
-    )
-    return RenderedChart(option, text, ChartTable(tr("home.months_caption"), header, rows), legend)
-
-
-def _months_bar(name: str, kwh: Series, style: Option) -> Option:
-    return {
-        "type": "bar",
-        "name": name,
-        "data": kwh.round(1).tolist(),
-        "barGap": "8%",
-        "itemStyle": style,
-    }
 
 
 def daily_bill(tr: Translator, baseline: float, bill: float) -> RenderedChart:
@@ -461,66 +403,39 @@ def daily_bill(tr: Translator, baseline: float, bill: float) -> RenderedChart:
         baseline: Bill without PV and battery, EUR.
         bill: Bill of the home, EUR.
     """
-    names = [tr("home.bill_before"), tr("home.bill_after")]
-    lowest = min(0.0, baseline, bill)
-    highest = max(baseline, bill, 0.5)
-    option = base_option(
-        tooltip=tooltip(tr.lang, "€"),
-        grid={"left": 8, "right": 70, "top": 8, "bottom": 8, "containLabel": True},
-        xAxis={
-            **value_axis("", splitNumber=3),
-            "min": round(1.15 * lowest, 2),
-            "max": round(1.1 * highest, 2),
-            "axisLabel": {
-                **value_label(tr.lang, "€"),
-                "showMaxLabel": False,
-                "showMinLabel": False,
-            },
-        },
-        yAxis={
-            "type": "category",
-            "inverse": True,
-            "data": names,
-            "axisTick": {"show": False},
-            "axisLabel": axis_label(width=110, overflow="break", fontSize=14, hideOverlap=False),
-        },
-        series=[
-            {
-                "type": "bar",
-                "name": tr("home.bill"),
-                "barWidth": 30,
-                "data": [
-                    {
-                        "value": round(baseline, 4),
-                        "itemStyle": {"color": PAPER, "borderColor": INK, "borderWidth": 2},
-                    },
-                    {
-                        "value": round(bill, 4),
-                        "itemStyle": {
-                            "color": LOAD_COLOR,
-                            "borderColor": LOAD_COLOR,
-                            "borderWidth": 2,
-                        },
-                    },
-                ],
-                "label": {
-                    "show": True,
-                    "position": "right",
-                    "color": INK,
-                    "fontSize": 15,
-                    "fontWeight": 650,
-                    ":formatter": FORMATTERS[tr.lang, "€"],
-                },
-            }
-        ],
-    )
-    rows = tuple(
-        (name, tr.euro(amount)) for name, amount in zip(names, (baseline, bill), strict=True)
-    )
-    return RenderedChart(
-        option,
-        bill_sentence(tr, baseline, bill),
-        ChartTable(tr("home.bill_caption"), ("", "EUR"), rows),
+    table = pd.DataFrame({"case": ["bill_before", "bill_after"], "bill": [baseline, bill]})
+    return page_chart(bill_figure(table, page_theme(tr.lang), tr))
+
+
+def bill_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
+    """Draw a hollow bar for the bill before and a filled one for the bill after.
+
+    Args:
+        table: `case` and `bill`, EUR.
+        theme: Fonts and number formats.
+        tr: Translator of the page's language.
+    """
+    before, after = (tr(f"home.{case}") for case in table["case"])
+    baseline, bill = table["bill"].tolist()
+    load = theme.meanings["load"].color
+    return Figure(
+        id="daily-bill",
+        title=tr("home.bill_title"),
+        summary=bill_sentence(tr, baseline, bill),
+        option=labeled_bars(
+            [Bar(before, baseline, PAPER, INK), Bar(after, bill, load, load)],
+            tr("home.bill"),
+            low=round(1.15 * min(0.0, baseline, bill), 2),
+            high=round(1.1 * max(baseline, bill, 0.5), 2),
+            unit="€",
+            theme=theme,
+        ),
+        unit="EUR",
+        table=Table(
+            tr("home.bill_caption"),
+            ["", "EUR"],
+            [[before, tr.euro(baseline)], [after, tr.euro(bill)]],
+        ),
     )
 
 
@@ -545,12 +460,15 @@ def day_clock(tr: Translator, power: HomePower) -> RenderedChart:
         tr: Translator of the page's language.
         power: Power of the day.
     """
-    return RenderedChart(
-        clock_option(tr, *_hourly_means(power)),
-        _profile_sentence(tr, power),
-        _profile_table(tr, power),
-        clock_legend(tr),
+    profile = profile_data(power, 0.0, None, None)
+    figure = clock_figure(
+        clock_data(power.load, power.solar),
+        page_theme(tr.lang),
+        tr,
+        _profile_sentence(profile, tr),
+        _profile_numbers(profile, tr),
     )
+    return page_chart(figure)
 
 
 def headline(

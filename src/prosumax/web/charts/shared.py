@@ -17,10 +17,9 @@ from prosumax.viz.catalog import (
 )
 from prosumax.viz.chart import Chart, Figure
 from prosumax.viz.language import Language
-from prosumax.viz.legend import swatch
 from prosumax.viz.parts import base_of
 from prosumax.viz.theme import Option
-from prosumax.web.charts.common import FORMATTERS, ChartTable, LegendSwatch, RenderedChart
+from prosumax.web.charts.common import FORMATTERS, RenderedChart, page_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
 
@@ -83,23 +82,10 @@ def rendered(tr: Translator, figure: Figure, sentence: str = "") -> RenderedChar
         figure: Figure to show.
         sentence: Main message; that of the figure when empty.
     """
-    table = ChartTable(figure.title, (figure.title,), ())
-    if figure.table is not None:
-        table = ChartTable(
-            figure.table.caption,
-            tuple(figure.table.head),
-            tuple(tuple(row) for row in figure.table.rows),
-        )
-    return RenderedChart(
-        _localized(deepcopy(figure.option), tr.lang, figure.unit),
-        sentence or figure.summary,
-        table,
-        tuple(
-            LegendSwatch(entry.label, swatch(entry.swatch, figure.line_swatches))
-            for entry in figure.legend
-        ),
-        figure.title,
-        figure.note,
+    chart = page_chart(figure)
+    return chart._replace(
+        option=_localized(deepcopy(figure.option), tr.lang, figure.unit),
+        sentence=sentence or figure.summary,
     )
 
 

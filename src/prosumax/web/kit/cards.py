@@ -12,10 +12,10 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
+from prosumax.viz.legend import HEIGHT, WIDTH
 from prosumax.web.charts.common import (
     FORMATTERS,
     ChartTable,
-    LegendItem,
     LegendSwatch,
     RenderedChart,
 )
@@ -115,46 +115,17 @@ class ChartCard:
         set_attributes(self._csv, href=_csv_url(self._chart.table))
 
 
-_SHAPES = {
-    "line": '<path d="M1 7H27" stroke="{color}" stroke-width="3"/>',
-    "dash": '<path d="M1 7H27" stroke="{color}" stroke-width="3" stroke-dasharray="7 4"/>',
-    "area": '<rect x="1" y="1" width="26" height="12" '
-    'fill="{color}" fill-opacity=".55" stroke="{color}"/>',
-    "bar": '<rect x="1" y="1" width="26" height="12" rx="2" fill="{color}"/>{decal}',
-    "dot": '<circle cx="14" cy="7" r="6" fill="{color}"/>',
-    "ring": '<circle cx="14" cy="7" r="5" fill="#fff" stroke="{color}" stroke-width="2"/>',
-}
-_DECALS = {
-    "none": "",
-    "import": '<path d="M3 13L11 1M10 13L18 1M17 13L25 1" '
-    'stroke="#fff" stroke-opacity=".6" stroke-width="2"/>',
-    "storage": '<path d="M6 7h.1M14 7h.1M22 7h.1" '
-    'stroke="#fff" stroke-width="4" stroke-linecap="round"/>',
-    "export": '<path d="M7 4l3 6H4zM21 4l3 6h-6z" fill="#fff" fill-opacity=".75"/>',
-}
-
-
-def legend_html(legend: Sequence[LegendItem | LegendSwatch]) -> str:
+def legend_html(legend: Sequence[LegendSwatch]) -> str:
     """Render the legend of a chart as list items.
 
     Args:
         legend: Entries of the legend.
     """
-    items = []
-    for item in legend:
-        if isinstance(item, LegendSwatch):
-            items.append(
-                '<li><svg width="30" height="16" viewBox="0 0 30 16" aria-hidden="true">'
-                f"{item.svg}</svg><span>{html.escape(item.name)}</span></li>"
-            )
-            continue
-        decal = _DECALS[item.decal]
-        shape = _SHAPES[item.shape].format(color=html.escape(item.color), decal=decal)
-        items.append(
-            '<li><svg width="28" height="14" viewBox="0 0 28 14" aria-hidden="true">'
-            f"{shape}</svg><span>{html.escape(item.name)}</span></li>"
-        )
-    return "".join(items)
+    return "".join(
+        f'<li><svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+        f' aria-hidden="true">{entry.svg}</svg><span>{html.escape(entry.name)}</span></li>'
+        for entry in legend
+    )
 
 
 def table_html(table: ChartTable) -> str:
