@@ -13,7 +13,7 @@ from prosumax.viz.theme import MEANINGS
 
 pytest.importorskip("babel", reason="the demo needs prosumax[web]")
 
-from prosumax.web.charts import common, community  # noqa: E402
+from prosumax.web.charts import analytics, common, community  # noqa: E402
 from prosumax.web.charts.shared import OUTCOME_CHARTS, outcome_chart  # noqa: E402
 from prosumax.web.model.outcome import summarize_outcome  # noqa: E402
 from prosumax.web.model.translations import Translator  # noqa: E402
@@ -87,3 +87,15 @@ def test_there_is_one_palette() -> None:
     colors = {style.color for style in MEANINGS.values()}
     demo = {common.STORAGE_COLOR, common.IMPORT_COLOR, common.EXPORT_COLOR}
     assert demo <= colors
+
+
+def test_page_and_plot_draw_the_same_daily_curves(result: Result) -> None:
+    tr = Translator("en")
+    outcome = summarize_outcome(result)
+    pages = {
+        "exchange_profile": community.community_profile(tr, outcome),
+        "price_profile": analytics.price_profile(tr, outcome),
+    }
+    for name, page in pages.items():
+        series = result.plot(name).option["series"]
+        assert [part["data"] for part in page.option["series"]] == [part["data"] for part in series]

@@ -9,6 +9,7 @@ from prosumax.viz.indicators.day_curves import day_curve
 from prosumax.viz.market.distributions import price_distribution, volume_distribution
 from prosumax.viz.market.hierarchy import level_emissions, level_flows, level_prices
 from prosumax.viz.market.payments import payments, payments_by_mechanism
+from prosumax.viz.market.price_profile import price_profile
 from prosumax.viz.market.trade_matrix import trade_matrix
 from prosumax.viz.market.trade_network import trade_network
 from prosumax.viz.mechanisms.fairness import fairness
@@ -22,6 +23,7 @@ from prosumax.viz.network.operator import curtailment, operator_fees
 from prosumax.viz.run.bills import bills
 from prosumax.viz.run.duration import duration
 from prosumax.viz.run.energy import energy_balance_chart, energy_by_source
+from prosumax.viz.run.exchange_profile import exchange_profile
 from prosumax.viz.run.power import mean_day, week
 from prosumax.viz.training import learning_curve
 
@@ -34,6 +36,7 @@ __all__ = [
     "duration",
     "energy_balance_chart",
     "energy_by_source",
+    "exchange_profile",
     "fairness",
     "feeder_map",
     "learning_curve",
@@ -47,6 +50,7 @@ __all__ = [
     "payments",
     "payments_by_mechanism",
     "price_distribution",
+    "price_profile",
     "price_spread",
     "savings",
     "trade_distance",
@@ -61,8 +65,10 @@ CHARTS: tuple[Chart, ...] = (
     # Of one run.
     mean_day,
     week,
+    exchange_profile,
     bills,
     payments,
+    price_profile,
     level_flows,
     level_prices,
     level_emissions,

@@ -136,6 +136,17 @@ def number_format(theme: Theme, unit: str | None, key: str = ":formatter") -> Op
     return {key: theme.number_formats[unit]}
 
 
+def axis_unit(theme: Theme, unit: str, name: str = "") -> str:
+    """Return the name of an axis of numbers; empty where their format carries the unit.
+
+    Args:
+        theme: Number formats.
+        unit: Unit of the numbers, as in `number_format`.
+        name: Name of the axis otherwise; the unit when empty.
+    """
+    return "" if unit in theme.number_formats else name or unit
+
+
 def _frame(theme: Theme, unit: str | None, trigger: str = "axis") -> Option:
     """Return the frame of a chart: fonts and a tooltip in plain text."""
     return {

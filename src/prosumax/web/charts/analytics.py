@@ -6,21 +6,21 @@ from typing import NamedTuple
 import pandas as pd
 
 from prosumax.viz.catalog import lorenz
+from prosumax.viz.catalog import price_profile as day_prices
 from prosumax.viz.chart import Figure, LegendEntry, Table
 from prosumax.viz.compact import (
     Band,
     Curve,
     Dot,
     Margins,
-    hour_axis,
     labeled_dots,
     lines,
     number_axis,
     quantity_axis,
 )
-from prosumax.viz.theme import MUTED, Theme
+from prosumax.viz.theme import Theme
 from prosumax.web.charts.common import ChartTable, RenderedChart, page_chart, page_theme
-from prosumax.web.charts.shared import figure_chart
+from prosumax.web.charts.shared import CURRENCY, figure_chart, formatted_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
 
@@ -74,83 +74,15 @@ def price_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChart:
         tr: Translator of the page's language.
         outcome: Outcome of the run.
     """
-    return page_chart(price_figure(price_data(outcome), page_theme(tr.lang), tr))
-
-
-def price_data(outcome: CommunityOutcome) -> pd.DataFrame:
-    """Return `hour` and `price`, with the prices of the grid as attributes, EUR/kWh.
-
-    Args:
-        outcome: Outcome of the run.
-    """
-    table = pd.DataFrame({"hour": range(24), "price": list(outcome.local_price)}, dtype=object)
+    prices = pd.Series(outcome.local_price, dtype=float)
+    table = pd.DataFrame({"hour": range(len(prices)), "price": prices})
     table.attrs |= {
+        "currency": CURRENCY,
         "retail_price": outcome.retail_price,
         "reservation_price": outcome.retail_price - outcome.local_grid_fee,
         "feed_in_price": outcome.feed_in_price,
     }
-    return table
-
-
-def _price_sentence(table: pd.DataFrame, tr: Translator) -> str:
-    prices = [price for price in table["price"] if price is not None]
-    if not prices:
-        return tr("community.price_none")
-    if max(prices) - min(prices) < _MIN_DIFFERENCE:
-        return tr("community.price_same", price=tr.price(prices[0]))
-    return tr("community.price_sentence", low=tr.price(min(prices)), high=tr.price(max(prices)))
-
-
-def price_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
-    """Draw the local price as steps, and the prices of the grid as lines.
-
-    Args:
-        table: Table of `price_data`.
-        theme: Fonts and number formats.
-        tr: Translator of the page's language.
-    """
-    name = tr("community.price")
-    load = theme.meanings["load"].color
-    levels = {
-        "retail_price": ("grid_import", theme.meanings["grid_import"].color, "dashed"),
-        "reservation_price": ("reference", MUTED, "dotted"),
-        "feed_in_price": ("grid_export", theme.meanings["grid_export"].color, "dashed"),
-    }
-    curves = [
-        Curve(tr(f"community.{level}"), [round(table.attrs[level], 4)] * 24, color, 2, dash)
-        for level, (_, color, dash) in levels.items()
-    ]
-    curves.append(Curve(name, list(table["price"]), load, 3, step="middle"))
-    hours = [tr.time(hour) for hour in table["hour"]]
-    return Figure(
-        id="price-profile",
-        title=tr("community.price_title"),
-        summary=_price_sentence(table, tr),
-        option=lines(
-            curves,
-            x=hour_axis(theme, hours),
-            y=number_axis(theme, "", "€", low=0),
-            margins=Margins(8, 16, 34, 8),
-            theme=theme,
-            unit="€",
-        ),
-        unit="EUR",
-        legend=[
-            LegendEntry("line-load", name),
-            *(
-                LegendEntry(f"dash-{meaning}", tr(f"community.{level}"))
-                for level, (meaning, _, _) in levels.items()
-            ),
-        ],
-        table=Table(
-            tr("community.price_caption"),
-            [tr("community.hour_of_day"), name],
-            [
-                [hour, "–" if price is None else tr.euro(price, 3)]
-                for hour, price in zip(hours, table["price"], strict=True)
-            ],
-        ),
-    )
+    return formatted_chart(tr, day_prices, table)
 
 
 def learning_curve(

@@ -94,11 +94,9 @@ def page_theme(lang: str) -> Theme:
     Args:
         lang: Language code.
     """
-    return Theme(
-        font_family="system-ui, sans-serif",
-        font_size=14,
-        number_formats={unit: FORMATTERS[lang, unit] for unit in _DIGITS},
-    )
+    formats = {unit: FORMATTERS[lang, unit] for unit in _DIGITS}
+    formats["EUR"] = formats["€"]
+    return Theme(font_family="system-ui, sans-serif", font_size=14, number_formats=formats)
 
 
 def page_chart(figure: Figure) -> RenderedChart:

@@ -6,13 +6,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from prosumax.viz.catalog import bills, trade_matrix
-from prosumax.viz.chart import Figure, LegendEntry, Table
-from prosumax.viz.compact import Band, Curve, Margins, day_axis, lines, number_axis
+from prosumax.viz.catalog import bills, exchange_profile, trade_matrix
 from prosumax.viz.run.bills import arranged
-from prosumax.viz.theme import Option, Theme
-from prosumax.web.charts.common import ChartTable, RenderedChart, page_chart, page_theme
-from prosumax.web.charts.shared import CURRENCY, figure_chart
+from prosumax.viz.theme import Option
+from prosumax.web.charts.common import ChartTable, RenderedChart
+from prosumax.web.charts.shared import CURRENCY, figure_chart, formatted_chart
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
 
@@ -193,20 +191,7 @@ def community_profile(tr: Translator, outcome: CommunityOutcome) -> RenderedChar
         tr: Translator of the page's language.
         outcome: Outcome of the run.
     """
-    table = profile_data(outcome)
-    return page_chart(profile_figure(table, page_theme(tr.lang), tr))
-
-
-def profile_data(outcome: CommunityOutcome) -> pd.DataFrame:
-    """Return import and export of all homes on the mean day, with and without sharing.
-
-    Args:
-        outcome: Outcome of the run.
-
-    Returns:
-        `step`, `bought_before`, `bought_after`, `sent_before` and `sent_after`, kW.
-    """
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "step": range(len(outcome.import_kw)),
             "bought_before": list(outcome.baseline_import_kw),
@@ -215,80 +200,7 @@ def profile_data(outcome: CommunityOutcome) -> pd.DataFrame:
             "sent_after": list(outcome.export_kw),
         }
     )
-
-
-def profile_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
-    """Draw import above and export below zero, with the shared energy between the lines.
-
-    Args:
-        table: Table of `profile_data`.
-        theme: Fonts and number formats.
-        tr: Translator of the page's language.
-    """
-    imports = table["bought_after"]
-    exports = -table["sent_after"]
-    shared = table["bought_before"] - imports
-    shared_exports = -table["sent_before"] - exports
-    pv = theme.meanings["pv"].color
-    grid = theme.meanings["grid_import"].color
-    bands = [
-        Band(name, low.tolist(), height.round(4).tolist(), pv, 0.45, "end", in_tooltip=False)
-        for name, low, height in (
-            (tr("community.from_neighbors"), imports, shared),
-            ("", exports, shared_exports),
-        )
-    ]
-    styles = {
-        "bought_before": (table["bought_before"], grid, "dashed"),
-        "bought_after": (imports, theme.meanings["load"].color, "solid"),
-        "sent_before": (-table["sent_before"], grid, "dotted"),
-        "sent_after": (exports, theme.meanings["grid_export"].color, "solid"),
-    }
-    curves = [
-        Curve(tr(f"community.{name}"), kw.tolist(), color, 2.2, dash, step="end")
-        for name, (kw, color, dash) in styles.items()
-    ]
-    legend = {
-        "bought_before": "dash-grid_import",
-        "bought_after": "line-load",
-        "from_neighbors": "area-pv",
-        "sent_before": "dash-grid_import",
-        "sent_after": "line-grid_export",
-    }
-    sentence = tr(
-        "community.day_profile_sentence",
-        kwh=tr.kwh(shared.sum() / 4),
-        total=tr.kwh(table["bought_before"].sum() / 4),
-    )
-    return Figure(
-        id="community-profile",
-        title=tr("community.day_profile_caption"),
-        summary=sentence,
-        option=lines(
-            curves,
-            x=day_axis(theme, every_h=6, on_zero=False),
-            y=number_axis(theme, "", "kW"),
-            margins=Margins(8, 16, 12, 8),
-            theme=theme,
-            unit="kW",
-            bands=bands,
-        ),
-        unit="kW",
-        legend=[LegendEntry(swatch, tr(f"community.{name}")) for name, swatch in legend.items()],
-        table=_profile_numbers(table.assign(from_neighbors=shared), tr),
-    )
-
-
-def _profile_numbers(table: pd.DataFrame, tr: Translator) -> Table:
-    """Return the hourly means."""
-    columns = ["bought_before", "bought_after", "from_neighbors", "sent_before", "sent_after"]
-    hourly = table[columns].groupby(table["step"] // 4).mean()
-    rows = [
-        [tr.time(hour), *(tr.number(kw, 2) for kw in means)]
-        for hour, means in enumerate(hourly.to_numpy().tolist())
-    ]
-    head = [tr(f"community.{name}") for name in ("hour_of_day", *columns)]
-    return Table(tr("community.day_profile_caption"), head, rows)
+    return formatted_chart(tr, exchange_profile, table)
 
 
 def hour_sentence(tr: Translator, outcome: CommunityOutcome, hour: int) -> str:

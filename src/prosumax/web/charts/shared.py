@@ -19,7 +19,7 @@ from prosumax.viz.chart import Chart, Figure
 from prosumax.viz.language import Language
 from prosumax.viz.parts import base_of
 from prosumax.viz.theme import Option
-from prosumax.web.charts.common import FORMATTERS, RenderedChart, page_chart
+from prosumax.web.charts.common import FORMATTERS, RenderedChart, page_chart, page_theme
 from prosumax.web.model.outcome import CommunityOutcome
 from prosumax.web.model.translations import Translator
 
@@ -31,6 +31,7 @@ OUTCOME_CHARTS: Mapping[str, Chart] = {
 """Charts whose data an outcome carries, by name."""
 
 _LINE_HEIGHT_PX = 17  # Labels would inherit the line height of the page.
+_POWERS = ("bought_before", "bought_after", "sent_before", "sent_after")
 _HOME_COLUMNS = ("home", "seller", "buyer")
 
 
@@ -40,7 +41,12 @@ def page_language(tr: Translator) -> Language:
     Args:
         tr: Translator of the page's language.
     """
-    texts = {"bills.before": tr("community.before"), "bills.after": tr("community.after")}
+    texts = {
+        "bills.before": tr("community.before"),
+        "bills.after": tr("community.after"),
+        "price_profile.caption": tr("community.price_caption"),
+    }
+    texts |= {f"exchange_profile.{name}": tr(f"community.{name}") for name in _POWERS}
     return Language(tr.lang, currency_symbols=True, texts=texts)
 
 
@@ -72,6 +78,18 @@ def figure_chart(
         sentence: Main message; that of the chart when empty.
     """
     return rendered(tr, chart.from_data(table, language=page_language(tr)), sentence)
+
+
+def formatted_chart(tr: Translator, chart: Chart, table: pd.DataFrame) -> RenderedChart:
+    """Draw a chart whose drawing takes the number formats of the page's theme.
+
+    Args:
+        tr: Translator of the page's language.
+        chart: Chart to draw.
+        table: Data of the chart.
+    """
+    figure = chart.from_data(table, theme=page_theme(tr.lang), language=page_language(tr))
+    return page_chart(figure)
 
 
 def rendered(tr: Translator, figure: Figure, sentence: str = "") -> RenderedChart:

@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 from prosumax import metrics
 from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.simulation.results.result import Result
-from prosumax.tariff.prices import local_grid_fee_series, retail_price_series
 from prosumax.types import Fills
-from prosumax.viz.catalog import energy_by_source, mean_day, price_distribution, trade_network
+from prosumax.viz.catalog import (
+    energy_by_source,
+    exchange_profile,
+    mean_day,
+    price_distribution,
+    price_profile,
+    trade_network,
+)
 from prosumax.viz.indicators.indicators import analysis_runs
 from prosumax.viz.market.distributions import binned
+from prosumax.viz.parts import optional_numbers
 
 _HOURS = 24
 _MIN_SURPLUS_KWH = 0.05  # below it a share of the surplus is meaningless
@@ -187,17 +194,14 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
     bills = np.array([home["bill"] for home in result.households])
     baseline = np.array([home["bill_without_exchange"] for home in result.households])
     record = result.trajectory.record
-    imports = np.asarray(record.flows.import_kwh, np.float64)
     exports = np.asarray(record.flows.export_kwh, np.float64)
-    bought, sold, paid, earned = (np.asarray(part, np.float64) for part in record.local[:4])
+    bought = np.asarray(record.local.bought_kwh, np.float64)
+    power = exchange_profile.data(result)
+    prices = price_profile.data(result)
 
     step_hours = scenario.period.step_hours
     hour = np.asarray(result.profiles.local_index.hour)
-    slot = (hour * 60 + np.asarray(result.profiles.local_index.minute)) * 4 // 60
-    prices = result.profiles.prices
-    tariff = scenario.tariff
-    retail = retail_price_series(prices, tariff)
-    local_grid_fee = local_grid_fee_series(prices, tariff)
+    retail_price = prices.attrs["retail_price"]
 
     savings = baseline - bills
     lorenz = None
@@ -217,14 +221,14 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
         shared_kwh=float(bought.sum()),
         kpis={name: kpis.get(name) for name in _KPIS},
         transfers_kw=_hourly_transfers(record.local, hour, step_hours),
-        import_kw=_mean_power_by_slot(imports - bought, slot, step_hours),
-        baseline_import_kw=_mean_power_by_slot(imports, slot, step_hours),
-        export_kw=_mean_power_by_slot(exports - sold, slot, step_hours),
-        baseline_export_kw=_mean_power_by_slot(exports, slot, step_hours),
-        local_price=_hourly_price(bought, sold, paid, earned, hour),
-        retail_price=float(retail.mean()),
-        feed_in_price=float(prices["feed_in"].mean()),
-        local_grid_fee=float(local_grid_fee.mean()),
+        import_kw=tuple(power["bought_after"].tolist()),
+        baseline_import_kw=tuple(power["bought_before"].tolist()),
+        export_kw=tuple(power["sent_after"].tolist()),
+        baseline_export_kw=tuple(power["sent_before"].tolist()),
+        local_price=tuple(optional_numbers(prices["price"].to_numpy(), 4)),
+        retail_price=retail_price,
+        feed_in_price=prices.attrs["feed_in_price"],
+        local_grid_fee=retail_price - prices.attrs["reservation_price"],
         lorenz=lorenz,
         spread=spread,
         notes=tuple(result.notes),
@@ -255,34 +259,6 @@ def round_to_cents(amounts: NDArray[np.float64]) -> tuple[int, ...]:
     largest = np.argsort(-(cents - rounded), kind="stable")[:missing]
     rounded[largest] += 1
     return tuple(int(value) for value in rounded)
-
-
-def _mean_power_by_slot(
-    kwh: NDArray[np.float64], slot: NDArray[np.int64], step_hours: float
-) -> Floats:
-    """Compute the mean power of all homes in each quarter-hour of the day, kW.
-
-    A step longer than a quarter-hour gives its power to all of its quarter-hours.
-    """
-    total = np.maximum(kwh, 0).sum(1) / step_hours
-    sums = np.bincount(slot, total, 96)
-    counts = np.bincount(slot, minlength=96)
-    latest = np.maximum.accumulate(np.where(counts > 0, np.arange(96), 0))
-    return tuple(np.round(sums[latest] / np.maximum(counts[latest], 1), 4).tolist())
-
-
-def _hourly_price(
-    bought: NDArray[np.float64],
-    sold: NDArray[np.float64],
-    paid: NDArray[np.float64],
-    earned: NDArray[np.float64],
-    hour: NDArray[np.int64],
-) -> tuple[float | None, ...]:
-    """Compute the energy-weighted price of local energy in each hour of the day, EUR/kWh."""
-    money = np.bincount(hour, (paid + earned).sum(1), _HOURS)
-    kwh = np.bincount(hour, (bought + sold).sum(1), _HOURS)
-    pairs = zip(money.tolist(), kwh.tolist(), strict=True)
-    return tuple(round(m / k, 4) if k > 0.01 else None for m, k in pairs)
 
 
 def _hourly_transfers(
