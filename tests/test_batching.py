@@ -125,6 +125,7 @@ def test_batches_of_different_sizes_raise_a_value_error():
 
 
 # Bids, partners, an auction, a network, fees and reputation; powers and a pool.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["marlem-battery-strategic", "mahtm-train"])
 def test_episodes_of_many_communities_equal_those_of_jax(name):
     env = prosumax.make(name)

@@ -390,6 +390,7 @@ def test_ledger_verification_finds_an_edited_trade(command, scenario_file, tmp_p
     assert code == 2 and "block 1" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_bills_of_all_mechanisms_add_up(command, scenario_file):
     code, out, _ = command("compare", scenario_file(), "--mechanisms", "all", "--json")
     results = json.loads(out)

@@ -350,6 +350,7 @@ def test_excel_workbook_with_csv_extension_is_rejected(command, tmp_path) -> Non
 # --- the proposed fixes
 
 
+@pytest.mark.slow
 def test_gaps_are_filled_on_request(command, tmp_path) -> None:
     (tmp_path / "m.csv").write_text("\n".join(without(day(), 40, 45)))
     code, out, _ = command("import", "m.csv", "--fill", "interpolate")

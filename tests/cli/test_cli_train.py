@@ -20,6 +20,7 @@ def scenario(tiny, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_evaluated_and_exported(scenario, tmp_path, command):
     code, out, err = command(
         "train", scenario, *SMALL, "--algorithm", "ppo", "--iterations", 2, "--out", "run"

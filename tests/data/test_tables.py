@@ -379,6 +379,7 @@ def test_series_of_one_file_share_one_parse(
     assert len(calls) == 2
 
 
+@pytest.mark.slow
 def test_a_year_of_quarter_hours_is_read_quickly(tmp_path: Path) -> None:
     index = local_steps("2023-01-01", 365, minutes=15)
     assert len(index) == 35040

@@ -48,7 +48,10 @@ def snapshots(net, nominal, mva):
         )
 
 
-@pytest.mark.parametrize("kind", GRIDS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=() if kind == GRIDS[0] else pytest.mark.slow) for kind in GRIDS],
+)
 def test_snapshots_match_pandapower(kind):
     net = network_of(kind)
     imported = from_pandapower(net, kind)

@@ -24,8 +24,13 @@ def distinct_cascades():
     return list(by_structure.values())
 
 
-NAMES = distinct_cascades()
-BIDDING = [name for name in NAMES if market.mechanisms.get(name, "").uses_bids]
+# Every family of mechanisms in the fast tests, every mechanism in the slow ones.
+FAST = {"mid_market_rate", "double_auction", "mcafee", "preferred_partners", "hierarchy"}
+NAMES = [
+    pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+    for name in distinct_cascades()
+]
+BIDDING = [param for param in NAMES if market.mechanisms.get(str(param.values[0]), "").uses_bids]
 seeds = st.integers(0, 2**31)
 
 
@@ -113,7 +118,8 @@ def test_individually_rational_mechanisms_leave_no_truthful_home_worse_off(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in NAMES if name not in ("key_cascade", "luxembourg_priority")]
+    "name",
+    [param for param in NAMES if param.values[0] not in ("key_cascade", "luxembourg_priority")],
 )
 @settings(max_examples=30)
 @given(seed=seeds)

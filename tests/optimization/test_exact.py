@@ -135,6 +135,7 @@ def independent_cost(problem, joint):
     return found.fun + problem.fixed_fees[:homes].sum()
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.integers(0, 10_000), st.booleans(), st.sampled_from([0.0, 40.0]))
 def test_optimum_agrees_with_an_independent_program(seed, joint, capacity_price):

@@ -190,6 +190,7 @@ def everything(seed, steps=24):
     return scenario(homes, steps=steps, policy="optimal") | {"tariff": tariff}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_the_simulated_bill_is_the_objective(seed):
     result = prosumax.run(everything(seed), {"market.mechanism": "none"}, optimum=True)

@@ -19,6 +19,8 @@ from prosumax.viz.mechanisms.fairness import spread
 from prosumax.viz.mechanisms.groups import MechanismGroup, group_mechanisms, scale_reach
 from tests.report.communities import STREET, TARIFF, amount, base_of_figure, home
 
+pytestmark = pytest.mark.slow
+
 MECHANISMS = [
     "none",
     "mid_market_rate",

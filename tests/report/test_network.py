@@ -143,6 +143,7 @@ def test_names_stay_text(name: str, tmp_path: Path) -> None:
     assert name in labels and page.text.count(name) > 3
 
 
+@pytest.mark.slow
 def test_a_network_of_three_hundred_buses_is_a_light_page(tmp_path: Path) -> None:
     pytest.importorskip("pandapower")
     result = simulate(kind="kerber_vorstadtnetz_kabel_1", flow="ac", background_load_share=1)

@@ -413,6 +413,7 @@ EDGES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore::RuntimeWarning:prosumax.metrics"
 )  # CityLearn's ratios of a community without load

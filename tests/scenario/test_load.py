@@ -137,6 +137,7 @@ _json = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     content=_json,
     path=st.sampled_from(

@@ -77,6 +77,7 @@ def case(request):
     return env, jax.tree.map(np.asarray, roll_out_random_days(config, env.params, keys))
 
 
+@pytest.mark.slow
 def test_a_day_has_24_steps_of_finite_observations(case):
     env, (obs, reward, truncated, _, _) = case
     assert env.config.action_mode == "bid" and env.config.episode_steps == 24
@@ -170,6 +171,7 @@ def test_wrong_settings_are_explained(change, message):
         read_profiles(load_scenario("marlem-battery-none", change))
 
 
+@pytest.mark.slow
 def test_a_day_is_reproducible_and_the_same_for_all_deployments():
     one = run_daily_episodes(STRATEGIC, (0, 1))
     again = run_daily_episodes(STRATEGIC, (0, 1))
@@ -197,6 +199,7 @@ def test_a_study_of_bidding_fills_its_table(monkeypatch):
     assert table.header == ["no battery", "strategic"] and len(table.rows) == len(short.metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("homes", "mechanism"), [(1, "none"), (9, "mutual_partners")])
 def test_a_day_can_have_any_number_of_homes(homes, mechanism):
     settings = {

@@ -103,6 +103,7 @@ def test_lines_have_the_lengths_of_marlem(samples):
             assert (length >= 0.5).all() and (length <= 1.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_batch_of_seeds_equals_single_runs(name, samples, runs):
     for sample, batched in zip(samples[name], runs[name], strict=True):

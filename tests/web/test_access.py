@@ -4,6 +4,8 @@ import itertools
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PAGES = ("/", "/home", "/community")
 LANGUAGES = ("en", "fr", "nl")
 _PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}

@@ -8,6 +8,8 @@ import urllib.request
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SLOWER = 2 if os.environ.get("CI") else 1.5
 _LONG = 60_000
 

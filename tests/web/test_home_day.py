@@ -45,6 +45,7 @@ HOMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", HOMES)
 def test_bill_equals_that_of_prosumax_run(home):
     day = home_day.simulate_day(home)

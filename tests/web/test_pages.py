@@ -10,6 +10,8 @@ import pytest
 from prosumax.web.model import home_day, state
 from prosumax.web.model.translations import Translator, load_texts
 
+pytestmark = pytest.mark.slow
+
 _TRIES = 3
 
 

@@ -21,6 +21,7 @@ FAST = {"hidden_sizes": [16], "learning_rate": 1e-2, "critic_learning_rate": 1e-
 SPACE = ActionSpace(0, 1, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "paradigm"),
     [

@@ -23,6 +23,7 @@ FAST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "paradigm"),
     [

@@ -27,6 +27,7 @@ DISCRETE = ActionSpace(0, 1, 3)
 CONTINUOUS = ActionSpace(1, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "paradigm"),
     [
@@ -149,6 +150,7 @@ def test_masked_actions_have_no_target_entropy():
     np.testing.assert_allclose(target_entropy(mask, config), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "rises"), [(2.0, True), (-1.0, False)])
 def test_temperature_rises_where_entropy_is_below_its_target(target, rises):
     learner = SAC(

@@ -22,6 +22,7 @@ SPACE = ActionSpace(0, 1, 3)
 SPEC = AgentSpec(1, 0, 1, SPACE, SPACE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "paradigm"),
     [

@@ -55,6 +55,7 @@ def test_masked_actions_are_never_sampled_and_do_not_affect_log_prob(policy):
     assert distributions.log_prob(policy, action) == distributions.log_prob(policy, changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", SPACES)
 def test_without_noise_the_mode_is_returned(space):
     out = jax.random.normal(jax.random.key(4), (3, 5, distributions.num_outputs(space)))
@@ -103,6 +104,7 @@ def test_entropy_is_the_mean_of_minus_log_prob(policy):
     assert distributions.entropy(policy) == pytest.approx(-float(log_prob.mean()), abs=four_errors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", SPACES)
 def test_log_prob_and_entropy_has_the_values_and_gradients_of_the_plain_formulas(space):
     rows = (3, 5)

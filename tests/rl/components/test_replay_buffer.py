@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from prosumax.rl.components.replay_buffer import add_batch, init_buffer, sample_transitions
 from prosumax.rl.components.spaces import ActionSpace
@@ -51,6 +52,7 @@ def test_next_obs_at_the_end_of_an_episode_is_its_final_obs():
     np.testing.assert_array_equal(transitions.obs[transitions.terminated], [[2.0], [6.0]])
 
 
+@pytest.mark.slow
 def test_transitions_sampled_from_an_empty_buffer_have_no_weight():
     batch = make_batch(jnp.ones((2, 1, 2, 1)), jnp.zeros((2, 1, 2), int), jnp.ones((2, 1, 2)))
     empty = init_buffer(SPEC, 8)

@@ -79,6 +79,7 @@ def test_discount_factors_are_perturbed_by_their_horizon():
     assert (gamma[2:] == np.float32(0.99)).all()
 
 
+@pytest.mark.slow
 def test_evolution_finds_a_learning_rate_that_learns():
     # At the given rate the weights move by less than 0.005 in 480 steps of Adam.
     given = 1e-5

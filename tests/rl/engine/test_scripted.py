@@ -60,6 +60,7 @@ def homes():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["none", "self-consumption", "solar-first"])
 def test_bills_under_a_rule_are_those_of_a_simulation(homes, rule):
     env = prosumax.make(homes)
@@ -81,6 +82,7 @@ def test_bills_under_a_rule_are_those_of_a_simulation(homes, rule):
     np.testing.assert_allclose(episodes.bill[0], bill, rtol=1e-4)  # 24 steps, single precision.
 
 
+@pytest.mark.slow
 def test_learners_and_rules_share_a_community_with_evs_and_heat_pumps(homes):
     settings = {"hidden_sizes": [8], "num_minibatches": 1, "update_epochs": 1}
     population = [

@@ -36,6 +36,7 @@ def act(name, params, state, key):
     return bidders.get(name, "test").act(params, state, (), key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(bidders))
 def test_bids_are_feasible(name, env, rollouts):
     rollout = rollouts[name]

@@ -226,6 +226,7 @@ def test_devices_follow_their_default_control_under_bids(envs):
     np.testing.assert_allclose(left, right, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["powers", "levels"])
 def test_wrappers_support_device_slots(mode, envs):
     pytest.importorskip("gymnasium")

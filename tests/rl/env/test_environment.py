@@ -123,6 +123,7 @@ def random_reward_context(env, state):
     return RewardContext(env.params, outcome, indicators, window)
 
 
+@pytest.mark.slow
 def test_orders_are_limited_to_the_feasible_range_of_equation_11(env):
     _, state = env.reset(KEY)
     # Sunny has 4 - 1 kWh of surplus; its battery stores 5 kWh and could deliver
@@ -241,6 +242,7 @@ def test_masks_exclude_infeasible_sides_and_the_home_itself(env):
     assert not mask.partner[1, 1] and mask.partner[1].sum() == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "control", [{"action_mode": "bid"}, {"action_mode": "dispatch"}, {"power_levels": 41}]
 )
@@ -326,6 +328,7 @@ def test_keys_determine_trajectories_and_homes_have_independent_noise(scenario):
     np.testing.assert_allclose(load[:, 1], [2, 1, 2, 1, 2, 1])
 
 
+@pytest.mark.slow
 def test_batches_over_keys_and_over_parameters(env):
     keys = jax.random.split(KEY, 4)
     _, batch = jax.jit(jax.vmap(lambda key: random_rollout(env, key)))(keys)

@@ -120,6 +120,7 @@ def test_available_actions_are_those_of_the_core(env, mode):
     assert {agent: mask.tolist() for agent, mask in available.items()} == expected[mode]
 
 
+@pytest.mark.slow
 def test_wrapper_follows_the_core_with_automatic_reset(env):
     wrapped = wrappers.to_jaxmarl(env, final_obs=True)
     core_step = jax.jit(lambda key, state, action: auto_reset(env, key, state, action))
@@ -155,6 +156,7 @@ def test_step_can_reset_to_a_given_state(env):
     np.testing.assert_allclose(obs["sunny"], first_obs["sunny"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_log_wrapper_runs_in_batches(make_env):
     env = make_env("levels")
     wrapped = LogWrapper(wrappers.to_jaxmarl(env))

@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import jax
+
 import prosumax
 
 env = prosumax.make("marlem-battery-strategic")
@@ -34,6 +37,7 @@ print("same")
 """
 
 
+@pytest.mark.slow
 def test_trajectory_does_not_depend_on_the_number_of_devices():
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
     result = subprocess.run(

@@ -124,6 +124,7 @@ def test_bounds_have_one_entry_per_column(env):
     assert (space.low <= space.high).all()
 
 
+@pytest.mark.slow
 def test_pettingzoo_passes_its_checkers(any_env):
     from pettingzoo.test import parallel_api_test, parallel_seed_test
 
@@ -133,6 +134,7 @@ def test_pettingzoo_passes_its_checkers(any_env):
         parallel_seed_test(lambda: wrappers.to_pettingzoo(any_env), num_cycles=3)
 
 
+@pytest.mark.slow
 def test_pettingzoo_with_dict_actions_passes_its_checkers(env):
     from pettingzoo.test import parallel_api_test, parallel_seed_test
 
@@ -249,6 +251,7 @@ def test_gymnasium_follows_the_core(any_env):
             wrapped.step(actions[0].reshape(-1))
 
 
+@pytest.mark.slow
 def test_vector_env_is_equivalent_to_gymnasiums_sync_vector_env(any_env):
     from gymnasium.vector import AutoresetMode, SyncVectorEnv
 

@@ -58,6 +58,7 @@ def interrupt(progress):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paradigm", ["dtde", "dtde-shared", "ctde", "ctde-shared"])
 def test_a_home_acts_on_its_own_observation_only(homes, paradigm):
     env = prosumax.make(homes)
@@ -88,6 +89,7 @@ def test_a_joint_agent_observes_all_homes(homes):
     assert agents.groups[0].spec.obs_size == 3 * len(env.observation_names)
 
 
+@pytest.mark.slow
 def test_rules_and_several_learners_share_one_program(homes):
     population = [
         {"homes": ["sunny"], "policy": "ppo", "rewards": "profit", "settings": SMALL},
@@ -108,6 +110,7 @@ def test_rules_and_several_learners_share_one_program(homes):
     assert rewards == [{"profit": 1.0}, {"cost": 1.0, "battery_throughput": 0.1}, None]
 
 
+@pytest.mark.slow
 def test_a_run_is_stored_resumed_evaluated_and_exported(homes, tmp_path):
     whole = prosumax.train(homes, out=tmp_path / "whole", evaluation="learned", **RUN)
     repeated = prosumax.train(homes, evaluation="none", **RUN)
@@ -136,6 +139,7 @@ def test_a_run_is_stored_resumed_evaluated_and_exported(homes, tmp_path):
     assert hidden_state.shape[-1] == 0
 
 
+@pytest.mark.slow
 def test_seeds_in_one_program_learn_the_same(homes, tmp_path, monkeypatch):
     """A run that was interrupted on a GPU is resumed here."""
     separate = prosumax.train(homes, evaluation="none", **RUN)

@@ -124,6 +124,7 @@ def test_receipts_with_separate_prices_add_up_to_the_bills():
     assert kept["cost"] == pytest.approx(kept["supplier_revenue"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_trained_price_agent_sets_the_prices_of_a_run(tmp_path):
     """A price agent that is rewarded for its margin learns the ends of the price band."""
     scenario = district() | {"environment": {"episode_steps": 2, "episode_start": "first"}}
