@@ -277,7 +277,7 @@ def _render(
 
 @lru_cache
 def _environment() -> Environment:
-    return template_environment(PackageLoader("prosumax.report", "."))
+    return template_environment(PackageLoader("prosumax.report"))
 
 
 def _version() -> str:
