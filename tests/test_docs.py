@@ -34,6 +34,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 INLINE_CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 DOTTED_NAME = re.compile(r"prosumax(?:\.[A-Za-z_]\w*)+")
+FILE_PATH = re.compile(r"\b(?:src|tests|docs)/[\w./-]*\w")
 
 over_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 over_docs = pytest.mark.parametrize(
@@ -84,6 +85,14 @@ def test_yaml_blocks_use_fields_of_the_scenario(page):
         if isinstance(content, dict) and set(content) & set(Scenario.model_fields):
             errors = _field_errors(content)
             assert not errors, f"{errors} in:\n{block}"
+
+
+@pytest.mark.parametrize("page", ["NOTICE", "SECURITY.md"])
+def test_named_files_exist(page):
+    paths = FILE_PATH.findall((ROOT / page).read_text("utf-8"))
+    assert paths
+    for path in paths:
+        assert (ROOT / path).exists(), f"{path}: there is no such file."
 
 
 def test_the_checks_find_mistakes():
