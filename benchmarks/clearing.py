@@ -207,7 +207,10 @@ def report_batched(uniform, sizes, rounds):
 
 
 def verdict(target, met):
-    return f" ({target}: {'met' if met else 'MISSED'})" if target else ""
+    if not target:
+        return ""
+    outcome = "met" if met else "MISSED"
+    return f" ({target}: {outcome})"
 
 
 def report_single(sizes, rounds):

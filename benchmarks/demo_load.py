@@ -65,42 +65,44 @@ def _drive(
     pages: list, seconds: float, words: Translator, wanted: dict[str, str], pid: int
 ) -> None:
     waits: dict[str, list[float]] = {"home": [], "community": []}
-    lost, turns, grown = 0, 0, []
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        turns += 1
+    lost_updates = 0
+    actions = 0
+    memory_mb: list[float] = []
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        actions += 1
         for number, page in enumerate(pages):
             kind = "community" if number % 2 else "home"
             before = time.monotonic()
             if kind == "home":
-                kwp = _press(page, "ArrowRight" if (turns // 8 + number) % 2 else "ArrowLeft")
+                kwp = _press(page, "ArrowRight" if (actions // 8 + number) % 2 else "ArrowLeft")
                 day = home_day.simulate_day(
                     state.HomePageState(
                         panels_kwp=kwp, people=1 + number % 6, battery_kwh=number / 2
                     )
                 )
-                told = _says(page, "[data-testid=sentence]", words.percent(day.self_sufficiency))
+                shown = _says(page, "[data-testid=sentence]", words.percent(day.self_sufficiency))
             else:
-                rule = _RULES[(turns + number) % len(_RULES)]
+                rule = _RULES[(actions + number) % len(_RULES)]
                 page.locator(f"[data-testid=rules] input[value={rule}]").check()
-                told = _says(page, "[data-testid=verdict-cost] .x-verdict-figure", wanted[rule])
+                shown = _says(page, "[data-testid=verdict-cost] .x-verdict-figure", wanted[rule])
             waits[kind].append(time.monotonic() - before)
-            lost += not told
-        grown.append(_memory_mb(pid))
+            lost_updates += not shown
+        memory_mb.append(_memory_mb(pid))
         print(
-            f"{time.monotonic() - began:4.0f} s, {turns} turns, {lost} wrong,"
-            f" server {grown[-1]:.0f} MB",
+            f"{time.monotonic() - started:4.0f} s, {actions} actions, {lost_updates} wrong,"
+            f" server {memory_mb[-1]:.0f} MB",
             flush=True,
         )
     for kind, taken in waits.items():
         ranked = sorted(taken)
         p50, p95 = statistics.median(ranked), ranked[int(0.95 * (len(ranked) - 1))]
         print(f"{kind}: {len(ranked)} updates, p50 {1000 * p50:.0f} ms, p95 {1000 * p95:.0f} ms")
-    third = max(1, len(grown) // 3)
-    print(f"wrong or lost updates: {lost}")
+    third = max(1, len(memory_mb) // 3)
+    print(f"wrong or lost updates: {lost_updates}")
     print(
-        f"memory of the server: {grown[third - 1]:.0f} MB after a third,"
-        f" {grown[-1]:.0f} MB at the end"
+        f"memory of the server: {memory_mb[third - 1]:.0f} MB after a third,"
+        f" {memory_mb[-1]:.0f} MB at the end"
     )
 
 

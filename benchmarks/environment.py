@@ -46,15 +46,16 @@ def market(homes: int, kind: str = "tree") -> dict:
         }
 
     hour = np.arange(STEPS)
-    sun, use = np.exp(-(((hour - 12) / 4) ** 2)), 0.5 + 0.5 * np.exp(-(((hour - 19) / 3) ** 2))
+    solar = np.exp(-(((hour - 12) / 4) ** 2))
+    load = 0.5 + 0.5 * np.exp(-(((hour - 19) / 3) ** 2))
     return {
         "name": "market",
         "period": {"start": "2023-06-01T00:00", "steps": STEPS, "step_minutes": 60},
         "homes": [
             {
                 "name": f"home {number}",
-                "load": values(rng.uniform(20, 60), use),
-                "solar": values(rng.uniform(20, 80), sun),
+                "load": values(rng.uniform(20, 60), load),
+                "solar": values(rng.uniform(20, 80), solar),
                 "battery": {"capacity_kwh": 40.0, "charge_kw": 20.0, "initial_soc": 0.5},
             }
             for number in range(homes)

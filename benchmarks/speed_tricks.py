@@ -303,7 +303,7 @@ def main() -> None:
     parser: argparse.ArgumentParser = timing.parser(__doc__)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     options = parser.parse_args()
-    sizes, rounds, turns = (BATCHES, 15, 3) if not options.toy else ({7: 2}, 1, 1)
+    sizes, rounds, turns = (BATCHES, 10, 2) if not options.toy else ({7: 2}, 1, 1)
     machine = timing.machine()
     rows = _batch_last(sizes, rounds)
     rows += _variant_rows(sizes, rounds, turns)

@@ -1,4 +1,4 @@
-"""The battery keeps its limits and energy balance, and equals a scalar CityLearn battery."""
+"""The battery respects its limits and its energy balance, and equals a scalar CityLearn battery."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The vehicle keeps its limits and its departure requirement, whatever power is requested."""
+"""The vehicle respects its limits and its departure requirement, whatever power is requested."""
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,8 @@ def test_limits_and_energy_balance(seed):
     rng = np.random.default_rng(seed)
     params = random_vehicles(rng)
     series, requests, flows, before = simulate_randomly(rng, params)
-    slack = 1e-4  # single precision on up to 80 kWh
+    # Energy of up to 80 kWh is computed in single precision.
+    slack = 1e-4
     for flow in flows:
         assert (flow >= 0).all() and np.isfinite(flow).all()
     after = before + flows.charge_kwh - flows.discharge_kwh - flows.loss_kwh - flows.driven_kwh

@@ -38,7 +38,8 @@ def test_losses_of_a_table_of_lines_change_no_bill(networked, flow):
     assert ("min_voltage_pu" in wires) == (flow != "path")
     assert ("network_voltage_pu" in result.timeseries) == (flow != "path")
     assert "network_loading" in result.timeseries
-    assert len(result.to_frame()) == result.timeseries.sizes["time"] * 2  # no row per bus
+    # The table has one row per home and step, and none per bus.
+    assert len(result.to_frame()) == result.timeseries.sizes["time"] * 2
     received = sum(result.kpis[f"{party}_revenue"] for party in PARTIES)
     assert received == pytest.approx(result.kpis["cost"], abs=1e-6)
     copper = prosumax.run(edited(networked, flow="copper_plate"))
@@ -170,5 +171,6 @@ def test_the_operator_inspects_at_the_given_frequency(networked):
 
     for frequency in (0.0, 0.3, 1.0):
         bought, intervened = inspect(frequency, jax.random.split(jax.random.key(1), 1000))
-        error = 4 * (frequency * (1 - frequency) / 1000) ** 0.5  # four standard errors
+        # The tolerance is four standard errors of a share estimated from 1000 samples.
+        error = 4 * (frequency * (1 - frequency) / 1000) ** 0.5
         assert (bought > 0).all() and np.mean(intervened) == pytest.approx(frequency, abs=error)
