@@ -1,10 +1,10 @@
-# Two commands for a newcomer: `make run` and `make test`. Each creates .venv when it is missing.
+# `make run` simulates a preset and `make test` runs the tests. Both create .venv if it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
-# Most of the time goes to compiling, on one core per process; a file's tests share what they compile.
+# Tests spend most of their time in compilation, which uses one core per process. The tests of a file share compiled programs.
 PARALLEL := -n 2 --dist loadfile
 
-# For the demo's tests and its pictures: Debian's where we may install it, else playwright's own.
+# The tests and screenshots of the demo need a browser. Root installs Debian's Chromium; other users install Playwright's.
 BROWSER := command -v chromium >/dev/null || command -v google-chrome >/dev/null \
   || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
   || $(BIN)/playwright install chromium >/dev/null 2>&1
@@ -17,7 +17,7 @@ run: $(BIN)/prosumax
 test: .venv/for-tests lint
 	$(BIN)/pytest -q -m "not slow" $(PARALLEL)
 
-# What takes long: whole trainings and studies, every variant of a property, the demo in a browser, the benchmarks.
+# Slow tests run complete trainings and studies, every variant of a property, the demo in a browser and the benchmarks.
 test-slow: .venv/for-tests
 	$(BIN)/pytest -q -m slow $(PARALLEL)
 
@@ -39,12 +39,12 @@ bench: .venv/for-tests
 	$(BIN)/python benchmarks/environment.py
 	$(BIN)/python benchmarks/training.py
 
-# Generated reference pages; tests fail when they are out of date.
+# Generate the reference pages. Tests fail when the pages are out of date.
 reference: $(BIN)/prosumax
 	$(BIN)/python -m prosumax.metrics.reference docs/reference/kpis.md
 	$(BIN)/python -m prosumax.scenario.reference docs/reference/fields.md
 
-# The report as a browser shows it, for the README. Needs Chromium.
+# Take the screenshot of a report for the README. This needs Chromium.
 picture: $(BIN)/prosumax
 	$(BIN)/prosumax run street --out results/picture
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=4000 \
@@ -52,7 +52,7 @@ picture: $(BIN)/prosumax
 
 setup: $(BIN)/prosumax
 
-# Installed anew whenever what it needs has changed.
+# The package is installed again whenever its dependencies change.
 $(BIN)/prosumax: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "prosumax needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -60,7 +60,7 @@ $(BIN)/prosumax: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-# What only tests need: other simulators and solvers to be held against, other libraries' checkers, SimBench (91 MB).
+# Install the dependencies of the tests: reference simulators and solvers, checkers of other libraries, and SimBench (91 MB).
 .venv/for-tests: $(BIN)/prosumax
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' simbench
 	@$(BROWSER) || echo "No browser could be installed: the tests of the demo in a browser are skipped."

@@ -46,7 +46,7 @@ def market_kpis(
         and `budget_balance` (paid - earned: kept by the mechanism; negative where it needs a
         subsidy). `max_welfare` is the highest welfare that trade within each step can give.
         `turnover` is what buyers pay (MARLEM, equation 17, calls it welfare): it measures how much
-        money moves, not what anyone gains.
+        money moves, not what the homes gain.
 
         `allocative_efficiency` is welfare / max_welfare: 1 at best, negative where trade destroys
         value.

@@ -2,7 +2,7 @@
 
 The trades of each step form a block with the hash of the previous block and a proof of work. The
 chain is created after the simulation. It is tamper-evident only: there are no peers and no
-consensus, and anyone who rewrites a block, all later blocks and the header can forge it at the
+consensus, and a party that rewrites a block, all later blocks and the header can forge it at the
 cost of the proofs of work. A published last hash anchors the chain; compare it with the one that
 `verify_ledger` returns. What happened before the trades were written is not covered.
 
@@ -93,7 +93,7 @@ def write_ledger(trades: "pd.DataFrame", path: Path, difficulty: int = 1) -> str
         raise InputError(
             "ledger difficulty",
             f"must be a whole number from 0 to {MAX_DIFFICULTY}, got {difficulty}",
-            "Change the value.",
+            f"Use 0 to {MAX_DIFFICULTY}.",
         )
     if not trades["step"].is_monotonic_increasing:
         raise InputError("trades", "are not in order of `step`", "Sort them by step.")
