@@ -513,7 +513,7 @@ def compact_sankey(
     }
 
 
-class Part(NamedTuple):
+class BarSegment(NamedTuple):
     """Part of stacked bars.
 
     Attributes:
@@ -541,7 +541,7 @@ def _rows(
 
 
 def labeled_stacks(
-    parts: Sequence[Part], names: Sequence[str], *, total: float, unit: str, theme: Theme
+    parts: Sequence[BarSegment], names: Sequence[str], *, total: float, unit: str, theme: Theme
 ) -> Option:
     """Return horizontal stacked bars with their numbers inside.
 

@@ -11,8 +11,8 @@ from prosumax.viz.chart import Figure, LegendEntry, Table
 from prosumax.viz.compact import (
     Bar,
     BarGroup,
+    BarSegment,
     Curve,
-    Part,
     grouped_bars,
     labeled_bars,
     labeled_stacks,
@@ -291,7 +291,7 @@ def balance_figure(table: pd.DataFrame, theme: Theme, tr: Translator) -> Figure:
     for part, *kwh in zip(*(table[column] for column in ("part", *bars)), strict=True):
         meaning, ink = _BALANCE_PARTS[part]
         name = tr(f"home.{part}")
-        parts.append(Part(name, kwh, theme.meanings[meaning], ink))
+        parts.append(BarSegment(name, kwh, theme.meanings[meaning], ink))
         if sum(kwh) > 0.005:
             legend.append(LegendEntry(f"bar-{meaning}", name))
     return Figure(
