@@ -194,7 +194,7 @@ def test_money_from_outside_is_named(groups: list[MechanismGroup]) -> None:
     said = verdict(groups)
     assert groups[0].outside_money >= 0.005
     assert f"under {groups[0].names[0]}: " in said
-    assert "of it paid from outside the community. Without money from outside it is" in said
+    assert "of it an external subsidy. Without external subsidy it is" in said
 
 
 def test_a_comparison_without_losers_says_so() -> None:
@@ -274,7 +274,7 @@ def test_lorenz_curves_run_from_nothing_to_all(
 
 def test_prices_lie_between_both_limits(charts: dict[str, Figure]) -> None:
     boxes = {box["name"].split(":")[0]: box["value"] for box in series(charts["prices"])[0]["data"]}
-    low, high = boxes["paid by the grid"][0], boxes["worth to the buyer"][-1]
+    low, high = boxes["feed-in price"][0], boxes["reservation price of the buyer"][-1]
     (mid,) = [box for name, box in boxes.items() if name.startswith("mid_market_rate = ")]
     assert mid[0] == mid[-1] == pytest.approx((low + high) / 2, abs=1e-4)
     for name, box in boxes.items():

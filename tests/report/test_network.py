@@ -318,7 +318,7 @@ def test_fees_and_income_add_up(tree: Result, charts: dict[str, Figure], tmp_pat
 def test_cut_exports_are_drawn_home_by_home(tmp_path: Path) -> None:
     rules = {"intervention": "curtail", "curtail_by": "price", "congestion_threshold": 0.005}
     result = simulate(kind="line", flow="ac", operator=rules)
-    (chart,) = [chart for chart in network_figures(result) if chart.id == "feeder-cut"]
+    (chart,) = [chart for chart in network_figures(result) if chart.id == "curtailment"]
     assert sum(series(chart)["curtailed"]) == pytest.approx(
         result.kpis["network"]["curtailed_kwh"], abs=0.01
     )

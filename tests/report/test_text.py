@@ -116,16 +116,16 @@ def test_numbers() -> None:
 
 
 @pytest.mark.parametrize("parts", [[1, 1, 1], [0.2, 0.3, 99.5], [5], [1e-9, 3, 7, 2]])
-def test_of_hundred_adds_up(parts: list[float]) -> None:
-    counts = text.of_hundred(parts)
+def test_round_percentages_adds_up(parts: list[float]) -> None:
+    counts = text.round_percentages(parts)
     assert sum(counts) == 100
     assert all(
         abs(count - 100 * part / sum(parts)) < 1 for count, part in zip(counts, parts, strict=True)
     )
 
 
-def test_of_hundred_of_nothing() -> None:
-    assert text.of_hundred([0, 0]) == [0, 0]
+def test_round_percentages_of_nothing() -> None:
+    assert text.round_percentages([0, 0]) == [0, 0]
 
 
 def test_dates() -> None:

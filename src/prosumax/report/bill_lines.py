@@ -26,7 +26,9 @@ def _row(line: StatementLine) -> list[str]:
     quantity = ""
     if line.unit:
         quantity = f"{text.number(line.quantity, 0 if is_energy else 2)}\u00a0{line.unit}"
-    price = "" if line.price is None else text.number(line.price, 4 if is_energy else 2)
+    price = ""
+    if line.price is not None:
+        price = text.number(line.price, 4 if is_energy else 2)
     return [
         line.item,
         RECEIVERS[line.receiver],

@@ -43,7 +43,7 @@ class HeatTable(NamedTuple):
 
 
 def verdict(groups: Sequence[MechanismGroup]) -> str:
-    """Say who loses under which mechanism, then which is cheapest and which is dearest."""
+    """Describe which homes lose, then the cheapest and the most expensive mechanism."""
     return f"{_losers_sentence(groups)} {_costs_sentence(groups)}"
 
 
@@ -165,7 +165,7 @@ def heat_table(groups: Sequence[MechanismGroup]) -> HeatTable:
 
 
 def _losers_sentence(groups: Sequence[MechanismGroup]) -> str:
-    """Say under which mechanisms homes lose, and which homes."""
+    """Describe under which mechanisms homes lose, and which homes."""
     currency = groups[0].currency
     count = sum(len(group.names) for group in groups)
     losing = [group for group in groups if group.losers]
@@ -194,7 +194,7 @@ def _losers_sentence(groups: Sequence[MechanismGroup]) -> str:
 
 
 def _costs_sentence(groups: Sequence[MechanismGroup]) -> str:
-    """Say under which mechanisms the homes together pay least and most."""
+    """Describe under which mechanisms the homes together pay least and most."""
     first = groups[0].result
     currency = first.scenario.tariff.currency
     homes = len(first.households)
@@ -217,11 +217,11 @@ def _costs_sentence(groups: Sequence[MechanismGroup]) -> str:
     if best.outside_money >= text.CENT:
         whole = best.outside_money > best.total_saving - text.CENT
         amount = "all" if whole else text.money(best.outside_money, currency)
-        sentence += f", {amount} of it paid from outside the community"
+        sentence += f", {amount} of it an external subsidy"
         inside = [group for group in groups if group.outside_money < text.CENT]
         if inside:
             cost, cheapest = _cheapest(inside)
-            sentence += f". Without money from outside it is {text.money(cost, currency)}, under"
+            sentence += f". Without external subsidy it is {text.money(cost, currency)}, under"
             sentence += f" {listed(cheapest)}"
     return f"{sentence}. The highest is {text.money(top, currency)}, under {listed(dearest)}."
 

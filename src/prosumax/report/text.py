@@ -11,7 +11,16 @@ from prosumax.simulation.results.result import Result
 from prosumax.viz.language import ENGLISH
 from prosumax.viz.run.bills import arranged
 from prosumax.viz.run.bills import sentence as bills_sentence
-from prosumax.viz.text import CENT, day, days, mechanism_label, moment, of_hundred, plural, several
+from prosumax.viz.text import (
+    CENT,
+    day,
+    days,
+    mechanism_label,
+    moment,
+    plural,
+    round_percentages,
+    several,
+)
 
 __all__ = [
     "CENT",
@@ -30,7 +39,7 @@ __all__ = [
     "network_description",
     "network_warnings",
     "number",
-    "of_hundred",
+    "round_percentages",
     "operator_sentences",
     "percent",
     "plural",
@@ -91,7 +100,7 @@ def hours(count: float) -> str:
 
 
 def verdict(result: Result) -> str:
-    """Say what the homes pay together, and which of them gain or lose by exchanging energy."""
+    """Describe what the homes pay together, and which of them gain or lose by exchanging energy."""
     scenario = result.scenario
     kpis = result.kpis
     homes = result.households
@@ -137,7 +146,7 @@ def cost_change(saving: float, before: float, after: float, currency: str) -> st
 
 
 def savings_sentence(homes: Sequence[HouseholdKPIs], currency: str) -> str:
-    """Say how many homes pay more and less than without exchange; homes that lose come first."""
+    """Describe how many homes pay more and less than without exchange, losing homes first."""
     table = pd.DataFrame(
         {
             "home": [home["name"] for home in homes],
@@ -226,7 +235,7 @@ def network_description(result: Result) -> str:
     has_pairs = trades is not None and bool((trades.kwh > 0).any())
     if result.kpis["traded_kwh"] > 0 and not has_pairs:
         sentences.append(
-            "Local power goes through a pool, which has no pairs, so trades have no distance."
+            "Local energy goes through a pool, which has no pairs, so trades have no distance."
         )
     return " ".join(sentences)
 

@@ -1,4 +1,4 @@
-"""Charts: what is drawn from which numbers, and the registry of all charts.
+"""Charts, each a table and the figure drawn from it, and the registry of all charts.
 
 A chart is a pair of pure functions: `data` turns a result into a tidy table, `figure` turns the
 table into a drawing with a sentence, a legend and a table of numbers. Reports, the demo and

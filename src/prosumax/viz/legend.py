@@ -17,10 +17,14 @@ from prosumax.viz.theme import (
     MeaningStyle,
 )
 
-WIDTH, HEIGHT = 30, 16
-"""Size of a swatch in pixels."""
+WIDTH = 30
+"""Width of a swatch in pixels."""
 
-_PV, _LOAD = MEANINGS["pv"], MEANINGS["load"]
+HEIGHT = 16
+"""Height of a swatch in pixels."""
+
+_PV = MEANINGS["pv"]
+_LOAD = MEANINGS["load"]
 
 
 def _line(color: str, width: float, dash: str = "", more: str = "") -> str:

@@ -224,9 +224,11 @@ def optional_numbers(values: Values, digits: int = 3) -> list[float | None]:
 
 def round_axis(low: float, high: float) -> dict[str, float]:
     """Return `min`, `max` and `interval` of an axis around a range that includes zero."""
-    low, high = min(low, 0.0), max(high, 0.0)
+    low = min(low, 0.0)
+    high = max(high, 0.0)
     if high - low < 1e-6:
-        low, high = 0.0, 1.0
+        low = 0.0
+        high = 1.0
     raw = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(

@@ -19,7 +19,7 @@ def several(names: Sequence[str], limit: int = 3) -> str:
     return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
-def of_hundred(parts: Sequence[float]) -> list[int]:
+def round_percentages(parts: Sequence[float]) -> list[int]:
     """Return shares of the sum as whole numbers that add up to 100 (largest remainders)."""
     whole = sum(parts)
     if whole <= 0:

@@ -76,7 +76,7 @@ def _interval(values: Values) -> tuple[Values, Values, Values]:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say what the curve is, and its first and last value."""
+    """Describe the curve with its first and last value."""
     _, summary = _CURVES[table.attrs["curve"]]
     first = language.number(table["mean"].iloc[0], 3)
     last = language.number(table["mean"].iloc[-1], 3)

@@ -90,7 +90,7 @@ def _curves(table: pd.DataFrame) -> dict[str, Values]:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say the value of the whole period of each run; of a single run also its highest hour."""
+    """Describe the value of each run over the period; of a single run also its highest hour."""
     period: Mapping[str, float] = table.attrs["period"]
     unit = table.attrs["unit"]
     digits = INDICATORS[table.attrs["indicator"]].digits

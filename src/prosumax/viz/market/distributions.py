@@ -124,7 +124,7 @@ def density(values: Values, at: Values, min_bandwidth: float) -> Values:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say mean and median of each run, or the range of the means of many runs."""
+    """Describe mean and median of each run, or the range of the means of many runs."""
     samples = _samples(table)
     unit = table.attrs["unit"]
     digits = table.attrs["digits"]

@@ -55,7 +55,7 @@ def flows_data(result: Result) -> pd.DataFrame:
 
 
 def flows_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how much of the import comes from neighbors, by level."""
+    """Describe how much of the import comes from neighbors, by level."""
     own, near, far = table.attrs["imports_kwh"]
     whole = own + near + far
     share = "nothing"
@@ -141,7 +141,7 @@ def prices_data(result: Result) -> pd.DataFrame:
 
 
 def prices_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say which prices are drawn."""
+    """Describe which prices are drawn."""
     return (
         "What a kWh costs a buyer: at home in its microgrid, from other microgrids, from the grid."
     )
@@ -178,7 +178,7 @@ def emissions_data(result: Result) -> pd.DataFrame:
 
 
 def emissions_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say the emissions of each microgrid over the period."""
+    """Describe the emissions of each microgrid over the period."""
     total = table.attrs["total_kg"]
     named = [f"{name} {language.number(kg, 1)}" for name, kg in list(total.items())[:_NAMED]]
     more = f", {len(total) - _NAMED} more" if len(total) > _NAMED else ""

@@ -67,12 +67,12 @@ def _drawn(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how much the homes pay each other, who receives most, and the largest payment."""
+    """Describe the payments between the homes, the largest receiver and the largest payment."""
     currency = table.attrs["currency"]
     payments = _drawn(table)
     total = float(payments["money"].sum())
     first = payments.iloc[0]
-    text = f"Homes pay each other {language.money(total, currency)} for local power."
+    text = f"Homes pay each other {language.money(total, currency)} for local energy."
     if len(payments) > 1:
         received = payments.groupby("receiver", sort=False)["money"].sum()
         order = [home for home in table.attrs["homes"] if home in received.index]
@@ -119,7 +119,7 @@ def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
     }
     return Figure(
         id="payment-network",
-        title=f"Who pays whom for local power ({currency})",
+        title=f"Who pays whom for local energy ({currency})",
         summary=sentence(table, language),
         option=network(
             _nodes(table, theme), _links(table), theme, name="payments", link_style=style
@@ -198,7 +198,7 @@ def partners_table(table: pd.DataFrame, language: Language = ENGLISH) -> Table:
     ]
     foot = ["All", *cells(money[:, receivers].sum(0)), amount_cell(float(money.sum()), language)]
     return Table(
-        f"Who pays which neighbor for local power, {currency}",
+        f"Who pays which neighbor for local energy, {currency}",
         ["Payer", *(names[at] for at in receivers), "in all"],
         rows,
         foot,
@@ -212,7 +212,7 @@ def amount_cell(amount: float, language: Language = ENGLISH) -> str:
 
 
 payments = Chart(
-    "payments", "Who pays whom for local power", data, sentence, figure, section="payments"
+    "payments", "Who pays whom for local energy", data, sentence, figure, section="payments"
 )
 """Payments between homes for local energy over the period."""
 
@@ -242,7 +242,7 @@ def _by_mechanism(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def mechanisms_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say what the homes pay each other under the first mechanism with payments."""
+    """Describe the payments between homes under the first mechanism with payments."""
     tables = _by_mechanism(table).values()
     return next(sentence(part, language) for part in tables if len(part))
 

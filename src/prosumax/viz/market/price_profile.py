@@ -55,7 +55,7 @@ def data(result: Result) -> pd.DataFrame:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say between which values the local price is."""
+    """Describe the range of the local price."""
     prices = table["price"].dropna()
     if prices.empty:
         return language("price_profile.none")

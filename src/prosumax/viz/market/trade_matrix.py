@@ -1,4 +1,4 @@
-"""Trade matrix: who gives how much to whom, where a circle would have too many homes."""
+"""Trade matrix, the energy from each home to each other home, for many homes."""
 
 import numpy as np
 import pandas as pd

@@ -115,7 +115,7 @@ def _matrix_of(table: pd.DataFrame) -> _TradeMatrix:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how much is traded, by whom most, how far, and how much goes through the grid."""
+    """Describe how much is traded, by whom most, how far, and how much goes through the grid."""
     matrix = _matrix_of(table)
     names = table.attrs["homes"]
     seeds = table.attrs["seeds"]

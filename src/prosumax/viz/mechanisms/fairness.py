@@ -16,7 +16,7 @@ from prosumax.viz.theme import INK, MUTED, Option, Theme
 
 _KINDS = {
     "after": "a mechanism",
-    "before": "a mechanism that pays with money from outside",
+    "before": "a mechanism that pays with an external subsidy",
     "worse": "a home loses",
 }
 _HEIGHT_PX = 520
@@ -37,7 +37,7 @@ _NARROW = _Canvas(265, _HEIGHT_PX - 70, 6.2, 14)
 
 
 def data(groups: Sequence[MechanismGroup]) -> pd.DataFrame:
-    """Return a row per group of mechanisms with its savings and its money from outside."""
+    """Return a row per group of mechanisms with its savings and its external subsidy."""
     table = pd.DataFrame(
         {
             "mechanism": [group.label for group in groups],
@@ -66,13 +66,13 @@ def data(groups: Sequence[MechanismGroup]) -> pd.DataFrame:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say where most is saved together, and what the home that saves least gets of it."""
+    """Describe the mechanism with the highest total saving, and its lowest saving of a home."""
     attrs = table.attrs
     currency = attrs["currency"]
     total = attrs["best_total"]
     if total < CENT:
         return "Under none of these mechanisms do the homes save anything together."
-    start = "Without money from outside, most" if attrs["some_with_outside_money"] else "Most"
+    start = "Without external subsidy, most" if attrs["some_with_outside_money"] else "Most"
     text = f"{start} is saved together under {attrs['best']}: {language.money(total, currency)}."
     (low, low_name), (high, high_name) = attrs["best_lowest"]
     if high - low < CENT:
@@ -152,7 +152,7 @@ def _series(
 ) -> list[Option]:
     return [
         points("a mechanism", dots["after"], 12, theme.meanings["load"]),
-        points("with money from outside", dots["before"], 12, None),
+        points("with external subsidy", dots["before"], 12, None),
         points(_KINDS["worse"], dots["worse"], 14, None)
         | {"symbol": "triangle", "itemStyle": {"color": INK}},
         {
@@ -297,7 +297,7 @@ def _note(table: pd.DataFrame, shown: pd.DataFrame, language: Language) -> str:
 def _table(table: pd.DataFrame, currency: str, language: Language) -> Table:
     return Table(
         f"Savings under each mechanism, {currency}",
-        ["Mechanism", "all homes together", "lowest saving", "money from outside"],
+        ["Mechanism", "all homes together", "lowest saving", "external subsidy"],
         [
             [
                 str(row["mechanism"]),

@@ -83,7 +83,7 @@ class MechanismGroup(NamedTuple):
 
     @property
     def outside_money(self) -> float:
-        """Money from outside the community; negative when the operator keeps some."""
+        """External subsidy of the community; negative when the operator keeps money."""
         return float(-self.result.kpis["mechanism_revenue"])
 
 

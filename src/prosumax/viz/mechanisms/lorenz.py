@@ -64,7 +64,7 @@ def _drawn(curves: dict[str, Curve]) -> list[str]:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say what the half of the homes that saves least gets under the most and least even."""
+    """Describe the share of the lower half of the homes under the most and least even mechanism."""
     curves = _curves(table)
     drawn = _drawn(curves)
     ends = list(dict.fromkeys((drawn[0], drawn[-1])))

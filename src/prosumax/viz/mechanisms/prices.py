@@ -19,7 +19,7 @@ from prosumax.viz.theme import MUTED, Option, Theme
 
 _PERCENTILES = (5, 25, 50, 75, 95)
 _QUANTILES = [f"p{percent}" for percent in _PERCENTILES]
-_LIMITS = ("worth to the buyer", "paid by the grid")
+_LIMITS = ("reservation price of the buyer", "feed-in price")
 
 
 def data(groups: Sequence[MechanismGroup]) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def _spread(prices: Values) -> list[float] | None:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say the lowest and the highest median price, and the mechanisms that lead to them."""
+    """Describe the lowest and the highest median price, and their mechanisms."""
     unit = table.attrs["unit"]
     names = table.attrs["listed"]
     traded = table.iloc[table.attrs["limits"] :]

@@ -47,7 +47,7 @@ def _sentence_parts(groups: Sequence[MechanismGroup]) -> dict[str, tuple[float, 
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say under which mechanism the home that saves least is best off."""
+    """Describe under which mechanism the lowest saving of a home is highest."""
     currency = table.attrs["currency"]
     best, named = table.attrs["sentence"]["all"]
     if best < CENT:
@@ -56,7 +56,7 @@ def sentence(table: pd.DataFrame, language: Language) -> str:
     inside = table.attrs["sentence"]["inside"]
     if inside is not None:
         amount = language.money(inside[0], currency)
-        text += f" Without money from outside: under {inside[1]}, {amount}."
+        text += f" Without external subsidy: under {inside[1]}, {amount}."
     return text
 
 

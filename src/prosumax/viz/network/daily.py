@@ -71,7 +71,7 @@ def _hours(table: pd.DataFrame) -> list[int]:
 
 
 def loading_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say at which hour the most loaded branch is loaded most, on average and at most."""
+    """Describe the hour at which the most loaded branch peaks, on average and at most."""
     labels = [f"{hour:02}:00" for hour in _hours(table)]
     curves = _loading_curves(table)
     parts = []
@@ -158,7 +158,7 @@ def _voltage_curves(table: pd.DataFrame) -> dict[str, Values]:
 
 
 def voltage_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say between which values the voltages are, and whether they stay in the band of ±10 %."""
+    """Describe the range of the voltages, and whether they stay in the band of ±10 %."""
     labels = [f"{hour:02}:00" for hour in _hours(table)]
     curves = _voltage_curves(table)
     lowest = curves["lowest"]

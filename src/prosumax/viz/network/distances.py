@@ -54,7 +54,7 @@ def distance_bins(longest: float) -> NDArray[np.float64]:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how far half of the energy goes, the mean distance and the longest path."""
+    """Describe the median, the mean and the longest distance of the trades."""
     km = table["km"].to_numpy(np.float64)
     kwh = table["kwh"].to_numpy(np.float64)
     traded = float(kwh.sum())

@@ -55,7 +55,7 @@ def bus_tooltips(elements: MapElements, language: Language) -> list[str]:
 
 
 def map_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say which branch is loaded most and when, and where the voltage is lowest."""
+    """Describe which branch is loaded most and when, and where the voltage is lowest."""
     elements = map_elements(table)
     branches = elements.branches
     text = "No rating of any line is known."
@@ -74,7 +74,7 @@ def map_sentence(table: pd.DataFrame, language: Language) -> str:
 
 
 def activity_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say at which bus most is traded."""
+    """Describe at which bus most is traded."""
     buses = map_elements(table).buses
     bus = buses.iloc[int(buses["traded_kwh"].argmax())]
     total = float(buses["traded_kwh"].sum())
@@ -117,7 +117,7 @@ def _branch_row(branch: "pd.Series[float]", language: Language) -> list[str]:
 
 
 def map_note(elements: MapElements) -> str:
-    """Say how to read the map."""
+    """Describe how to read the map."""
     note = "100 %: the highest continuous loading of a line or a transformer. Positions are"
     note += " schematic."
     if len(elements.buses) <= MAX_TOOLTIP_BUSES:

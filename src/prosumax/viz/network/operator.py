@@ -44,7 +44,7 @@ def fees_data(result: Result) -> pd.DataFrame:
 
 
 def fees_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how much the homes pay, for what most, and how much comes back as a bonus."""
+    """Describe the fees of the homes, the largest of them, and the bonus that is paid back."""
     currency = table.attrs["currency"]
     largest = table.iloc[int(table["amount"].argmax())]
     text = f"Homes pay the network operator {language.money(table.attrs['total'], currency)} in"
@@ -113,7 +113,7 @@ def curtailment_data(result: Result) -> pd.DataFrame:
 
 
 def curtailment_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how much is curtailed, and at which home most."""
+    """Describe how much is curtailed, and at which home most."""
     curtailed = table.attrs["curtailed_kwh"]
     share = 100 * curtailed / (curtailed + table.attrs["exported_kwh"])
     first = table.iloc[0]
@@ -134,7 +134,7 @@ def curtailment_figure(table: pd.DataFrame, theme: Theme, language: Language) ->
         Layer(theme.meanings["grid_import"], "curtailed", json_numbers(curtailed)),
     ]
     return Figure(
-        id="feeder-cut",
+        id="curtailment",
         title="Curtailed export",
         summary=curtailment_sentence(table, language),
         option=stacked_rows(layers, homes, "kWh", theme),

@@ -40,7 +40,7 @@ def arranged(table: pd.DataFrame, currency: str) -> pd.DataFrame:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how many homes pay more and less than without exchange; homes that lose come first."""
+    """Describe how many homes pay more and less than without exchange, losing homes first."""
     currency = table.attrs["currency"]
     ranked = table.sort_values("saving", kind="stable", ignore_index=True)
     saving = ranked["saving"].to_numpy()

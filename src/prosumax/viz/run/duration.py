@@ -30,7 +30,7 @@ def data(result: Result) -> pd.DataFrame:
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how high the import and the export are at most, and for how long the homes export."""
+    """Describe the highest import and export, and for how long the homes export."""
     facts = table.attrs
     text = f"Together the homes draw at most {language.power(facts['peak_kw'])} from the grid"
     if table["net_kw"].iloc[-1] < 0:
@@ -67,7 +67,7 @@ def figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
     return Figure(
         id="duration",
         wide=True,
-        title="How much power is needed, and how often",
+        title="Load duration curve",
         summary=sentence(table, language),
         option=option,
         unit="kW",

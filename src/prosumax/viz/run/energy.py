@@ -11,7 +11,7 @@ from prosumax.viz.language import Language
 from prosumax.viz.parts import Values, json_numbers, rows_height
 from prosumax.viz.primitives import Layer, stacked_bars, stacked_rows
 from prosumax.viz.run.series import SINKS, SOURCES, calendar_groups, energy_balance
-from prosumax.viz.text import of_hundred
+from prosumax.viz.text import round_percentages
 from prosumax.viz.theme import Theme
 
 _SIDE_BY_SIDE = 16
@@ -41,14 +41,14 @@ def balance_data(result: Result) -> pd.DataFrame:
 
 
 def balance_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say from where the load is covered, and how much of the generation leaves the homes."""
+    """Describe the sources of the load, and the share of the generation that is exported."""
     sums = table.groupby("source", sort=False)["kwh"].sum()
     cover = [float(sums[name]) for name in SOURCES]
     text = language("energy.no_use")
     if sum(cover) > 0:
         shown = [
             language(f"energy.share_{name}", n=count)
-            for name, count in zip(SOURCES, of_hundred(cover), strict=True)
+            for name, count in zip(SOURCES, round_percentages(cover), strict=True)
             if sums[name] > 0 or name == "grid_import"
         ]
         text = language("energy.covered", shares=language.joined(shown))
@@ -125,7 +125,7 @@ def _by_row(
 
 
 def sources_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say which homes buy the least and the most of their load from the grid."""
+    """Describe which homes buy the least and the most of their load from the grid."""
     names, kwh = _by_row(table, "home")
     load = np.sum(list(kwh.values()), axis=0)
     hundred = np.full_like(load, 100.0)

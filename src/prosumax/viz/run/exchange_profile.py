@@ -61,7 +61,7 @@ def _mean_power(kwh: Values, slot: NDArray[np.int64], step_hours: float) -> Valu
 
 
 def sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how much of the imported energy comes from neighbors."""
+    """Describe how much of the imported energy comes from neighbors."""
     before = table["bought_before"].sum() / 4
     shared = (table["bought_before"] - table["bought_after"]).sum() / 4
     return language(

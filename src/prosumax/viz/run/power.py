@@ -99,8 +99,8 @@ def mean_day_data(result: Result, season: str | None = None, by_home: bool = Tru
 
 
 def mean_day_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say when the homes use most and when their PV generates most."""
-    labels, powers = _of(table, ALL_HOMES)
+    """Describe when the load and the PV generation are highest."""
+    labels, powers = _home_series(table, ALL_HOMES)
     load = powers["load"]
     pv = powers.get("pv", np.zeros(len(labels)))
     return language(
@@ -114,7 +114,7 @@ def mean_day_sentence(table: pd.DataFrame, language: Language) -> str:
 
 def mean_day_figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
     """Draw lines over the hours of the day."""
-    labels, powers = _of(table, ALL_HOMES)
+    labels, powers = _home_series(table, ALL_HOMES)
     season = language(f"power.{table.attrs['season']}")
     several = table.attrs["seasons"] > 1
     head = [language("common.hour"), *(language(f"power.{flow}") for flow in reversed(powers))]
@@ -170,8 +170,8 @@ def week_data(result: Result, week: str | None = None) -> pd.DataFrame:
 
 
 def week_sentence(table: pd.DataFrame, language: Language) -> str:
-    """Say how much energy is used, generated, imported and exported."""
-    _, powers = _of(table, ALL_HOMES)
+    """Describe how much energy is used, generated, imported and exported."""
+    _, powers = _home_series(table, ALL_HOMES)
     hours = table.attrs["step_hours"]
     total = {flow: float(kw.sum()) * hours for flow, kw in powers.items()}
     text = f"The homes use {language.energy(total['load'])}"
@@ -185,7 +185,7 @@ def week_sentence(table: pd.DataFrame, language: Language) -> str:
 
 def week_figure(table: pd.DataFrame, theme: Theme, language: Language) -> Figure:
     """Draw lines over the steps of a week."""
-    labels, powers = _of(table, ALL_HOMES)
+    labels, powers = _home_series(table, ALL_HOMES)
     name = table.attrs["week"]
     dates = table.attrs["dates"]
     moments = np.asarray(table.attrs["days"])
@@ -236,7 +236,7 @@ def _stacked(table: pd.DataFrame) -> tuple[list[str], list[str], list[str], Valu
     return homes, flows, table["time"].to_numpy()[:count].tolist(), kw
 
 
-def _of(table: pd.DataFrame, home: str) -> tuple[list[str], dict[str, Values]]:
+def _home_series(table: pd.DataFrame, home: str) -> tuple[list[str], dict[str, Values]]:
     """Return the times, and the power of each flow of a home."""
     homes, flows, times, kw = _stacked(table)
     return times, dict(zip(flows, kw[homes.index(home)], strict=True))
@@ -258,7 +258,7 @@ def _drawing(table: pd.DataFrame, labels: list[str], theme: Theme, language: Lan
     homes, flows, _, kw = _stacked(table)
     bounds = table.attrs["bounds"]
     names = {flow: language(f"power.{flow}") for flow in flows}
-    # PV is drawn over grid import and load over both; the reader is told in the opposite order.
+    # PV is drawn over grid import and load over both; the tooltip lists them in reverse order.
     series = [
         meaning_line(theme.meanings[flow], names[flow], json_numbers(values), _AREAS.get(flow, 0))
         for flow, values in zip(flows, kw[0], strict=True)

@@ -1,4 +1,4 @@
-"""Charts of page three, which shows the outcome of a community."""
+"""Charts of the community page, which shows the outcome of a community."""
 
 import re
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ def cost_figure(tr: Translator, outcome: CommunityOutcome, period: str) -> KeyFi
         (tr.kpi("traded_kwh"), tr.kwh(outcome.kpis["traded_kwh"] or 0.0)),
         (tr("community.retail_price"), tr.price(outcome.retail_price)),
         (tr("community.feed_in_price"), tr.price(outcome.feed_in_price)),
-        (tr("community.local_charges"), tr.price(outcome.local_grid_fee)),
+        (tr("community.local_grid_fee"), tr.price(outcome.local_grid_fee)),
     )
     change = cost - baseline
     figure = ("+" if change > 0 else "") + tr.euro(change)

@@ -24,7 +24,7 @@ _SHARED_HEIGHTS = {"mean_day": "21rem", "trade_network": "28rem", "price_distrib
 
 
 class CommunityResults:
-    """Everything that is shown of runs.
+    """Charts and key figures of the runs of a community.
 
     Args:
         view: View of the page.
