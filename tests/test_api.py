@@ -47,6 +47,21 @@ def result():
     return prosumax.run(scenario, optimum=False)
 
 
+def test_repr_of_a_result_is_short(result, tmp_path):
+    expected = (
+        "Result('tiny', mechanism='preferred_partners', homes=2, steps=4, "
+        f"cost={result.kpis['cost']:.2f})"
+    )
+    assert repr(result) == expected
+    assert repr(prosumax.Result.load(result.save(tmp_path / "run"))) == expected
+
+
+def test_dir_holds_public_names_only():
+    names = {name for name in dir(prosumax) if not name.startswith("__")}
+    assert names >= set(prosumax.__all__)
+    assert not names & {"TYPE_CHECKING", "import_module", "_MODULES", "_SUBMODULES"}
+
+
 def test_import_loads_no_heavy_library():
     heavy = "jax, optax, pandas, xarray, pydantic, yaml, typer"
     loaded = python(
@@ -157,7 +172,9 @@ def test_a_loaded_result_can_be_saved_again(result, tmp_path):
 
 def test_a_loaded_result_has_no_arrays_of_the_run(result, tmp_path):
     loaded = prosumax.Result.load(result.save(tmp_path / "kept"))
-    with pytest.raises(InputError, match=r"result\.trajectory: is not part .* Run the scenario"):
+    with pytest.raises(
+        InputError, match=r"result\.trajectory: the attribute is not part .* Run the scenario"
+    ):
         _ = loaded.trajectory
     with pytest.raises(InputError, match=r"result\.profiles"):
         _ = loaded.profiles

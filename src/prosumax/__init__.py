@@ -116,4 +116,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBMODULES, "__version__"})
+    special = {name for name in globals() if name.startswith("__") and name.endswith("__")}
+    return sorted({*special, *__all__, *_SUBMODULES, "__version__"})

@@ -78,6 +78,14 @@ class Result:
     arrays: RunArrays | None = None
     stored: StoredSeries | None = None
 
+    def __repr__(self) -> str:
+        scenario = self.scenario
+        return (
+            f"Result({scenario.name!r}, mechanism={scenario.market.mechanism!r}, "
+            f"homes={len(scenario.homes)}, steps={scenario.period.steps}, "
+            f"cost={self.kpis['cost']:.2f})"
+        )
+
     @classmethod
     def load(cls, folder: str | Path) -> "Result":
         """Load a result that was stored by `save` or the command line.
@@ -203,7 +211,7 @@ class Result:
         if self.arrays is None:
             raise InputError(
                 f"result.{attribute}",
-                "is not part of a result that was loaded from disk",
+                "the attribute is not part of a result that was loaded from disk",
                 "Run the scenario again: prosumax.run(result.scenario).",
             )
         return self.arrays
