@@ -11,7 +11,7 @@ class InputError(ValueError):
     exits with code 2.
 
     Args:
-        where: Location in the user's terms: a field (`homes[2].battery.capacity_kwh`), a file and
+        where: Location in the user's terms: a field (`homes.2.battery.capacity_kwh`), a file and
             line, or a command-line option.
         problem: Statement of the invalid value, without a final period.
         fix: Sentence that says how to correct the input.

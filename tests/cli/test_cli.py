@@ -164,10 +164,10 @@ INVALID_INPUTS = {
         lambda f, t: t | {"polici": "none"},
         ["mine.yaml: polici", "Did you mean 'policy'"],
     ),
-    "missing file": (lambda f, t: _with_meter(t), ["homes[0].load", "meter.csv"]),
+    "missing file": (lambda f, t: _with_meter(t), ["homes.0.load", "meter.csv"]),
     "missing column": (
         lambda f, t: _meter_csv(f, _day()) or _with_meter(t, column="lod_kwh"),
-        ["homes[0].load", "lod_kwh", "load_kwh"],
+        ["homes.0.load", "lod_kwh", "load_kwh"],
     ),
     "NaN": (
         lambda f, t: _meter_csv(f, _day(change=(5, "NaN"))) or _with_meter(t),
@@ -179,7 +179,7 @@ INVALID_INPUTS = {
     ),
     "misaligned lengths": (
         lambda f, t: _meter_csv(f, _day()) or _with_meter(t, steps=480),
-        ["homes[0].load", "2023-06-02"],
+        ["homes.0.load", "2023-06-02"],
     ),
     "90-value day": (
         lambda f, t: _meter_csv(f, _day(gap=6)) or _with_meter(t),
@@ -194,7 +194,7 @@ INVALID_INPUTS = {
         lambda f, t: (
             t | {"homes": [{**t["homes"][0], "battery": {"capacity_kwh": -1, "charge_kw": 1}}]}
         ),
-        ["homes[0].battery.capacity_kwh", "-1", "greater than 0"],
+        ["homes.0.battery.capacity_kwh", "-1", "greater than 0"],
     ),
 }
 

@@ -89,7 +89,7 @@ def test_invalid_sources_are_reported(
 
 def test_errors_of_the_data_name_the_source() -> None:
     with pytest.raises(
-        InputError, match=r"homes\[0\]\.load: excluded_uses: there is no end use 'washer'"
+        InputError, match=r"homes\.0\.load: excluded_uses: there is no end use 'washer'"
     ):
         read_profiles(scenario({"load": {**HOME["load"], "excluded_uses": ["washer"]}}))
     with pytest.raises(InputError, match="no such weather file"):

@@ -229,7 +229,7 @@ def test_tariff_file_and_changed_preset(tmp_path, tiny):
         ({"tariff.network": {"Distribution": "much"}}, ["tariff.network.Distribution", "'much'"]),
         ({"tariff.network": {}}, ["tariff.network"]),
         ({"tariff.levies_per_year": {"Fund": -1}}, ["tariff.levies_per_year", "-1"]),
-        ({"homes.0.net_metering_kw": 0}, ["homes[0].net_metering_kw", "greater than 0"]),
+        ({"homes.0.net_metering_kw": 0}, ["homes.0.net_metering_kw", "greater than 0"]),
     ],
 )
 def test_invalid_tariff_names_field_and_fix(tiny, changes, words):

@@ -183,7 +183,7 @@ def _print_homes(result: Result) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Home", no_wrap=True, max_width=14)
     table.add_column("Devices", min_width=14)
-    # A name may be cut, a number never.
+    # Names may be truncated; numbers must not be.
     for key, width in _HOME_COLUMNS:
         heading = catalog.get(key).heading
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)

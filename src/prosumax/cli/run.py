@@ -100,6 +100,8 @@ def compare_mechanisms(
         raise InputError(
             "--mechanisms", "the list is empty", f"Allowed: {', '.join(known_mechanisms)}."
         )
+    for name in names:
+        known_mechanisms.check(name, "--mechanisms")
     policy_names = None if policies is None else split_names(policies)
     if policy_names is not None and not policy_names:
         raise InputError(

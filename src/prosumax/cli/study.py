@@ -40,7 +40,7 @@ def run_named_study(
     if name is None:
         _print_studies()
         return
-    load_studies().check(name, "study")
+    load_studies().check(name, "prosumax study")
     folder: Path | None = None
     progress_folder: Path | None = None
     if out is not None or not as_json:

@@ -108,6 +108,7 @@ def train_homes(
 ) -> None:
     """Train learning agents: all homes with one algorithm, or the scenario's population."""
     from prosumax import report
+    from prosumax.rl.algorithms import algorithms
     from prosumax.rl.training.training import resume as resume_training
     from prosumax.rl.training.training import train
     from prosumax.simulation.results.store import check_folder, next_free_folder
@@ -118,6 +119,8 @@ def train_homes(
             "exactly one of a scenario and --resume must be given",
             "Name a scenario such as mahtm-train, or the folder of a run.",
         )
+    if algorithm is not None:
+        algorithms.check(algorithm, "--algorithm")
     if resume is not None:
         with training_progress() as on_progress:
             result = resume_training(
@@ -180,10 +183,11 @@ def train_homes(
         }
         typer.echo(json.dumps(content))
         return
-    name = result.config.scenario["name"]
-    _print_evaluation(
-        result.test_metrics, f"{name}: test days, mean of {result.config.seeds} seeds"
-    )
+    seeds = result.config.seeds
+    title = f"{result.config.scenario['name']}: test days"
+    if seeds > 1:
+        title += f", mean of {seeds} seeds"
+    _print_evaluation(result.test_metrics, title)
     duration = f"\n{result.iteration} iterations in {result.seconds:.1f} s."
     _out.print(duration, style="dim", highlight=False)
     if result.folder is not None:
@@ -215,7 +219,8 @@ def evaluate_training(
         }
         typer.echo(json.dumps(content))
         return
-    title = f"{evaluation.scenario}: {evaluation.episodes} episodes"
+    count = evaluation.episodes
+    title = f"{evaluation.scenario}: {count} {'episode' if count == 1 else 'episodes'}"
     _print_evaluation(evaluation.metrics, title)
 
 

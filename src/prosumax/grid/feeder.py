@@ -99,7 +99,7 @@ class Feeder:
         if duplicates:
             raise InputError(
                 f"network {self.name}",
-                f"has two buses called {duplicates[0]!r}",
+                f"the network has two buses called {duplicates[0]!r}",
                 "Give every bus a unique name.",
             )
         for number, name in enumerate(branches.name):
@@ -112,7 +112,8 @@ class Feeder:
             listed = ", ".join(isolated[:5]) + (", .." if len(isolated) > 5 else "")
             raise InputError(
                 f"network {self.name}",
-                f"is not connected: {len(isolated)} of {len(self.buses)} buses cannot be reached"
+                f"the network is not connected: {len(isolated)} of {len(self.buses)} buses"
+                " cannot be reached"
                 f" from {self.buses[self.source_bus]!r} ({listed})",
                 "Add the missing lines or switches, or remove those buses.",
             )
@@ -124,19 +125,22 @@ class Feeder:
         if from_bus == branches.to_bus[number]:
             raise InputError(
                 where,
-                f"starts and ends at bus {self.buses[from_bus]!r}",
+                f"the branch starts and ends at bus {self.buses[from_bus]!r}",
                 "Connect two different buses.",
             )
         impedance = branches.series_pu[number]
         if not np.isfinite(impedance) or abs(impedance) == 0 or impedance.real < 0:
             raise InputError(
                 where,
-                f"has the impedance {impedance:g} pu (length {branches.length_km[number]:g} km)",
+                f"the branch has the impedance {impedance:g} pu (length"
+                f" {branches.length_km[number]:g} km)",
                 "Give it a length and a resistance above zero, or merge its two buses.",
             )
         if not (branches.rating_from_pu[number] > 0 and branches.rating_to_pu[number] > 0):
             raise InputError(
-                where, "has a rating that is not above zero", "Give its maximum current in kA."
+                where,
+                "the branch has a rating that is not above zero",
+                "Give its maximum current in kA.",
             )
 
 

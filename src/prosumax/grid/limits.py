@@ -67,7 +67,8 @@ def build_limits(
     if len(feeder.buses) > _MAX_BUSES:
         raise InputError(
             f"network {feeder.name}",
-            f"has {len(feeder.buses):,} buses; limits are supported for at most {_MAX_BUSES:,}",
+            f"the network has {len(feeder.buses):,} buses; limits are supported for at most"
+            f" {_MAX_BUSES:,}",
             "Set trade_limit and operator.intervention to none.",
         )
     matrices = network_matrices(feeder)

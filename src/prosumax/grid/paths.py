@@ -439,7 +439,8 @@ def table_paths(feeder: Feeder, home_bus: NDArray[np.int64]) -> TablePaths:
     if entries > _MAX_TABLE_ENTRIES:
         raise InputError(
             f"network {feeder.name}",
-            f"is meshed, and the paths between {len(home_bus):,} homes need {entries:,} entries",
+            f"the network is meshed, and the paths between {len(home_bus):,} homes need"
+            f" {entries:,} entries",
             "Use fewer homes, a radial network, or flow linear without fees.",
         )
     listed = np.full((len(places), len(places), longest), branches)

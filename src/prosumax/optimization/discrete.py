@@ -45,7 +45,7 @@ def plan_power_levels(
     if problem.capacity_price.any():
         raise InputError(
             f"{problem.name}: policy optimal-levels",
-            "cannot plan with a capacity charge",
+            "the policy cannot plan with a capacity charge",
             "Use policy optimal, or set tariff.capacity_charge_per_kw_year to 0.",
         )
     power = np.zeros_like(problem.net_kwh)

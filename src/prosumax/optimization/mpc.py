@@ -218,7 +218,7 @@ class _RecedingHorizonProgram:
         if status != "Optimal":
             raise InputError(
                 f"{self.problem.name}: mpc, step {step}",
-                f"has no plan (HiGHS says: {status.lower()})",
+                f"the problem has no plan (HiGHS says: {status.lower()})",
                 "Check the limits of the batteries.",
             )
         solution = np.asarray(self.solver.getSolution().col_value)

@@ -53,7 +53,7 @@ class Problem:
         capacity_price: Price per kW of a month's highest import, VAT included [month].
         min_billed_peak_kw: Lowest peak that is billed.
         fixed_fees: Fixed fees of each home over the period, VAT included.
-        net_metered: Whether exports of each home cancel its imports afterwards, which plans do not
+        net_metered: Whether exports of each home cancel its imports afterward, which plans do not
             consider.
         carbon_price: Price per kg CO2, which `buy_price` includes.
         battery: Batteries, one entry per home.
@@ -95,7 +95,7 @@ class Problem:
 
     @property
     def has_negative_price(self) -> NDArray[np.bool_]:
-        """Whether buying or selling has a negative price [step]."""
+        """True in steps with a negative price of buying or selling [step]."""
         return np.asarray((self.buy_price < 0) | (self.sell_price < 0))
 
     @property
@@ -234,7 +234,7 @@ def check_plannable(problem: Problem) -> None:
         name = problem.names[int(np.argmax(problem.net_metered))]
         raise InputError(
             f"{problem.name}: homes.{name}.net_metering_kw",
-            "cannot be planned: exports cancel imports of other days",
+            "net metering cannot be planned: exports cancel imports of other days",
             "Use policy self-consumption or another rule, and --no-optimum.",
         )
 
@@ -255,7 +255,8 @@ def check_bounded(problem: Problem) -> None:
         step = int(np.argmax(is_wrong))
         raise InputError(
             f"{problem.name}: tariff.feed_in",
-            f"is {problem.sell_price[step]:g} in step {step}, where a kWh from the grid costs "
+            f"the price is {problem.sell_price[step]:g} in step {step}, where a kWh from the"
+            " grid costs "
             f"{problem.buy_price[step]:g} ({int(is_wrong.sum())} such steps): the plan is"
             " unbounded",
             "Use policy optimal, which supports such steps, or lower the feed-in price.",

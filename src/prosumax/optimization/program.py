@@ -185,7 +185,8 @@ def _check_size(problem: Problem) -> None:
     if count > MAX_BINARIES:
         raise InputError(
             f"{problem.name}: optimum",
-            f"has {count:,} homes with devices times steps with negative prices or a feed-in price"
+            f"the problem has {count:,} homes with devices times steps with negative prices or a"
+            " feed-in price"
             " above the price of buying",
             f"Shorten the period or change the tariff; at most {MAX_BINARIES:,} binary variables"
             " are supported.",
@@ -374,7 +375,7 @@ def import_linopy() -> tuple[ModuleType, ModuleType]:
     except ImportError as error:
         raise InputError(
             "optimum",
-            f"needs linopy and HiGHS, and {error.name} is not installed",
+            f"the optimum needs linopy and HiGHS, and {error.name} is not installed",
             "Install them with: pip install 'prosumax[optimum]'.",
         ) from error
     return linopy, xarray

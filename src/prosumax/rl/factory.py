@@ -59,7 +59,9 @@ def env_config(scenario: Scenario) -> EnvConfig:
     period = scenario.period
     where = f"{scenario.name}: environment"
     if config.episode_steps > period.steps:
-        problem = f"is {config.episode_steps}, but the period has {period.steps} steps"
+        problem = (
+            f"the episode has {config.episode_steps} steps, but the period has {period.steps} steps"
+        )
         fix = "Shorten the episode or lengthen the period."
         raise InputError(f"{where}.episode_steps", problem, fix)
     steps_per_day = _MINUTES_PER_DAY // period.step_minutes
@@ -115,7 +117,7 @@ def _observation_names(observations: str | list[str], where: str) -> tuple[str, 
         observation_terms.check(name, where)
     if not observations:
         fix = f"Name a preset ({', '.join(OBSERVATION_PRESETS)}) or observation terms."
-        raise InputError(where, "is empty", fix)
+        raise InputError(where, "the list is empty", fix)
     return tuple(observations)
 
 
@@ -127,7 +129,7 @@ def _reward_names(scenario: Scenario) -> tuple[str, ...]:
     for name in names:
         reward_terms.check(name, where)
     if not names:
-        raise InputError(where, "is empty", f"Name some of: {', '.join(reward_terms)}.")
+        raise InputError(where, "the list is empty", f"Name some of: {', '.join(reward_terms)}.")
     return names
 
 
@@ -152,7 +154,7 @@ def _price_agent_config(scenario: Scenario) -> dict[str, tuple[str, ...]]:
         price_reward_terms.check(name, f"{where}.price_rewards")
     if not names:
         fix = f"Name some of: {', '.join(price_reward_terms)}."
-        raise InputError(f"{where}.price_rewards", "is empty", fix)
+        raise InputError(f"{where}.price_rewards", "the list is empty", fix)
     return {
         "price_agents": agents,
         "price_observations": tuple(config.price_observations),

@@ -28,7 +28,7 @@ def read_citylearn_folder(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise InputError(
             str(folder),
-            "is a folder without schema.json",
+            "the folder holds no schema.json",
             "Give a YAML scenario or a CityLearn folder.",
         )
     try:
@@ -42,7 +42,9 @@ def read_citylearn_folder(folder: Path) -> dict[str, Any]:
         homes = [_home(name, entry, folder, first_row) for name, entry in buildings.items()]
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            str(file), f"is not a CityLearn schema ({error})", "Check the file."
+            str(file),
+            f"the file is not a CityLearn schema ({error})",
+            "Give the schema.json of a CityLearn data set.",
         ) from error
     dataset = {
         "source": "citylearn",

@@ -23,6 +23,29 @@ ScenarioLike = str | Path | Mapping[str, object] | Scenario
 
 _PATH_FIELDS = {"file", "signatures"}
 _MAX_VALUE_CHARS = 60
+_LIMITS = {
+    "gt": "greater than",
+    "ge": "of at least",
+    "lt": "less than",
+    "le": "of at most",
+    "multiple_of": "that is a multiple of",
+}
+_EXPECTED_VALUES = {
+    "int_": "Give a whole number.",
+    "float_": "Give a number.",
+    "finite_number": "Give a finite number.",
+    "bool_": "Give true or false.",
+    "string_": "Give a text.",
+    "datetime_": "Give a time such as 2023-06-01T10:00.",
+    "date_": "Give a day such as 2023-06-01.",
+    "list_": "Give a list.",
+    "tuple_": "Give a list.",
+    "too_short": "Add entries to the list.",
+    "too_long": "Remove entries from the list.",
+    "dict_": "Give fields with their values.",
+    "model_": "Give fields with their values.",
+}
+"""Fix by the prefix of the kind of a pydantic error."""
 
 
 class _YamlLoader(yaml.SafeLoader):
@@ -73,7 +96,7 @@ def load_scenario(
         if path == "tariff.preset":
             raise InputError(
                 "--set tariff.preset",
-                "changes nothing in a tariff",
+                "a preset is no field of a tariff",
                 f"Write --set tariff={value}.",
             )
         _apply_override(raw, path, value)
@@ -101,7 +124,7 @@ def check_names(scenario: Scenario, mechanisms: Registry[M], policies: Registry[
     policies.check(scenario.policy, f"{scenario.name}: policy")
     for number, home in enumerate(scenario.homes):
         if home.policy is not None:
-            policies.check(home.policy, f"{scenario.name}: homes[{number}].policy")
+            policies.check(home.policy, f"{scenario.name}: homes.{number}.policy")
 
 
 def _read(name_or_path: str) -> dict[str, Any]:
@@ -118,16 +141,18 @@ def _read(name_or_path: str) -> dict[str, Any]:
         mark = error.problem_mark
         place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(
-            f"{path}{place}", f"is not valid YAML ({error.problem})", "Fix the line."
+            f"{path}{place}",
+            f"the line is not valid YAML ({error.problem})",
+            "Correct its indentation or quotes.",
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(
-            str(path), "is not a text file in UTF-8", "Save it as UTF-8 YAML."
+            str(path), "the file is not UTF-8 text", "Save it as YAML in UTF-8."
         ) from error
     if not isinstance(raw, dict):
         raise InputError(
             str(path),
-            f"holds {_show(raw)}, not a scenario",
+            f"the file holds {_show(raw)}, not a scenario",
             "Start from a preset of `prosumax scenarios`.",
         )
     folder = path.parent.resolve()
@@ -141,11 +166,10 @@ def _missing_file(name_or_path: str, path: Path, presets: Mapping[str, Path]) ->
     looks_like_path = path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
     if looks_like_path and path.parent.is_dir():
         suggestion = did_you_mean(path.name, [file.name for file in path.parent.glob("*.y*ml")])
-        return InputError(
-            name_or_path, "there is no such file", f"Check the path. {suggestion}".strip()
-        )
+        fix = suggestion or f"The folder {path.parent.absolute()} holds no YAML file."
+        return InputError(name_or_path, "there is no such file", fix)
     return InputError(
-        name_or_path, "is neither a preset nor a file", did_you_mean(name_or_path, presets)
+        name_or_path, "there is no preset or file of this name", did_you_mean(name_or_path, presets)
     )
 
 
@@ -171,7 +195,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
     if not equals or not path.strip():
         raise InputError(
             f"--set {text}",
-            "is not of the form a.b=value",
+            "the setting is not of the form a.b=value",
             "Write for example --set tariff.feed_in=0.",
         )
     try:
@@ -208,8 +232,8 @@ def _find_slot(node: Any, key: str, path: str) -> Any:
     if not isinstance(node, list):
         raise InputError(
             f"--set {path}",
-            f"goes through {_show(node)}, which has no fields",
-            "Check the path.",
+            f"the path goes through {_show(node)}, which has no fields",
+            f"Shorten the path to the part before {key!r}.",
         )
     names = [str(entry.get("name")) for entry in node if isinstance(entry, dict)]
     if key in names:
@@ -241,11 +265,15 @@ def _validate(raw: dict[str, Any], source: str) -> Scenario:
         where, problem, fix = _explain(first, raw)
         paths = [_field_path(details["loc"], raw)[0] or "scenario" for details in others[:5]]
         also = f" (Also wrong: {', '.join(dict.fromkeys(paths))}.)" if others else ""
-        raise InputError(f"{source}: {where}", problem, fix + also) from None
+        location = f"{source}: {where}" if where else source
+        raise InputError(location, problem, fix + also) from None
 
 
 def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
-    """Return field, problem and fix of a pydantic error."""
+    """Return field, problem and fix of a pydantic error.
+
+    The field is empty where the problem names it.
+    """
     path, value = _field_path(error["loc"], raw)
     where = path or "scenario"
     kind = error["type"]
@@ -255,7 +283,7 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
         suggestion = did_you_mean(str(error["loc"][-1]), sorted(fields))
         return path, "there is no such field", suggestion
     if kind == "missing":
-        return path, "is required and was not given", "Add it."
+        return "", f"{path} is required and was not given", "Add it."
     if kind == "literal_error":
         expected = error.get("ctx", {})["expected"]
         quoted_or_number = re.findall(r"'([^']*)'|(\b\d+\b)", expected)
@@ -278,11 +306,26 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
         given = "" if isinstance(value, dict | list) else f", got {_show(value)}"
         return where, f"{message[0].lower()}{message[1:]}{given}", "Change it and run again."
     message = message.replace("Input should", "must")
-    return where, f"{message[0].lower()}{message[1:]}, got {_show(value)}", "Change the value."
+    message = re.sub(r", (unable to parse|got) .*", "", message)
+    problem = f"{where} {message[0].lower()}{message[1:]}, got {_show(value)}"
+    return "", problem, _expected_value(kind, error.get("ctx", {}))
+
+
+def _expected_value(kind: str, limits: Mapping[str, Any]) -> str:
+    """Return the sentence that says which value a field takes, from the kind of the error."""
+    for key, relation in _LIMITS.items():
+        if key in limits:
+            limit = limits[key]
+            shown = f"{limit:g}" if isinstance(limit, float) else limit
+            return f"Give a value {relation} {shown}."
+    for prefix, fix in _EXPECTED_VALUES.items():
+        if kind.startswith(prefix):
+            return fix
+    return "Give a value of the type in the scenario reference."
 
 
 def _field_path(loc: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
-    """Return a path such as `homes[2].battery.capacity_kwh` and its value.
+    """Return a path such as `homes.2.battery.capacity_kwh` and its value.
 
     Union tags, which pydantic adds to locations, are left out.
     """
@@ -294,7 +337,7 @@ def _field_path(loc: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
             tag_passed = True
             continue
         if isinstance(part, int) and isinstance(node, list) and part < len(node):
-            path = f"{path}[{part}]"
+            path = f"{path}.{part}" if path else str(part)
             node = node[part]
             tag_passed = False
         elif isinstance(node, dict) and (part in node or position == len(loc) - 1):

@@ -49,11 +49,15 @@ def _read_tariff(name: str, folder: Path) -> dict[str, object]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}", "is not valid YAML in UTF-8", "Fix the line.") from None
+        raise InputError(
+            f"{path}{line}",
+            "the file is not valid YAML in UTF-8",
+            "Correct the indentation or quotes, and save it as UTF-8.",
+        ) from None
     if not isinstance(content, dict) or "energy" not in content:
         raise InputError(
             str(path),
-            "holds no tariff",
+            "the file holds no tariff",
             "Give at least `energy` and `feed_in`; `prosumax tariffs` lists complete examples.",
         )
     for entry in _file_entries(content):

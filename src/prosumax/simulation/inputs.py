@@ -215,7 +215,7 @@ class _SourceReader:
 
     def load(self, number: int, home: HomeConfig) -> Float[Array, " step"]:
         """Return the load of a home, kWh per step."""
-        where = f"{self.scenario.name}: homes[{number}].load"
+        where = f"{self.scenario.name}: homes.{number}.load"
         match home.load:
             case SyntheticLoad() as source:
                 # A flexible appliance is a device and must not be part of the load as well.
@@ -291,7 +291,7 @@ class _SourceReader:
 
     def solar(self, number: int, home: HomeConfig) -> Float[Array, " step"]:
         """Return the PV generation of a home, kWh per step."""
-        where = f"{self.scenario.name}: homes[{number}].solar"
+        where = f"{self.scenario.name}: homes.{number}.solar"
         match home.solar:
             case None:
                 return np.zeros(len(self.index))

@@ -75,7 +75,7 @@ class TrainingJob(TypedDict):
 
 
 class TrialJob(TypedDict):
-    """All that a worker needs for a trial, as JSON.
+    """Input of a worker for a trial, as JSON.
 
     Attributes:
         scenario: Content of the scenario.
@@ -164,9 +164,9 @@ def _check_grid(grid: SweepGrid) -> None:
     """Raise `InputError` where a part of the grid is wrong by itself."""
     if not grid.scenarios:
         cure = "Name one or more; `prosumax scenarios` lists them."
-        raise InputError("sweep", "names no scenario", cure)
+        raise InputError("sweep", "the list of scenarios is empty", cure)
     if grid.seeds < 1:
-        raise InputError("--seeds", f"must be at least 1, got {grid.seeds}", "Raise it.")
+        raise InputError("--seeds", f"must be at least 1, got {grid.seeds}", "Use 1 or more.")
     for name in grid.mechanisms:
         known_mechanisms.check(name, "--mechanisms")
     for name in grid.policies:
@@ -178,11 +178,11 @@ def _check_grid(grid: SweepGrid) -> None:
             cure = did_you_mean(name, PARADIGMS)
             raise InputError("--paradigms", f"there is no paradigm {name!r}", cure)
     if grid.is_training and grid.policies:
-        what = "fixes the policy of homes, --algorithms and --paradigms let them learn"
+        what = "the option fixes the policy of homes, --algorithms and --paradigms let them learn"
         raise InputError("--policies", what, "Give one of them.")
     for option, number in (("--iterations", grid.iterations), ("--num-envs", grid.num_envs)):
         if number < 1:
-            raise InputError(option, f"must be at least 1, got {number}", "Raise it.")
+            raise InputError(option, f"must be at least 1, got {number}", "Use 1 or more.")
 
 
 def _combinations(grid: SweepGrid, source: str) -> Iterator[tuple[dict[str, str], Scenario]]:

@@ -1,6 +1,6 @@
 """Runner of trials on Ray, on this machine or a cluster.
 
-A worker that dies costs its trial another attempt and nothing else.
+A trial is repeated when its worker process fails.
 """
 
 from collections import deque
@@ -37,7 +37,7 @@ def make_ray_runner(
     """
     import_ray()
     if workers is not None and workers < 1:
-        raise InputError("--workers", f"must be at least 1, got {workers}", "Raise it.")
+        raise InputError("--workers", f"must be at least 1, got {workers}", "Use 1 or more.")
     folder = None if data_dir is None else str(data_dir)
 
     def run_trials(trials: Sequence[Trial]) -> Iterator[TrialOutcome]:
@@ -75,11 +75,11 @@ def _run_all(
             except ray.exceptions.RayTaskError as error:
                 message = str(error).strip().splitlines()[-1]
                 yield TrialOutcome(trial, {"error": message, "traceback": str(error)}, attempt)
-            except ray.exceptions.RayError as error:  # The worker, its machine, or its memory.
+            except ray.exceptions.RayError as error:  # The worker process or its machine failed.
                 if attempt < MAX_ATTEMPTS:
                     waiting.append((trial, attempt + 1))
                     yield TrialOutcome(trial, None, attempt)
                 else:
                     cause = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-                    message = f"its worker died {attempt} times ({cause})"
+                    message = f"the worker process failed {attempt} times ({cause})"
                     yield TrialOutcome(trial, {"error": message, "traceback": str(error)}, attempt)

@@ -181,7 +181,7 @@ def load_records(plan: SweepPlan, folder: Path) -> dict[str, dict[str, object]]:
             records[trial.name] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             cure = "Delete it and run the sweep again."
-            raise InputError(str(path), "is damaged", cure) from error
+            raise InputError(str(path), "the file is damaged", cure) from error
     return records
 
 
@@ -189,10 +189,10 @@ def _open_folder(plan: SweepPlan, folder: Path) -> Path:
     """Create or reopen the folder of a sweep; return the folder of its trials."""
     where = f"--out {folder}"
     if folder.exists() and not folder.is_dir():
-        raise InputError(where, "is a file", "Name a folder.")
+        raise InputError(where, "the path is a file", "Name a folder.")
     description = folder / "sweep.json"
     if folder.is_dir() and not description.is_file() and any(folder.iterdir()):
-        what = "holds files, but no sweep"
+        what = "the folder holds files, but no sweep"
         raise InputError(where, what, "It was not changed; name a new folder.")
     content = asdict(plan.grid) | {
         "trials": len(plan.trials),
@@ -203,7 +203,7 @@ def _open_folder(plan: SweepPlan, folder: Path) -> Path:
         trials_dir.mkdir(parents=True, exist_ok=True)
         write_text(description, json.dumps(content, indent=1))
     except OSError as error:
-        what = f"cannot be written ({error.strerror})"
+        what = f"the folder cannot be written ({error.strerror})"
         raise InputError(where, what, "Name a folder that you may write to.") from error
     return trials_dir
 

@@ -45,7 +45,8 @@ def assign_registers(*prices: Float[Array, " step"]) -> Int[NDArray[np.int64], "
     if register.max() >= MAX_REGISTERS:
         raise InputError(
             "tariff",
-            f"has {register.max() + 1} different prices, more than the registers of a meter with "
+            f"the tariff has {register.max() + 1} different prices, more than the registers of a"
+            " meter with "
             "net metering",
             f"Use at most {MAX_REGISTERS} prices, or remove net_metering_kw.",
         )

@@ -91,33 +91,61 @@ def test_currents_of_a_symmetric_loop_are_equal(load: Loader) -> None:
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
-        ("from,length_km\na,1\n", r"street\.csv: has no column 'to'.*Found: from, length_km"),
+        (
+            "from,length_km\na,1\n",
+            r"street\.csv: the table has no column 'to'.*Found: from, length_km",
+        ),
         ("from,to\na,b\n", r"does not specify the impedance of the lines.*length_km alone"),
         ("from,to,r_ohm\na,b,1\n", "does not specify the impedance of the lines"),
-        ("from,to,lenght_km\na,b,1\n", "column 'lenght_km': is not known.*mean 'length_km'"),
+        (
+            "from,to,lenght_km\na,b,1\n",
+            "column 'lenght_km': the column is not known.*mean 'length_km'",
+        ),
         (
             "from,to,length_km\na,b,0\n",
-            r"line 2 column 'length_km': is 0\. Give a number above zero\. Merge",
+            r"line 2 column 'length_km': the value must be above zero, got 0\."
+            r" Give a number above zero\. Merge",
         ),
-        ("from,to,length_km\na,b,1\nb,c,-2\n", "line 3 column 'length_km': is -2"),
+        (
+            "from,to,length_km\na,b,1\nb,c,-2\n",
+            "line 3 column 'length_km': the value must be above zero, got -2",
+        ),
         ("from,to,length_km\na,b,long\n", "line 2 column 'length_km': 'long' is not a number"),
         ("from,to,length_km\na,b,\n", "line 2 column 'length_km': '' is not a number"),
         ("from,to,length_km\na,b,inf\n", "'inf' is not a number"),
-        ("from,to,r_ohm,x_ohm\na,b,0,1\n", "line 2 column 'r_ohm': is 0"),
-        ("from,to,r_ohm,x_ohm\na,b,1,-1\n", "column 'x_ohm': is -1. Give a number at least zero"),
-        ("from,to,length_km,max_a\na,b,1,0\n", "column 'max_a': is 0"),
+        (
+            "from,to,r_ohm,x_ohm\na,b,0,1\n",
+            "line 2 column 'r_ohm': the value must be above zero, got 0",
+        ),
+        (
+            "from,to,r_ohm,x_ohm\na,b,1,-1\n",
+            "column 'x_ohm': the value must be at least zero, got -1. Give a number",
+        ),
+        (
+            "from,to,length_km,max_a\na,b,1,0\n",
+            "column 'max_a': the value must be above zero, got 0",
+        ),
         ("from,to,length_km\na,a,1\n", "line 2 column 'to': the line starts and ends at 'a'"),
         (
             "from,to,length_km\na,b,1\nb,a,1\n",
-            "line 3: connects 'b' and 'a', which line 2 does already",
+            "line 3: the line connects 'b' and 'a', which line 2 does already",
         ),
-        ("from,to,length_km\na,,1\n", "line 2 column 'to': is empty"),
-        ("from,to,length_km,kv\na,b,1,10\nb,c,1,0.4\n", "line 3 column 'kv': is 0.4 after 10"),
-        ("from,to,length_km,source\na,b,1,1\nb,c,1,1\n", "column 'source': marks 2 buses"),
-        ("from,to,length_km,source\na,b,1,maybe\n", "line 2 column 'source': is 'maybe'"),
+        ("from,to,length_km\na,,1\n", "line 2 column 'to': the cell is empty"),
+        (
+            "from,to,length_km,kv\na,b,1,10\nb,c,1,0.4\n",
+            "line 3 column 'kv': the voltage is 0.4 after 10",
+        ),
+        (
+            "from,to,length_km,source\na,b,1,1\nb,c,1,1\n",
+            "column 'source': the column marks 2 buses",
+        ),
+        (
+            "from,to,length_km,source\na,b,1,maybe\n",
+            "line 2 column 'source': the cell must be 1 or 0, got 'maybe'",
+        ),
         (
             "from,to,length_km,zone\na,b,1,x\nc,b,1,y\n",
-            "line 3 column 'zone': puts 'b' in 'y' after 'x'",
+            "line 3 column 'zone': the line puts 'b' in 'y' after 'x'",
         ),
         ("from,to,length_km\na,b,1\nc,d,1\n", r"is not connected: 2 of 4 buses.*\(c, d\)"),
         ("from,to,length_km\n", "has no rows"),

@@ -69,7 +69,10 @@ def test_zones_are_quarters() -> None:
 def test_default_and_limits_of_the_number_of_buses() -> None:
     assert len(load_feeder(NetworkConfig(kind="ring"), homes=1, seed=0).buses) == 3
     assert len(load_feeder(NetworkConfig(kind="line", num_buses=4), homes=9, seed=0).buses) == 4
-    with pytest.raises(InputError, match=r"network\.num_buses: is 2\. A ring needs at least 3"):
+    with pytest.raises(
+        InputError,
+        match=r"network\.num_buses: the number must be at least 3, got 2\. A ring needs at least 3",
+    ):
         load_feeder(NetworkConfig(kind="ring", num_buses=2), homes=1, seed=0)
     with pytest.raises(InputError, match=r"1830 lines.*Use at most 60 buses"):
         load_feeder(NetworkConfig(kind="mesh", num_buses=61), homes=1, seed=0)
@@ -84,5 +87,5 @@ def test_large_networks_are_generated_quickly(kind: str) -> None:
 
 
 def test_a_network_needs_a_kind() -> None:
-    with pytest.raises(InputError, match=r"network\.kind: is missing"):
+    with pytest.raises(InputError, match=r"network\.kind: the field is missing"):
         load_feeder(NetworkConfig(), homes=1, seed=0)

@@ -157,7 +157,7 @@ def test_invalid_files_raise_an_error(tmp_path: Path, content: str, pattern: str
 
 
 def test_missing_files_raise_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"network\.file none\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"network\.file none\.json: the file cannot be read"):
         load("pandapower", file=tmp_path / "none.json")
 
 

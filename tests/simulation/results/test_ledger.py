@@ -363,7 +363,7 @@ def test_times_of_another_zone_are_written_in_utc(tmp_path):
 
 def test_a_path_without_ledger_is_an_error_with_a_fix(ledger, tmp_path):
     folder, lines = ledger
-    with pytest.raises(InputError, match="absent: does not exist"):
+    with pytest.raises(InputError, match="absent: the path does not exist"):
         verify_ledger(tmp_path / "absent")
     with pytest.raises(InputError, match=f"holds no {FILE_NAME}"):
         verify_ledger(tmp_path)

@@ -215,7 +215,9 @@ def _common_period(
         covered = f"{format_local_time(begin_s, zone)} to {format_local_time(end_s, zone)}"
         end_s = _midnight(f"--to {last_day}", last_day, 1, zone, begin_s, end_s, covered)
     if begin_s >= end_s:
-        raise InputError(f"--from {first_day}", f"is after --to {last_day}", "Swap the two days.")
+        raise InputError(
+            f"--from {first_day}", f"the day is after --to {last_day}", "Swap the two days."
+        )
     return begin_s, end_s, notes
 
 
@@ -226,10 +228,12 @@ def _midnight(
     try:
         midnight = pd.Timestamp(day).tz_localize(zone or "UTC") + pd.DateOffset(days=days_later)
     except ValueError:
-        raise InputError(where, "is not a day", "Write it like 2023-01-31.") from None
+        raise InputError(where, "the value is not a day", "Write it like 2023-01-31.") from None
     midnight_s = int(midnight.timestamp())
     if not begin_s <= midnight_s <= end_s:
-        raise InputError(where, f"is outside the data ({covered})", "Choose a day within the data.")
+        raise InputError(
+            where, f"the day is outside the data ({covered})", "Choose a day within the data."
+        )
     return midnight_s
 
 

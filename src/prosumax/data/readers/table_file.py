@@ -95,11 +95,15 @@ def file_version(path: Path) -> FileVersion:
             f"Save the table as {', '.join(_EXTENSIONS)}.",
         )
     if not path.is_file():
-        folder = path.parent.iterdir() if path.parent.is_dir() else ()
-        tables = [other.name for other in folder if other.name.lower().endswith(_EXTENSIONS)]
+        folder = path.parent.absolute()
+        files = folder.iterdir() if folder.is_dir() else ()
+        # A text file is a likely table only where one was requested.
+        is_text = path.suffix.lower() == ".txt"
+        likely = [extension for extension in _EXTENSIONS if is_text or extension != ".txt"]
+        tables = sorted(file.name for file in files if file.name.lower().endswith(tuple(likely)))
         fix = did_you_mean(path.name, tables).replace("Allowed:", "Tables in that folder:")
         raise InputError(
-            path.name, f"there is no such file in {path.parent}", fix or "Correct the path."
+            path.name, f"there is no such file in {folder}", fix or "Correct the path."
         )
     stat = path.stat()
     return str(path.resolve()), stat.st_mtime_ns, stat.st_size

@@ -101,7 +101,7 @@ def _check_columns(table: TableFile) -> None:
             found = ", ".join(map(str, table.frame.columns))
             raise InputError(
                 table.name,
-                f"has no column {column!r}",
+                f"the table has no column {column!r}",
                 "Name the buses at the ends of each line in the columns from and to."
                 f" Found: {found}.",
             )
@@ -109,13 +109,13 @@ def _check_columns(table: TableFile) -> None:
         if column not in _COLUMNS:
             raise InputError(
                 f"{table.name} column {column!r}",
-                "is not known",
+                "the column is not known",
                 did_you_mean(str(column), _COLUMNS),
             )
     if not any(_has_columns(table, *columns) for columns in _PARAMETER_READERS):
         raise InputError(
             table.name,
-            "does not specify the impedance of the lines",
+            "the table does not specify the impedance of the lines",
             "Give length_km, r_ohm_per_km and x_ohm_per_km; or r_ohm and x_ohm; or length_km alone"
             " for NAYY 4x150.",
         )
@@ -130,7 +130,9 @@ def _bus_names(table: TableFile, column: str) -> list[str]:
     for row, name in enumerate(names):
         if name.lower() in _EMPTY:
             raise InputError(
-                _cell(table, row, column), "is empty", "Name the bus at that end of the line."
+                _cell(table, row, column),
+                "the cell is empty",
+                "Name the bus at that end of the line.",
             )
     return names
 
@@ -148,7 +150,7 @@ def _check_ends(table: TableFile, start: list[str], end: list[str]) -> None:
         if earlier != row:
             raise InputError(
                 f"{table.name} {table.row_label(row)}",
-                f"connects {a!r} and {b!r}, which {table.row_label(earlier)} does already",
+                f"the line connects {a!r} and {b!r}, which {table.row_label(earlier)} does already",
                 "Remove one; give two lines in parallel as one with half the impedance and twice"
                 " the max_a.",
             )
@@ -162,7 +164,7 @@ def _source_name(table: TableFile, start: list[str]) -> str:
         if text not in (*_TRUE, *_FALSE):
             raise InputError(
                 _cell(table, row, "source"),
-                f"is {text!r}",
+                f"the cell must be 1 or 0, got {text!r}",
                 "Mark the source with 1, others with 0.",
             )
         if text in _TRUE:
@@ -170,8 +172,8 @@ def _source_name(table: TableFile, start: list[str]) -> str:
     if len(marked) > 1:
         raise InputError(
             f"{table.name} column 'source'",
-            f"marks {len(marked)} buses ({', '.join(sorted(marked))})",
-            "Mark one.",
+            f"the column marks {len(marked)} buses ({', '.join(sorted(marked))})",
+            "Mark the bus of the upstream grid with 1 and the others with 0.",
         )
     return marked.pop() if marked else start[0]
 
@@ -184,7 +186,7 @@ def _voltage_kv(table: TableFile) -> float:
     if len(different):
         raise InputError(
             _cell(table, int(different[0]), "kv"),
-            f"is {kv[different[0]]:g} after {kv[0]:g}",
+            f"the voltage is {kv[different[0]]:g} after {kv[0]:g}",
             "Use one voltage; networks with transformers can be imported from pandapower.",
         )
     return float(kv[0])
@@ -285,7 +287,7 @@ def _numbers(table: TableFile, column: str) -> NDArray[np.float64]:
         hint = " Merge the two buses if there is no line between them."
         raise InputError(
             _cell(table, row, column),
-            f"is {value[row]:g}",
+            f"the value must be {minimum}, got {value[row]:g}",
             f"Give a number {minimum}." + (hint if column == "length_km" else ""),
         )
     return value
@@ -298,7 +300,7 @@ def _zones(table: TableFile, buses: list[str], end: list[str]) -> tuple[str, ...
         if zone.setdefault(bus, name) != name:
             raise InputError(
                 _cell(table, row, "zone"),
-                f"puts {bus!r} in {name!r} after {zone[bus]!r}",
+                f"the line puts {bus!r} in {name!r} after {zone[bus]!r}",
                 "Give every bus one zone.",
             )
     return tuple(zone.get(bus) or "substation" for bus in buses)

@@ -57,7 +57,7 @@ def generate_feeder(
     if buses < minimum:
         raise InputError(
             f"{where}.num_buses",
-            f"is {buses}",
+            f"the number must be at least {minimum}, got {buses}",
             f"A {kind} needs at least {minimum}, source included.",
         )
     topology, layout = _KINDS[kind]

@@ -29,7 +29,9 @@ def load_feeder(spec: NetworkConfig, homes: int, seed: int, where: str = "networ
         InputError: If a file, a package or a name is missing, or the network is not valid.
     """
     if spec.kind is None:
-        raise InputError(f"{where}.kind", "is missing", "Name a network, or remove the section.")
+        raise InputError(
+            f"{where}.kind", "the field is missing", "Name a network, or remove the section."
+        )
     return _LOADERS[spec.kind](spec, homes, seed, where).validate()
 
 

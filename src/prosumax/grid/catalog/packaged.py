@@ -164,7 +164,7 @@ def pandapower_file_feeder(path: Path, where: str = "network") -> Feeder:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(
-            place, f"cannot be read ({error.strerror})", "Correct the path."
+            place, f"the file cannot be read ({error.strerror})", "Correct the path."
         ) from error
 
     def build() -> Feeder:
@@ -184,7 +184,7 @@ def _parse_network(content: bytes, where: str) -> "pandapowerNet":
         reason = f"{type(error).__name__}: {error}"
         raise InputError(where, f"pandapower cannot read it ({reason})", fix) from error
     if not isinstance(net, pandapower.pandapowerNet):
-        raise InputError(where, "holds no pandapower network", fix)
+        raise InputError(where, "the file holds no pandapower network", fix)
     return net
 
 
@@ -195,6 +195,6 @@ def _package_versions(packages: tuple[str, ...], extra: str, where: str) -> list
     except PackageNotFoundError as error:
         raise InputError(
             where,
-            f"needs the package {error.name}, which is not installed",
+            f"the network needs the package {error.name}, which is not installed",
             f"Run: pip install 'prosumax[{extra}]'",
         ) from error

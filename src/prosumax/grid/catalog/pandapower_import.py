@@ -187,7 +187,8 @@ def _check_elements(net: "pandapowerNet", where: str) -> None:
         if content.in_service.any():
             raise InputError(
                 where,
-                f"has {int(content.in_service.sum())} element(s) of the kind {table} in service,"
+                f"the network has {int(content.in_service.sum())} element(s) of the kind {table}"
+                " in service,"
                 " which a feeder of lines, transformers and loads cannot represent",
                 f"Take them out of service (net.{table}.in_service = False) or replace them.",
             )
@@ -195,7 +196,7 @@ def _check_elements(net: "pandapowerNet", where: str) -> None:
     if sources != 1:
         raise InputError(
             where,
-            f"has {sources or 'no'} external grid(s) in service",
+            f"the network has {sources or 'no'} external grid(s) in service",
             "Keep exactly one: the bus at which the upstream grid holds the voltage.",
         )
 

@@ -83,7 +83,7 @@ def _place_by_name(
         listed = ", ".join(repr(name) for name in missing[:5]) + (", .." if missing[5:] else "")
         raise InputError(
             where,
-            f"has no bus for {listed}",
+            f"the list has no bus for {listed}",
             "Name the bus of every home, or use one_per_load.",
         )
     position = {bus: number for number, bus in enumerate(feeder.buses)}

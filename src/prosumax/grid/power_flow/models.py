@@ -77,7 +77,7 @@ class TreeModel(NamedTuple):
         order: Position in the feeder of each bus in this order; the source comes first.
         position: Inverse of `order`.
         feeding_branch: Branch that feeds each bus in this order (0 for the source).
-        branch_sign: +1 where the branch points away from the source, -1 where it points towards it
+        branch_sign: +1 where the branch points away from the source, -1 where it points toward it
             (0 for the source).
         subtree_end: One past the last bus of the subtree of each bus.
         tour_bus: Buses of an Euler tour that enters and leaves every bus once.
@@ -128,7 +128,7 @@ def build_model(feeder: Feeder) -> PowerFlowModel:
     if buses > _MAX_MESHED_BUSES:
         raise InputError(
             f"network {feeder.name}",
-            f"is meshed and has {buses:,} buses, too many for dense matrices",
+            f"the network is meshed and has {buses:,} buses, too many for dense matrices",
             f"Use at most {_MAX_MESHED_BUSES:,} buses, or open the loops.",
         )
     return dense_model(feeder)

@@ -89,16 +89,14 @@ def configure_algorithm(
             ordinal_actions = bool(value)
         elif key in algorithm.config._fields:
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise InputError(
-                    f"{where}: {key}", f"{key} must be a number, got {value!r}", "Give a number."
-                )
+                raise InputError(where, f"{key} must be a number, got {value!r}", "Give a number.")
             hyperparameters[key] = float(value)
         elif key in static:
             options[key] = tuple(value) if isinstance(value, list) else value
         else:
             known = [*algorithm.config._fields, *static, "action_bins", "ordinal_actions"]
             fix = did_you_mean(key, known)
-            raise InputError(f"{where}: {key}", f"{name} has no setting {key!r}", fix)
+            raise InputError(where, f"there is no setting {key!r} of this algorithm", fix)
     if ordinal_actions and algorithm.discrete_only:
         raise InputError(
             f"{where}: ordinal_actions",

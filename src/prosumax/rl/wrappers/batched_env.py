@@ -95,7 +95,7 @@ class BatchedEnv:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         if isinstance(seed, list | tuple):
             if len(seed) != self.num_envs:
-                problem = f"has {len(seed)} entries for {self.num_envs} environments"
+                problem = f"the sequence has {len(seed)} entries for {self.num_envs} environments"
                 raise InputError("seed", problem, "Pass one seed per environment, or a single one.")
             self._chains = _key_chains(seed)
         elif seed is not None:

@@ -12,7 +12,9 @@ def check_homes_only(env: CommunityEnv) -> None:
     """
     if env.config.price_agents:
         names = ", ".join(env.config.price_agents)
-        problem = f"has price agents ({names}), whose actions differ from those of homes"
+        problem = (
+            f"the environment has price agents ({names}), whose actions differ from those of homes"
+        )
         fix = (
             "Train them with `prosumax train`, or choose a mechanism whose prices follow a rule, "
             "such as price_mid_market."

@@ -235,4 +235,4 @@ def _with_masks(info: dict[str, object], num_envs: int) -> dict[str, object]:
 
 def _check_reward(reward: str) -> None:
     if reward not in ("sum", "mean"):
-        raise InputError("reward", f"is {reward!r}", "Allowed: sum, mean.")
+        raise InputError("reward", f"there is no reward {reward!r}", "Allowed: sum, mean.")

@@ -50,7 +50,7 @@ _FIX = (
     "The ledger cannot be trusted from here on: restore the file from a copy, or run the scenario "
     "again."
 )
-_CHANGED = "was changed: its content does not fit its hash"
+_CHANGED = "the line was changed: its content does not fit its hash"
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -96,7 +96,7 @@ def write_ledger(trades: "pd.DataFrame", path: Path, difficulty: int = 1) -> str
             f"Use 0 to {MAX_DIFFICULTY}.",
         )
     if not trades["step"].is_monotonic_increasing:
-        raise InputError("trades", "are not in order of `step`", "Sort them by step.")
+        raise InputError("trades", "the rows are not in order of `step`", "Sort them by step.")
     numbers = ["kwh", "buyer_price", "seller_price"]
     if not np.isfinite(trades[numbers].to_numpy(np.float64)).all():
         raise InputError(
@@ -190,14 +190,15 @@ def verify_ledger(path: Path) -> LedgerSummary:
         after = f" after the block of {last_time}" if blocks else ""
         raise InputError(
             f"{file}, line {blocks + 2}, block {blocks}",
-            f"is missing: the header counts {header['blocks']} blocks and the file ends{after} "
+            f"the block is missing: the header counts {header['blocks']} blocks and the file"
+            f" ends{after} "
             f"with {blocks}",
             _FIX,
         )
     if last_hash != header["last_hash"]:
         last_block = f"{file}, line {blocks + 1}, block {blocks - 1} ({last_time})"
         place = last_block if blocks else f"{file}, line 1, header"
-        raise InputError(place, "was replaced: the header names another last hash", _FIX)
+        raise InputError(place, "the block was replaced: the header names another last hash", _FIX)
     return LedgerSummary(blocks, trades, round(kwh, 6), last_hash)
 
 
@@ -214,7 +215,7 @@ def _check_block(
     if not block["hash"].startswith(zeros):
         raise InputError(
             place,
-            f"lacks its proof of work: its hash must start with {len(zeros)} zeros",
+            f"the block lacks its proof of work: its hash must start with {len(zeros)} zeros",
             _FIX,
         )
     if block["index"] != index:
@@ -224,15 +225,15 @@ def _check_block(
             _FIX,
         )
     if block["previous"] != last_hash:
-        problem = "does not link to the start of the chain"
+        problem = "the block does not link to the start of the chain"
         if index:
             problem = (
-                f"does not link to block {index - 1} ({last_time}) on the line before: one of the "
-                "two was replaced"
+                f"the block does not link to block {index - 1} ({last_time}) on the line before:"
+                " one of the two was replaced"
             )
         raise InputError(place, problem, _FIX)
     if index >= num_blocks:
-        raise InputError(place, f"was added: the header counts {num_blocks} blocks", _FIX)
+        raise InputError(place, f"the block was added: the header counts {num_blocks} blocks", _FIX)
 
 
 def _header(format: str, difficulty: int, blocks: int, last_hash: str) -> str:
@@ -291,7 +292,7 @@ def _read_header(line: bytes, place: str) -> dict[str, Any]:
     if header.get("format") != FORMAT:
         raise InputError(
             place,
-            f"is no header of a ledger ({FORMAT})",
+            f"the line is no header of a ledger ({FORMAT})",
             f"Name a run's folder or its {FILE_NAME}.",
         )
     valid_difficulty = range(MAX_DIFFICULTY + 1)
@@ -302,13 +303,13 @@ def _read_header(line: bytes, place: str) -> dict[str, Any]:
 
 def _parse(line: bytes, place: str) -> dict[str, Any]:
     if not line.endswith(b"\n"):
-        raise InputError(place, "is cut off", _FIX)
+        raise InputError(place, "the line is cut off", _FIX)
     try:
         content = json.loads(line.decode())
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise InputError(place, "was changed: it is not readable as a JSON object", _FIX)
+        raise InputError(place, "the line was changed: it is not readable as a JSON object", _FIX)
     return content
 
 
@@ -327,12 +328,18 @@ def _find_file(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise InputError(str(path), "does not exist", f"Name a run's folder or its {FILE_NAME}.")
+        raise InputError(
+            str(path), "the path does not exist", f"Name a run's folder or its {FILE_NAME}."
+        )
     if (file := path / FILE_NAME).is_file():
         return file
     if inside := sorted(found.parent.name for found in path.glob(f"*/{FILE_NAME}")):
         folders = ", ".join(str(path / name) for name in inside)
-        raise InputError(str(path), "holds one ledger per mechanism", f"Name one: {folders}.")
+        raise InputError(
+            str(path), "the folder holds one ledger per mechanism", f"Name one: {folders}."
+        )
     raise InputError(
-        str(path), f"holds no {FILE_NAME}", "Name the folder of a run with trades between homes."
+        str(path),
+        f"the folder holds no {FILE_NAME}",
+        "Name the folder of a run with trades between homes.",
     )

@@ -88,13 +88,13 @@ def check_folder(folder: Path, kind: ResultKind = "run") -> None:
         InputError: The result may not be written there.
     """
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}", "is a file", "Name a folder.")
+        raise InputError(f"--out {folder}", "the path is a file", "Name a folder.")
     ancestors = (folder, *folder.absolute().parents)
     existing = next(ancestor for ancestor in ancestors if ancestor.is_dir())
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
             f"--out {folder}",
-            f"cannot be written: no permission in {existing.absolute()}",
+            f"the folder cannot be written: no permission in {existing.absolute()}",
             _OTHER_FOLDER,
         )
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
@@ -102,13 +102,13 @@ def check_folder(folder: Path, kind: ResultKind = "run") -> None:
     if foreign:
         raise InputError(
             f"--out {folder}",
-            f"holds {foreign[0]!r}, which is no part of such a result",
+            f"the folder holds {foreign[0]!r}, which is no part of such a result",
             "The folder was left unchanged; name a new folder.",
         )
     if names and _FILES[kind][0] not in names:
         raise InputError(
             f"--out {folder}",
-            "holds no complete result",
+            "the folder holds no complete result",
             "The folder was left unchanged; name a new folder.",
         )
 
@@ -179,7 +179,9 @@ def load_result(folder: Path) -> Result:
             stored=StoredSeries(dataset, read_trades(folder / _LEDGER_FILE)),
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(str(folder), f"holds no complete run ({error})", _RUN_FOLDER) from None
+        raise InputError(
+            str(folder), f"the folder holds no complete run ({error})", _RUN_FOLDER
+        ) from None
 
 
 def load_bills(folder: Path) -> list[BillStatement]:
@@ -193,13 +195,15 @@ def load_bills(folder: Path) -> list[BillStatement]:
     """
     file = folder / _BILLS_FILE
     if not file.is_file():
-        problem = "holds no bills" if folder.is_dir() else "there is no such folder"
+        problem = "the folder holds no bills" if folder.is_dir() else "there is no such folder"
         raise InputError(str(folder), problem, _RUN_FOLDER)
     try:
         statements = cast(list[dict[str, object]], _read_json(file))
         return [statement_from_json(statement) for statement in statements]
     except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(str(file), f"is damaged ({error})", "Run the scenario again.") from None
+        raise InputError(
+            str(file), f"the file is damaged ({error})", "Run the scenario again."
+        ) from None
 
 
 def save_comparison(
@@ -247,7 +251,7 @@ def whole_folder(folder: Path, kind: ResultKind = "run") -> Iterator[Path]:
         temporary = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-")
     except OSError as error:
         raise InputError(
-            f"--out {folder}", f"cannot be written ({error.strerror})", _OTHER_FOLDER
+            f"--out {folder}", f"the folder cannot be written ({error.strerror})", _OTHER_FOLDER
         ) from error
     with temporary as parent:
         scratch = Path(parent) / "result"
@@ -282,8 +286,10 @@ def _read_json(path: Path) -> object:
         content: object = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            str(path.parent), f"holds no {path.name} ({error.strerror})", _RUN_FOLDER
+            str(path.parent), f"the folder holds no {path.name} ({error.strerror})", _RUN_FOLDER
         ) from None
     except ValueError as error:
-        raise InputError(str(path), f"is damaged ({error})", "Run the scenario again.") from None
+        raise InputError(
+            str(path), f"the file is damaged ({error})", "Run the scenario again."
+        ) from None
     return content
