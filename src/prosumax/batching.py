@@ -236,7 +236,8 @@ def _scan(
     if "ft_in" in params:
         num_consts, num_carry = map(len, params["ft_in"].unpack()[:2])
     else:
-        num_consts, num_carry = params["num_consts"], params["num_carry"]
+        num_consts = params["num_consts"]
+        num_carry = params["num_carry"]
     constants = operands[:num_consts]
     initial = operands[num_consts:][:num_carry]
     rows = operands[num_consts + num_carry :]

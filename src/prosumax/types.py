@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 from jaxtyping import Array, Float, Int
 
-NO_PREFERENCE, GRID_ONLY = -1, -2
-"""Values of `Orders.partner` without a preferred partner, and for trade with the supplier only."""
+NO_PREFERENCE = -1
+"""Value of `Orders.partner` without a preferred partner."""
+
+GRID_ONLY = -2
+"""Value of `Orders.partner` for trade with the supplier only."""
 
 
 class Orders(NamedTuple):

@@ -27,7 +27,7 @@ _TANK_MARGIN_K = 3.0
 
 
 @policies.register("none", "Battery is idle.")
-def do_nothing(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
+def idle_battery(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
     """Request zero battery power.
 
     Args:

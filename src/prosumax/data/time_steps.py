@@ -29,7 +29,8 @@ def infer_step(index: pd.DatetimeIndex) -> pd.Timedelta:
         raise ValueError("The index must hold at least two step starts or carry a freq.")
     if np.unique(np.diff(index.asi8)).size > 1:
         raise ValueError("The step starts in the index must be evenly spaced.")
-    no_time, day = pd.Timedelta(0), pd.Timedelta(days=1)
+    no_time = pd.Timedelta(0)
+    day = pd.Timedelta(days=1)
     divides_quarter = step > no_time and QUARTER_HOUR % step == no_time
     divides_day = step > no_time and step % QUARTER_HOUR == no_time and day % step == no_time
     if not (divides_quarter or divides_day):

@@ -144,7 +144,7 @@ class Mechanism(NamedTuple):
 
     @property
     def has_price_agents(self) -> bool:
-        """Whether prices are set by agents, which may learn."""
+        """True if prices are set by agents, which may learn."""
         return bool(self.levels) and self.price_policy is None
 
 

@@ -72,7 +72,7 @@ class _DeviceKPIs(TypedDict, total=False):
 
 
 class _OptimalityKPIs(TypedDict, total=False):
-    """KPIs of the optimality gap and scores of MAHTM; missing where they were not asked for."""
+    """KPIs of the optimality gap and scores of MAHTM; missing where they were not requested."""
 
     objective: float
     baseline_objective: float

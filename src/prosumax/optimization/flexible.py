@@ -96,7 +96,7 @@ class FlexibleDevices(NamedTuple):
 
     @property
     def is_planned(self) -> Bool[NDArray[np.bool_], " home"]:
-        """Whether each home has an EV or a heat pump."""
+        """True where a home has an EV or a heat pump [home]."""
         planned = np.zeros(self.base_net_kwh.shape[1], bool)
         if self.params.ev is not None:
             planned |= np.asarray(self.params.ev.charge_kw) > 0

@@ -101,8 +101,8 @@ def optimality_kpis(
     Returns:
         `objective`; `baseline_objective` (batteries idle, no exchange); `individual_optimum` (each
         home for itself) and `community_optimum` (all together) with the lower bounds of any plan;
-        `share_of_individual_gain` (of the meters without exchange, towards `individual_optimum`)
-        and `share_of_optimal_gain` (of the run, towards `community_optimum`); `price_of_anarchy`,
+        `share_of_individual_gain` (of the meters without exchange, toward `individual_optimum`)
+        and `share_of_optimal_gain` (of the run, toward `community_optimum`); `price_of_anarchy`,
         the cost if each home follows its individual optimum and surplus is then shared, over the
         community optimum.
     """

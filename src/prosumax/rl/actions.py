@@ -11,8 +11,11 @@ from prosumax.rl.types import EnvParams, EnvState
 from prosumax.simulation.community import inputs_at
 from prosumax.types import GRID_ONLY, NO_PREFERENCE, Bid, Dispatch
 
-SELL, BUY = 0, 1
-"""Values of the side of an order."""
+SELL = 0
+"""Side of an order to sell."""
+
+BUY = 1
+"""Side of an order to buy."""
 
 
 class RawBid(NamedTuple):

@@ -1,6 +1,6 @@
 """Tariffs: charges of the grid, and the bill of every home with all its items.
 
-`bill` runs inside a simulation step; the other modules settle the period afterwards.
+`bill` runs inside a simulation step; the other modules settle the period afterward.
 """
 
 from prosumax.tariff.bill import (

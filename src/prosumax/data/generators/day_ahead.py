@@ -9,8 +9,8 @@ Array = NDArray[np.float64]
 
 # EUR/MWh by local hour. The sunny day is the result of a price model fitted to Belgium 2024-25
 # (pricecast 0.1.5) for a sunny day in spring. The overcast day matches the same model's winter
-# values at 3, 7 and 18 h (52, 78, 115) and its mean of 74; the hours between are interpolated by
-# eye.
+# values at 3, 7 and 18 h (52, 78, 115) and its mean of 74; the hours between are interpolated
+# manually.
 _SUNNY_DAY = (
     *(80, 75, 69, 68, 70, 78, 81, 72, 53, 32, 13, -1),
     *(-10, -7, 1, 17, 45, 83, 110, 116, 115, 105, 95, 87),

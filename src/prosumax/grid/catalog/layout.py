@@ -19,7 +19,7 @@ class SpanningTree(NamedTuple):
 
     Attributes:
         order: Buses from the source outwards; unreachable buses are missing.
-        parent: Next bus towards the source, -1 at the source and at unreachable buses [bus].
+        parent: Next bus toward the source, -1 at the source and at unreachable buses [bus].
     """
 
     order: NDArray[np.int64]

@@ -149,12 +149,17 @@ def _tree_sweeps(
     p = p[model.order]
     q = q[model.order]
     min_square = (_MIN_VOLTAGE_PU * model.voltage_scale) ** 2
-    g, b = model.shunt.real, model.shunt.imag
-    r, x = model.series.real, model.series.imag
-    real, imag = model.no_load_voltage.real, model.no_load_voltage.imag
-    old_real, old_imag = real, imag
+    g = model.shunt.real
+    b = model.shunt.imag
+    r = model.series.real
+    x = model.series.imag
+    real = model.no_load_voltage.real
+    imag = model.no_load_voltage.imag
+    old_real = real
+    old_imag = imag
     for _ in range(iterations):
-        old_real, old_imag = real, imag
+        old_real = real
+        old_imag = imag
         size = jnp.maximum(real**2 + imag**2, min_square)
         current_real = _subtree_sum(model, (p * real + q * imag) / size + g * real - b * imag)
         current_imag = _subtree_sum(model, (p * imag - q * real) / size + g * imag + b * real)

@@ -190,7 +190,8 @@ def _pair_orders(tie_bits: int, book: Array, amount: Array) -> tuple[Array, Arra
     """
     ends = _end_points(book, _take(amount, _unpack_home(book, len(book))))
     buyer, seller, length = _segments(_merge(ends))
-    bid, ask = _take(book, buyer), _take(book, seller)
+    bid = _take(book, buyer)
+    ask = _take(book, seller)
     # This is also false when one side is exhausted, as its key is then one of the other side.
     crosses = (bid >> tie_bits) + (_SELLS >> tie_bits) <= ask >> tie_bits
     return bid, ask, jnp.where(crosses, length, 0)

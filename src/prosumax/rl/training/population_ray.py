@@ -110,7 +110,11 @@ class PopulationMember:
         self.reset(number)
 
     def reset(self, number: int) -> None:
-        """Become the member of this number, untrained."""
+        """Reset to an untrained member.
+
+        Args:
+            number: Number of the member.
+        """
         self.number = number
         key = jax.random.fold_in(jax.random.key(self._config.training.first_seed), number)
         self.state = self._init(key, self.setup.schedule, self.setup.training_params)

@@ -58,7 +58,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """All that a training run needs.
+    """Environments, schedule and trainer of a training run.
 
     Attributes:
         config: Configuration of the run.

@@ -121,7 +121,7 @@ NOTES = (
     "Market: preferred partners, then a double auction, both at the midpoint of bid and ask (Nash"
     " bargaining between equals, and bid-ask spread pricing at MARLEM's factor 0.5), then the"
     " grid.",
-    "Networks are lengths alone, as MARLEM's are: each line 0.5 + U(0, 1), in units of which a"
+    "Networks have line lengths only, as in MARLEM: each line 0.5 + U(0, 1), in units of which a"
     " trade loses 3 %. The capacity is shared out over the lines by inverse length. IEEE 34 has the"
     " published topology and random lengths: with its true ones two jumpers of 3 m would take 90 %"
     " of the capacity.",

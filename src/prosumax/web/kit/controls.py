@@ -10,7 +10,7 @@ from prosumax.web.kit.elements import Text, set_attributes, tag, unique_id
 _THROTTLE_S = 0.03
 _VALUE = "(e) => emit(e.target.value)"
 # Values are set as "^value", "^checked" and "^selected": these are initial attributes only, and
-# the browser keeps what the visitor sets afterwards.
+# the browser keeps what the visitor sets afterward.
 
 
 def button(

@@ -174,7 +174,7 @@ def scheduled_trips(
 def sample_plug_ins(
     trips: Trips, probability: float, capacity_kwh: float, seed: int
 ) -> Bool[Bools, " trip"]:
-    """Sample for each trip if the EV is plugged in afterwards.
+    """Sample for each trip if the EV is plugged in afterward.
 
     Args:
         trips: Trips in the order of time.
