@@ -25,7 +25,7 @@ def stored(command, tiny, tmp_path):
         "supplier_fee_per_year": {"Subscription": 87.6},
         "capacity_charge_per_kw_year": 74.4 * 12,
         "min_billed_peak_kw": 2.5,
-        "local_network_share": {"near": 0.5},
+        "local_network": {"near": 0.5},
         "locality": "near",
     }
     homes = [

@@ -29,7 +29,7 @@ def random_scenario(seed, homes=3, steps=12, **tariff):
         "energy": {"source": "values", "values": list(buy)},
         "feed_in": {"source": "values", "values": list((buy * rng.uniform(0, 1, steps)).round(3))},
         "network": 0.05,
-        "local_network_share": float(rng.choice([0.0, 0.5, 1.0])),
+        "local_network": float(rng.choice([0.0, 0.5, 1.0])),
         "vat": 0.06,
         "emission_factor_kg_per_kwh": {
             "source": "values",

@@ -185,7 +185,7 @@ def everything(seed, steps=24):
         "energy": values(buy),
         "feed_in": values(sell),
         "network": 0.05,
-        "local_network_share": 0.5,
+        "local_network": 0.5,
     }
     return scenario(homes, steps=steps, policy="optimal") | {"tariff": tariff}
 

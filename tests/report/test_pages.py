@@ -25,7 +25,7 @@ from tests.report.communities import PV, amount, base_of_figure, home, values
 TARIFF = communities.TARIFF | {
     "supplier_fee_per_year": 60,
     "network_fee_per_year": 20,
-    "local_network_share": 0.5,
+    "local_network": 0.5,
 }
 
 

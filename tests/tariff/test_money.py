@@ -55,9 +55,9 @@ def random_tariff(seed: int, plain: bool) -> dict:
         "capacity_charge_per_kw_year": amount(),
         "min_billed_peak_kw": float(rng.uniform(0, 3)),
         "prosumer_fee_per_kw_year": amount(),
-        "local_network_share": {"A": float(rng.uniform(0, 1)), "B": 1.0},
+        "local_network": {"A": float(rng.uniform(0, 1)), "B": 1.0},
         "locality": str(rng.choice(["A", "B"])),
-        "local_levies_share": float(rng.uniform(0, 1)),
+        "local_levies": float(rng.uniform(0, 1)),
         "emission_factor_kg_per_kwh": 0.2,
     }
 

@@ -212,7 +212,7 @@ def test_tariff_file_and_changed_preset(tmp_path, tiny):
         {**tiny, "tariff": {"preset": "brussels-2026", "vat": 0.21, "locality": "A"}},
         ["tariff.vat=0"],
     )
-    assert (changed.tariff.vat, changed.tariff.resolved_local_network_share) == (0, 0)
+    assert (changed.tariff.vat, changed.tariff.local_network_share) == (0, 0)
     assert changed.tariff.network == {"Distribution": 0.093962, "Transmission": 0.021415}
 
 

@@ -182,7 +182,7 @@ def test_scenario_of_custom_homes() -> None:
         *["self-consumption"] * 2,
     ]
     assert scenario.homes[0].solar is not None and scenario.homes[0].battery is not None
-    assert scenario.tariff.resolved_local_network_share == 0.0
+    assert scenario.tariff.local_network_share == 0.0
     # Without a battery there is nothing to learn.
     assert not needs_training(CommunityPageState(preset="own", homes=homes))
     able = CommunityPageState(

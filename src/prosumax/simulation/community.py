@@ -276,8 +276,8 @@ def _limit_stages(
 def _tariff_rates(tariff: TariffConfig, step_hours: float) -> TariffRates:
     return TariffRates(
         vat=jnp.float32(tariff.vat),
-        local_network_share=jnp.float32(tariff.resolved_local_network_share),
-        local_levies_share=jnp.float32(tariff.local_levies_share),
+        local_network_share=jnp.float32(tariff.local_network_share),
+        local_levies_share=jnp.float32(tariff.local_levies),
         supplier_fee=jnp.float32(
             total_fee(tariff.supplier_fee_per_year) * step_hours / _HOURS_PER_YEAR
         ),

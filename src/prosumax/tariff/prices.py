@@ -66,8 +66,8 @@ def local_grid_fee_series(
         local_grid_fee(
             prices["network"],
             prices["levies"],
-            tariff.resolved_local_network_share,
-            tariff.local_levies_share,
+            tariff.local_network_share,
+            tariff.local_levies,
             tariff.vat,
         )
     )

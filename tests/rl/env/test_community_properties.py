@@ -85,8 +85,8 @@ def random_scenario(
         "vat": fraction() * 0.25,
         "supplier_fee_per_year": 60 * fraction(),
         "network_fee_per_year": 20 * fraction(),
-        "local_network_share": fraction(),
-        "local_levies_share": fraction(),
+        "local_network": fraction(),
+        "local_levies": fraction(),
         "emission_factor_kg_per_kwh": 0.2,
     }
     period = {

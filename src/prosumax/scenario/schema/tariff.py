@@ -149,33 +149,33 @@ class TariffConfig(StrictModel):
     """Lower bound of a billed monthly peak (2.5 kW in Flanders)."""
     prosumer_fee_per_kw_year: NonNegative = 0.0
     """Network fee of homes with `net_metering_kw`, before VAT."""
-    local_network_share: Share = 1.0
+    local_network: Share = 1.0
     """Fraction of the network charge due on local energy; or one for each `locality`."""
     locality: str | None = None
-    """Proximity of the members, a name in `local_network_share` (Brussels: A, B, C, D)."""
-    local_levies_share: Fraction = 1.0
+    """Proximity of the members, a name in `local_network` (Brussels: A, B, C, D)."""
+    local_levies: Fraction = 1.0
     """Fraction of the levies due on local energy."""
     emission_factor_kg_per_kwh: Price | None = None
     """CO2 emission factor of grid electricity; emissions are unknown without it."""
 
     @model_validator(mode="after")
     def _check_locality(self) -> "TariffConfig":
-        shares = self.local_network_share
+        shares = self.local_network
         if isinstance(shares, dict) and self.locality not in shares:
             raise ValueError(
-                f"`locality` must be one of {', '.join(shares)}, the names in `local_network_share`"
+                f"`locality` must be one of {', '.join(shares)}, the names in `local_network`"
             )
         if self.locality is not None and not isinstance(shares, dict):
             raise ValueError(
-                "`locality` requires a share for each locality in `local_network_share`, such as "
+                "`locality` requires a share for each locality in `local_network`, such as "
                 "{A: 0, B: 0.5}"
             )
         return self
 
     @property
-    def resolved_local_network_share(self) -> float:
+    def local_network_share(self) -> float:
         """Fraction of the network charge due on local energy in the community's locality."""
-        shares = self.local_network_share
+        shares = self.local_network
         return shares[self.locality or ""] if isinstance(shares, dict) else shares
 
     @property

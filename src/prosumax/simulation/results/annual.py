@@ -126,7 +126,7 @@ def _separate_exempt_levies(
     The simulation steps have VAT-exempt levies as the amount before VAT with the same cost.
     """
     exempt = _exempt_levies(profiles, len(bought))
-    amount = exempt @ (bought + scenario.tariff.local_levies_share * bought_locally)
+    amount = exempt @ (bought + scenario.tariff.local_levies * bought_locally)
     excess_vat = amount * scenario.tariff.vat / (1 + scenario.tariff.vat)
     return bill._replace(levies=bill.levies + excess_vat, vat=bill.vat - excess_vat)
 

@@ -112,7 +112,7 @@ class _HomeStatement:
     def _network_lines(self) -> Iterator[StatementLine]:
         terms = self.scenario.tariff
         yield from self._grid_energy_lines("network")
-        yield from self._local_energy_lines("network", terms.resolved_local_network_share)
+        yield from self._local_energy_lines("network", terms.local_network_share)
         yield from self._fee_lines("network_fee_per_year", "network_operator")
         yield from self._capacity_lines()
         inverter_kw = self.scenario.homes[self.number].net_metering_kw or 0.0
@@ -150,7 +150,7 @@ class _HomeStatement:
     def _levy_lines(self) -> Iterator[StatementLine]:
         for field in ("levies", "vat_exempt_levies"):
             yield from self._grid_energy_lines(field)
-            yield from self._local_energy_lines(field, self.scenario.tariff.local_levies_share)
+            yield from self._local_energy_lines(field, self.scenario.tariff.local_levies)
         yield from self._fee_lines("levies_per_year", "government")
 
     def _local_lines(self) -> Iterator[StatementLine]:

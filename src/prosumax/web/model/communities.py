@@ -346,8 +346,8 @@ def category_prices(category: str) -> tuple[float, float]:
         )
         for name in _PRICE_COMPONENTS
     }
-    local_network = tariff.resolved_local_network_share * sums["network"]
-    local_levies = tariff.local_levies_share * sums["levies"]
+    local_network = tariff.local_network_share * sums["network"]
+    local_levies = tariff.local_levies * sums["levies"]
     return sum(sums.values()) * gross, (local_network + local_levies) * gross
 
 
