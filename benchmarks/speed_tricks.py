@@ -168,14 +168,15 @@ def _training(batch: int, rounds: int) -> list[Row]:
     jax.config.update("jax_enable_compilation_cache", False)
     arguments = (seeds[0], schedule, env.params)
 
-    def compile_with(jit):
+    def compile_s(jit) -> float:
         # A new function object each time, so that nothing is taken from JAX's own caches.
-        return jit(lambda *given: trainer.train_iteration(*given)).lower(*arguments).compile()
+        lowered = jit(lambda *given: trainer.train_iterations(*given, 100)).lower(*arguments)
+        return timing.seconds_of(lambda: lowered.compile() and None)
 
     seconds = {"plain": [], "trick": []}
-    for _ in range(max(1, rounds // 5)):
-        seconds["plain"].append(timing.seconds_of(lambda: compile_with(jax.jit)))
-        seconds["trick"].append(timing.seconds_of(lambda: compile_with(jit_program)))
+    for _ in range(max(1, rounds // 2)):
+        seconds["plain"].append(compile_s(jax.jit))
+        seconds["trick"].append(compile_s(jit_program))
     rows.append(
         Row(
             "LLVM level 1 for training programs (`rl.engine.compilation`)",
@@ -257,6 +258,28 @@ def _distributions(size: int, rounds: int) -> list[Row]:
     return rows
 
 
+def _sum_per_home(books, compared, rounds: int) -> Row:
+    """Time the settlement of small order books with scatter-adds in place of comparisons."""
+    import jax.numpy as jnp
+
+    import clearing
+
+    def scatter_add(index, amount, homes):
+        return jnp.zeros(homes, amount.dtype).at[index].add(amount)
+
+    comparison = clearing.sum_per_home
+    clearing.sum_per_home = scatter_add
+    scattered, _ = clearing.compiled(partial(clearing.settle, uniform=False), books, -1)
+    clearing.sum_per_home = comparison
+    seconds = timing.alternate({"plain": scattered, "trick": compared}, rounds)
+    return Row(
+        "sum per home by comparison (`batching.sum_per_home`)",
+        "scatter-add per home",
+        f"settlement of 7 orders x {books[0].shape[-1]} books",
+        timing.median_ratio(seconds["plain"], seconds["trick"]),
+    )
+
+
 def _matching(sizes: dict[int, int], rounds: int) -> list[Row]:
     import clearing
 
@@ -268,6 +291,8 @@ def _matching(sizes: dict[int, int], rounds: int) -> list[Row]:
         naive, _ = clearing.compiled(partial(clearing.naive, uniform=False), leading, 0)
         seconds = timing.alternate({"ours": ours, "naive": naive}, rounds)
         ratio = timing.median_ratio(seconds["naive"], seconds["ours"])
+        if homes == 7:
+            rows.append(_sum_per_home(books, ours, rounds))
         rows.append(
             Row(
                 "packed integer keys and sorting network (`market.auctions.matching`)",
