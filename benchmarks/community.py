@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import prosumax
 import timing
 from prosumax.control.rules import assemble_policy
-from prosumax.simulation.rollout import rollout
+from prosumax.simulation.rollout import rollout_policy
 
 
 def cold_command(*arguments: str) -> float:
@@ -55,13 +55,13 @@ def main() -> None:
         keys = jax.random.split(jax.random.key(0), batch)
         start = time.perf_counter()
         if batch == 1:
-            compiled = jax.jit(rollout).lower(part, policy, keys[0]).compile()
+            compiled = jax.jit(rollout_policy).lower(part, policy, keys[0]).compile()
             run = partial(compiled, part, policy, keys[0])
         else:
             many = jax.tree.map(
                 lambda leaf, b=batch: jnp.broadcast_to(leaf, (b, *leaf.shape)), part
             )
-            mapped = jax.vmap(lambda one, key: rollout(one, policy, key))
+            mapped = jax.vmap(lambda one, key: rollout_policy(one, policy, key))
             compiled = jax.jit(mapped).lower(many, keys).compile()
             run = partial(compiled, many, keys)
         compile_s = time.perf_counter() - start
