@@ -1,37 +1,88 @@
 """Registries of named components that scenarios refer to.
 
-A component registers itself in the file that defines it, so adding one adds one file. Scenarios are
-validated against these registries and the command line lists their entries.
+A component registers itself in the file that defines it, so adding one adds one file. A registry
+imports the files of its package, and those of installed plugins, when it is first asked. Scenarios
+are validated against these registries and the command line lists their entries.
 """
 
+import importlib
+import pkgutil
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import ModuleType
 from typing import Generic, NamedTuple, TypeVar
 
 from prosumax.errors import InputError, did_you_mean
+from prosumax.plugins import (
+    PLUGIN_API_VERSION,
+    PluginFailure,
+    PluginPackage,
+    current_package,
+    load_entry_points,
+    package_of_module,
+    plugin_failures,
+    record_failure,
+    record_registration,
+)
+
+__all__ = [
+    "PLUGIN_API_VERSION",
+    "PluginFailure",
+    "PluginPackage",
+    "Registry",
+    "RegistryEntry",
+]
 
 T = TypeVar("T")
 
+_LOCK = threading.RLock()
+"""Lock of all loading, because a module may register into several registries."""
+
 
 class RegistryEntry(NamedTuple, Generic[T]):
-    """A registered component with its one-line summary."""
+    """A registered component with its one-line summary.
+
+    Attributes:
+        component: The component.
+        summary: One line for listings.
+        origin: Installed package that registered it; `None` for prosumax and the user's own code.
+    """
 
     component: T
     summary: str
+    origin: PluginPackage | None = None
 
 
 class Registry(Generic[T]):
     """Components of one kind by name, in order of registration.
 
+    The first lookup, iteration or listing imports all modules of `package`, and then the modules
+    that installed packages declare under the entry-point group `group`. Registering does not load
+    plugins.
+
     Args:
         kind: Name of the kind in messages, such as `mechanism`.
+        group: Entry-point group of plugins, such as `prosumax.mechanisms`.
+        package: Package of prosumax whose modules, also those of its sub-packages, register the
+            components that ship.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, group: str | None = None, package: str | None = None) -> None:
         self.kind = kind
+        self.group = group
+        self._package = package
         self._entries: dict[str, RegistryEntry[T]] = {}
+        self._has_shipped = package is None
+        self._has_plugins = group is None
+        self._is_loading = False
 
     def register(self, name: str, summary: str) -> Callable[[T], T]:
         """Return a decorator that makes a component available under a name.
+
+        A plugin cannot replace a component: where a name is taken while the plugin is loaded, its
+        component is left out and the failure is recorded.
 
         Args:
             name: Unique name of the component.
@@ -40,11 +91,24 @@ class Registry(Generic[T]):
         Raises:
             ValueError: If the name is already registered.
         """
+        module = str(sys._getframe(1).f_globals.get("__name__", ""))
+        ships = module.partition(".")[0] == "prosumax"
+        origin = None if ships else current_package() or package_of_module(module)
 
         def add(component: T) -> T:
-            if name in self._entries:
-                raise ValueError(f"{self.kind} {name!r} is already registered.")
-            self._entries[name] = RegistryEntry(component, summary)
+            if not ships:
+                self._load_shipped()
+            if name not in self._entries:
+                self._entries[name] = RegistryEntry(component, summary, origin)
+                if not ships:
+                    record_registration(partial(self._entries.pop, name))
+                return component
+            problem = f"{self.kind} {name!r} is already registered"
+            if ships or current_package() is None:
+                raise ValueError(f"{problem}.")
+            owner = self._entries[name].origin
+            by = f" by {owner.name}" if owner else " and ships with prosumax"
+            record_failure(f"The {problem}{by}. Rename the {self.kind} of the plugin.")
             return component
 
         return add
@@ -69,16 +133,76 @@ class Registry(Generic[T]):
             name: Name of the component.
             where: Field that refers to the component, for the error message.
         """
-        if name not in self._entries:
+        if name not in self:
             problem = f"there is no {self.kind} {name!r}"
             raise InputError(where, problem, did_you_mean(name, self._entries))
 
     def summaries(self) -> dict[str, str]:
         """Return the one-line summary of every component by name."""
-        return {name: entry.summary for name, entry in self._entries.items()}
+        return {name: entry.summary for name, entry in self.entries().items()}
+
+    def entries(self) -> dict[str, RegistryEntry[T]]:
+        """Return every component with its summary and origin, by name."""
+        self.load()
+        return dict(self._entries)
+
+    def origin(self, name: str) -> PluginPackage | None:
+        """Return the installed package that provides a component.
+
+        Args:
+            name: Name of a registered component.
+
+        Returns:
+            The package; `None` for a component that ships with prosumax or that the user's own code
+            registered.
+        """
+        self.load()
+        return self._entries[name].origin
+
+    def failures(self) -> list[PluginFailure]:
+        """Return the plugins of this kind that failed to load."""
+        self.load()
+        return [] if self.group is None else plugin_failures(self.group)
+
+    def load(self) -> None:
+        """Import the modules that register components, unless it was done before."""
+        if self._has_plugins and self._has_shipped:
+            return
+        with _LOCK:
+            self._load_shipped()
+            if self._has_plugins or self._is_loading or self.group is None:
+                return
+            self._is_loading = True  # A module of a plugin may look up components while it loads.
+            try:
+                load_entry_points(self.group)
+                self._has_plugins = True
+            finally:
+                self._is_loading = False
+
+    def _load_shipped(self) -> None:
+        if self._has_shipped or self._package is None:
+            return
+        with _LOCK:
+            if self._has_shipped or self._is_loading:
+                return
+            self._is_loading = True  # A module of the package may look up components.
+            try:
+                _import_all(importlib.import_module(self._package))
+                self._has_shipped = True
+            finally:
+                self._is_loading = False
 
     def __contains__(self, name: object) -> bool:
+        self.load()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(self.entries())
+
+
+def _import_all(package: ModuleType) -> None:
+    """Import every module of a package, also those of its sub-packages, in alphabetical order."""
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        imported = importlib.import_module(module.name)
+        if module.ispkg:
+            _import_all(imported)
