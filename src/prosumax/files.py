@@ -1,4 +1,4 @@
-"""Atomic writing of text files.
+"""Atomic writing of text files, and the cache folder.
 
 A file is written beside its destination and moved there when it is complete, so that an interrupted
 process leaves an earlier file intact.
@@ -9,6 +9,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
+
+from platformdirs import user_cache_path
+
+
+def cache_dir() -> Path:
+    """Return the cache folder; the environment variable `PROSUMAX_CACHE_DIR` overrides it."""
+    return Path(os.environ.get("PROSUMAX_CACHE_DIR") or user_cache_path("prosumax"))
 
 
 def write_text(path: Path, text: str) -> None:

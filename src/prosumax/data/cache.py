@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from prosumax.data.datasets import cache_dir
+from prosumax.files import cache_dir
 
 Array = TypeVar("Array", bound=ArrayLike)
 

@@ -16,7 +16,6 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_cache_path
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,6 +27,7 @@ from rich.progress import (
 )
 
 from prosumax.errors import InputError, did_you_mean
+from prosumax.files import cache_dir
 
 DATASETS = {"citylearn-2022": "citylearn_challenge_2022_phase_1"}
 """Folder inside the wheel of each data set, by its name on the command line."""
@@ -36,11 +36,6 @@ _REQUIREMENT = "citylearn==2.1.2"
 _WHEEL_SHA256 = "95730b1deed73b1f5a4d17eb8334be3c99efa4aef8677822378d62d8359511dd"
 _WHEEL_BYTES = 22_700_000
 _MANIFEST = "prosumax-manifest.json"
-
-
-def cache_dir() -> Path:
-    """Return the cache folder; the environment variable `PROSUMAX_CACHE_DIR` overrides it."""
-    return Path(os.environ.get("PROSUMAX_CACHE_DIR") or user_cache_path("prosumax"))
 
 
 def locate_dataset(dataset: str, where: str, data_dir: Path | None = None) -> Path:

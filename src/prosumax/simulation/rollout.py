@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTreeDef
 from numpy.typing import NDArray
 
 from prosumax import market, tariff
-from prosumax.data.datasets import cache_dir
+from prosumax.files import cache_dir
 from prosumax.grid.network import standalone_fees
 from prosumax.simulation import dynamics
 from prosumax.simulation.community import Community, ExogenousInputs

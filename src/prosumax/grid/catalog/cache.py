@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import PyTree
 
-from prosumax.data.datasets import cache_dir
+from prosumax.files import cache_dir
 from prosumax.grid.feeder import Branches, Feeder
 
 _FORMAT = 2

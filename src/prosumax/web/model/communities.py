@@ -7,8 +7,9 @@ from typing import cast
 
 import numpy as np
 
-from prosumax.data.datasets import DATASETS, cache_dir
+from prosumax.data.datasets import DATASETS
 from prosumax.errors import InputError
+from prosumax.files import cache_dir
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.web.model.state import FIRST_NAMES, ROUTINES, CommunityPageState, CustomHome
