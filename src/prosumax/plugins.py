@@ -2,17 +2,23 @@
 
 A package names its modules under an entry-point group, such as `prosumax.mechanisms`. Importing
 such a module registers its components. A module that fails to load is recorded, and the others
-load all the same.
+load all the same. The packages of components are remembered in the cache folder, so that a message
+can name the package of a component after it was removed.
 """
 
+import contextlib
 import importlib
 import importlib.metadata
+import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+
+from prosumax.errors import InputError
+from prosumax.files import cache_dir, write_text
 
 PLUGIN_API_VERSION = 1
 """Version of the interface between prosumax and plugins.
@@ -64,6 +70,7 @@ class _Loading(NamedTuple):
 
 _loading: list[_Loading] = []
 _failures: list[PluginFailure] = []
+_loaded_groups: set[str] = set()
 
 
 def current_package() -> PluginPackage | None:
@@ -77,7 +84,7 @@ def package_of_module(module: str) -> PluginPackage | None:
     Args:
         module: Dotted name of a module.
     """
-    return _packages_by_top_level().get(module.partition(".")[0])
+    return _packages_by_top_level(tuple(sys.path)).get(module.partition(".")[0])
 
 
 def plugin_failures(group: str | None = None) -> list[PluginFailure]:
@@ -111,25 +118,82 @@ def record_registration(undo: Callable[[], object]) -> None:
 
 
 def load_entry_points(group: str) -> None:
-    """Import the modules that installed packages name under an entry-point group.
+    """Import the modules that installed packages name under an entry-point group, once.
 
     Args:
         group: Entry-point group.
     """
+    if group in _loaded_groups:
+        return
+    _loaded_groups.add(group)
     for entry_point in importlib.metadata.entry_points(group=group):
         with _entry_point_loading(entry_point):
-            top_level = importlib.import_module(entry_point.module.partition(".")[0])
-            declared = _declared_version(top_level)
-            if declared is None or declared == PLUGIN_API_VERSION:
-                module = importlib.import_module(entry_point.module)
-                declared = _declared_version(module) if declared is None else declared
-            if declared != PLUGIN_API_VERSION:
-                for undo in _loading[-1].undo:
-                    undo()
-                record_failure(_version_reason(entry_point.module, declared))
+            _load(entry_point.module)
 
 
-@contextmanager
+def check_installed(packages: object, where: str) -> None:
+    """Check that the packages which a scenario requires are installed.
+
+    Args:
+        packages: Names of packages; anything but a list is left to the schema.
+        where: Field that lists them, for the error message.
+
+    Raises:
+        InputError: A package is not installed.
+    """
+    for number, package in enumerate(packages if isinstance(packages, list) else ()):
+        if isinstance(package, str) and package and not is_installed(package):
+            raise InputError(
+                f"{where}.{number}",
+                f"package {package} is not installed",
+                f"Install it with: pip install {package}.",
+            )
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package is installed.
+
+    Args:
+        package: Name under which pip installs it.
+    """
+    try:
+        importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def remember(kind: str, packages: Mapping[str, str]) -> None:
+    """Store which packages provide components of a kind, to name a package after its removal.
+
+    Args:
+        kind: Kind of component, such as `mechanism`.
+        packages: Package of each component that is installed now, by the component's name.
+    """
+    known = _remembered()
+    # Components of packages that provide others now were renamed or removed by their authors.
+    earlier = {
+        name: package
+        for name, package in known.get(kind, {}).items()
+        if package not in packages.values()
+    }
+    updated = {**known, kind: {**earlier, **packages}}
+    if packages and updated != known:
+        with contextlib.suppress(OSError):  # The cache folder may be read-only.
+            write_text(_memory_file(), json.dumps(updated, indent=1))
+
+
+def recall(kind: str, name: str) -> str | None:
+    """Return the package that once provided a component.
+
+    Args:
+        kind: Kind of component.
+        name: Name of the component.
+    """
+    return _remembered().get(kind, {}).get(name)
+
+
+@contextlib.contextmanager
 def _entry_point_loading(entry_point: importlib.metadata.EntryPoint) -> Iterator[None]:
     """Attribute what a module registers to its package, and record its failure."""
     package = _package_of(entry_point)
@@ -138,9 +202,22 @@ def _entry_point_loading(entry_point: importlib.metadata.EntryPoint) -> Iterator
         yield
     except (Exception, SystemExit) as error:  # A broken plugin must not break the others.
         message = " ".join(str(error).split()).rstrip(".")
-        record_failure(f"{type(error).__name__}: {message}." if message else type(error).__name__)
+        name = type(error).__name__
+        record_failure(f"{name}: {message}." if message else f"{name} without a message.")
     finally:
         _loading.pop()
+
+
+def _load(module_name: str) -> None:
+    """Import a module if it was written for this version of the plugin interface."""
+    declared = _declared_version(importlib.import_module(module_name.partition(".")[0]))
+    if declared is None or declared == PLUGIN_API_VERSION:
+        module = importlib.import_module(module_name)
+        declared = _declared_version(module) if declared is None else declared
+    if declared != PLUGIN_API_VERSION:
+        for undo in _loading[-1].undo:
+            undo()
+        record_failure(_version_reason(module_name, declared))
 
 
 def _declared_version(module: ModuleType) -> object:
@@ -167,12 +244,8 @@ def _package_of(entry_point: importlib.metadata.EntryPoint) -> PluginPackage:
     return PluginPackage(distribution.name, distribution.version)
 
 
-def _packages_by_top_level() -> dict[str, PluginPackage]:
-    return _scan(tuple(sys.path))
-
-
 @cache
-def _scan(path: tuple[str, ...]) -> dict[str, PluginPackage]:
+def _packages_by_top_level(path: tuple[str, ...]) -> dict[str, PluginPackage]:
     """Return the packages with entry points by their top-level module, for a search path."""
     groups = importlib.metadata.entry_points().groups
     return {
@@ -181,3 +254,16 @@ def _scan(path: tuple[str, ...]) -> dict[str, PluginPackage]:
         if group.startswith(GROUP_PREFIX)
         for entry_point in importlib.metadata.entry_points(group=group)
     }
+
+
+def _memory_file() -> Path:
+    return cache_dir() / "plugins.json"
+
+
+def _remembered() -> dict[str, dict[str, str]]:
+    """Return the package of every component seen so far, by kind and name."""
+    try:
+        content = json.loads(_memory_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

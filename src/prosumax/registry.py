@@ -9,10 +9,10 @@ import importlib
 import pkgutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from types import ModuleType
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.plugins import (
@@ -20,11 +20,14 @@ from prosumax.plugins import (
     PluginFailure,
     PluginPackage,
     current_package,
+    is_installed,
     load_entry_points,
     package_of_module,
     plugin_failures,
+    recall,
     record_failure,
     record_registration,
+    remember,
 )
 
 __all__ = [
@@ -33,12 +36,17 @@ __all__ = [
     "PluginPackage",
     "Registry",
     "RegistryEntry",
+    "packages_providing",
 ]
 
 T = TypeVar("T")
 
 _LOCK = threading.RLock()
 """Lock of all loading, because a module may register into several registries."""
+
+
+_REGISTRIES: list["Registry[object]"] = []
+"""Every registry that plugins may extend."""
 
 
 class RegistryEntry(NamedTuple, Generic[T]):
@@ -77,6 +85,8 @@ class Registry(Generic[T]):
         self._has_shipped = package is None
         self._has_plugins = group is None
         self._is_loading = False
+        if group is not None:
+            _REGISTRIES.append(cast(Registry[object], self))
 
     def register(self, name: str, summary: str) -> Callable[[T], T]:
         """Return a decorator that makes a component available under a name.
@@ -91,8 +101,8 @@ class Registry(Generic[T]):
         Raises:
             ValueError: If the name is already registered.
         """
-        module = str(sys._getframe(1).f_globals.get("__name__", ""))
-        ships = module.partition(".")[0] == "prosumax"
+        module = _registering_module()
+        ships = _is_ours(module)
         origin = None if ships else current_package() or package_of_module(module)
 
         def add(component: T) -> T:
@@ -134,8 +144,22 @@ class Registry(Generic[T]):
             where: Field that refers to the component, for the error message.
         """
         if name not in self:
-            problem = f"there is no {self.kind} {name!r}"
-            raise InputError(where, problem, did_you_mean(name, self._entries))
+            raise self._unknown(name, where)
+
+    def _unknown(self, name: str, where: str) -> InputError:
+        """Return the error for a name that is not registered."""
+        problem = f"there is no {self.kind} {name!r}"
+        failures = self.failures()
+        package = recall(self.kind, name)
+        if package is not None:
+            if not is_installed(package):
+                problem += f"; it came from package {package!r}, which is not installed"
+                return InputError(where, problem, f"Install it with: pip install {package}.")
+            failures = [entry for entry in failures if entry.package.name == package] or failures
+        fix = did_you_mean(name, self._entries)
+        for failure in failures:
+            fix += f" The plugin {failure.package.name} failed to load: {failure.reason}"
+        return InputError(where, problem, fix.strip())
 
     def summaries(self) -> dict[str, str]:
         """Return the one-line summary of every component by name."""
@@ -176,6 +200,7 @@ class Registry(Generic[T]):
             try:
                 load_entry_points(self.group)
                 self._has_plugins = True
+                remember(self.kind, self._packages())
             finally:
                 self._is_loading = False
 
@@ -192,12 +217,57 @@ class Registry(Generic[T]):
             finally:
                 self._is_loading = False
 
+    def _packages(self) -> dict[str, str]:
+        """Return the package of every component of a plugin, by the component's name."""
+        origins = {name: entry.origin for name, entry in self._entries.items()}
+        return {name: origin.name for name, origin in origins.items() if origin is not None}
+
+    def packages_providing(self, names: Collection[str]) -> set[str]:
+        """Return the packages of plugins that provide some of the given names, without loading.
+
+        Args:
+            names: Names that may be names of components.
+        """
+        return {package for name, package in self._packages().items() if name in names}
+
     def __contains__(self, name: object) -> bool:
         self.load()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries())
+
+
+def packages_providing(names: Collection[str]) -> set[str]:
+    """Return the installed packages that provide components with some of the given names.
+
+    Only plugins that are loaded count.
+
+    Args:
+        names: Names that may be names of components of any kind.
+    """
+    return {package for registry in _REGISTRIES for package in registry.packages_providing(names)}
+
+
+def _registering_module() -> str:
+    """Return the name of the module that registers a component.
+
+    This is the nearest caller outside prosumax, since prosumax has functions that register for
+    their caller; where a module of prosumax is being imported, it is that module.
+    """
+    frame = sys._getframe(2)
+    module = str(frame.f_globals.get("__name__", ""))
+    while _is_ours(module):
+        caller = frame.f_back
+        if caller is None or caller.f_code.co_filename.startswith("<frozen importlib"):
+            break
+        frame = caller
+        module = str(frame.f_globals.get("__name__", ""))
+    return module
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == "prosumax"
 
 
 def _import_all(package: ModuleType) -> None:

@@ -62,7 +62,9 @@ Planner = Callable[[PlanningTask], NDArray[np.float64] | DispatchPlan]
 Only the columns of the task's homes are used.
 """
 
-planners: Registry[Planner] = Registry("planner")
+planners: Registry[Planner] = Registry(
+    "planner", group="prosumax.policies", package="prosumax.control"
+)
 """Planners by the name of their policy."""
 
 

@@ -17,7 +17,9 @@ from prosumax.simulation.policy import (
 )
 from prosumax.types import GRID_ONLY, NO_PREFERENCE, DeviceRequests, Dispatch
 
-policies: Registry[ControlRule] = Registry("policy")
+policies: Registry[ControlRule] = Registry(
+    "policy", group="prosumax.policies", package="prosumax.control"
+)
 """Policies of homes by name."""
 
 # Outdoor temperature above which buildings need no heating.

@@ -9,7 +9,8 @@ one, write a stage and register it::
 """
 
 # isort: off
-# Importing a module registers its mechanisms, in the order in which they are listed to users.
+# Importing a module registers its mechanisms. This order is the one in which they are listed to
+# users; the registry imports further modules by itself.
 from prosumax.market.mechanism import (
     ClearingResult,
     MarketOptions,

@@ -148,7 +148,9 @@ class Mechanism(NamedTuple):
         return bool(self.levels) and self.price_policy is None
 
 
-mechanisms: Registry[Mechanism] = Registry("mechanism")
+mechanisms: Registry[Mechanism] = Registry(
+    "mechanism", group="prosumax.mechanisms", package="prosumax.market"
+)
 """All mechanisms by name; `market.mechanism` of a scenario selects one."""
 
 

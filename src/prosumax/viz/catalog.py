@@ -1,7 +1,7 @@
 """Catalog of charts, in the order in which the report shows them.
 
-To add a chart, write its module and add it to `CHARTS`. The report shows charts with a section, and
-`result.plot` has every chart of a run.
+To add a chart, write its module and call `register` there. The report shows charts with a section,
+after those of `CHARTS`, and `result.plot` has every chart of a run.
 """
 
 from prosumax.viz.chart import Chart, register
@@ -97,7 +97,7 @@ CHARTS: tuple[Chart, ...] = (
     # Of a training.
     learning_curve,
 )
-"""Every chart that prosumax provides."""
+"""Charts in the order of the report; charts that register themselves follow."""
 
 for chart in CHARTS:
     register(chart)

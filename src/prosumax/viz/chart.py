@@ -218,7 +218,7 @@ class Chart:
         return replace(figure, language=resolved, section=self.section)
 
 
-charts: Registry[Chart] = Registry("chart")
+charts: Registry[Chart] = Registry("chart", group="prosumax.charts", package="prosumax.viz")
 """All charts by name."""
 
 

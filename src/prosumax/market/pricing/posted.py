@@ -292,7 +292,9 @@ def feedback_rule(context: PricingContext, *, gain: Float[Array, ""]) -> Float[A
     return last + gain * context.price_span * safe_divide(demand - supply, demand + supply)
 
 
-posted_price_rules: Registry[Callable[[MarketOptions], Partial]] = Registry("price rule")
+posted_price_rules: Registry[Callable[[MarketOptions], Partial]] = Registry(
+    "price rule", group="prosumax.mechanisms", package="prosumax.market"
+)
 """Rules that set posted prices, by name."""
 
 posted_price_rules.register("fixed", "The same price in every step: `market.price`.")(
@@ -314,7 +316,9 @@ posted_price_rules.register(
 PriceObservation = Callable[[PricingContext], Float[Array, "..."]]
 """Function from the context to one term of the observation."""
 
-price_observations: Registry[PriceObservation] = Registry("price observation")
+price_observations: Registry[PriceObservation] = Registry(
+    "price observation", group="prosumax.mechanisms", package="prosumax.market"
+)
 """Observation terms of price agents, by name."""
 
 

@@ -43,7 +43,10 @@ class Algorithm(NamedTuple):
     action_bins: int = 9
 
 
-algorithms: Registry[Algorithm] = Registry("algorithm")
+algorithms: Registry[Algorithm] = Registry(
+    "algorithm", group="prosumax.algorithms", package="prosumax.rl.algorithms"
+)
+"""Learning algorithms by name."""
 
 
 class ConfiguredAlgorithm(NamedTuple):

@@ -3,7 +3,8 @@
 Add a term with `observation_terms.register(name, summary)` on a function of `ObservationContext`.
 """
 
-# Importing a module registers its terms, in the order in which they are listed to users.
+# Importing a module registers its terms. This order is the one in which they are listed to users;
+# the registry imports further modules by itself.
 # isort: off
 from prosumax.rl.observations.context import (
     ObservationContext,

@@ -40,7 +40,9 @@ class ObservationContext(NamedTuple):
 ObservationTerm = Callable[[ObservationContext], Float[Array, "..."]]
 """Function that computes a scalar (the same for all homes), [home] or [home, column]."""
 
-observation_terms: Registry[ObservationTerm] = Registry("observation")
+observation_terms: Registry[ObservationTerm] = Registry(
+    "observation", group="prosumax.algorithms", package="prosumax.rl.observations"
+)
 """Observation terms by name; register a new one with `observation_terms.register`."""
 
 

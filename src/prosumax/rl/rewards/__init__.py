@@ -4,7 +4,8 @@ The reward of an agent is the weighted sum of its terms. Add a term with
 `reward_terms.register(name, summary)` on a function of `RewardContext`.
 """
 
-# Importing a module registers its terms, in the order in which they are listed to users.
+# Importing a module registers its terms. This order is the one in which they are listed to users;
+# the registry imports further modules by itself.
 # isort: off
 from prosumax.rl.rewards.context import (
     PriceRewardTerm,

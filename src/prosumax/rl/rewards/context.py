@@ -36,8 +36,12 @@ RewardTerm = Callable[[RewardContext], Float[Array, " home"]]
 PriceRewardTerm = Callable[[RewardContext], Float[Array, " agent"]]
 """Function that computes a reward for every price agent."""
 
-reward_terms: Registry[RewardTerm] = Registry("reward")
+reward_terms: Registry[RewardTerm] = Registry(
+    "reward", group="prosumax.algorithms", package="prosumax.rl.rewards"
+)
 """Reward terms of homes by name; register a new one with `reward_terms.register`."""
 
-price_reward_terms: Registry[PriceRewardTerm] = Registry("price reward")
+price_reward_terms: Registry[PriceRewardTerm] = Registry(
+    "price reward", group="prosumax.algorithms", package="prosumax.rl.rewards"
+)
 """Reward terms of price agents by name."""
