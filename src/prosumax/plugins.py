@@ -11,7 +11,7 @@ import importlib
 import importlib.metadata
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -87,13 +87,13 @@ def package_of_module(module: str) -> PluginPackage | None:
     return _packages_by_top_level(tuple(sys.path)).get(module.partition(".")[0])
 
 
-def plugin_failures(group: str | None = None) -> list[PluginFailure]:
+def plugin_failures(*groups: str) -> list[PluginFailure]:
     """Return what could not be loaded so far.
 
     Args:
-        group: Entry-point group; all groups when omitted.
+        *groups: Entry-point groups; all groups when omitted.
     """
-    return [failure for failure in _failures if group in (None, failure.group)]
+    return [failure for failure in _failures if not groups or failure.group in groups]
 
 
 def record_failure(reason: str) -> None:
@@ -183,14 +183,39 @@ def remember(kind: str, packages: Mapping[str, str]) -> None:
             write_text(_memory_file(), json.dumps(updated, indent=1))
 
 
-def recall(kind: str, name: str) -> str | None:
-    """Return the package that once provided a component.
+def explain_missing(name: str, groups: Collection[str], kind: str | None = None) -> tuple[str, str]:
+    """Explain by plugins why there is no component of a name.
 
     Args:
-        kind: Kind of component.
-        name: Name of the component.
+        name: Name of the missing component.
+        groups: Entry-point groups that could provide it.
+        kind: Kind of the component, if it is known.
+
+    Returns:
+        A clause that names the package which provided the component before it was removed, and a
+        fix. The clause is empty if there is no such package; the fix then says which plugins failed
+        to load.
     """
-    return _remembered().get(kind, {}).get(name)
+    package = _recall(name, kind)
+    if package is not None and not is_installed(package):
+        clause = f"it came from package {package!r}, which is not installed"
+        return clause, f"Install it with: pip install {package}."
+    failures = plugin_failures(*groups) if groups else []
+    described = (
+        f"The plugin {failure.package.name} failed to load: {failure.reason}"
+        for failure in failures
+    )
+    return "", " ".join(described)
+
+
+def _recall(name: str, kind: str | None) -> str | None:
+    """Return the package that once provided a component."""
+    found = [
+        packages[name]
+        for known_kind, packages in _remembered().items()
+        if kind in (None, known_kind) and name in packages
+    ]
+    return found[0] if found else None
 
 
 @contextlib.contextmanager

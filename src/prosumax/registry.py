@@ -20,11 +20,10 @@ from prosumax.plugins import (
     PluginFailure,
     PluginPackage,
     current_package,
-    is_installed,
+    explain_missing,
     load_entry_points,
     package_of_module,
     plugin_failures,
-    recall,
     record_failure,
     record_registration,
     remember,
@@ -149,17 +148,11 @@ class Registry(Generic[T]):
     def _unknown(self, name: str, where: str) -> InputError:
         """Return the error for a name that is not registered."""
         problem = f"there is no {self.kind} {name!r}"
-        failures = self.failures()
-        package = recall(self.kind, name)
-        if package is not None:
-            if not is_installed(package):
-                problem += f"; it came from package {package!r}, which is not installed"
-                return InputError(where, problem, f"Install it with: pip install {package}.")
-            failures = [entry for entry in failures if entry.package.name == package] or failures
-        fix = did_you_mean(name, self._entries)
-        for failure in failures:
-            fix += f" The plugin {failure.package.name} failed to load: {failure.reason}"
-        return InputError(where, problem, fix.strip())
+        groups = () if self.group is None else (self.group,)
+        removed, hint = explain_missing(name, groups, self.kind)
+        if removed:
+            return InputError(where, f"{problem}; {removed}", hint)
+        return InputError(where, problem, f"{did_you_mean(name, self._entries)} {hint}".strip())
 
     def summaries(self) -> dict[str, str]:
         """Return the one-line summary of every component by name."""

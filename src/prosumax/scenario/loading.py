@@ -10,7 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from prosumax.errors import InputError, did_you_mean
-from prosumax.registry import Registry
+from prosumax.plugins import check_installed, explain_missing
+from prosumax.registry import Registry, packages_providing
 from prosumax.scenario.citylearn import read_citylearn_folder
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.tariff_presets import expand_tariff
@@ -22,6 +23,9 @@ ScenarioLike = str | Path | Mapping[str, object] | Scenario
 """A scenario, or a preset's name, a file or a mapping from which one is loaded."""
 
 _PATH_FIELDS = {"file", "signatures"}
+_FREE_TEXTS = {"name", "description", "plugins"}
+_SCHEMA_GROUPS = ("prosumax.devices", "prosumax.sources", "prosumax.tariffs")
+"""Entry-point groups of plugins that add fields or sources to the schema."""
 _MAX_VALUE_CHARS = 60
 _LIMITS = {
     "gt": "greater than",
@@ -105,8 +109,28 @@ def load_scenario(
 
 
 def dump_scenario(scenario: Scenario) -> str:
-    """Return a scenario as YAML, which `load_scenario` reads back to an equal one."""
-    return yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """Return a scenario as YAML, which `load_scenario` reads back to an equal one.
+
+    Its field `plugins` also lists the installed packages whose components the scenario uses.
+
+    Args:
+        scenario: Scenario to write.
+    """
+    content = scenario.model_dump(mode="json")
+    used = packages_providing(_names_in(content))
+    content["plugins"] = [*scenario.plugins, *sorted(used - set(scenario.plugins))]
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def _names_in(content: Any) -> set[str]:
+    """Return all fields with a value, and all texts, that may name a component."""
+    if isinstance(content, dict):
+        given = {key: value for key, value in content.items() if value not in (None, [], {})}
+        parts = [_names_in(value) for key, value in given.items() if key not in _FREE_TEXTS]
+        return set(given).union(*parts)
+    if isinstance(content, list):
+        return set().union(*map(_names_in, content))
+    return {content} if isinstance(content, str) else set()
 
 
 def check_names(scenario: Scenario, mechanisms: Registry[M], policies: Registry[P]) -> None:
@@ -255,6 +279,7 @@ def _to_plain(value: Any) -> Any:
 
 
 def _validate(raw: dict[str, Any], source: str) -> Scenario:
+    check_installed(raw.get("plugins"), f"{source}: plugins")
     try:
         return Scenario.model_validate(raw)
     except ValidationError as error:
@@ -281,7 +306,7 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
         schemas = _schemas_at(error["loc"][:-1])
         fields = {name for schema in schemas for name in schema.get("properties", {})}
         suggestion = did_you_mean(str(error["loc"][-1]), sorted(fields))
-        return path, "there is no such field", suggestion
+        return _unknown_name(path, "there is no such field", str(error["loc"][-1]), suggestion)
     if kind == "missing":
         return "", f"{path} is required and was not given", "Add it."
     if kind == "literal_error":
@@ -294,11 +319,9 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
         tags = [tag for schema in _schemas_at(error["loc"]) if (tag := _source_tag(schema))]
         if not isinstance(value, dict) or value.get("source") is None:
             return path, f"{_show(value)} has no `source`", did_you_mean("", tags)
-        return (
-            f"{path}.source",
-            f"there is no source {_show(value['source'])}",
-            did_you_mean(str(value["source"]), tags),
-        )
+        name = str(value["source"])
+        problem = f"there is no source {_show(name)}"
+        return _unknown_name(f"{path}.source", problem, name, did_you_mean(name, tags))
     if kind == "too_short" and path == "homes":
         return path, "there are no homes", "Add at least one home with a name and a load."
     message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
@@ -309,6 +332,14 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
     message = re.sub(r", (unable to parse|got) .*", "", message)
     problem = f"{where} {message[0].lower()}{message[1:]}, got {_show(value)}"
     return "", problem, _expected_value(kind, error.get("ctx", {}))
+
+
+def _unknown_name(where: str, problem: str, name: str, suggestion: str) -> tuple[str, str, str]:
+    """Return field, problem and fix for the name of a field or source that does not exist."""
+    removed, hint = explain_missing(name, _SCHEMA_GROUPS)
+    if removed:
+        return where, f"{problem}; {removed}", hint
+    return where, problem, f"{suggestion} {hint}".strip()
 
 
 def _expected_value(kind: str, limits: Mapping[str, Any]) -> str:

@@ -288,6 +288,8 @@ class Scenario(StrictModel):
     """Policy of all homes without one of their own; a name from `prosumax policies`."""
     population: list[AgentGroupConfig] = []
     """Agent groups in training; homes of no group follow their policy."""
+    plugins: list[str] = []
+    """Packages that must be installed; a stored run lists those whose components it uses."""
 
     @field_validator("homes")
     @classmethod
