@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prosumax.data.generators.household.lifestyles import LIFESTYLE_SHARES, LIFESTYLES
 from prosumax.data.generators.household.load import END_USES, synthetic_load
 from prosumax.errors import InputError
-from prosumax.scenario.schema.generators import LifestyleName
+from prosumax.data.sources.synthetic_load import LifestyleName
 
 BRUSSELS = "Europe/Brussels"
 

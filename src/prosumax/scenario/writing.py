@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import get_args
 
-from prosumax.scenario.schema.generators import SyntheticLoad
+from prosumax.data.sources.synthetic_load import SyntheticLoad
 
 _LOCATIONS = {
     "brussels": (50.85, 4.35, 60),

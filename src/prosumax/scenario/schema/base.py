@@ -1,20 +1,21 @@
 """Base model and shared number types of the scenario schema."""
 
-from typing import Annotated, Literal
+from prosumax.config import (
+    DayType,
+    Fraction,
+    HourOfDay,
+    NonNegative,
+    Positive,
+    PositiveFraction,
+    StrictModel,
+)
 
-from pydantic import BaseModel, ConfigDict, Field
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-PositiveFraction = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-HourOfDay = Annotated[int, Field(ge=0, le=24)]
-DayType = Literal["all", "weekdays", "weekend"]
-
-
-class StrictModel(BaseModel):
-    """Frozen pydantic model that rejects unknown fields, NaN and infinity."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+__all__ = [
+    "DayType",
+    "Fraction",
+    "HourOfDay",
+    "NonNegative",
+    "Positive",
+    "PositiveFraction",
+    "StrictModel",
+]

@@ -4,15 +4,26 @@ from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Discriminator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from prosumax.scenario.schema.base import (
+from prosumax.config import (
     Fraction,
     NonNegative,
     Positive,
     PositiveFraction,
     StrictModel,
 )
+from prosumax.data.base import Source, WeatherSource
+from prosumax.data.registry import (
+    RegisteredSource,
+    load_sources,
+    solar_sources,
+    weather_sources,
+)
+from prosumax.data.sources.mahtm import MahtmConfig
+from prosumax.data.sources.prices.generation import GenerationConfig
+from prosumax.data.sources.weather.synthetic_sky import SyntheticSky
+from prosumax.scenario.schema.control import ControlConfig
 from prosumax.scenario.schema.devices import (
     ApplianceConfig,
     BatteryAgingConfig,
@@ -20,29 +31,9 @@ from prosumax.scenario.schema.devices import (
     HeatPumpConfig,
 )
 from prosumax.scenario.schema.environment import EnvironmentConfig
-from prosumax.scenario.schema.generation import (
-    ControlConfig,
-    GenerationConfig,
-    GenerationSource,
-    MahtmConfig,
-    MahtmLoad,
-    MahtmSolar,
-)
-from prosumax.scenario.schema.generators import (
-    AntgenLoad,
-    ScheduleLoad,
-    SimBenchLoad,
-    SimBenchSolar,
-    SyntheticLoad,
-    SyntheticSky,
-    SyntheticSolar,
-    Weather,
-)
-from prosumax.scenario.schema.marlem import MarlemLoad, MarlemSolar
 from prosumax.scenario.schema.network import NetworkConfig
 from prosumax.scenario.schema.population import AgentGroupConfig
-from prosumax.scenario.schema.sources import CityLearnSource, TableSource, ValuesSource
-from prosumax.scenario.schema.tariff import TariffConfig, TimeOfUsePrice
+from prosumax.scenario.schema.tariff import TariffConfig
 
 
 class Period(StrictModel):
@@ -88,13 +79,6 @@ class Location(StrictModel):
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
     longitude_deg: Annotated[float, Field(ge=-180, le=180)]
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
-
-
-class CityLearnSolar(CityLearnSource):
-    """The PV system of a CityLearn building: its generation per kWp, times `peak_kw`."""
-
-    peak_kw: Positive
-    """Installed power at standard test conditions, kWp."""
 
 
 class PiecewiseLinearCurve(StrictModel):
@@ -159,31 +143,8 @@ class HomeConfig(StrictModel):
     """A household behind one meter."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    load: Annotated[
-        SyntheticLoad
-        | MarlemLoad
-        | TableSource
-        | CityLearnSource
-        | ValuesSource
-        | MahtmLoad
-        | AntgenLoad
-        | SimBenchLoad
-        | ScheduleLoad,
-        Discriminator("source"),
-    ]
-    solar: (
-        Annotated[
-            SyntheticSolar
-            | MarlemSolar
-            | TableSource
-            | CityLearnSolar
-            | ValuesSource
-            | MahtmSolar
-            | SimBenchSolar,
-            Discriminator("source"),
-        ]
-        | None
-    ) = None
+    load: Annotated[Source, RegisteredSource(load_sources)]
+    solar: Annotated[Source, RegisteredSource(solar_sources)] | None = None
     """PV generation."""
     battery: BatteryConfig | None = None
     ev: EVConfig | None = None
@@ -272,7 +233,7 @@ class Scenario(StrictModel):
     period: Period
     location: Location | None = None
     """Required for synthetic PV generation and heat pumps."""
-    weather: Weather = SyntheticSky()
+    weather: Annotated[WeatherSource, RegisteredSource(weather_sources)] = SyntheticSky()
     """Weather of synthetic PV systems and heat pumps."""
     homes: Annotated[list[HomeConfig], Field(min_length=1)]
     tariff: TariffConfig
@@ -290,6 +251,17 @@ class Scenario(StrictModel):
     """Agent groups in training; homes of no group follow their policy."""
     plugins: list[str] = []
     """Packages that must be installed; a stored run lists those whose components it uses."""
+
+    @property
+    def sources(self) -> list[tuple[str, Source]]:
+        """Path and source of every load, PV generation, price and emission factor."""
+        series: list[tuple[str, Source | float | None]] = []
+        for number, home in enumerate(self.homes):
+            series += [(f"homes.{number}.load", home.load), (f"homes.{number}.solar", home.solar)]
+        series += [(f"tariff.{field}", price) for field, _, price in self.tariff.price_entries]
+        emission_factor = "emission_factor_kg_per_kwh"
+        series.append((f"tariff.{emission_factor}", self.tariff.emission_factor_kg_per_kwh))
+        return [(path, source) for path, source in series if isinstance(source, Source)]
 
     @field_validator("homes")
     @classmethod
@@ -335,18 +307,17 @@ class Scenario(StrictModel):
 
     @model_validator(mode="after")
     def _check_sources(self) -> "Scenario":
-        prices = [
-            *(price for _, _, price in self.tariff.price_entries),
-            self.tariff.emission_factor_kg_per_kwh,
-        ]
-        if self.generation is None and any(isinstance(price, GenerationSource) for price in prices):
-            raise ValueError("a tariff entry with source generation requires section `generation`")
-        if self.period.step_minutes != 60 and any(
-            isinstance(series, MahtmLoad | MahtmSolar)
-            for home in self.homes
-            for series in (home.load, home.solar)
-        ):
-            raise ValueError("homes with source mahtm are hourly; set period.step_minutes to 60")
+        for path, source in self.sources:
+            kind = f"{path} with source {source.source}"
+            if source.needs_location and self.location is None:
+                raise ValueError(f"{kind} needs a `location` with latitude_deg and longitude_deg")
+            if source.required_section and getattr(self, source.required_section, None) is None:
+                raise ValueError(f"{kind} requires section `{source.required_section}`")
+            if source.step_minutes not in (None, self.period.step_minutes):
+                raise ValueError(
+                    f"{kind} has steps of {source.step_minutes} minutes; set period.step_minutes "
+                    f"to {source.step_minutes}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -355,7 +326,7 @@ class Scenario(StrictModel):
         if not metered:
             return self
         for field, name, price in self.tariff.price_entries:
-            if not isinstance(price, float | TimeOfUsePrice):
+            if isinstance(price, Source) and not price.has_registers:
                 raise ValueError(
                     f"{metered[0]!r} has net_metering_kw, which needs prices per register: "
                     f"numbers or time_of_use, but tariff.{field} ({name}) has source {price.source}"
@@ -379,10 +350,6 @@ class Scenario(StrictModel):
     def _check_location(self) -> "Scenario":
         if self.location is not None:
             return self
-        if any(isinstance(home.solar, SyntheticSolar) for home in self.homes):
-            raise ValueError(
-                "synthetic solar needs a `location` with latitude_deg and longitude_deg"
-            )
         if any(home.heat_pump is not None for home in self.homes):
             raise ValueError(
                 "heat pumps need a `location` with latitude_deg and longitude_deg, for the weather"

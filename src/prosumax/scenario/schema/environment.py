@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prosumax.scenario.schema.base import NonNegative, StrictModel
+from prosumax.config import NonNegative, StrictModel
 
 
 class EnvironmentConfig(StrictModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prosumax.scenario.schema.base import (
+from prosumax.config import (
     Fraction,
     NonNegative,
     Positive,

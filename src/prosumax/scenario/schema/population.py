@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from prosumax.scenario.schema.base import StrictModel
+from prosumax.config import StrictModel
 
 
 class AgentGroupConfig(StrictModel):

@@ -1,20 +1,16 @@
 """Schema of tariffs: prices, charges and fees of supplier, network operator and government."""
 
-from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from prosumax.scenario.schema.base import (
-    DayType,
+from prosumax.config import (
     Fraction,
-    HourOfDay,
     NonNegative,
     StrictModel,
 )
-from prosumax.scenario.schema.generation import GenerationSource
-from prosumax.scenario.schema.marlem import MarlemPrice
-from prosumax.scenario.schema.sources import CityLearnSource, TableSource, ValuesSource
+from prosumax.data.base import Source
+from prosumax.data.registry import RegisteredSource, price_sources
 
 BILL_ITEM_LABELS = {
     "energy": "Energy",
@@ -29,48 +25,7 @@ BILL_ITEM_LABELS = {
 """Label on the bill of a charge or fee that has no named components."""
 
 
-class PriceWindow(StrictModel):
-    """Local hours with a price of their own, from `from_hour` until just before `to_hour`."""
-
-    price: float
-    from_hour: HourOfDay
-    to_hour: HourOfDay
-    days: DayType = "all"
-
-
-class TimeOfUsePrice(StrictModel):
-    """A price that depends on the time of day; the last of overlapping windows applies."""
-
-    source: Literal["time_of_use"]
-    default: float
-    """Price outside all windows."""
-    windows: Annotated[list[PriceWindow], Field(min_length=1)]
-
-
-class DayAheadPrice(StrictModel):
-    """A price linked to the day-ahead market: `factor` times the market price plus `offset`."""
-
-    source: Literal["day_ahead"]
-    factor: float = 1.0
-    offset: float = 0.0
-    """Per kWh; negative in most contracts for feed-in."""
-    file: Path | None = None
-    """Table of market prices; typical Belgian days when absent."""
-    column: str | None = None
-    time_column: str | None = None
-    time_zone: str | None = None
-    price_per: Literal["MWh", "kWh"] = "MWh"
-    """Energy unit of the prices in the file."""
-
-
 T = TypeVar("T")
-
-
-def _price_tag(raw: object) -> str | None:
-    tag: str | None = getattr(raw, "source", "number")
-    if isinstance(raw, dict):
-        tag = raw.get("source")
-    return tag
 
 
 def _fee_tag(raw: object) -> str:
@@ -81,17 +36,7 @@ def _charge_tag(raw: object) -> str:
     return "components" if isinstance(raw, dict) and "source" not in raw else "price"
 
 
-Price = Annotated[
-    Annotated[float, Tag("number")]
-    | Annotated[TimeOfUsePrice, Tag("time_of_use")]
-    | Annotated[MarlemPrice, Tag("marlem")]
-    | Annotated[TableSource, Tag("table")]
-    | Annotated[CityLearnSource, Tag("citylearn")]
-    | Annotated[ValuesSource, Tag("values")]
-    | Annotated[GenerationSource, Tag("generation")]
-    | Annotated[DayAheadPrice, Tag("day_ahead")],
-    Discriminator(_price_tag),
-]
+Price = Annotated[float | Source, RegisteredSource(price_sources, or_number=True)]
 """A number, or a series with a `source`."""
 
 ChargeComponents = Annotated[dict[str, Price], Field(min_length=1)]

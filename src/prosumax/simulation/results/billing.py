@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from prosumax.data.sources.prices.time_of_use import TimeOfUsePrice
 from prosumax.scenario.schema.community import Scenario
-from prosumax.scenario.schema.tariff import BILL_ITEM_LABELS, TimeOfUsePrice, charge_components
+from prosumax.scenario.schema.tariff import BILL_ITEM_LABELS, charge_components
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.annual import PeriodSettlement
 from prosumax.simulation.rollout import Trajectory

@@ -1,0 +1,1 @@
+"""Data sources of prices and emission factors."""
