@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prosumax.listings import (
         list_algorithms,
         list_mechanisms,
+        list_plugins,
         list_policies,
         list_scenarios,
         list_tariffs,
@@ -45,6 +46,7 @@ _MODULES = {
     "compare": "runner",
     "list_algorithms": "listings",
     "list_mechanisms": "listings",
+    "list_plugins": "listings",
     "list_policies": "listings",
     "list_scenarios": "listings",
     "list_tariffs": "listings",
@@ -89,6 +91,7 @@ __all__ = [
     "compare",
     "list_algorithms",
     "list_mechanisms",
+    "list_plugins",
     "list_policies",
     "list_scenarios",
     "list_tariffs",

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from prosumax.errors import InputError
+from prosumax.errors import InputError, did_you_mean
 from prosumax.files import cache_dir, write_text
 
 PLUGIN_API_VERSION = 1
@@ -129,6 +129,23 @@ def load_entry_points(group: str) -> None:
     for entry_point in importlib.metadata.entry_points(group=group):
         with _entry_point_loading(entry_point):
             _load(entry_point.module)
+
+
+def record_unknown_groups(known: Collection[str]) -> None:
+    """Record a failure for each entry point in a group that prosumax does not read.
+
+    Args:
+        known: Groups that prosumax reads.
+    """
+    groups = importlib.metadata.entry_points().groups
+    unknown = {group for group in groups if group.startswith(GROUP_PREFIX)} - set(known)
+    for group in sorted(unknown - _loaded_groups):
+        _loaded_groups.add(group)
+        for entry_point in importlib.metadata.entry_points(group=group):
+            suggestion = did_you_mean(group, sorted(known))
+            reason = f"There is no entry-point group {group!r}. {suggestion}"
+            failure = PluginFailure(group, entry_point.name, _package_of(entry_point), reason)
+            _failures.append(failure)
 
 
 def check_installed(packages: object, where: str) -> None:
@@ -291,4 +308,5 @@ def _remembered() -> dict[str, dict[str, str]]:
         content = json.loads(_memory_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    kinds = content.items() if isinstance(content, dict) else ()
+    return {kind: packages for kind, packages in kinds if isinstance(packages, dict)}

@@ -35,6 +35,7 @@ __all__ = [
     "PluginPackage",
     "Registry",
     "RegistryEntry",
+    "open_registries",
     "packages_providing",
 ]
 
@@ -229,6 +230,11 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries())
+
+
+def open_registries() -> list[Registry[object]]:
+    """Return the registries that plugins may extend, as far as their modules are imported."""
+    return list(_REGISTRIES)
 
 
 def packages_providing(names: Collection[str]) -> set[str]:

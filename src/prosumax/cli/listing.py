@@ -1,13 +1,18 @@
 """Commands that list what prosumax offers, fetch data sets and verify ledgers."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from prosumax import listings
 from prosumax.cli.progress import stage_progress
+from prosumax.plugins import PluginPackage
 
 _out = Console()
 
@@ -51,6 +56,59 @@ def list_algorithms() -> None:
 
     print_names("Algorithm", listings.list_algorithms())
     print_names("Paradigm", {name: paradigm.summary for name, paradigm in PARADIGMS.items()})
+
+
+def list_plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List what installed plugins provide, and what failed to load."""
+    plugins = listings.list_plugins()
+    if as_json:
+        typer.echo(json.dumps(_plugins_to_json(plugins)))
+    else:
+        _print_plugins(plugins)
+    if plugins.failures:
+        names = ", ".join(sorted({failure.package.name for failure in plugins.failures}))
+        typer.echo(f"Warning: plugins failed to load: {names}.", err=True)
+
+
+def _print_plugins(plugins: listings.InstalledPlugins) -> None:
+    """Print a table of the components of plugins, and one of what failed to load."""
+    if not plugins.components and not plugins.failures:
+        _out.print("No plugin is installed; docs/how-to/plugins.md shows how to write one.")
+    if plugins.components:
+        rows = [
+            (entry.group, entry.kind, entry.name, " ".join(entry.package), entry.summary)
+            for entry in plugins.components
+        ]
+        _print_table(("Group", "Kind", "Name", "Package", "Description"), rows)
+    if plugins.failures:
+        reasons = [
+            (f"{entry.group}: {entry.entry_point}", " ".join(entry.package), entry.reason)
+            for entry in plugins.failures
+        ]
+        _print_table(("Failed to load", "Package", "Reason"), reasons)
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    _out.print(table)
+
+
+def _plugins_to_json(plugins: listings.InstalledPlugins) -> dict[str, list[dict[str, str]]]:
+    return {
+        "components": [_flat(entry._asdict(), entry.package) for entry in plugins.components],
+        "failures": [_flat(entry._asdict(), entry.package) for entry in plugins.failures],
+    }
+
+
+def _flat(fields: dict[str, str], package: PluginPackage) -> dict[str, str]:
+    """Replace the package among the fields of an entry by its name and version."""
+    return {**fields, "package": package.name, "version": package.version}
 
 
 def fetch_data(
