@@ -7,6 +7,7 @@ money in the currency of the tariff.
 
 from typing import NamedTuple
 
+import equinox as eqx
 from jaxtyping import Array, Float, Int
 
 NO_PREFERENCE = -1
@@ -147,20 +148,8 @@ class LevelFlows(NamedTuple):
     prices: PostedPrices
 
 
-class DeviceRequests(NamedTuple):
-    """Requested power of the flexible devices in one step; None for a kind that no home has.
-
-    Attributes:
-        ev_kw: AC power at the charger; positive charges, negative discharges where V2G is allowed.
-        space_heating_kw: Electric power of the heat pump for space heating, >= 0.
-        hot_water_kw: Electric power of the heat pump for hot water, >= 0.
-        appliance_start: Start signal of each waiting appliance; values above 0 start it.
-    """
-
-    ev_kw: Float[Array, " home"] | None = None
-    space_heating_kw: Float[Array, " home"] | None = None
-    hot_water_kw: Float[Array, " home"] | None = None
-    appliance_start: Float[Array, "home appliance"] | None = None
+DeviceRequests = dict[str, Float[Array, "*step home slot"]]
+"""Requested power in kW of each slot, by kind of device; positive draws, negative supplies."""
 
 
 class Dispatch(NamedTuple):
@@ -170,7 +159,8 @@ class Dispatch(NamedTuple):
         battery_kw: Requested battery power, limited to the feasible range; positive charges.
         price: Limit price per kWh of the resulting order; NaN bids truthfully.
         partner: Index of the preferred home, `NO_PREFERENCE` or `GRID_ONLY`.
-        devices: Requests to the flexible devices; None applies their default control.
+        devices: Requests to the other devices by kind, kW in each slot of the kind
+            (`Device.action_slots`); positive draws. A missing kind follows its default control.
     """
 
     battery_kw: Float[Array, " home"]
@@ -197,128 +187,147 @@ Action = Dispatch | Bid
 """Actions of all homes in the two action modes of the environment."""
 
 
-class EVFlow(NamedTuple):
-    """Energy of an electric vehicle in one step, kWh, all >= 0.
+class DeviceFlow(eqx.Module):
+    """Energy of one kind of device of all homes in one step, kWh.
 
-    `stored_after = stored_before + charge - discharge - loss - driven` holds for every home.
+    Subclasses name the terms of their balance as fields, which have other names than the properties
+    below, and derive these properties from them. Then
+    `stored_after = stored_before + consumption - supply - released` holds for every home.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        reserved = {name for name, value in vars(DeviceFlow).items() if isinstance(value, property)}
+        for name in sorted(reserved & set(cls.__annotations__)):
+            raise TypeError(f"{cls.__name__}.{name} is a property of DeviceFlow. Rename the field.")
+
+    @property
+    def consumption_kwh(self) -> Float[Array, " home"]:
+        """Energy drawn at the AC bus of the home, >= 0."""
+        raise NotImplementedError
+
+    @property
+    def supply_kwh(self) -> Float[Array, " home"]:
+        """Energy delivered to the AC bus of the home, >= 0; zero unless overridden."""
+        return 0.0 * self.consumption_kwh
+
+    @property
+    def released_kwh(self) -> Float[Array, " home"]:
+        """Energy that left the device by losses and use, less energy gained from elsewhere.
+
+        The default is a device without storage, which uses what it draws.
+        """
+        return self.consumption_kwh - self.supply_kwh
+
+    @property
+    def total_unserved_kwh(self) -> Float[Array, " home"]:
+        """Requested service that was not delivered, >= 0; zero unless overridden."""
+        return 0.0 * self.consumption_kwh
+
+    @property
+    def penalized_kwh(self) -> Float[Array, " home"]:
+        """Unserved energy and missed requirements, which the reward `unserved_energy` counts."""
+        return self.total_unserved_kwh
+
+    @property
+    def discomfort_kh(self) -> Float[Array, " home"]:
+        """Kelvin-hours outside the comfort band, >= 0; zero unless overridden."""
+        return 0.0 * self.consumption_kwh
+
+
+class StorageFlow(DeviceFlow):
+    """Energy of a stationary storage in one step, kWh, all >= 0.
+
+    Meters, KPIs and charts count it as storage instead of as load.
+    `stored_after = stored_before + charge - discharge - loss` holds for every home.
 
     Attributes:
-        charge_kwh: Energy drawn at the AC side of the charger.
-        discharge_kwh: Energy returned at the AC side of the charger.
-        loss_kwh: Losses in charger and battery.
-        driven_kwh: Energy used by trips.
-        unserved_kwh: Trip energy that the battery could not provide, charged on the road.
-        departure_shortfall_kwh: Energy missing to the required charge in the step before departure.
-        stored_kwh: Energy in the battery after the step.
+        charge_kwh: Charged energy at the AC side.
+        discharge_kwh: Discharged energy at the AC side.
+        loss_kwh: Losses.
+        stored_kwh: Stored energy after the step.
+        capacity_loss_kwh: Capacity lost in the step; None without aging.
+        life_used: Share of the life used in the step; None without aging.
     """
 
     charge_kwh: Float[Array, " home"]
     discharge_kwh: Float[Array, " home"]
     loss_kwh: Float[Array, " home"]
-    driven_kwh: Float[Array, " home"]
-    unserved_kwh: Float[Array, " home"]
-    departure_shortfall_kwh: Float[Array, " home"]
     stored_kwh: Float[Array, " home"]
+    capacity_loss_kwh: Float[Array, " home"] | None = None
+    life_used: Float[Array, " home"] | None = None
 
+    @property
+    def consumption_kwh(self) -> Float[Array, " home"]:
+        """Charged energy at the AC side."""
+        return self.charge_kwh
 
-class HeatPumpFlow(NamedTuple):
-    """Energy of a heat pump, the building and the hot-water tank in one step, kWh.
+    @property
+    def supply_kwh(self) -> Float[Array, " home"]:
+        """Discharged energy at the AC side."""
+        return self.discharge_kwh
 
-    The balances are `electricity + ambient heat = space heat + tank heat`; for the building, the
-    change of stored heat is `space heat + heat gain - vented - building loss`; for the tank it is
-    `tank heat - hot water - tank loss`. Losses are negative where the surroundings are warmer.
-
-    Attributes:
-        space_heating_electricity_kwh: Electricity of the heat pump for space heating.
-        hot_water_electricity_kwh: Electricity of the heat pump for hot water.
-        ambient_heat_kwh: Heat extracted from the outdoor air.
-        space_heat_kwh: Heat delivered to the rooms.
-        tank_heat_kwh: Heat delivered to the tank.
-        heat_gain_kwh: Solar and internal heat gains.
-        vented_kwh: Part of the gains that is shaded or vented to prevent overheating.
-        building_loss_kwh: Heat loss of the building to the outside.
-        tank_loss_kwh: Heat loss of the tank to its room.
-        hot_water_kwh: Heat drawn as hot water.
-        unserved_kwh: Hot-water demand that was not warm enough.
-        underheating_kh: Kelvin-hours below the comfort band at the end of the step.
-        overheating_kh: Kelvin-hours above the comfort band at the end of the step.
-        indoor_c: Indoor temperature after the step, degrees Celsius.
-        tank_c: Tank temperature after the step, degrees Celsius.
-    """
-
-    space_heating_electricity_kwh: Float[Array, " home"]
-    hot_water_electricity_kwh: Float[Array, " home"]
-    ambient_heat_kwh: Float[Array, " home"]
-    space_heat_kwh: Float[Array, " home"]
-    tank_heat_kwh: Float[Array, " home"]
-    heat_gain_kwh: Float[Array, " home"]
-    vented_kwh: Float[Array, " home"]
-    building_loss_kwh: Float[Array, " home"]
-    tank_loss_kwh: Float[Array, " home"]
-    hot_water_kwh: Float[Array, " home"]
-    unserved_kwh: Float[Array, " home"]
-    underheating_kh: Float[Array, " home"]
-    overheating_kh: Float[Array, " home"]
-    indoor_c: Float[Array, " home"]
-    tank_c: Float[Array, " home"]
-
-
-class ApplianceFlow(NamedTuple):
-    """Energy and state of the deferrable appliances in one step.
-
-    Attributes:
-        consumption_kwh: Electricity of each appliance.
-        unserved_kwh: Energy of runs that missed their deadline and are dropped.
-        waiting: 1 where a run waits after the step, else 0.
-    """
-
-    consumption_kwh: Float[Array, "home appliance"]
-    unserved_kwh: Float[Array, "home appliance"]
-    waiting: Float[Array, "home appliance"]
-
-
-class DeviceFlows(NamedTuple):
-    """Flows of the flexible devices of all homes in one step; None for a kind that no home has."""
-
-    ev: EVFlow | None = None
-    heat_pump: HeatPumpFlow | None = None
-    appliances: ApplianceFlow | None = None
+    @property
+    def released_kwh(self) -> Float[Array, " home"]:
+        """Losses."""
+        return self.loss_kwh
 
 
 class Flows(NamedTuple):
     """Energy at the AC bus of each home in one step, kWh, all >= 0.
 
-    `load + charge + export + curtailed = solar + discharge + EV discharge + import` holds by
+    `load + charge + export + curtailed = solar + discharge + device supply + import` holds by
     construction of the meter.
 
     Attributes:
-        load_kwh: Consumption of the home, including flexible devices and EV charging.
+        load_kwh: Consumption of the home, including all devices that are not storage.
         solar_kwh: PV generation before curtailment.
-        charge_kwh: Battery charge at the AC side.
-        discharge_kwh: Battery discharge at the AC side.
-        battery_loss_kwh: Battery losses, so that
-            `stored_after = stored_before + charge - discharge - loss`.
-        stored_kwh: Energy in the battery after the step.
         import_kwh: Energy imported at the meter.
         export_kwh: Energy exported at the meter.
         curtailed_kwh: PV generation curtailed by the network operator.
-        devices: Flows of the flexible devices; None where no home has any.
-        capacity_loss_kwh: Battery capacity lost in the step; None without battery aging.
-        battery_life_used: Share of the battery life used in the step; None without battery aging.
+        devices: Flows of each kind of device that any home has, by kind.
     """
 
     load_kwh: Float[Array, " home"]
     solar_kwh: Float[Array, " home"]
-    charge_kwh: Float[Array, " home"]
-    discharge_kwh: Float[Array, " home"]
-    battery_loss_kwh: Float[Array, " home"]
-    stored_kwh: Float[Array, " home"]
     import_kwh: Float[Array, " home"]
     export_kwh: Float[Array, " home"]
     curtailed_kwh: Float[Array, " home"]
-    devices: DeviceFlows | None = None
-    capacity_loss_kwh: Float[Array, " home"] | None = None
-    battery_life_used: Float[Array, " home"] | None = None
+    devices: dict[str, DeviceFlow]
+
+    @property
+    def storage(self) -> list[StorageFlow]:
+        """Flows of the stationary storage."""
+        return [flow for flow in self.devices.values() if isinstance(flow, StorageFlow)]
+
+    @property
+    def charge_kwh(self) -> Float[Array, " home"]:
+        """Energy charged to stationary storage, at the AC side."""
+        return self._sum([flow.charge_kwh for flow in self.storage])
+
+    @property
+    def discharge_kwh(self) -> Float[Array, " home"]:
+        """Energy discharged from stationary storage, at the AC side."""
+        return self._sum([flow.discharge_kwh for flow in self.storage])
+
+    @property
+    def storage_loss_kwh(self) -> Float[Array, " home"]:
+        """Losses of stationary storage.
+
+        `stored_after = stored_before + charge - discharge - loss` holds for every home.
+        """
+        return self._sum([flow.loss_kwh for flow in self.storage])
+
+    @property
+    def stored_kwh(self) -> Float[Array, " home"]:
+        """Energy in stationary storage after the step."""
+        return self._sum([flow.stored_kwh for flow in self.storage])
+
+    @property
+    def device_supply_kwh(self) -> Float[Array, " home"]:
+        """Energy that devices other than stationary storage deliver, such as EVs with V2G."""
+        others = [flow for flow in self.devices.values() if not isinstance(flow, StorageFlow)]
+        return self._sum([flow.supply_kwh for flow in others])
 
     @property
     def net_kwh(self) -> Float[Array, " home"]:
@@ -327,9 +336,8 @@ class Flows(NamedTuple):
 
     @property
     def storage_discharge_kwh(self) -> Float[Array, " home"]:
-        """Energy that battery and EV deliver to the home."""
-        ev = None if self.devices is None else self.devices.ev
-        return self.discharge_kwh if ev is None else self.discharge_kwh + ev.discharge_kwh
+        """Energy that stationary storage and other devices deliver to the home."""
+        return self.discharge_kwh + self.device_supply_kwh
 
     def grid_kwh(self, local: Fills) -> Float[Array, " home"]:
         """Compute the net energy traded with the grid beyond local trade; positive buys.
@@ -340,3 +348,10 @@ class Flows(NamedTuple):
             local: Local trade of each home.
         """
         return self.net_kwh - local.bought_kwh + local.sold_kwh
+
+    def _sum(self, parts: list[Float[Array, " home"]]) -> Float[Array, " home"]:
+        """Add the parts; zero without any."""
+        total = parts[0] if parts else 0.0 * self.import_kwh
+        for part in parts[1:]:
+            total = total + part
+        return total

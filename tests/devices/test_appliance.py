@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from prosumax.devices import appliance
 
+APPLIANCES = appliance.Appliances()
 HOMES, SLOTS, STEPS = 3, 2, 60
 STEP_HOURS = jnp.float32(0.25)
 
@@ -37,7 +38,7 @@ def simulate(params, series, start_requests):
         series_step, start_request = inputs
         return appliance.step(params, state, series_step, start_request, STEP_HOURS)
 
-    return jax.lax.scan(advance, appliance.initial_state(params), (series, start_requests))[1]
+    return jax.lax.scan(advance, APPLIANCES.init(params), (series, start_requests))[1]
 
 
 @pytest.mark.parametrize("safeguard", [1.0, 0.0])
@@ -52,7 +53,7 @@ def test_every_run_ends_by_its_deadline_or_is_dropped(safeguard, seed):
         run = int(params.run_steps[place])
         wait = int(params.max_wait_steps[place])
         power = float(params.power_kw[place])
-        consumption = flows.consumption_kwh[(slice(None), *place)]
+        consumption = flows.run_kwh[(slice(None), *place)]
         running = consumption > 0
         dropped = flows.unserved_kwh[(slice(None), *place)]
         expected_running = np.zeros(STEPS, bool)
@@ -74,11 +75,15 @@ def test_surplus_request_starts_what_the_surplus_covers_and_what_is_due():
     two = jnp.asarray([[3, 3]])
     params = appliance.ApplianceParams(jnp.asarray([[1.0, 2.0]]), two, two, jnp.ones((1, 2)))
     all_ready = appliance.ApplianceSeries(jnp.ones((1, 2), bool))
-    state = appliance.initial_state(params)
+    state = APPLIANCES.init(params)
     for surplus, expected, drawn in [(2.5, [1, 0], 1), (3.0, [1, 1], 3), (0.5, [0, 0], 0)]:
-        start, power = appliance.surplus_request(params, state, all_ready, jnp.asarray([surplus]))
-        assert start.tolist() == [expected] and power.tolist() == [drawn]
+        request_kw, power = APPLIANCES.surplus_request(
+            params, state, all_ready, jnp.asarray([surplus]), STEP_HOURS
+        )
+        assert (request_kw > 0).tolist() == [expected] and power.tolist() == [drawn]
     due = appliance.ApplianceState(jnp.zeros((1, 2), int), jnp.zeros((1, 2), int))
     none_ready = appliance.ApplianceSeries(jnp.zeros((1, 2), bool))
-    start, _ = appliance.surplus_request(params, due, none_ready, jnp.asarray([-5.0]))
-    assert start.tolist() == [[1, 1]]
+    request_kw, _ = APPLIANCES.surplus_request(
+        params, due, none_ready, jnp.asarray([-5.0]), STEP_HOURS
+    )
+    assert request_kw.tolist() == [[1, 2]]

@@ -51,7 +51,7 @@ def simulate(params, series, requests):
         state, flow = ev.step(params, state, inputs, request, jnp.float32(STEP_HOURS))
         return state, flow
 
-    return jax.lax.scan(advance, ev.initial_state(params), (series, requests))[1]
+    return jax.lax.scan(advance, ev.EV().init(params), (series, requests))[1]
 
 
 def simulate_randomly(rng, params):
@@ -70,7 +70,7 @@ def test_limits_and_energy_balance(seed):
     series, requests, flows, before = simulate_randomly(rng, params)
     # Energy of up to 80 kWh is computed in single precision.
     slack = 1e-4
-    for flow in flows:
+    for flow in jax.tree.leaves(flows):
         assert (flow >= 0).all() and np.isfinite(flow).all()
     after = before + flows.charge_kwh - flows.discharge_kwh - flows.loss_kwh - flows.driven_kwh
     np.testing.assert_allclose(flows.stored_kwh, after, atol=slack)

@@ -64,7 +64,9 @@ def simulate(params, series, heating_kw, water_kw, hours):
         inputs, heating_kw, water_kw = row
         return heat_pump.step(params, state, inputs, heating_kw, water_kw, hours)
 
-    return jax.lax.scan(advance, heat_pump.initial_state(params), (series, heating_kw, water_kw))[1]
+    return jax.lax.scan(advance, heat_pump.HeatPump().init(params), (series, heating_kw, water_kw))[
+        1
+    ]
 
 
 @dataclass
@@ -165,7 +167,7 @@ def test_indoor_temperature_equals_a_general_ode_solver():
     rng = np.random.default_rng(3)
     params = jax.tree.map(jnp.asarray, random_heat_pumps(rng, safeguard=0.0))
     series = heat_pump.HeatPumpSeries(jnp.float32(4.0), jnp.full(HOMES, 1.2), jnp.zeros(HOMES))
-    state = heat_pump.initial_state(params)
+    state = heat_pump.HeatPump().init(params)
     _, flow = heat_pump.step(
         params, state, series, jnp.full(HOMES, 0.4), jnp.zeros(HOMES), jnp.float32(4.0)
     )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from prosumax import metrics
-from prosumax.types import Fills, Flows
+from prosumax.types import Fills, Flows, StorageFlow
 
 # Two homes, four hours. Home 0 has PV and a battery of 4 kWh, home 1 only load.
 NET = np.array([[-2.0, 1.0], [-1.0, 2.0], [0.5, 1.0], [2.0, 0.0]])
@@ -21,18 +21,9 @@ CARBON = np.array([0.1, 0.2, 0.3, 0.4])
 def make_example(xp=np):
     """Return flows and local trade as arrays of a namespace."""
     zeros = np.zeros_like(NET)
-    parts = (
-        LOAD,
-        SOLAR,
-        CHARGE,
-        DISCHARGE,
-        zeros,
-        zeros,
-        np.maximum(NET, 0),
-        np.maximum(-NET, 0),
-        zeros,
-    )
-    flows = Flows(*(xp.asarray(part) for part in parts))
+    battery = StorageFlow(*(xp.asarray(part) for part in (CHARGE, DISCHARGE, zeros, zeros)))
+    parts = (LOAD, SOLAR, np.maximum(NET, 0), np.maximum(-NET, 0), zeros)
+    flows = Flows(*(xp.asarray(part) for part in parts), devices={"battery": battery})
     bought, sold = np.stack([zeros[:, 0], SHARED], 1), np.stack([SHARED, zeros[:, 0]], 1)
     return flows, Fills(*(xp.asarray(part) for part in (bought, sold, zeros, zeros)))
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import prosumax
+from prosumax.devices.battery_program import best_case_storage
 from prosumax.errors import InputError
 from prosumax.optimization import program
 from prosumax.optimization.planning import plan_community, plan_individual, simulate_plan
 from prosumax.optimization.problem import community_cost, individual_cost
 from prosumax.optimization.program import build_model, solve
-from prosumax.optimization.storage import best_case_storage
 from tests.optimization.problems import make_problem
 
 

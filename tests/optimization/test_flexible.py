@@ -1,15 +1,17 @@
-"""EVs and heat pumps in the optimum: by hand, against a dense program, and in the simulation."""
+"""Devices in the optimum: by hand, against a dense program, and in the simulation."""
 
 import itertools
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.optimize import linprog
 
 import prosumax
-from prosumax.optimization.flexible import replace_absent_batteries
+from prosumax.devices.base import devices
+from prosumax.devices.battery_program import replace_absent_batteries
+from prosumax.devices.linear_program import LinearProgram
 from prosumax.optimization.planning import plan_community, plan_individual, simulate_plan
-from prosumax.types import DeviceRequests
 from tests.optimization.problems import make_problem
 
 PRICES = [0.30, 0.10, 0.20, 0.40, 0.05, 0.25, 0.15, 0.35]
@@ -55,7 +57,7 @@ def test_an_ev_charges_in_the_cheapest_hours_before_departure():
     expected = 4 * (0.05 + 0.10 + 0.20) + rest * 0.30
     assert plan.objective == pytest.approx(expected, abs=1e-5)
     assert plan.bound == pytest.approx(expected, abs=1e-6)
-    np.testing.assert_allclose(plan.requests.ev_kw[:, 0], [rest, 4, 4, 0, 4, 0, 0, 0], atol=1e-5)
+    np.testing.assert_allclose(plan.requests["ev"][:, 0, 0], [rest, 4, 4, 0, 4, 0, 0, 0], atol=1e-5)
 
 
 def test_an_ev_discharges_in_expensive_hours_down_to_its_reserve():
@@ -76,7 +78,7 @@ def test_an_ev_discharges_in_expensive_hours_down_to_its_reserve():
     # 6 kWh may be discharged; the EV is full, so that no more can be charged at 0.10. That gives
     # 3 kWh in the hour at 0.50 and 3 kWh at 0.40.
     assert plan.objective == pytest.approx(3 * 0.10 + 3 * 0.30, abs=1e-5)
-    np.testing.assert_allclose(plan.requests.ev_kw[:, 0], [0, -3, 0, -3], atol=1e-5)
+    np.testing.assert_allclose(plan.requests["ev"][:, 0, 0], [0, -3, 0, -3], atol=1e-5)
     without = plan_individual(
         make_problem(
             scenario([home | {"ev": car | {"v2g": False}}], steps=4, buy=[0.10, 0.50, 0.30, 0.40])
@@ -87,7 +89,8 @@ def test_an_ev_discharges_in_expensive_hours_down_to_its_reserve():
 
 def dense_heat_pump(problem):
     """Compute the cheapest heating of one home without a tank, with powers as only variables."""
-    pump, series = problem.devices.params.heat_pump, problem.devices.series.heat_pump
+    flexible = problem.devices
+    pump, series = flexible.params["heat_pump"], flexible.series["heat_pump"]
     steps, loss, mass = (
         len(problem.buy_price),
         float(pump.heat_loss_kw_per_k[0]),
@@ -148,10 +151,14 @@ def test_no_plan_on_a_grid_is_cheaper():
     copies = np.zeros(len(powers), int)
     many = problem.select_homes(copies)
     for water in water_plans:
-        asked = DeviceRequests(None, powers.T, np.repeat(water[:, None], len(powers), axis=1))
+        asked = np.stack([powers.T, np.repeat(water[:, None], len(powers), axis=1)], axis=-1)
         nothing = np.zeros((5, len(powers)))
         played = simulate_plan(
-            replace_absent_batteries(many.battery), nothing, 1.0, None, many.devices, asked
+            replace_absent_batteries(many.battery),
+            nothing,
+            1.0,
+            many.devices,
+            {"heat_pump": asked},
         )
         best = min(best, float((problem.buy_price @ played.devices_kwh).min()))
     assert plan.bound <= best + 1e-6
@@ -224,7 +231,7 @@ def test_an_ev_does_not_dissipate_energy_at_negative_prices():
 def test_battery_planners_keep_devices_under_default_control(policy):
     result = prosumax.run(everything(0), {"policy": policy}, optimum=False)
     usual = prosumax.run(everything(0), {"policy": "none"}, optimum=False)
-    ours, theirs = (run.trajectory.record.flows.devices.ev.charge_kwh for run in (result, usual))
+    ours, theirs = (run.trajectory.record.flows.devices["ev"].charge_kwh for run in (result, usual))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert result.kpis["cost"] <= usual.kpis["cost"] + 0.05
 
@@ -268,3 +275,54 @@ def test_a_day_selected_from_a_period_equals_a_period_of_that_day():
     assert plan_individual(first).objective == pytest.approx(
         plan_individual(alone).objective, rel=1e-5
     )
+
+
+def test_appliances_are_not_planned_and_keep_their_default_control():
+    battery = {"capacity_kwh": 5, "charge_kw": 2}
+    machine = {"kind": "dishwasher", "runs_per_week": 7, "deadline_hours": 6}
+    homes = [{"battery": battery, "appliances": [machine], "load": values([0.5])}]
+    problem = make_problem(scenario(homes, steps=24, buy=PRICES * 3))
+    np.testing.assert_array_equal(problem.devices.uncontrolled_net_kwh, problem.net_kwh)
+    plan = plan_individual(problem)
+    assert plan.objective == pytest.approx(plan.bound, abs=1e-4)
+    assert np.isnan(plan.requests["appliances"]).all()
+    alone = plan_individual(problem.without_devices)
+    assert plan.objective == pytest.approx(alone.objective, abs=1e-5)
+
+
+def test_requests_are_nan_for_homes_without_the_device():
+    problem = make_problem(everything(1, steps=12))
+    for plan in (plan_individual(problem), plan_community(problem)):
+        has_request = {kind: ~np.isnan(kw).any((0, 2)) for kind, kw in plan.requests.items()}
+        np.testing.assert_array_equal(has_request["ev"], [True, False, True, False])
+        np.testing.assert_array_equal(has_request["heat_pump"], [True, True, False, False])
+
+
+@pytest.mark.parametrize("kind", ["battery", "ev", "heat_pump"])
+def test_power_limits_may_vary_over_time(kind):
+    """A device that fails when it would draw most has no power then, which costs money."""
+    linopy = pytest.importorskip("linopy")
+    problem = make_problem(everything(1, steps=24))
+    steps, homes = problem.net_kwh.shape
+    params, series = problem.battery, None
+    if kind != "battery":
+        params, series = problem.devices.params[kind], problem.devices.series[kind]
+    device = devices.get(kind, "devices")
+
+    def solve(own):
+        model = linopy.Model()
+        grid = LinearProgram(model, (steps, homes))
+        part = device.milp(grid, own, series, problem.step_hours, np.zeros(steps, bool))
+        cost = (xr.DataArray(problem.buy_price, dims="step") * part.net_kwh).sum()
+        model.add_objective(cost if part.slack is None else cost + 100 * part.slack)
+        assert model.solve("highs", output_flag=False)[1] == "optimal"
+        drawn = model.variables[part.slots[0][0]].solution.transpose("step", "home")
+        return model.objective.value, np.nan_to_num(drawn.to_numpy()).sum(1)
+
+    cost, drawn = solve(params)
+    works = np.ones((steps, 1))
+    works[np.argsort(drawn)[-3:]] = 0.0
+    limits = {name: getattr(params, name) * works for name in device.power_fields}
+    failing_cost, failing_drawn = solve(params._replace(**limits))
+    assert failing_drawn[works[:, 0] == 0].max() <= 1e-9 < drawn[works[:, 0] == 0].min()
+    assert failing_cost > cost + 1e-6

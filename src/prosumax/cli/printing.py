@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from prosumax import report
+from prosumax.devices.base import devices, ordered
 from prosumax.metrics import catalog
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.results.result import Result
@@ -55,7 +56,6 @@ _HOME_COLUMNS = (
 )
 """KPIs of a home and the minimum width of their columns."""
 
-_DEVICES = ("solar", "battery", "ev", "heat_pump")
 _MAX_USES = 12
 _MAX_MECHANISM_COLUMNS = 5
 _CENT_TOLERANCE = 0.005
@@ -130,19 +130,19 @@ def _summary_rows(result: Result) -> Iterable[tuple[str, str, str]]:
 
 
 def _device_rows(result: Result) -> list[tuple[str, str, str]]:
-    """Return energy and unserved energy of flexible devices, and battery wear, where present."""
-    kpis = result.kpis
+    """Return the first KPI of each kind of device, and the unserved energy, where present."""
     rows = []
-    if "ev_charge_kwh" in kpis:
-        label, text, _ = _kpi_row(result, "ev_departure_shortfall_kwh")
-        rows.append(_kpi_row(result, "ev_charge_kwh", f"{label}: {text}"))
-    if "heat_pump_kwh" in kpis:
-        label, text, _ = _kpi_row(result, "underheating_kh")
-        rows.append(_kpi_row(result, "heat_pump_kwh", f"{label}: {text}"))
-    if "unserved_kwh" in kpis:
-        rows.append(_kpi_row(result, "unserved_kwh", "trips, hot water, appliance runs"))
-    if "battery_wear_cost" in kpis:
-        rows.append(_kpi_row(result, "battery_wear_cost", "not billed"))
+    for device in ordered(devices.entries()):
+        kpi = next((kpi for kpi in device.kpis if kpi.key in result.kpis), None)
+        if kpi is None:
+            continue
+        remark = kpi.notes
+        if kpi.beside:
+            label, text, _ = _kpi_row(result, kpi.beside)
+            remark = f"{label}: {text}"
+        rows.append(_kpi_row(result, kpi.key, remark))
+    if "unserved_kwh" in result.kpis:
+        rows.append(_kpi_row(result, "unserved_kwh", "requested from devices"))
     return rows
 
 
@@ -188,9 +188,10 @@ def _print_homes(result: Result) -> None:
         heading = catalog.get(key).heading
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     for home, spec in zip(result.households, scenario.homes, strict=True):
-        devices = [name.replace("_", " ") for name in _DEVICES if getattr(spec, name) is not None]
+        owned = ["solar"] if spec.solar is not None else []
+        owned += [device.title for device in ordered(spec.devices)]
         numbers = [kpi.number(catalog.value(home, kpi.name)) for kpi in kpis]
-        table.add_row(escape(home["name"]), ", ".join(devices) or "-", *numbers)
+        table.add_row(escape(home["name"]), escape(", ".join(owned)) or "-", *numbers)
     _out.print(table)
 
 

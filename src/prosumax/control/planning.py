@@ -1,6 +1,6 @@
 """Policies that follow a plan computed on the host before the simulation.
 
-A planner returns the requested power of every battery (and EV, and heat pump) in every step. The
+A planner returns the requested power of every battery, and of other devices, in every step. The
 simulation passes the row of each step to the rule `follow_schedule`, and the device models limit it
 like any other request.
 """

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from prosumax.devices import appliance, ev, flexible, heat_pump
-from prosumax.devices.home import step_devices
+from prosumax.devices.home import devices_net_kwh, step_devices
 from prosumax.registry import Registry
 from prosumax.simulation.policy import (
     ControlContext,
@@ -21,11 +20,6 @@ policies: Registry[ControlRule] = Registry(
     "policy", group="prosumax.policies", package="prosumax.control"
 )
 """Policies of homes by name."""
-
-# Outdoor temperature above which buildings need no heating.
-_HEATING_LIMIT_C = 15.0
-# Margin above the minimum tank temperature, for a shower within one step.
-_TANK_MARGIN_K = 3.0
 
 
 @policies.register("none", "Battery is idle.")
@@ -84,55 +78,33 @@ def price_aware(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
     "As self-consumption; EVs, heat pumps and appliances also use the home's PV surplus first.",
 )
 def solar_first(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
-    """Allocate surplus to appliances, EV, hot water, rooms and battery, in this order.
+    """Allocate surplus to the devices in the order of `Device.surplus_order`, then to the battery.
 
-    Without surplus, devices operate only as required: an EV in time for its departure, appliances
-    in time for their deadline, rooms at the setpoint, and water just warm enough. An EV with V2G
-    covers the home's deficit before the battery does.
+    The order is appliances, EV, hot water and rooms. Without surplus, devices operate only as
+    required: an EV in time for its departure, appliances in time for their deadline, rooms at the
+    setpoint, and water just warm enough. An EV with V2G covers the home's deficit before the
+    battery does.
 
     Args:
         context: Information available in the step.
         key: Not used.
     """
-    devices = context.params.devices
-    state = context.state.devices
+    homes = context.params
+    state = context.state
     inputs = context.device_inputs
     hours = context.step_hours
-    # Flexible devices are part of the load under their default control, which this rule replaces.
-    fixed_surplus_kwh = context.solar_kwh - context.load_kwh + context.default_devices_kwh
-    surplus_kw = fixed_surplus_kwh / hours
-    if devices is None or state is None or inputs is None:
-        return truthful_dispatch(surplus_kw)
-    requests = DeviceRequests()
-    if (
-        devices.appliances is not None
-        and state.appliances is not None
-        and inputs.appliances is not None
-    ):
-        start, appliances_kw = appliance.surplus_request(
-            devices.appliances, state.appliances, inputs.appliances, surplus_kw
+    # Devices are part of the load under their default control, which this rule replaces.
+    net_load_kwh = context.load_kwh - context.default_devices_kwh - context.solar_kwh
+    surplus_kw = -net_load_kwh / hours
+    requests: DeviceRequests = {}
+    for device in sorted(homes.flexible, key=lambda device: device.surplus_order):
+        kind = device.kind
+        requests[kind], taken_kw = device.surplus_request(
+            homes.devices[kind], state.devices[kind], inputs.get(kind), surplus_kw, hours
         )
-        requests = requests._replace(appliance_start=start)
-        surplus_kw = surplus_kw - appliances_kw
-    if devices.ev is not None and state.ev is not None and inputs.ev is not None:
-        required_kw = ev.min_charge_kwh(devices.ev, state.ev, inputs.ev, hours) / hours
-        ev_kw = jnp.maximum(surplus_kw, required_kw)
-        ev_kw = jnp.clip(ev_kw, -devices.ev.discharge_kw, devices.ev.charge_kw)
-        ev_kw = ev_kw * (inputs.ev.hours_to_departure > 0)
-        requests = requests._replace(ev_kw=ev_kw)
-        surplus_kw = surplus_kw - ev_kw
-    if (
-        devices.heat_pump is not None
-        and state.heat_pump is not None
-        and inputs.heat_pump is not None
-    ):
-        heating_kw, water_kw = _heat_pump_requests(
-            devices.heat_pump, state.heat_pump, inputs.heat_pump, surplus_kw, hours
-        )
-        requests = requests._replace(space_heating_kw=heating_kw, hot_water_kw=water_kw)
-    flows = step_devices(context.params, context.state, inputs, requests, hours)[1]
-    devices_kwh = 0.0 if flows is None else flexible.net_kwh(flows)
-    return truthful_dispatch((fixed_surplus_kwh - devices_kwh) / hours, requests)
+        surplus_kw = surplus_kw - taken_kw
+    _, flows, _ = step_devices(homes, state, inputs, requests, net_load_kwh, hours)
+    return truthful_dispatch(-(net_load_kwh + devices_net_kwh(flows)) / hours, requests)
 
 
 @policies.register(
@@ -205,30 +177,6 @@ def assemble_policy(names: Sequence[str], where: str = "policy") -> RuleBasedPol
 def _surplus_kw(context: ControlContext) -> Float[Array, " home"]:
     """Compute the mean power of the surplus; negative for a deficit."""
     return (context.solar_kwh - context.load_kwh) / context.step_hours
-
-
-def _heat_pump_requests(
-    params: heat_pump.HeatPumpParams,
-    state: heat_pump.HeatPumpState,
-    inputs: heat_pump.HeatPumpSeries,
-    surplus_kw: Float[Array, " home"],
-    step_hours: Float[Array, ""],
-) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
-    """Compute the power of space heating and hot water that comfort requires or surplus covers."""
-    heating_kw, water_kw = heat_pump.power_for_temperatures_kw(
-        params, state, inputs, params.setpoint_c, params.min_tank_c + _TANK_MARGIN_K, step_hours
-    )
-    # Heat stored in the building on warm days would have to be vented again.
-    is_heating_day = inputs.outdoor_c < _HEATING_LIMIT_C
-    max_indoor_c = jnp.where(is_heating_day, params.max_indoor_c, params.setpoint_c)
-    max_heating_kw, max_water_kw = heat_pump.power_for_temperatures_kw(
-        params, state, inputs, max_indoor_c, params.max_tank_c, step_hours
-    )
-    surplus_water_kw = jnp.clip(surplus_kw - heating_kw, 0.0, max_water_kw)
-    water_kw = jnp.maximum(water_kw, surplus_water_kw)
-    max_heating_kw = jnp.minimum(max_heating_kw, params.power_kw - water_kw)
-    surplus_heating_kw = jnp.clip(surplus_kw - water_kw, 0.0, max_heating_kw)
-    return jnp.maximum(heating_kw, surplus_heating_kw), water_kw
 
 
 def _hour_rule(periods: Sequence[tuple[int, int, float]]) -> ControlRule:

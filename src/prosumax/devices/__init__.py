@@ -1,34 +1,27 @@
-"""Devices: the physics behind one meter in one step, one file per device.
+"""Devices: the physics behind one meter in one step, one file per kind of device.
 
-The household types of MAHTM (passive or active, consumer or prosumer) follow from the devices of
-a home: passive homes have no storage, consumers have no PV.
+Every kind implements `Device` and registers itself in `devices`; `home` runs all of them behind the
+meter of a home.
 """
 
-from prosumax.devices import appliance, battery, battery_aging, ev, flexible, heat_pump
-from prosumax.devices.home import (
-    HomeParams,
-    HomeState,
-    default_devices_kwh,
-    household_type,
-    initial_state,
-    step,
-    step_devices,
-    tradable_kwh,
+from prosumax.devices.base import (
+    AnyDevice,
+    Device,
+    DeviceContext,
+    DeviceObservation,
+    LinearDevice,
+    devices,
+    stack_fields,
 )
+from prosumax.devices.linear_program import LinearProgram
 
 __all__ = [
-    "HomeParams",
-    "HomeState",
-    "appliance",
-    "battery",
-    "battery_aging",
-    "default_devices_kwh",
-    "ev",
-    "flexible",
-    "heat_pump",
-    "household_type",
-    "initial_state",
-    "step",
-    "step_devices",
-    "tradable_kwh",
+    "AnyDevice",
+    "Device",
+    "DeviceContext",
+    "DeviceObservation",
+    "LinearDevice",
+    "LinearProgram",
+    "devices",
+    "stack_fields",
 ]

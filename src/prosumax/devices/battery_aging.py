@@ -11,10 +11,15 @@ References:
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+from pydantic import Field
+
+from prosumax.config import Fraction, NonNegative, Positive, StrictModel
+from prosumax.devices.base import stack_fields
 
 SEI_FRACTION = 0.0575
 """Fraction of the life lost to the SEI film, alpha_sei."""
@@ -31,8 +36,24 @@ _REFERENCE_SOC = 0.5
 _TEMPERATURE_COEFFICIENT = 0.0693
 _REFERENCE_K = 298.15
 _CALENDAR_STRESS_PER_HOUR = 4.14e-10 * 3600
+_HOURS_PER_YEAR = 8760.0
 _MIN_SWING = 1e-6  # smaller changes of the state of charge are rounding errors
 _MIN_DEPTH = 1e-4  # smaller half cycles cause no stress
+
+
+class BatteryAgingConfig(StrictModel):
+    """Capacity loss of a battery and its cost; the model is `prosumax.devices.battery_aging`."""
+
+    model: Literal["xu", "linear"] = "xu"
+    """Xu et al. 2018 with half cycles counted, or constant losses per cycle and year."""
+    cell_temperature_c: Annotated[float, Field(ge=-20, le=60)] = 25.0
+    """For model `xu`."""
+    cycle_life: Positive = 4000.0
+    """Full cycles until 20 % of the capacity is lost; for model `linear`."""
+    calendar_loss_per_year: Fraction = 0.01
+    """Fraction of the capacity lost per year; for model `linear`."""
+    replacement_cost_per_kwh: NonNegative = 600.0
+    """Price of a new battery, which is due when 20 % of the capacity is lost."""
 
 
 class BatteryAgingParams(NamedTuple):
@@ -76,6 +97,30 @@ def temperature_stress(temperature_c: float) -> float:
     """Return the stress factor of a constant cell temperature, 1 at 25 C."""
     kelvin = temperature_c + 273.15
     return math.exp(_TEMPERATURE_COEFFICIENT * (kelvin - _REFERENCE_K) * _REFERENCE_K / kelvin)
+
+
+def build_params(
+    batteries: Sequence[tuple[BatteryAgingConfig | None, float]],
+) -> BatteryAgingParams:
+    """Build the parameters of all homes.
+
+    Args:
+        batteries: Configuration of aging, or None, and capacity in kWh of each home's battery.
+    """
+    rows = [_param_fields(config, capacity_kwh) for config, capacity_kwh in batteries]
+    return BatteryAgingParams(**stack_fields(rows))
+
+
+def _param_fields(config: BatteryAgingConfig | None, capacity_kwh: float) -> dict[str, float]:
+    if config is None:
+        return dict.fromkeys(BatteryAgingParams._fields, 0.0)
+    return {
+        "nonlinear": config.model == "xu",
+        "temperature_stress": temperature_stress(config.cell_temperature_c),
+        "loss_per_cycle": END_OF_LIFE_LOSS / config.cycle_life,
+        "loss_per_hour": config.calendar_loss_per_year / _HOURS_PER_YEAR,
+        "replacement_cost": config.replacement_cost_per_kwh * capacity_kwh,
+    }
 
 
 def initial_state(initial_soc: Float[Array, " home"]) -> BatteryAgingState:

@@ -3,108 +3,132 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from prosumax.devices import battery as battery_model
-from prosumax.devices import battery_aging, flexible
+from prosumax.devices.base import AnyDevice, ordered
 from prosumax.devices.battery import BatteryParams, BatteryState
-from prosumax.devices.battery_aging import BatteryAgingParams, BatteryAgingState
-from prosumax.devices.flexible import DeviceParams, DeviceSeries, DeviceState
-from prosumax.types import DeviceFlows, DeviceRequests, Flows
+from prosumax.types import DeviceFlow, DeviceRequests, Flows, StorageFlow
+
+BATTERY = battery_model.Battery.kind
+"""Kind of the home battery, which acts last and balances the meter under a `Bid`."""
 
 
 class HomeParams(NamedTuple):
-    """Parameters of the devices of all homes; a home without a device has one of zero size.
+    """Parameters of the devices of all homes.
 
     Attributes:
-        battery: Parameters of the batteries.
-        aging: Parameters of battery aging; None where no battery ages.
-        devices: Parameters of the flexible devices; None where no home has any.
+        devices: Parameters by kind of device. Every community has the kind `battery`, with
+            batteries of size zero where homes have none; other kinds are absent when no home has
+            one.
     """
 
-    battery: BatteryParams
-    aging: BatteryAgingParams | None = None
-    devices: DeviceParams | None = None
+    devices: dict[str, PyTree]
+
+    @property
+    def battery(self) -> BatteryParams:
+        """Parameters of the home batteries."""
+        params: BatteryParams = self.devices[BATTERY]
+        return params
+
+    @property
+    def flexible(self) -> tuple[AnyDevice, ...]:
+        """Devices other than the home battery, in the order in which they act."""
+        return tuple(device for device in ordered(self.devices) if device.kind != BATTERY)
 
 
 class HomeState(NamedTuple):
     """State of the devices of all homes.
 
     Attributes:
-        battery: State of the batteries.
-        aging: State of battery aging; None where no battery ages.
-        devices: State of the flexible devices; None where no home has any.
+        devices: State by kind of device.
     """
 
-    battery: BatteryState
-    aging: BatteryAgingState | None = None
-    devices: DeviceState | None = None
+    devices: dict[str, PyTree]
+
+    @property
+    def battery(self) -> BatteryState:
+        """State of the home batteries."""
+        state: BatteryState = self.devices[BATTERY]
+        return state
 
 
 def initial_state(params: HomeParams) -> HomeState:
     """Return the state before the first step."""
-    initial_soc = params.battery.initial_soc
-    return HomeState(
-        battery=battery_model.initial_state(params.battery),
-        aging=None if params.aging is None else battery_aging.initial_state(initial_soc),
-        devices=None if params.devices is None else flexible.initial_state(params.devices),
-    )
+    kinds = ordered(params.devices)
+    return HomeState({device.kind: device.init(params.devices[device.kind]) for device in kinds})
 
 
 def step_devices(
     params: HomeParams,
     state: HomeState,
-    inputs: DeviceSeries | None,
+    inputs: dict[str, PyTree],
     requests: DeviceRequests | None,
+    net_load_kwh: Float[Array, " home"],
     step_hours: Float[Array, ""],
-) -> tuple[HomeState, DeviceFlows | None]:
-    """Run the flexible devices, which act before the battery.
+) -> tuple[HomeState, dict[str, DeviceFlow], DeviceRequests]:
+    """Run all devices but the home battery, which act before it.
 
     Args:
         params: Parameters.
         state: State before the step.
-        inputs: Exogenous inputs of the step.
-        requests: Requests to the devices; the default control applies where they are None.
+        inputs: Exogenous inputs of the step by kind of device.
+        requests: Requests by kind; the default control applies to kinds without a request and
+            to requests that are NaN.
+        net_load_kwh: Load less PV generation, without devices.
         step_hours: Length of the step.
 
     Returns:
-        The state with the devices after the step, and their energy flows; the unchanged state and
-        None without flexible devices.
+        The state with these devices after the step, their energy flows, and the requests that were
+        applied, with those of the default control.
     """
-    if params.devices is None or state.devices is None or inputs is None:
-        return state, None
-    defaults = flexible.default_requests(params.devices, state.devices, inputs, step_hours)
-    if requests is not None:
-        pairs = zip(requests, defaults, strict=True)
-        requests = DeviceRequests(
-            *(default if request is None else request for request, default in pairs)
-        )
-    new_devices, flows = flexible.step(
-        params.devices,
-        state.devices,
-        inputs,
-        defaults if requests is None else requests,
-        step_hours,
-    )
-    return state._replace(devices=new_devices), flows
+    states = dict(state.devices)
+    flows: dict[str, DeviceFlow] = {}
+    applied: DeviceRequests = {}
+    surplus_kw = -net_load_kwh / step_hours
+    for device in params.flexible:
+        kind = device.kind
+        own = (params.devices[kind], state.devices[kind], inputs.get(kind))
+        request = device.default_request(*own, surplus_kw, step_hours)
+        if requests is not None and kind in requests:
+            request = jnp.where(jnp.isnan(requests[kind]), request, requests[kind])
+        states[kind], flows[kind] = device.step(*own, request, step_hours)
+        applied[kind] = request
+        taken_kwh = flows[kind].consumption_kwh - flows[kind].supply_kwh
+        surplus_kw = surplus_kw - taken_kwh / step_hours
+    return HomeState(states), flows, applied
+
+
+def devices_net_kwh(flows: dict[str, DeviceFlow]) -> Float[Array, " home"] | float:
+    """Sum the energy that devices draw less what they supply.
+
+    Args:
+        flows: Flows by kind of device.
+    """
+    total: Float[Array, " home"] | float = 0.0
+    for flow in flows.values():
+        total = total + flow.consumption_kwh - flow.supply_kwh
+    return total
 
 
 def default_devices_kwh(
     params: HomeParams,
     state: HomeState,
-    inputs: DeviceSeries | None,
+    inputs: dict[str, PyTree],
+    net_load_kwh: Float[Array, " home"],
     step_hours: Float[Array, ""],
 ) -> Float[Array, " home"] | float:
-    """Compute the net consumption of the flexible devices under their default control.
+    """Compute the net energy of all devices but the home battery under their default control.
 
     Args:
         params: Parameters.
         state: State before the step.
-        inputs: Exogenous inputs of the step.
+        inputs: Exogenous inputs of the step by kind of device.
+        net_load_kwh: Load less PV generation, without devices.
         step_hours: Length of the step.
     """
-    _, flows = step_devices(params, state, inputs, None, step_hours)
-    return 0.0 if flows is None else flexible.net_kwh(flows)
+    _, flows, _ = step_devices(params, state, inputs, None, net_load_kwh, step_hours)
+    return devices_net_kwh(flows)
 
 
 def step(
@@ -114,18 +138,18 @@ def step(
     solar_kwh: Float[Array, " home"],
     battery_kw: Float[Array, " home"],
     step_hours: Float[Array, ""],
-    devices: DeviceFlows | None = None,
+    devices: dict[str, DeviceFlow] | None = None,
 ) -> tuple[HomeState, Flows]:
-    """Run the batteries for one step and read the meters.
+    """Run the home batteries for one step and read the meters.
 
     Args:
         params: Parameters.
-        state: State before the step, with flexible devices already advanced.
-        load_kwh: Load without flexible devices, >= 0.
+        state: State before the step, with the other devices already advanced.
+        load_kwh: Load without devices, >= 0.
         solar_kwh: PV generation, >= 0.
         battery_kw: Requested battery power, positive for charging; limited to the feasible range.
         step_hours: Length of the step.
-        devices: Energy flows of the flexible devices from `step_devices`.
+        devices: Energy flows of the other devices from `step_devices`.
 
     Returns:
         The state after the step and the energy flows, which balance in each home.
@@ -133,41 +157,26 @@ def step(
     battery_state, battery_flow = battery_model.step(
         params.battery, state.battery, battery_kw, step_hours
     )
+    flows: dict[str, DeviceFlow] = {**(devices or {}), BATTERY: battery_flow}
     consumption = load_kwh
     supply = solar_kwh
-    if devices is not None:
-        consumption = load_kwh + flexible.consumption_kwh(devices)
-        if devices.ev is not None:
-            supply = solar_kwh + devices.ev.discharge_kwh
-    net = consumption - supply + battery_flow.charge_kwh - battery_flow.discharge_kwh
-    aging_state = state.aging
-    capacity_loss = None
-    life_used = None
-    if params.aging is not None and state.aging is not None:
-        capacity = params.battery.capacity_kwh
-        exists = capacity > 0
-        soc = jnp.where(exists, battery_state.stored_kwh / jnp.where(exists, capacity, 1.0), 0.0)
-        aging_state, loss_fraction, life_used = battery_aging.step(
-            params.aging, state.aging, soc, step_hours
-        )
-        capacity_loss = loss_fraction * capacity
-        remaining = jnp.maximum(battery_state.capacity_kwh - capacity_loss, 0.0)
-        battery_state = battery_state._replace(capacity_kwh=remaining)
-    flows = Flows(
+    stored: Float[Array, " home"] | float = 0.0
+    for flow in flows.values():
+        if isinstance(flow, StorageFlow):
+            stored = stored + flow.charge_kwh - flow.discharge_kwh
+        else:
+            consumption = consumption + flow.consumption_kwh
+            supply = supply + flow.supply_kwh
+    net = consumption - supply + stored
+    new_state = HomeState({**state.devices, BATTERY: battery_state})
+    return new_state, Flows(
         load_kwh=consumption,
         solar_kwh=solar_kwh,
-        charge_kwh=battery_flow.charge_kwh,
-        discharge_kwh=battery_flow.discharge_kwh,
-        battery_loss_kwh=battery_flow.loss_kwh,
-        stored_kwh=battery_state.stored_kwh,
         import_kwh=jnp.maximum(net, 0.0),
         export_kwh=jnp.maximum(-net, 0.0),
         curtailed_kwh=jnp.zeros_like(net),
-        devices=devices,
-        capacity_loss_kwh=capacity_loss,
-        battery_life_used=life_used,
+        devices=flows,
     )
-    return HomeState(battery_state, aging_state, state.devices), flows
 
 
 def tradable_kwh(
@@ -185,7 +194,7 @@ def tradable_kwh(
     Args:
         params: Parameters.
         state: State before the step.
-        load_kwh: Load including flexible devices.
+        load_kwh: Load including the net energy of all devices but the battery.
         solar_kwh: PV generation.
         step_hours: Length of the step.
 

@@ -6,7 +6,6 @@ up to the cent; compiled code passes JAX arrays to the same functions.
 
 from prosumax.metrics.catalog import KPI
 from prosumax.metrics.citylearn import citylearn_kpis
-from prosumax.metrics.devices import device_kpis, wear_kpis
 from prosumax.metrics.energy import community_kpis, home_kpis
 from prosumax.metrics.fairness import (
     distance_to_reference,
@@ -32,7 +31,6 @@ __all__ = [
     "NetworkKPIs",
     "citylearn_kpis",
     "community_kpis",
-    "device_kpis",
     "distance_to_reference",
     "fairness_kpis",
     "herfindahl_index",
@@ -44,5 +42,4 @@ __all__ = [
     "price_of_fairness",
     "price_series",
     "trade_matrix",
-    "wear_kpis",
 ]

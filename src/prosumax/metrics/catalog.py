@@ -1,18 +1,23 @@
 """Catalog of key performance indicators (KPIs): each one is declared here once.
 
 The tables of the command line, the report, studies, sweeps, the demo and the reference page
-`docs/reference/kpis.md` take labels, units, digits and definitions from this catalog.
+`docs/reference/kpis.md` take labels, units, digits and definitions from this catalog. Kinds of
+devices declare their own KPIs, which the catalog adds.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Protocol, cast
 
 from prosumax.errors import did_you_mean
+from prosumax.registry import Registry
+from prosumax.scenario.schema.devices import device_kinds
 
 Direction = Literal["higher", "lower"]
 
 _MISSING = "-"
+_HOME = "home."
+_DEVICE_SECTION = "Devices"
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class KPI:
         scale: Factor from the stored to the displayed value; None for 100 where the unit begins
             with `%`, else 1.
         source: Dotted name of the function that computes it.
+        summed: For a KPI of a device: whether the community has it too, as the sum over its homes.
+        beside: For a KPI of a device: key of another one that short summaries show beside it.
     """
 
     key: str
@@ -50,6 +57,8 @@ class KPI:
     short: str = ""
     scale: float | None = None
     source: str = ""
+    summed: bool = True
+    beside: str = ""
 
     @property
     def name(self) -> str:
@@ -114,10 +123,18 @@ class Section(NamedTuple):
 
 
 SECTIONS: list[Section] = []
-"""Sections of the catalog in the order of the reference page."""
+"""Sections that are declared here, in the order of the reference page; see `sections`."""
 
 CATALOG: dict[str, KPI] = {}
-"""Every KPI by its key."""
+"""KPIs that are declared here or registered, by key; `entries` adds those of devices."""
+
+
+class _DeviceKind(Protocol):
+    """Part of a kind of device that the catalog needs; see `prosumax.devices.base.Device`."""
+
+    kind: ClassVar[str]
+    order: ClassVar[int]
+    kpis: ClassVar[Sequence[KPI]]
 
 
 def get(key: str) -> KPI:
@@ -126,10 +143,27 @@ def get(key: str) -> KPI:
     Raises:
         KeyError: There is no such KPI; the message names the nearest key.
     """
-    try:
+    if key in CATALOG:
         return CATALOG[key]
-    except KeyError:
-        raise KeyError(f"there is no KPI {key!r}. {did_you_mean(key, CATALOG)}") from None
+    known = entries()
+    if key not in known:
+        raise KeyError(f"there is no KPI {key!r}. {did_you_mean(key, known)}")
+    return known[key]
+
+
+def entries() -> dict[str, KPI]:
+    """Return every KPI by its key, those of all registered kinds of devices included."""
+    return {**_device_entries(), **CATALOG}
+
+
+def sections() -> list[Section]:
+    """Return the sections of the catalog in the order of the reference page."""
+    kpis = _device_kpis()
+    keys = tuple(kpi.key if kpi.summed else _HOME + kpi.key for kpi in kpis)
+    return [
+        section._replace(keys=section.keys + keys) if section.title == _DEVICE_SECTION else section
+        for section in SECTIONS
+    ]
 
 
 def register(kpi: KPI) -> KPI:
@@ -159,9 +193,23 @@ def value(kpis: Mapping[str, object], key: str) -> float | None:
     return float(node) if isinstance(node, int | float) else None
 
 
-def community_keys() -> Iterator[str]:
-    """Iterate over the keys of `Result.kpis` itself, without nested records and other sources."""
-    return (key for key in CATALOG if "." not in key)
+def _device_kpis() -> list[KPI]:
+    """Return the KPIs of every kind of device, in the order of the kinds."""
+    registry = cast("Registry[_DeviceKind]", device_kinds)
+    kinds = [registry.get(kind, "devices") for kind in registry]
+    kinds.sort(key=lambda kind: (kind.order, kind.kind))
+    return [
+        kpi if kpi.source else replace(kpi, source=f"{type(kind).__module__}.{type(kind).__name__}")
+        for kind in kinds
+        for kpi in kind.kpis
+    ]
+
+
+def _device_entries() -> dict[str, KPI]:
+    """Return the KPIs of devices, of the community and of homes, by key."""
+    kpis = _device_kpis()
+    of_homes = {_HOME + kpi.key: replace(kpi, key=_HOME + kpi.key) for kpi in kpis}
+    return {kpi.key: kpi for kpi in kpis if kpi.summed} | of_homes
 
 
 def _declare(title: str, introduction: str, source: str, *kpis: KPI) -> None:
@@ -262,41 +310,16 @@ _declare(
 )
 
 _declare(
-    "Flexible devices",
+    _DEVICE_SECTION,
     (
-        "Sums over all homes; a KPI exists only where there are such devices. The charge of a car "
-        "and the use of a heat pump are part of l. See [devices](../explanation/devices.md)."
+        "Sums over all homes; a KPI exists only where there are such devices, and homes have it as "
+        "well. What devices other than batteries consume is part of l. See "
+        "[devices](../explanation/devices.md)."
     ),
-    "prosumax.metrics.devices.device_kpis",
+    "prosumax.simulation.results.summary.device_kpis",
     KPI("unserved_kwh", "Energy not served", "kWh", 0,
-        "charged on the road + hot water below its set point + canceled appliance runs",
-        better="lower", explanation="Trips, hot water and appliance runs that were not delivered."),
-    KPI("ev_charge_kwh", "EV charging", "kWh", 0, "energy charged at home", short="charged"),
-    KPI("ev_discharge_kwh", "EV discharging", "kWh", 0, "energy returned from the car (V2H)",
-        short="discharged"),
-    KPI("ev_driven_kwh", "EV driving", "kWh", 0, "energy used for driving"),
-    KPI("ev_loss_kwh", "EV losses", "kWh", 0, "charging and discharging losses", better="lower"),
-    KPI("ev_departure_shortfall_kwh", "EV shortfall at departure", "kWh", 0,
-        "sum over departures of max(required - actual state of charge, 0)", better="lower",
-        short="missing at departure"),
-    KPI("ev_unserved_kwh", "EV charging on the road", "kWh", 0,
-        "driving energy that the battery did not hold", better="lower",
-        short="charged on the road"),
-    KPI("appliances_kwh", "Shiftable appliances", "kWh", 0, "energy of completed runs"),
-    KPI("heat_pump_kwh", "Heat pump electricity", "kWh", 0, "space heating and hot water",
-        short="electricity"),
-    KPI("space_heat_kwh", "Space heat", "kWh", 0, "thermal energy delivered to rooms",
-        short="space heat"),
-    KPI("hot_water_kwh", "Hot water heat", "kWh", 0, "thermal energy drawn as hot water",
-        short="hot water"),
-    KPI("underheating_kh", "Underheating", "K h", 0, "kelvin-hours below the comfort band",
-        better="lower", short="too cold"),
-    KPI("overheating_kh", "Overheating", "K h", 0, "kelvin-hours above the comfort band",
-        better="lower", short="too warm"),
-    KPI("battery_wear_cost", "Battery wear", MONEY, 2,
-        "share of battery life used x price of a new battery", better="lower", notes="not billed",
-        source="prosumax.metrics.devices.wear_kpis",
-        explanation="Loss of value of the batteries; not part of any bill."),
+        "requested energy that devices did not deliver", better="lower",
+        explanation="Trips, hot water, appliance runs and other requests that were not delivered."),
 )
 
 _declare(
@@ -590,9 +613,6 @@ _declare(
         better="lower"),
     KPI("home.battery_cycles", "Battery cycles", "", 0, "(charge + discharge) / (2 capacity)",
         notes="equivalent full cycles, at the AC side"),
-    KPI("home.battery_state_of_health", "Battery state of health", "%", 1,
-        "1 - capacity lost / nominal capacity", better="higher", notes="null without a battery",
-        source="prosumax.metrics.devices.wear_kpis"),
     KPI("home.mean_monthly_peak_kw", "Mean monthly peak", "kW", 2,
         "mean of the monthly quarter-hour peaks, each at least `min_billed_peak_kw`",
         better="lower", source="prosumax.simulation.results.annual.settle_period"),

@@ -25,7 +25,7 @@ def home_kpis(
         flows: Energy flows of the homes [step, home].
         local: Energy traded locally [step, home].
         emission_factor_kg_per_kwh: CO2 of grid electricity [step].
-        capacity_kwh: Nominal battery capacity [home].
+        capacity_kwh: Nominal capacity of stationary storage [home].
         step_hours: Length of a step.
 
     Returns:
@@ -61,7 +61,7 @@ def home_kpis(
         "peak_kw": xp.maximum(net_kw.max(0), 0),
         "peak_export_kw": xp.maximum((-net_kw).max(0), 0),
         "emissions_kg": (grid_purchases * emission_factor_kg_per_kwh[:, None]).sum(0),
-        "battery_loss_kwh": flows.battery_loss_kwh.sum(0),
+        "battery_loss_kwh": flows.storage_loss_kwh.sum(0),
         "curtailed_kwh": curtailed,
         "battery_cycles": safe_divide(throughput, 2 * capacity_kwh, xp=xp),
     }
@@ -124,5 +124,5 @@ def community_kpis(
         "reverse_flow_hours": (net < 0).sum() * step_hours,
         "emissions_kg": (grid_purchases * emission_factor_kg_per_kwh).sum(),
         "emissions_with_export_credit_kg": (net * emission_factor_kg_per_kwh).sum(),
-        "battery_loss_kwh": flows.battery_loss_kwh.sum(),
+        "battery_loss_kwh": flows.storage_loss_kwh.sum(),
     }

@@ -1,6 +1,8 @@
 """Typed records of KPIs: keys as in `prosumax.metrics.catalog`, values as plain floats.
 
-An undefined value, such as self-consumption without PV, is None (null in JSON).
+An undefined value, such as self-consumption without PV, is None (null in JSON). The records of
+communities and homes also hold the KPIs that their kinds of devices declare, which
+`prosumax.metrics.catalog.value` reads.
 """
 
 from typing import NotRequired, TypedDict
@@ -52,25 +54,6 @@ class NetworkKPIs(TypedDict):
     not_converged_steps: float
 
 
-class _DeviceKPIs(TypedDict, total=False):
-    """KPIs of flexible devices; those of devices that a community does not have are missing."""
-
-    unserved_kwh: float
-    ev_charge_kwh: float
-    ev_discharge_kwh: float
-    ev_driven_kwh: float
-    ev_loss_kwh: float
-    ev_departure_shortfall_kwh: float
-    ev_unserved_kwh: float
-    appliances_kwh: float
-    heat_pump_kwh: float
-    space_heat_kwh: float
-    hot_water_kwh: float
-    underheating_kh: float
-    overheating_kh: float
-    battery_wear_cost: float
-
-
 class _OptimalityKPIs(TypedDict, total=False):
     """KPIs of the optimality gap and scores of MAHTM; missing where they were not requested."""
 
@@ -90,10 +73,11 @@ class _OptimalityKPIs(TypedDict, total=False):
     price_of_fairness: float | None
 
 
-class CommunityKPIs(_DeviceKPIs, _OptimalityKPIs):
-    """KPIs of a community over the period of a run.
+class CommunityKPIs(_OptimalityKPIs):
+    """KPIs of a community over the period of a run, beside those of its devices.
 
     Attributes:
+        unserved_kwh: Energy that devices did not deliver; missing without flexible devices.
         citylearn: KPIs of CityLearn.
         network: KPIs of the network; None without one.
     """
@@ -127,6 +111,7 @@ class CommunityKPIs(_DeviceKPIs, _OptimalityKPIs):
     emissions_kg: float | None
     emissions_with_export_credit_kg: float | None
     battery_loss_kwh: float
+    unserved_kwh: NotRequired[float]
     welfare: float
     consumer_surplus: float
     producer_surplus: float
@@ -156,8 +141,8 @@ class CommunityKPIs(_DeviceKPIs, _OptimalityKPIs):
     network: NetworkKPIs | None
 
 
-class HouseholdKPIs(_DeviceKPIs):
-    """KPIs of a home over the period of a run.
+class HouseholdKPIs(TypedDict):
+    """KPIs of a home over the period of a run, beside those of its devices.
 
     Attributes:
         name: Name of the home.
@@ -165,6 +150,7 @@ class HouseholdKPIs(_DeviceKPIs):
         policy: Policy that controls its devices.
         end_use_kwh: Energy by end use; empty where the load comes from a meter.
         bill_items: Items of the bill by name, in the currency of the tariff.
+        unserved_kwh: Energy that devices did not deliver; missing without flexible devices.
     """
 
     name: str
@@ -189,7 +175,7 @@ class HouseholdKPIs(_DeviceKPIs):
     battery_loss_kwh: float
     curtailed_kwh: float
     battery_cycles: float
-    battery_state_of_health: NotRequired[float | None]
+    unserved_kwh: NotRequired[float]
     mean_monthly_peak_kw: float
     reputation: float
     end_use_kwh: dict[str, float]

@@ -11,7 +11,7 @@ from prosumax.metrics import catalog
 _INTRODUCTION = """\
 # KPI reference
 
-<!-- Generated from src/prosumax/metrics/catalog.py by `make reference`: edit the catalog. -->
+<!-- Generated from src/prosumax/metrics/catalog.py and the devices by `make reference`: edit these. -->
 
 Every key performance indicator (KPI) of prosumax. Tables of the command line, reports, studies,
 sweeps and the demo take their labels, units and decimals from the same catalog.
@@ -43,7 +43,7 @@ _COLUMNS = ("KPI", "label", "unit", "better", "definition", "notes")
 def reference_page() -> str:
     """Return the reference page of every KPI as Markdown."""
     parts = [_INTRODUCTION]
-    for section in catalog.SECTIONS:
+    for section in catalog.sections():
         rows = [_row(catalog.get(key)) for key in section.keys]
         header = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
         table = "\n".join([*header, *map(_line, rows)])

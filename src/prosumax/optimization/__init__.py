@@ -3,6 +3,7 @@
 They are the reference for every policy: the optimum of each home alone, and of the community.
 """
 
+from prosumax.devices.battery_program import StorageModel, best_case_storage
 from prosumax.optimization.discrete import plan_power_levels
 from prosumax.optimization.mahtm_solver import plan_mahtm_solver
 from prosumax.optimization.mpc import make_forecaster, plan_receding_horizon
@@ -31,7 +32,6 @@ from prosumax.optimization.program import (
     count_binaries,
     solve,
 )
-from prosumax.optimization.storage import StorageModel, best_case_storage
 
 __all__ = [
     "MAX_BINARIES",

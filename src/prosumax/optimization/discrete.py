@@ -99,7 +99,8 @@ def _transitions(
     shape = (len(states), len(requested))
     count = len(states) * len(requested)
     copies: BatteryParams = jax.tree.map(
-        lambda leaf: jnp.repeat(jnp.asarray(leaf, jnp.float32), count, axis=0), battery
+        lambda leaf: jnp.repeat(jnp.asarray(leaf, jnp.float32), count, axis=0),
+        battery._replace(aging=None),
     )
     stored = jnp.asarray(np.repeat(states, len(requested)), jnp.float32)
     state = battery_model.BatteryState(stored, copies.capacity_kwh)

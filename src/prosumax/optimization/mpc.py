@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from prosumax.devices import battery as battery_model
 from prosumax.devices.battery import BatteryParams
+from prosumax.devices.battery_program import StorageModel, power_limit_lines, typical_storage
 from prosumax.errors import InputError
 from prosumax.numerics import AnyArray
 from prosumax.optimization.planning import ignore_progress
 from prosumax.optimization.problem import Array, Problem, check_bounded
 from prosumax.optimization.program import ProgressCallback, build_model, create_solver
-from prosumax.optimization.storage import StorageModel, power_limit_lines, typical_storage
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,8 +96,8 @@ def plan_receding_horizon(
     """Plan the batteries again in every step and execute the first step of each plan.
 
     A battery whose efficiency depends on power is planned with the efficiency at the typical power
-    of its home. Energy that is stored after the horizon has no value. Other devices keep their
-    default control.
+    of its home, and aging is neglected. Energy that is stored after the horizon has no value. Other
+    devices keep their default control.
 
     Args:
         problem: The problem, from `build_problem`.
@@ -150,7 +150,7 @@ class _RecedingHorizonProgram:
         self.joint = joint
         self.homes = problem.storage_homes
         self.others = np.setdiff1d(np.arange(problem.net_kwh.shape[1]), self.homes)
-        self.battery = problem.select_homes(self.homes).battery
+        self.battery = problem.select_homes(self.homes).battery._replace(aging=None)
         self.params: BatteryParams = jax.tree.map(
             lambda leaf: jnp.asarray(leaf, jnp.float32), self.battery
         )

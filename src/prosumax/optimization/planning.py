@@ -15,17 +15,25 @@ import numpy as np
 from jaxtyping import Float, PyTree
 from numpy.typing import ArrayLike, NDArray
 
-from prosumax.devices import flexible
 from prosumax.devices.battery import BatteryParams
-from prosumax.devices.battery_aging import BatteryAgingParams
-from prosumax.devices.flexible import DeviceSeries
-from prosumax.devices.home import HomeParams, HomeState, initial_state, step_devices
+from prosumax.devices.battery_program import (
+    StorageModel,
+    best_case_storage,
+    replace_absent_batteries,
+)
+from prosumax.devices.home import (
+    BATTERY,
+    HomeParams,
+    HomeState,
+    devices_net_kwh,
+    initial_state,
+    step_devices,
+)
 from prosumax.devices.home import step as step_home
 from prosumax.numerics import AnyArray
-from prosumax.optimization.flexible import FlexibleDevices, replace_absent_batteries
+from prosumax.optimization.flexible import FlexibleDevices
 from prosumax.optimization.problem import Array, Problem, community_cost, individual_cost
 from prosumax.optimization.program import ProgressCallback, Solution, solve
-from prosumax.optimization.storage import StorageModel, best_case_storage
 from prosumax.types import DeviceRequests
 
 # Programs for batteries that are not linear; more changed the cost of citylearn-2022 by less than
@@ -59,8 +67,8 @@ class DispatchPlan(NamedTuple):
         num_variables: Number of variables of the largest program.
         num_constraints: Number of constraints of the largest program.
         seconds: Time of all programs.
-        requests: Requests to EVs and heat pumps, kW [step, home], NaN for homes without; None if
-            there are none.
+        requests: Requests to other devices by kind, kW [step, home, slot]; NaN applies the default
+            control. None if there are no such devices.
     """
 
     power_kw: Float[Array, "step home"]
@@ -159,7 +167,7 @@ def _search(problem: Problem, joint: bool, on_progress: ProgressCallback) -> Dis
     storage = best_case_storage(
         battery, len(problem.buy_price), problem.step_hours, problem.has_negative_price
     )
-    passes = _count_passes(battery, own.aging)
+    passes = _count_passes(battery)
     power = np.zeros_like(problem.net_kwh)
     net = problem.net_kwh.copy()
     requests = default_requests(problem)
@@ -179,7 +187,6 @@ def _search(problem: Problem, joint: bool, on_progress: ProgressCallback) -> Dis
             battery,
             requested[:, controllable],
             problem.step_hours,
-            own.aging,
             own.devices,
             solution.requests,
         )
@@ -214,10 +221,10 @@ def _search(problem: Problem, joint: bool, on_progress: ProgressCallback) -> Dis
     )
 
 
-def _count_passes(battery: BatteryParams, aging: BatteryAgingParams | None) -> int:
+def _count_passes(battery: BatteryParams) -> int:
     if not is_linear(battery):
         return _NONLINEAR_PASSES
-    return 1 if aging is None else _AGING_PASSES
+    return 1 if battery.aging is None else _AGING_PASSES
 
 
 def default_requests(problem: Problem) -> DeviceRequests | None:
@@ -231,16 +238,11 @@ def default_requests(problem: Problem) -> DeviceRequests | None:
     """
     if problem.devices is None:
         return None
-    params = problem.devices.params
-
-    def no_request(device: object) -> PyTree:
-        return None if device is None else np.full_like(problem.net_kwh, np.nan)
-
-    return DeviceRequests(
-        ev_kw=no_request(params.ev),
-        space_heating_kw=no_request(params.heat_pump),
-        hot_water_kw=no_request(params.heat_pump),
-    )
+    requests: dict[str, PyTree] = {}
+    for device in problem.devices.kinds:
+        draw_kw, _ = device.slot_limits_kw(problem.devices.params[device.kind])
+        requests[device.kind] = np.full((*problem.net_kwh.shape, draw_kw.shape[-1]), np.nan)
+    return requests
 
 
 def set_requests(
@@ -258,9 +260,9 @@ def set_requests(
     """
     if requests is None or selected is None:
         return requests
-    for whole, part in zip(requests, selected, strict=True):
-        if whole is not None and part is not None:
-            whole[:, homes] = part
+    for kind, part in selected.items():
+        whole: PyTree = requests[kind]
+        whole[:, homes] = part
     return requests
 
 
@@ -290,7 +292,7 @@ class SimulatedPlan(NamedTuple):
         discharge_kwh: Battery discharge at the AC side.
         stored_kwh: Stored energy after each step.
         capacity_kwh: Battery capacity before each step.
-        devices_kwh: Net energy of the flexible devices.
+        devices_kwh: Net energy of all other devices.
     """
 
     charge_kwh: Float[Array, "step home"]
@@ -304,7 +306,6 @@ def simulate_plan(
     battery: BatteryParams,
     power_kw: Float[Array, "step home"],
     step_hours: float,
-    aging: BatteryAgingParams | None = None,
     devices: FlexibleDevices | None = None,
     requests: DeviceRequests | None = None,
 ) -> SimulatedPlan:
@@ -314,20 +315,19 @@ def simulate_plan(
         battery: Batteries, one entry per home.
         power_kw: Requested power of the batteries.
         step_hours: Length of a step in hours.
-        aging: Aging of the batteries.
-        devices: EVs, heat pumps and appliances of the same homes.
-        requests: Requests to the devices; appliances keep their default control.
+        devices: Other devices of the same homes.
+        requests: Requests to the other devices by kind, kW [step, home, slot]; a missing kind, and
+            NaN, applies the default control.
     """
-    homes = HomeParams(battery, aging, None if devices is None else devices.params)
-    params, single_requests = jax.tree.map(_to_single, (homes, requests))
-    series = None if devices is None else jax.tree.map(_to_single, devices.series)
-    simulated = _simulate(
-        params,
-        jnp.asarray(power_kw, jnp.float32),
-        series,
-        single_requests,
-        jnp.float32(step_hours),
+    homes = HomeParams({BATTERY: battery, **({} if devices is None else devices.params)})
+    steps = (
+        power_kw,
+        np.zeros_like(power_kw) if devices is None else devices.base_net_kwh,
+        {} if devices is None else devices.series,
+        requests,
     )
+    params, single_steps = jax.tree.map(_to_single, (homes, steps))
+    simulated = _simulate(params, single_steps, jnp.float32(step_hours))
     return SimulatedPlan(*(np.asarray(part, np.float64) for part in simulated))
 
 
@@ -336,28 +336,24 @@ def _to_single(leaf: ArrayLike) -> jax.Array:
     return jnp.asarray(leaf, jnp.float32 if np.asarray(leaf).dtype.kind == "f" else None)
 
 
-@jax.jit
-def _simulate(
-    params: HomeParams,
-    power_kw: jax.Array,
-    series: DeviceSeries | None,
-    requests: DeviceRequests | None,
-    step_hours: jax.Array,
-) -> tuple[jax.Array, ...]:
-    zero = jnp.zeros(power_kw.shape[1:])
+_Step = tuple[jax.Array, jax.Array, dict[str, PyTree], DeviceRequests | None]
 
-    def advance(
-        state: HomeState, step: tuple[jax.Array, DeviceSeries | None, DeviceRequests | None]
-    ) -> tuple[HomeState, tuple[jax.Array, ...]]:
-        power, inputs, request = step
-        state, devices = step_devices(params, state, inputs, request, step_hours)
-        devices_kwh = zero if devices is None else zero + flexible.net_kwh(devices)
-        after, flow = step_home(params, state, zero, zero, power, step_hours)
+
+@jax.jit
+def _simulate(params: HomeParams, steps: _Step, step_hours: jax.Array) -> tuple[jax.Array, ...]:
+    """Simulate battery power, net load, inputs and requests of other devices, one row a step."""
+
+    def advance(state: HomeState, step: _Step) -> tuple[HomeState, tuple[jax.Array, ...]]:
+        power_kw, net_load_kwh, inputs, requests = step
+        zero = jnp.zeros_like(power_kw)
+        state, flows, _ = step_devices(params, state, inputs, requests, net_load_kwh, step_hours)
+        devices_kwh = zero + devices_net_kwh(flows)
+        after, meter = step_home(params, state, zero, zero, power_kw, step_hours)
         capacity = state.battery.capacity_kwh
         stored = after.battery.stored_kwh
-        return after, (flow.charge_kwh, flow.discharge_kwh, stored, capacity, devices_kwh)
+        return after, (meter.charge_kwh, meter.discharge_kwh, stored, capacity, devices_kwh)
 
-    _, simulated = jax.lax.scan(advance, initial_state(params), (power_kw, series, requests))
+    _, simulated = jax.lax.scan(advance, initial_state(params), steps)
     return tuple(simulated)
 
 

@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from prosumax.devices.battery import BatteryParams
-from prosumax.devices.battery_aging import BatteryAgingParams
 from prosumax.errors import InputError
 from prosumax.optimization.flexible import FlexibleDevices, build_flexible_devices
 from prosumax.scenario.schema.community import Scenario
@@ -41,8 +40,8 @@ class Problem:
         name: Name of the scenario, for messages.
         names: Names of the homes.
         step_hours: Length of a step in hours.
-        net_kwh: Load minus PV generation with flexible devices under their default control
-            [step, home].
+        net_kwh: Load minus PV generation with devices under their default control and idle home
+            batteries [step, home].
         buy_price: All-in price of a kWh from the grid, including the carbon price on its emissions
             [step].
         retail_price: The same without the carbon price [step].
@@ -57,8 +56,7 @@ class Problem:
             consider.
         carbon_price: Price per kg CO2, which `buy_price` includes.
         battery: Batteries, one entry per home.
-        aging: Aging of the batteries; None if none ages.
-        devices: EVs and heat pumps; None if there are none.
+        devices: Devices other than the home battery; None if there are none.
     """
 
     name: str
@@ -77,7 +75,6 @@ class Problem:
     net_metered: NDArray[np.bool_]
     carbon_price: float
     battery: BatteryParams
-    aging: BatteryAgingParams | None = None
     devices: FlexibleDevices | None = None
 
     @property
@@ -87,7 +84,7 @@ class Problem:
 
     @property
     def controllable_homes(self) -> NDArray[np.int64]:
-        """Positions of the homes that have a battery, an EV or a heat pump."""
+        """Positions of the homes that have a battery or another device with a program."""
         if self.devices is None:
             return self.storage_homes
         has_battery = np.asarray(self.battery.capacity_kwh) > 0
@@ -109,10 +106,7 @@ class Problem:
         Args:
             homes: Positions of the homes.
         """
-        selected: tuple[BatteryParams, BatteryAgingParams | None] = jax.tree.map(
-            lambda leaf: leaf[homes], (self.battery, self.aging)
-        )
-        battery, aging = selected
+        battery: BatteryParams = jax.tree.map(lambda leaf: leaf[homes], self.battery)
         return replace(
             self,
             names=tuple(self.names[home] for home in homes),
@@ -120,13 +114,12 @@ class Problem:
             fixed_fees=self.fixed_fees[homes],
             net_metered=self.net_metered[homes],
             battery=battery,
-            aging=aging,
             devices=None if self.devices is None else self.devices.select_homes(homes),
         )
 
     @property
     def without_devices(self) -> "Problem":
-        """The problem with EVs and heat pumps under their default control."""
+        """The problem with all devices but the home battery under their default control."""
         return replace(self, devices=None)
 
     def select_steps(self, first: int, last: int) -> "Problem":
@@ -188,11 +181,9 @@ def build_problem(scenario: Scenario, profiles: Profiles, community: Community) 
     )
     inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
     prosumer_fee = tariff.prosumer_fee_per_kw_year * inverter_kw
-    batteries = (community.homes.battery, community.homes.aging)
-    exact: tuple[BatteryParams, BatteryAgingParams | None] = jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.float64), batteries
+    battery: BatteryParams = jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64), community.homes.battery
     )
-    battery, aging = exact
     base_kwh = profiles.load_kwh - profiles.solar_kwh
     devices, net_kwh = build_flexible_devices(
         community.homes, community.series.devices, base_kwh, hours
@@ -216,7 +207,6 @@ def build_problem(scenario: Scenario, profiles: Profiles, community: Community) 
         net_metered=inverter_kw > 0,
         carbon_price=carbon_price,
         battery=battery,
-        aging=aging,
         devices=devices,
     )
 

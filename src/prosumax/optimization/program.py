@@ -9,16 +9,18 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
+from prosumax.devices.base import LinearDevice
+from prosumax.devices.battery_program import StorageModel, add_storage, replace_absent_batteries
+from prosumax.devices.linear_program import DIMS
 from prosumax.errors import InputError
 from prosumax.numerics import AnyArray
 from prosumax.optimization.flexible import (
     add_flexible_devices,
     extract_requests,
-    replace_absent_batteries,
     slack_price,
+    total_slack,
 )
 from prosumax.optimization.problem import Array, Problem, individual_cost
-from prosumax.optimization.storage import StorageModel, add_storage
 from prosumax.types import DeviceRequests
 
 if TYPE_CHECKING:
@@ -43,8 +45,6 @@ _FEASIBILITY_TOLERANCE = 1e-9
 # Status code of HiGHS for a feasible primal solution.
 _FEASIBLE = 2
 
-_DIMS = ("step", "home")
-
 
 class Solution(NamedTuple):
     """Solution of a program.
@@ -61,8 +61,8 @@ class Solution(NamedTuple):
         num_nonzeros: Number of nonzero coefficients.
         seconds: Time of building and solving.
         basis: Basis of the solver, to start the next program from.
-        requests: Requests to the devices of the controllable homes, kW [step, home]; None if there
-            are no devices.
+        requests: Requests to the devices of the controllable homes by kind, kW [step, home, slot];
+            None if there are no devices.
     """
 
     charge_kwh: Float[Array, "step home"]
@@ -111,7 +111,7 @@ def solve(
     steps, homes = problem.net_kwh.shape
     controllable = problem.controllable_homes
     has_binaries = count_binaries(problem) > 0
-    model, constant = build_model(problem, storage, joint=joint)
+    model, constant, parts = _build_model(problem, storage, joint)
     matrices = model.matrices
     coefficients = matrices.A
     assert coefficients is not None, "every model has constraints"
@@ -142,14 +142,14 @@ def solve(
 
     def read(name: str) -> NDArray[np.float64]:
         values = np.zeros((steps, homes))
-        labels = model.variables[name].labels.transpose(*_DIMS).to_numpy()
+        labels = model.variables[name].labels.transpose(*DIMS).to_numpy()
         values[:, controllable] = solution[labels]
         return values
 
     requests = None
     if problem.devices is not None:
         devices = problem.devices.select_homes(controllable)
-        requests, slack = extract_requests(model, devices, solution, problem.step_hours)
+        requests, slack = extract_requests(model, devices, parts, solution, problem.step_hours)
         constant -= slack * slack_price(problem.buy_price, problem.sell_price)
     info = solver.getInfo()
     objective = float(info.objective_function_value)
@@ -266,6 +266,14 @@ def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tupl
     Raises:
         InputError: If linopy or HiGHS is not installed.
     """
+    model, constant, _ = _build_model(problem, storage, joint)
+    return model, constant
+
+
+def _build_model(
+    problem: Problem, storage: StorageModel, joint: bool
+) -> tuple["Model", float, dict[str, LinearDevice]]:
+    """Return the model, the constant part of the cost, and the flexible devices in the model."""
     linopy, xr = import_linopy()
     controllable = problem.controllable_homes
     others = np.setdiff1d(np.arange(problem.net_kwh.shape[1]), controllable)
@@ -277,19 +285,19 @@ def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tupl
         return array
 
     uncontrolled = own.net_kwh if own.devices is None else own.devices.uncontrolled_net_kwh
-    net = xr.DataArray(uncontrolled, dims=_DIMS)
+    net = xr.DataArray(uncontrolled, dims=DIMS)
     model = linopy.Model()
     controlled = add_storage(
         model, replace_absent_batteries(own.battery), storage, problem.step_hours
     )
     limits_kw: tuple[AnyArray, AnyArray] = (own.battery.charge_kw, own.battery.discharge_kw)
-    slack_cost = None
+    parts: dict[str, LinearDevice] = {}
     if own.devices is not None:
-        price = slack_price(problem.buy_price, problem.sell_price)
-        devices_kwh, slack_cost = add_flexible_devices(
-            model, own.devices, problem.step_hours, problem.has_negative_price, price
+        parts = add_flexible_devices(
+            model, own.devices, problem.step_hours, problem.has_negative_price
         )
-        controlled = controlled + devices_kwh
+        for part in parts.values():
+            controlled = controlled + part.net_kwh
         limits_kw = own.devices.limits_kw(*limits_kw)
     imported = model.add_variables(0, xr.full_like(net, np.inf), name="import")
     model.add_constraints(imported - controlled >= net, name="meter")
@@ -312,8 +320,11 @@ def build_model(problem: Problem, storage: StorageModel, *, joint: bool) -> tupl
         )
         cost = cost - (series(problem.sharing_gain) * shared).sum()
     constant += float(individual_cost(fixed, fixed.net_kwh).sum())
-    model.add_objective(cost if slack_cost is None else cost + slack_cost)
-    return model, constant
+    slack = total_slack(parts)
+    if slack is not None:
+        cost = cost + slack_price(problem.buy_price, problem.sell_price) * slack
+    model.add_objective(cost)
+    return model, constant, parts
 
 
 def _exclude_arbitrage(
@@ -330,10 +341,10 @@ def _exclude_arbitrage(
     is_arbitrage = problem.sell_price > problem.buy_price
     if not is_arbitrage.any():
         return
-    mask = xr.DataArray(np.broadcast_to(is_arbitrage[:, None], net.shape), dims=_DIMS)
+    mask = xr.DataArray(np.broadcast_to(is_arbitrage[:, None], net.shape), dims=DIMS)
     coords = [list(range(size)) for size in net.shape]
     is_buying = model.add_variables(
-        binary=True, coords=coords, dims=_DIMS, mask=mask, name="is_buying"
+        binary=True, coords=coords, dims=DIMS, mask=mask, name="is_buying"
     ).fillna(0)
     max_import = np.maximum(net, 0) + limits_kw[0] * problem.step_hours
     max_export = np.maximum(-net, 0) + limits_kw[1] * problem.step_hours

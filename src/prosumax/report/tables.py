@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from itertools import groupby
 
-from prosumax.metrics import HouseholdKPIs, catalog
+from prosumax.devices.base import devices, ordered
+from prosumax.metrics import KPI, HouseholdKPIs, catalog
 from prosumax.report import text
 from prosumax.report.kpi_glossary import KPIEntry
 from prosumax.simulation.results.result import Result
@@ -157,52 +158,50 @@ def _total(result: Result, name: str) -> float:
     return sum(catalog.value(home, name) or 0.0 for home in result.households)
 
 
-_DEVICE_GROUPS = {
-    "ev_charge_kwh": "Car, kWh",
-    "ev_discharge_kwh": "Car, kWh",
-    "ev_unserved_kwh": "Car, kWh",
-    "ev_departure_shortfall_kwh": "Car, kWh",
-    "heat_pump_kwh": "Heat pump, kWh",
-    "space_heat_kwh": "Heat pump, kWh",
-    "hot_water_kwh": "Heat pump, kWh",
-    "underheating_kh": "Rooms, kelvin-hours",
-    "overheating_kh": "Rooms, kelvin-hours",
-    "appliances_kwh": "",
-    "battery_wear_cost": "",
-}
-"""KPIs of flexible devices and battery aging, and the group of their columns."""
-
-
 def devices_table(result: Result) -> Table | None:
-    """Make a table of the flexible devices and of battery wear; None where no home has any."""
+    """Make a table of the KPIs that devices declare; None where no home has any.
 
-    def amount(kpis: Mapping[str, object], name: str) -> float:
-        return catalog.value(kpis, name) or 0.0
+    KPIs with a short heading stand below the kind of their device and their unit.
+    """
 
-    names = [name for name in _DEVICE_GROUPS if amount(result.kpis, name) > _NUMERICAL_ZERO]
+    def amount(kpis: Mapping[str, object], kpi: KPI) -> float:
+        return catalog.value(kpis, kpi.key) or 0.0
+
+    shown = [
+        (device, catalog.get(kpi.key))
+        for device in ordered(devices.entries())
+        for kpi in device.kpis
+        if amount(result.kpis, kpi) > _NUMERICAL_ZERO
+    ]
+    kpis = [kpi for _, kpi in shown]
     homes = [
         home
         for home in result.households
-        if any(amount(home, name) > _NUMERICAL_ZERO for name in names)
+        if any(amount(home, kpi) > _NUMERICAL_ZERO for kpi in kpis)
     ]
     if not homes:
         return None
-    spans = [("", 1)]
-    for group, members in groupby(names, key=lambda name: _DEVICE_GROUPS[name]):
-        spans.append((group, len(list(members))))
+    currency = result.scenario.tariff.currency
+    groups = [
+        f"{device.title[:1].upper()}{device.title[1:]}, {kpi.unit_in(currency)}"
+        if kpi.short
+        else ""
+        for device, kpi in shown
+    ]
+    spans = [("", 1), *((name, len(list(members))) for name, members in groupby(groups))]
+    head = ["Home", *(kpi.short or kpi.title(currency) for kpi in kpis)]
 
-    def heading(name: str) -> str:
-        kpi = catalog.get(name)
-        return kpi.heading if _DEVICE_GROUPS[name] else kpi.title(result.scenario.tariff.currency)
+    def number(value: float, kpi: KPI) -> str:
+        return text.number(kpi.factor * value, kpi.digits)
 
-    def cell(home: HouseholdKPIs, name: str) -> str:
-        value = amount(home, name)
-        return text.number(value) if value > _NUMERICAL_ZERO else "–"
+    def cell(home: HouseholdKPIs, kpi: KPI) -> str:
+        value = amount(home, kpi)
+        return number(value, kpi) if value > _NUMERICAL_ZERO else "–"
 
-    rows = [[home["name"], *(cell(home, name) for name in names)] for home in homes]
-    foot = ["All", *(text.number(amount(result.kpis, name)) for name in names)]
-    caption = "Flexible devices over the whole period; battery wear is not billed"
-    return Table(caption, ["Home", *map(heading, names)], rows, foot, spans)
+    rows = [[home["name"], *(cell(home, kpi) for kpi in kpis)] for home in homes]
+    foot = ["All", *(number(amount(result.kpis, kpi), kpi) for kpi in kpis)]
+    caption = "Devices over the whole period; battery wear is not billed"
+    return Table(caption, head, rows, foot, spans)
 
 
 def bill_table(result: Result) -> Table:

@@ -1,11 +1,15 @@
 """Decoding of learners' actions to the decisions of homes, and masks of meaningful actions."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from prosumax.devices import flexible, home
+from prosumax.devices import home
+from prosumax.devices.base import AnyDevice, devices, ordered
+from prosumax.devices.home import BATTERY, HomeParams
+from prosumax.numerics import safe_divide
 from prosumax.rl.spaces import Box, Discrete, Product
 from prosumax.rl.types import EnvParams, EnvState
 from prosumax.simulation.community import inputs_at
@@ -101,28 +105,67 @@ def decode_bid(raw: Float[Array, "home 4"] | RawBid, params: EnvParams) -> Bid:
     )
 
 
+def slot_devices(kinds: Iterable[str]) -> tuple[AnyDevice, ...]:
+    """Return the devices in the order of their action slots: the home battery, then the others.
+
+    Args:
+        kinds: Kinds of devices in the community.
+    """
+    others = ordered(dict.fromkeys(kind for kind in kinds if kind != BATTERY))
+    return (devices.get(BATTERY, "devices"), *others)
+
+
+def slot_counts(homes: HomeParams) -> dict[str, int]:
+    """Return the number of action slots of each kind of device.
+
+    Args:
+        homes: Parameters of the devices.
+    """
+    limits = {kind: device.slot_limits_kw(homes.devices[kind]) for kind, device in _slots(homes)}
+    return {kind: draw_kw.shape[-1] for kind, (draw_kw, _) in limits.items()}
+
+
 def decode_power(raw: Float[Array, "home slot"], params: EnvParams) -> Dispatch:
     """Convert normalized powers to a dispatch with truthful prices.
 
     Args:
-        raw: Share of each device's power between -1 (full discharge) and 1 (full charge); the
-            first slot is the battery, the others are those of
-            `devices.flexible.action_slot_names`.
+        raw: Share of the power of each slot of `slot_devices`, between -1 (the largest supply) and
+            1 (the largest draw).
         params: Parameters with the device limits.
     """
     homes = params.community.homes
-    share = jnp.clip(raw, -1.0, 1.0)
-    limit = jnp.where(share[:, 0] >= 0, homes.battery.charge_kw, homes.battery.discharge_kw)
-    power = share[:, 0] * limit
-    requests = None
-    if homes.devices is not None:
-        requests = flexible.requests_from_shares(homes.devices, share[:, 1:])
+    shares = jnp.clip(raw, -1.0, 1.0)
+    requests = {}
+    first = 0
+    for kind, device in _slots(homes):
+        draw_kw, supply_kw = device.slot_limits_kw(homes.devices[kind])
+        share = shares[:, first : first + draw_kw.shape[-1]]
+        requests[kind] = share * jnp.where(share >= 0, draw_kw, supply_kw)
+        first += draw_kw.shape[-1]
+    power = requests.pop(BATTERY)[:, 0]
     return Dispatch(
         battery_kw=power,
         price=jnp.full(power.shape, jnp.nan),
         partner=jnp.full(power.shape, NO_PREFERENCE, jnp.int32),
         devices=requests,
     )
+
+
+def encode_power(dispatch: Dispatch, params: EnvParams) -> Float[Array, "home slot"]:
+    """Convert requested powers to shares of the power of each slot, the inverse of `decode_power`.
+
+    Args:
+        dispatch: Dispatch with a request to each kind of device in the community.
+        params: Parameters with the device limits.
+    """
+    homes = params.community.homes
+    requests = {**(dispatch.devices or {}), BATTERY: dispatch.battery_kw[:, None]}
+    shares = []
+    for kind, device in _slots(homes):
+        draw_kw, supply_kw = device.slot_limits_kw(homes.devices[kind])
+        limit_kw = jnp.where(requests[kind] >= 0, draw_kw, supply_kw)
+        shares.append(safe_divide(requests[kind], limit_kw))
+    return jnp.clip(jnp.concatenate(shares, axis=1), -1.0, 1.0)
 
 
 def decode_power_level(
@@ -150,10 +193,9 @@ def decode_power_level(
 def device_mask(params: EnvParams) -> Bool[Array, "home slot"]:
     """Return which slots of a dispatch control a device of the home."""
     homes = params.community.homes
-    battery = (homes.battery.capacity_kwh > 0)[:, None]
-    if homes.devices is None:
-        return battery
-    return jnp.concatenate([battery, flexible.action_mask(homes.devices)], axis=1)
+    limits = [device.slot_limits_kw(homes.devices[kind]) for kind, device in _slots(homes)]
+    masks = [(draw_kw > 0) | (supply_kw > 0) for draw_kw, supply_kw in limits]
+    return jnp.concatenate(masks, axis=1)
 
 
 def tradable_kwh(
@@ -172,13 +214,12 @@ def tradable_kwh(
 
 
 def default_devices_kwh(params: EnvParams, state: EnvState) -> Float[Array, " home"] | float:
-    """Compute the energy of flexible devices in the coming step under their default control."""
+    """Compute the net energy of all devices but the battery under their default control."""
     community = params.community
-    if community.series.devices is None:
-        return 0.0
     inputs = inputs_at(community.series, state.start_step + state.time)
+    net_load = state.load_kwh - state.solar_kwh
     return home.default_devices_kwh(
-        community.homes, state.community.homes, inputs.devices, community.step_hours
+        community.homes, state.community.homes, inputs.devices, net_load, community.step_hours
     )
 
 
@@ -191,3 +232,8 @@ def bid_mask(params: EnvParams, state: EnvState) -> BidMask:
     side = side | ~side.any(1, keepdims=True)
     others = ~jnp.eye(homes, homes + 2, dtype=bool)
     return BidMask(side, others)
+
+
+def _slots(homes: HomeParams) -> list[tuple[str, AnyDevice]]:
+    """Return kind and device in the order of the action slots."""
+    return [(device.kind, device) for device in slot_devices(homes.devices)]

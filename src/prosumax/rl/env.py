@@ -22,6 +22,7 @@ from prosumax.rl.actions import (
     decode_power,
     decode_power_level,
     device_mask,
+    slot_counts,
 )
 from prosumax.rl.market_indicators import initial_indicators, initial_window, update_indicators
 from prosumax.rl.observations import (
@@ -64,7 +65,8 @@ class EnvConfig:
         has_profile_noise: True if load and PV generation deviate randomly from their series.
         random_arrival: True if orders arrive in random order.
         indicator_window: Number of steps of the indicators volatility and convergence.
-        action_slots: Names of the controlled devices in mode `dispatch`.
+        action_slots: Names of the controlled devices in mode `dispatch`, in the order of
+            `slot_devices`.
         price_agents: Names of the price agents.
         price_observations: Names of the observation terms of price agents.
         price_rewards: Names of the reward terms of price agents.
@@ -400,10 +402,10 @@ class CommunityEnv:
         levels = has_device[:, :, None] | is_idle
         return levels[:, 0] if len(self.config.action_slots) == 1 else levels
 
-    def _observation_sizes(self) -> tuple[int, int, int]:
-        """Return the numbers of homes, forecast steps and appliance slots."""
-        appliances = sum(slot.startswith("appliance") for slot in self.config.action_slots)
-        return self.num_homes, self.config.forecast_steps, appliances
+    def _observation_sizes(self) -> tuple[int, int, dict[str, int]]:
+        """Return the numbers of homes, of forecast steps, and of slots of each kind of device."""
+        slots = slot_counts(self.params.community.homes)
+        return self.num_homes, self.config.forecast_steps, slots
 
     def _sample_start(self, key: PRNGKeyArray, community: Community) -> Int[Array, ""]:
         """Draw a start step such that the episode ends within the period."""

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from prosumax.devices import flexible, from_scenario
 from prosumax.errors import InputError, did_you_mean
 from prosumax.market.mechanism import mechanisms
 from prosumax.market.pricing.hierarchy import price_agent_names
 from prosumax.market.pricing.posted import price_observations
+from prosumax.rl.actions import slot_devices
 from prosumax.rl.env import CommunityEnv, EnvConfig
-from prosumax.rl.observations import OBSERVATION_PRESETS, observation_terms
+from prosumax.rl.observations import OBSERVATION_PRESETS, observation_terms, preset_terms
 from prosumax.rl.rewards import price_reward_terms, reward_terms
 from prosumax.rl.types import EnvParams, Scales
 from prosumax.scenario.loading import load_scenario
@@ -73,14 +73,14 @@ def env_config(scenario: Scenario) -> EnvConfig:
         max_power_fraction=config.max_power_fraction,
         episode_steps=config.episode_steps,
         start_interval=start_intervals[config.episode_start],
-        observations=_observation_names(config.observations, f"{where}.observations"),
+        observations=_observation_names(scenario),
         rewards=_reward_names(scenario),
         forecast=config.forecast,
         forecast_steps=config.forecast_steps,
         has_profile_noise=config.profile_noise > 0,
         random_arrival=config.random_arrival,
         indicator_window=config.indicator_window,
-        action_slots=("battery", *from_scenario.action_slot_names(scenario)),
+        action_slots=_action_slots(scenario),
         **_price_agent_config(scenario),
     )
 
@@ -106,13 +106,22 @@ def env_params(scenario: Scenario, community: Community) -> EnvParams:
     )
 
 
-def _observation_names(observations: str | list[str], where: str) -> tuple[str, ...]:
+def _action_slots(scenario: Scenario) -> tuple[str, ...]:
+    names: list[str] = []
+    for device in slot_devices(scenario.device_kinds):
+        names += device.action_slots(max(map(len, scenario.device_configs(device.kind))))
+    return tuple(names)
+
+
+def _observation_names(scenario: Scenario) -> tuple[str, ...]:
+    observations = scenario.environment.observations
+    where = f"{scenario.name}: environment.observations"
     if isinstance(observations, str):
         if observations not in OBSERVATION_PRESETS:
             problem = f"there is no preset {observations!r}"
             fix = did_you_mean(observations, list(OBSERVATION_PRESETS))
             raise InputError(where, problem, fix)
-        return OBSERVATION_PRESETS[observations]
+        return preset_terms(observations, scenario.device_kinds)
     for name in observations:
         observation_terms.check(name, where)
     if not observations:
@@ -192,15 +201,15 @@ def _scales(scenario: Scenario, community: Community) -> Scales:
         problem = f"leave no range of bids: they are {min_price:g} and {max_price:g}"
         raise InputError(where, problem, "Set both, with min_price below max_price.")
     hours = float(community.step_hours)
-    charge_kw = np.asarray(community.homes.battery.charge_kw)
-    discharge_kw = np.asarray(community.homes.battery.discharge_kw)
-    if community.homes.devices is not None:
-        device_draw_kw, device_supply_kw = flexible.power_limits_kw(community.homes.devices)
-        charge_kw = charge_kw + np.asarray(device_draw_kw)
-        discharge_kw = discharge_kw + np.asarray(device_supply_kw)
     max_load = np.asarray(series.load_kwh, np.float64).max(0)
     max_solar = np.asarray(series.solar_kwh, np.float64).max(0)
-    max_orders = np.maximum(max_load + charge_kw * hours, max_solar + discharge_kw * hours)
+    draw_kw = np.zeros(max_load.shape, np.float32)
+    supply_kw = np.zeros(max_load.shape, np.float32)
+    for device in slot_devices(community.homes.devices):
+        limits_kw = device.limits_kw(community.homes.devices[device.kind])
+        draw_kw = draw_kw + np.asarray(limits_kw[0])
+        supply_kw = supply_kw + np.asarray(limits_kw[1])
+    max_orders = np.maximum(max_load + draw_kw * hours, max_solar + supply_kw * hours)
     max_order = config.max_order_kwh
     if max_order is None:
         max_order = float(max_orders.max())

@@ -10,22 +10,13 @@ from prosumax.scenario.loading import (
     scenario_preset_paths,
 )
 from prosumax.scenario.schema.community import (
-    BatteryConfig,
     HomeConfig,
     MarketConfig,
     Period,
-    PiecewiseLinearCurve,
     Scenario,
 )
 from prosumax.scenario.schema.control import ControlConfig
-from prosumax.scenario.schema.devices import (
-    ApplianceConfig,
-    BatteryAgingConfig,
-    EVConfig,
-    HeatPumpConfig,
-    HotWaterTankConfig,
-    TripConfig,
-)
+from prosumax.scenario.schema.devices import DeviceConfig
 from prosumax.scenario.schema.environment import EnvironmentConfig
 from prosumax.scenario.schema.network import GENERATED_NETWORKS, NetworkConfig, OperatorConfig
 from prosumax.scenario.schema.population import AgentGroupConfig
@@ -42,24 +33,17 @@ __all__ = [
     "BILL_ITEM_LABELS",
     "GENERATED_NETWORKS",
     "AgentGroupConfig",
-    "ApplianceConfig",
-    "BatteryAgingConfig",
-    "BatteryConfig",
     "ControlConfig",
-    "EVConfig",
+    "DeviceConfig",
     "EnvironmentConfig",
-    "HeatPumpConfig",
     "HomeConfig",
-    "HotWaterTankConfig",
     "MarketConfig",
     "NetworkConfig",
     "OperatorConfig",
     "Period",
-    "PiecewiseLinearCurve",
     "Price",
     "Scenario",
     "TariffConfig",
-    "TripConfig",
     "charge_components",
     "check_names",
     "dump_scenario",

@@ -29,6 +29,7 @@ prosumax run street --set tariff.feed_in=0 --set "homes.*.policy=none"
 """
 
 _COLUMNS = ("field", "type", "default", "meaning")
+_NO_FIELDS = "It has fields only where a plugin adds some."
 _BOUNDS = (
     ("minimum", ">= "),
     ("exclusiveMinimum", "> "),
@@ -58,7 +59,7 @@ def reference_page() -> str:
             for field, node in model.get("properties", {}).items()
         ]
         header = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
-        table = "\n".join([*header, *map(_line, rows)])
+        table = "\n".join([*header, *map(_line, rows)]) if rows else _NO_FIELDS
         parts.append(f"## {title}\n\n{_sentence(model['description'])}\n\n{table}\n")
     return "\n".join(parts)
 

@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import get_args
 
 from prosumax.data.sources.synthetic_load import SyntheticLoad
+from prosumax.scenario.schema.devices import device_kinds
 
 _LOCATIONS = {
     "brussels": (50.85, 4.35, 60),
@@ -120,14 +121,14 @@ def generated_homes_yaml(count: int, pv_systems: int, batteries: int) -> list[st
         pv_systems: Number of homes with PV, the first ones.
         batteries: Number of homes with a battery, the first ones.
     """
+    others = [f"`{kind}`" for kind in device_kinds if kind != "battery"]
     lines = [
         f"  # lifestyle: {', '.join(LIFESTYLES)}",
         "  # Add `annual_kwh: 3500` to a load to set its annual energy; without it homes differ",
         "  # around the mean of their lifestyle.",
         "  # azimuth_deg: 180 is south, 90 east. Remove `solar` or `battery`, or add them to other",
-        "  # homes. For an electric vehicle or a heat pump, add `ev: {power_kw: 7.4}` or",
-        "  # `heat_pump: {}` to a home, and set `policy: solar-first` above; see",
-        "  # docs/explanation/devices.md.",
+        f"  # homes. Further devices: {', '.join(others)};",
+        "  # set `policy: solar-first` above for them, and see docs/explanation/devices.md.",
     ]
     homes = zip(range(1, count + 1), cycle(LIFESTYLES), cycle(_PV_SYSTEMS), strict=False)
     for number, lifestyle, (peak_kw, tilt_deg, azimuth_deg) in homes:

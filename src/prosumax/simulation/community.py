@@ -11,14 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
-from jaxtyping import Array, Float, Int
-from numpy.typing import NDArray
+from jaxtyping import Array, Float, Int, PyTree
 
 from prosumax import market
-from prosumax.devices import from_scenario
-from prosumax.devices.battery import BatteryParams
-from prosumax.devices.flexible import DeviceSeries
-from prosumax.devices.home import HomeParams
+from prosumax.devices.base import devices
+from prosumax.devices.home import BATTERY, HomeParams
 from prosumax.errors import InputError
 from prosumax.grid import catalog
 from prosumax.grid.limits import (
@@ -31,18 +28,13 @@ from prosumax.grid.network import DistributionNetwork
 from prosumax.market.mechanism import MarketOptions, grid_stage, mechanisms
 from prosumax.market.pricing import hierarchy
 from prosumax.market.pricing.posted import posted_price_rules
-from prosumax.scenario.schema.community import BatteryConfig, Scenario
+from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.schema.tariff import TariffConfig, total_fee
 from prosumax.simulation.inputs import Profiles, read_profiles
 from prosumax.tariff.bill import TariffRates, TariffSeries
 from prosumax.tariff.prices import retail_price
 
 _HOURS_PER_YEAR = 8760.0
-_HOURS_PER_MONTH = 720.0  # thirty days, the month of `self_discharge_per_month`
-# Points of CityLearn's battery curves. Shorter curves are padded, so that most scenarios share one
-# array shape and therefore one compiled program.
-_EFFICIENCY_POINTS = 5
-_SOC_POINTS = 3
 
 
 class ExogenousInputs(NamedTuple):
@@ -53,14 +45,14 @@ class ExogenousInputs(NamedTuple):
         solar_kwh: PV generation of each home, >= 0.
         hour: Local hour of the day at the start of the step, 0 to 23.
         tariff: Prices and emission factor of the grid.
-        devices: Inputs of EVs, heat pumps and appliances; None without any.
+        devices: Inputs by kind of device, of kinds that have any.
     """
 
     load_kwh: Float[Array, "*step home"]
     solar_kwh: Float[Array, "*step home"]
     hour: Int[Array, "*step"]
     tariff: TariffSeries
-    devices: DeviceSeries | None = None
+    devices: dict[str, PyTree] = {}  # noqa: RUF012 (never changed in place)
 
 
 class Community(NamedTuple):
@@ -158,11 +150,7 @@ def assemble(scenario: Scenario, profiles: Profiles) -> Community:
             local_stages = (_limit_stages(local_stages, limits, scenario),)
     prices = {name: jnp.asarray(price, jnp.float32) for name, price in profiles.prices.items()}
     return Community(
-        homes=HomeParams(
-            _battery_params([home.battery for home in scenario.homes], step_hours),
-            from_scenario.battery_aging_params(scenario),
-            from_scenario.device_params(scenario),
-        ),
+        homes=HomeParams(device_params(scenario)),
         series=ExogenousInputs(
             load_kwh=jnp.asarray(profiles.load_kwh, jnp.float32),
             solar_kwh=jnp.asarray(profiles.solar_kwh, jnp.float32),
@@ -176,6 +164,19 @@ def assemble(scenario: Scenario, profiles: Profiles) -> Community:
         network=network,
         pricing=_pricing_scheme(scenario, profiles, mechanism, options),
     )
+
+
+def device_params(scenario: Scenario) -> dict[str, PyTree]:
+    """Build the parameters of each kind of device in the scenario, and of home batteries."""
+    names = [home.name for home in scenario.homes]
+    kinds = dict.fromkeys((BATTERY, *scenario.device_kinds))
+    step_hours = scenario.period.step_hours
+    return {
+        kind: devices.get(kind, "devices").build_params(
+            scenario.device_configs(kind), names, step_hours
+        )
+        for kind in kinds
+    }
 
 
 def market_options(scenario: Scenario) -> MarketOptions:
@@ -285,73 +286,3 @@ def _tariff_rates(tariff: TariffConfig, step_hours: float) -> TariffRates:
             total_fee(tariff.network_fee_per_year) * step_hours / _HOURS_PER_YEAR
         ),
     )
-
-
-def _battery_params(batteries: list[BatteryConfig | None], step_hours: float) -> BatteryParams:
-    """Build one battery slot per home; a home without a battery gets one of size zero."""
-    absent = BatteryConfig(capacity_kwh=1.0, charge_kw=1.0)
-    efficiency_curves = [b.efficiency_curve for b in batteries if b and b.efficiency_curve]
-    power_curves = [b.power_curve for b in batteries if b and b.power_curve]
-    # Constant curves need a single point, which saves a third of the time of a step's physics.
-    efficiency_points = max((len(curve.at) for curve in efficiency_curves), default=1)
-    if efficiency_curves:
-        efficiency_points = max(efficiency_points, _EFFICIENCY_POINTS)
-    soc_points = max((len(curve.at) for curve in power_curves), default=1)
-    if power_curves:
-        soc_points = max(soc_points, _SOC_POINTS)
-    rows = [
-        _battery_row(
-            battery or absent, battery is not None, step_hours, efficiency_points, soc_points
-        )
-        for battery in batteries
-    ]
-    stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    return BatteryParams(**{name: jnp.asarray(part, jnp.float32) for name, part in stacked.items()})
-
-
-def _battery_row(
-    battery: BatteryConfig,
-    exists: bool,
-    step_hours: float,
-    efficiency_points: int,
-    soc_points: int,
-) -> dict[str, NDArray[np.float64] | float]:
-    """Collect the `BatteryParams` of one battery: numbers and short vectors by field name."""
-    discharge_kw = battery.charge_kw if battery.discharge_kw is None else battery.discharge_kw
-    if battery.efficiency_curve is not None:
-        power = _pad(battery.efficiency_curve.at, efficiency_points, rising=True)
-        charge_efficiency_curve = _pad(battery.efficiency_curve.value, efficiency_points)
-        discharge_efficiency_curve = charge_efficiency_curve
-    else:
-        power = np.linspace(0.0, 1.0, efficiency_points)
-        charge_efficiency_curve = np.full(efficiency_points, battery.charge_efficiency**2)
-        discharge_efficiency_curve = np.full(efficiency_points, battery.discharge_efficiency**2)
-    if battery.power_curve is not None:
-        soc = _pad(battery.power_curve.at, soc_points, rising=True)
-        power_share = _pad(battery.power_curve.value, soc_points)
-    else:
-        soc = np.linspace(0.0, 1.0, soc_points)
-        power_share = np.ones(soc_points)
-    retention = (1.0 - battery.self_discharge_per_month) ** (step_hours / _HOURS_PER_MONTH)
-    return {
-        "capacity_kwh": battery.capacity_kwh * exists,
-        "charge_kw": battery.charge_kw * exists,
-        "discharge_kw": discharge_kw * exists,
-        "soc_min": battery.soc_min,
-        "soc_max": battery.soc_max,
-        "initial_soc": battery.soc_min if battery.initial_soc is None else battery.initial_soc,
-        "self_discharge_per_step": 1.0 - retention,
-        "capacity_loss_coefficient": battery.capacity_loss_coefficient,
-        "efficiency_power_points": power,
-        "charge_efficiency_curve": charge_efficiency_curve,
-        "discharge_efficiency_curve": discharge_efficiency_curve,
-        "power_soc_points": soc,
-        "power_curve": power_share,
-    }
-
-
-def _pad(points: list[float], count: int, rising: bool = False) -> NDArray[np.float64]:
-    """Extend a curve to `count` points beyond its last point, where it is constant."""
-    extra = max(count - len(points), 0)
-    tail = [points[-1] + (step + 1.0 if rising else 0.0) for step in range(extra)]
-    return np.asarray([*points, *tail], dtype=np.float64)

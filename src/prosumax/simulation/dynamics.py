@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from prosumax import market, tariff
-from prosumax.devices import flexible, home
+from prosumax.devices import home
 from prosumax.grid.network import GridRecord, decide_intervention, network_step
 from prosumax.grid.operator import update_stress
 from prosumax.simulation.community import Community, ExogenousInputs
@@ -149,7 +149,7 @@ def step(
 ) -> tuple[CommunityState, StepOutcome]:
     """Simulate one step: devices, market, network and bills.
 
-    EVs, heat pumps and appliances act first, under a `Bid` by their default control. With a
+    All devices but the home batteries act first, under a `Bid` by their default control. With a
     `Dispatch` the batteries act next and the resulting net load is the order (AAMAS 2025, MAHTM,
     CityLearn). With a `Bid` the order comes first, limited to what the home can deliver or take,
     and the battery covers the difference to the net load; net load that was neither ordered nor
@@ -176,10 +176,11 @@ def step(
     homes = community.homes
     prices = _fusion_barrier(available_prices(community, state, inputs))
     requests = None if isinstance(action, Bid) else action.devices
-    home_state, device_flows = _fusion_barrier(
-        home.step_devices(homes, state.homes, inputs.devices, requests, hours)
+    base_kwh = inputs.load_kwh - inputs.solar_kwh
+    home_state, device_flows, _ = _fusion_barrier(
+        home.step_devices(homes, state.homes, inputs.devices, requests, base_kwh, hours)
     )
-    device_kwh = 0.0 if device_flows is None else flexible.net_kwh(device_flows)
+    device_kwh = home.devices_net_kwh(device_flows)
     net_load = inputs.load_kwh + device_kwh - inputs.solar_kwh
     max_sell, max_buy = _fusion_barrier(
         home.tradable_kwh(homes, home_state, inputs.load_kwh + device_kwh, inputs.solar_kwh, hours)

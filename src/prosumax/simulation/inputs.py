@@ -4,18 +4,19 @@ All data is read on the host in double precision.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, PyTree
 from numpy.typing import NDArray
 
 from prosumax import grid
 from prosumax.config import StrictModel
 from prosumax.data.base import Site, Source, SourceContext, SourceUse
-from prosumax.devices import from_scenario
-from prosumax.devices.flexible import DeviceSeries
+from prosumax.data.seeds import derive_seed
+from prosumax.devices.base import DeviceContext, devices
 from prosumax.errors import InputError
 from prosumax.grid import catalog
 from prosumax.scenario.schema.community import HomeConfig, Period, Scenario
@@ -26,12 +27,6 @@ Ints = NDArray[np.int64]
 
 _EMISSION_FACTOR = "emission_factor_kg_per_kwh"
 _CHARGES = ("energy", "network", "levies", "vat_exempt_levies", "feed_in")
-_END_USE_BY_APPLIANCE = {
-    "washing_machine": "washing machine",
-    "dishwasher": "dishwasher",
-    "dryer": "tumble dryer",
-}
-"""End use of the household load that a flexible appliance replaces, by kind of appliance."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class Profiles:
         notes: Remarks on the data for the user, such as filled gaps.
         feeder: Network; None for a copper plate.
         home_bus: Bus of each home in the network.
-        devices: Exogenous series of EVs, heat pumps and appliances; None without such devices.
+        devices: Exogenous series by kind of device.
         charges: Charges of the tariff as listed on a bill: series by tariff field and item.
     """
 
@@ -63,7 +58,7 @@ class Profiles:
     notes: list[str] = field(default_factory=list)
     feeder: grid.Feeder | None = None
     home_bus: Int[Ints, " home"] = field(default_factory=lambda: np.zeros(0, np.int64))
-    devices: DeviceSeries | None = None
+    devices: dict[str, PyTree] = field(default_factory=dict)
     charges: dict[str, dict[str, Float[Array, " step"]]] = field(default_factory=dict)
 
 
@@ -103,7 +98,7 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
     idle = [
         home.name
         for home in scenario.homes
-        if home.battery and (home.policy or scenario.policy) == "none"
+        if home.device("battery") and (home.policy or scenario.policy) == "none"
     ]
     if idle:
         context.note(
@@ -122,11 +117,29 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
         notes=list(dict.fromkeys(notes)),
         feeder=feeder,
         home_bus=home_bus,
-        devices=from_scenario.device_series(
-            scenario, context.index, context.local_index, context.weather
-        ),
+        devices=_read_device_series(scenario, context),
         charges=charges,
     )
+
+
+def _read_device_series(scenario: Scenario, sources: SourceContext) -> dict[str, PyTree]:
+    """Return the exogenous series of each kind of device that has any."""
+    context = DeviceContext(
+        index=sources.index,
+        local_index=sources.local_index,
+        step_hours=sources.step_hours,
+        time_zone=sources.time_zone,
+        lifestyles=tuple(getattr(home.load, "lifestyle", None) for home in scenario.homes),
+        weather=sources.weather,
+        seed=partial(derive_seed, scenario.seed),
+    )
+    series = {}
+    for kind in scenario.device_kinds:
+        device = devices.get(kind, "devices")
+        own = device.build_series(scenario.device_configs(kind), context)
+        if own is not None:
+            series[kind] = own
+    return series
 
 
 def _read_network(scenario: Scenario) -> tuple[grid.Feeder | None, Int[Ints, " home"]]:
@@ -196,7 +209,8 @@ def _read_load(
 ) -> Float[Array, " step"]:
     """Read the load of a home, kWh per step, and write its energy by end use to `end_use_kwh`."""
     # A flexible appliance is a device and must not be part of the load as well.
-    excluded_uses = tuple(_END_USE_BY_APPLIANCE[one.kind] for one in home.appliances)
+    configs = [config for own in home.devices.values() for config in own]
+    excluded_uses = tuple(use for config in configs for use in config.replaced_end_uses)
     where = f"{context.scenario_name}: homes.{number}.load"
     return home.load.read(
         replace(

@@ -5,11 +5,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from prosumax.devices import flexible
-from prosumax.devices.flexible import DeviceSeries
-from prosumax.devices.home import HomeParams, HomeState, default_devices_kwh
+from prosumax.devices.home import HomeParams, HomeState, devices_net_kwh, step_devices
 from prosumax.types import NO_PREFERENCE, DeviceRequests, Dispatch, Prices
 
 
@@ -18,7 +16,8 @@ class ControlSchedule(NamedTuple):
 
     Attributes:
         battery_kw: Requested power of each battery.
-        devices: Requests to EVs and heat pumps; None, or NaN, applies their default control.
+        devices: Requests to the other devices by kind, [*step, home, slot]; NaN, or a missing kind,
+            applies the default control.
     """
 
     battery_kw: Float[Array, "*step home"]
@@ -37,7 +36,7 @@ class ControlContext(NamedTuple):
         params: Device parameters.
         state: Device state before the step.
         schedule: Requests of a plan for the step; None without a plan.
-        device_inputs: Exogenous inputs of the flexible devices; None without any.
+        device_inputs: Exogenous inputs by kind of device.
         default_devices_kwh: Net energy of the flexible devices under their default control,
             already part of `load_kwh`.
     """
@@ -50,7 +49,7 @@ class ControlContext(NamedTuple):
     params: HomeParams
     state: HomeState
     schedule: ControlSchedule | None = None
-    device_inputs: DeviceSeries | None = None
+    device_inputs: dict[str, PyTree] = {}  # noqa: RUF012 (never changed in place)
     default_devices_kwh: Float[Array, " home"] | float = 0.0
 
 
@@ -65,8 +64,7 @@ def truthful_dispatch(
 
     Args:
         battery_kw: Requested battery power; positive charges.
-        requests: Requests to the flexible devices; None, or a kind that is None, applies the
-            default control.
+        requests: Requests to the other devices by kind; a missing kind follows its default control.
     """
     shape = battery_kw.shape
     return Dispatch(
@@ -98,11 +96,16 @@ class RuleBasedPolicy(NamedTuple):
             context: Information available in the step.
             key: PRNG key of the rules.
         """
-        defaults = _default_requests(context)
-        if defaults is not None:
-            devices_kwh = default_devices_kwh(
-                context.params, context.state, context.device_inputs, context.step_hours
-            )
+        _, flows, defaults = step_devices(
+            context.params,
+            context.state,
+            context.device_inputs,
+            None,
+            context.load_kwh - context.solar_kwh,
+            context.step_hours,
+        )
+        if flows:
+            devices_kwh = devices_net_kwh(flows)
             context = context._replace(
                 load_kwh=context.load_kwh + devices_kwh, default_devices_kwh=devices_kwh
             )
@@ -138,28 +141,15 @@ class DiscretePowerPolicy(NamedTuple):
         return action._replace(battery_kw=self.levels[nearest] * capacity)
 
 
-def _default_requests(context: ControlContext) -> DeviceRequests | None:
-    devices = context.params.devices
-    state = context.state.devices
-    inputs = context.device_inputs
-    if devices is None or state is None or inputs is None:
-        return None
-    return flexible.default_requests(devices, state, inputs, context.step_hours)
-
-
 def _merge(mask: Bool[Array, " home"], new: Dispatch, old: Dispatch) -> Dispatch:
     """Take the new decision of masked homes, except for devices without a request (None, NaN)."""
     battery_kw = jnp.where(mask, new.battery_kw, old.battery_kw)
     price = jnp.where(mask, new.price, old.price)
     partner = jnp.where(mask, new.partner, old.partner)
-    if new.devices is None or old.devices is None:
-        return Dispatch(battery_kw, price, partner, old.devices)
-
-    def select(requested: Array | None, default: Array | None) -> Array | None:
-        if requested is None or default is None:
-            return default
-        homes = mask if requested.ndim == 1 else mask[:, None]
-        return jnp.where(homes & ~jnp.isnan(requested), requested, default)
-
-    requests = DeviceRequests(*map(select, new.devices, old.devices))
+    defaults = old.devices or {}
+    requests = dict(defaults)
+    for kind, requested in (new.devices or {}).items():
+        if kind in defaults:
+            is_requested = mask[:, None] & ~jnp.isnan(requested)
+            requests[kind] = jnp.where(is_requested, requested, defaults[kind])
     return Dispatch(battery_kw, price, partner, requests)

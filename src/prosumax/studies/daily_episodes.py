@@ -12,6 +12,7 @@ from jaxtyping import Float, PyTree
 from numpy.typing import NDArray
 
 from prosumax.data.generators.marlem import initial_charge
+from prosumax.devices.home import BATTERY
 from prosumax.metrics import herfindahl_index
 from prosumax.rl.bidding import bidders, rollout_bidder
 from prosumax.rl.env import CommunityEnv
@@ -150,7 +151,8 @@ def _randomize_charge(community: Community, seed: int) -> Community:
     share = jnp.asarray(charge, jnp.float32)
     initial_soc = battery.soc_min + share * (battery.soc_max - battery.soc_min)
     charged = battery._replace(initial_soc=initial_soc)
-    return community._replace(homes=community.homes._replace(battery=charged))
+    devices = {**community.homes.devices, BATTERY: charged}
+    return community._replace(homes=community.homes._replace(devices=devices))
 
 
 def _repeat_homes(scenario: Scenario, num_homes: int) -> Scenario:

@@ -7,10 +7,9 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from prosumax.control.planning import planners
 from prosumax.control.rules import assemble_policy
-from prosumax.devices.flexible import shares_from_requests
 from prosumax.errors import InputError
 from prosumax.market.pricing.posted import USE_RULE
-from prosumax.rl.actions import RawBid
+from prosumax.rl.actions import RawBid, encode_power
 from prosumax.rl.bidding import Bidder, bidders
 from prosumax.rl.components.spaces import Action
 from prosumax.rl.env import CommunityEnv
@@ -48,15 +47,7 @@ class RulePolicy(NamedTuple):
         self, params: EnvParams, state: EnvState, policy_state: PyTree, key: PRNGKeyArray
     ) -> tuple[Action, PyTree]:
         """Return the powers that the rule requests as an action."""
-        dispatch = self._dispatch(params, state, key)
-        homes = params.community.homes
-        battery = homes.battery
-        limit = jnp.where(dispatch.battery_kw >= 0, battery.charge_kw, battery.discharge_kw)
-        share = dispatch.battery_kw / jnp.where(limit > 0, limit, 1.0)
-        shares = jnp.clip(share, -1.0, 1.0)[:, None]
-        if homes.devices is not None and dispatch.devices is not None:
-            devices = shares_from_requests(homes.devices, dispatch.devices)
-            shares = jnp.concatenate([shares, devices], axis=1)
+        shares = encode_power(self._dispatch(params, state, key), params)
         shares = shares[jnp.array(self.agent_indices)]
         num_agents = len(self.agent_indices)
         if self.power_levels is None:

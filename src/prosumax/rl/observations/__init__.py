@@ -7,6 +7,7 @@ Add a term with `observation_terms.register(name, summary)` on a function of `Ob
 # the registry imports further modules by itself.
 # isort: off
 from prosumax.rl.observations.context import (
+    DeviceTerm,
     ObservationContext,
     ObservationTerm,
     observation_terms,
@@ -14,7 +15,6 @@ from prosumax.rl.observations.context import (
 )
 from prosumax.rl.observations import public_terms
 from prosumax.rl.observations import home_terms
-from prosumax.rl.observations import device_terms
 from prosumax.rl.observations import market_terms
 from prosumax.rl.observations import mahtm
 
@@ -24,14 +24,16 @@ from prosumax.rl.observations.presets import (
     OBSERVATION_PRESETS,
     observation_bounds,
     observation_columns,
+    preset_terms,
+    term_bounds,
 )
 
 __all__ = [
     "OBSERVATION_BOUNDS",
     "OBSERVATION_PRESETS",
+    "DeviceTerm",
     "ObservationContext",
     "ObservationTerm",
-    "device_terms",
     "home_terms",
     "mahtm",
     "market_terms",
@@ -39,5 +41,7 @@ __all__ = [
     "observation_columns",
     "observation_terms",
     "observe",
+    "preset_terms",
     "public_terms",
+    "term_bounds",
 ]

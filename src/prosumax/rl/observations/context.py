@@ -1,12 +1,18 @@
-"""Context of observation terms, their registry, and the assembly of observations."""
+"""Context of observation terms, their registry, and the assembly of observations.
+
+Devices provide terms of their own (`Device.observations`), which the registry lists with the
+others.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from prosumax.registry import Registry
+from prosumax.devices.base import DeviceObservation, devices
+from prosumax.registry import Registry, RegistryEntry
 from prosumax.rl.types import EnvParams, EnvState
 from prosumax.simulation.community import ExogenousInputs
 from prosumax.types import Prices
@@ -40,7 +46,66 @@ class ObservationContext(NamedTuple):
 ObservationTerm = Callable[[ObservationContext], Float[Array, "..."]]
 """Function that computes a scalar (the same for all homes), [home] or [home, column]."""
 
-observation_terms: Registry[ObservationTerm] = Registry(
+
+@dataclass(frozen=True)
+class DeviceTerm:
+    """Private observation term of a kind of device; zero in a home without the device.
+
+    Attributes:
+        kind: Kind of device.
+        name: Name of the term.
+        observation: Range and number of columns.
+    """
+
+    kind: str
+    name: str
+    observation: DeviceObservation
+
+    def __call__(
+        self, context: ObservationContext
+    ) -> Float[Array, " home"] | Float[Array, "home slot"]:
+        """Compute the term; without a column per slot where no home has the device.
+
+        Args:
+            context: Information before the step.
+        """
+        homes = context.params.community.homes
+        if self.kind not in homes.devices:
+            shape = (context.num_homes, 0) if self.observation.per_slot else (context.num_homes,)
+            return jnp.zeros(shape)
+        own = devices.get(self.kind, "devices").observe(
+            homes.devices[self.kind],
+            context.state.community.homes.devices[self.kind],
+            context.inputs.devices.get(self.kind),
+        )
+        return own[self.name]
+
+
+class ObservationTerms(Registry[ObservationTerm]):
+    """Observation terms by name, followed by those of all kinds of devices.
+
+    A term of a plugin's device whose name is taken is left out.
+    """
+
+    def load(self) -> None:
+        """Load the terms of the package and of plugins, and add those of devices.
+
+        Raises:
+            ValueError: A device that is no plugin has a term whose name is taken.
+        """
+        super().load()
+        for kind, entry in devices.entries().items():
+            for name, observation in entry.component.observations.items():
+                term = DeviceTerm(kind, name, observation)
+                own = RegistryEntry[ObservationTerm](term, observation.summary, entry.origin)
+                known = self._entries.setdefault(name, own).component
+                if known != term and entry.origin is None:
+                    raise ValueError(
+                        f"Device {kind!r} has observation {name!r}, which is already registered."
+                    )
+
+
+observation_terms = ObservationTerms(
     "observation", group="prosumax.algorithms", package="prosumax.rl.observations"
 )
 """Observation terms by name; register a new one with `observation_terms.register`."""

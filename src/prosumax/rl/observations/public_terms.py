@@ -166,8 +166,12 @@ def reputations(context: ObservationContext) -> Float[Array, "home home"]:
     "Public: outdoor temperature in the coming step, (T + 10 C) / 40 K; 0 without heat pumps.",
 )
 def outdoor_temperature(context: ObservationContext) -> Float[Array, "*home"]:
-    """Scale the outdoor temperature from about 0 on the coldest day to 1 on the hottest."""
-    inputs = context.inputs.devices
-    if inputs is None or inputs.heat_pump is None:
-        return jnp.asarray(0.0, jnp.float32)
-    return (inputs.heat_pump.outdoor_c + 10.0) / 40.0
+    """Scale the outdoor temperature from about 0 on the coldest day to 1 on the hottest.
+
+    It is known where the inputs of a kind of device have the field `outdoor_c`.
+    """
+    for inputs in context.inputs.devices.values():
+        if hasattr(inputs, "outdoor_c"):
+            outdoor_c: Float[Array, "*home"] = inputs.outdoor_c
+            return (outdoor_c + 10.0) / 40.0
+    return jnp.asarray(0.0, jnp.float32)

@@ -3,8 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from prosumax.devices.home import BATTERY
 from prosumax.numerics import safe_divide
 from prosumax.rl.rewards.context import RewardContext, reward_terms
+from prosumax.types import StorageFlow
 
 
 @reward_terms.register("profit", "Revenue minus payments of all trades of the step, with fees.")
@@ -82,30 +84,20 @@ def infeasible_request(context: RewardContext) -> Float[Array, " home"]:
     "Negative energy that devices failed to deliver, kWh: trips, departures, hot water, runs.",
 )
 def unserved_energy(context: RewardContext) -> Float[Array, " home"]:
-    """Compute the negative unserved energy.
-
-    It includes charge missing at departures and trip energy that the EV could not provide.
-    """
-    devices = context.outcome.record.flows.devices
+    """Compute the negative unserved energy, with missed requirements such as a charge."""
     unserved = jnp.zeros_like(context.outcome.unmet_kwh)
-    if devices is None:
-        return unserved
-    if devices.ev is not None:
-        unserved += devices.ev.unserved_kwh + devices.ev.departure_shortfall_kwh
-    if devices.heat_pump is not None:
-        unserved += devices.heat_pump.unserved_kwh
-    if devices.appliances is not None:
-        unserved += devices.appliances.unserved_kwh.sum(-1)
+    for flow in context.outcome.record.flows.devices.values():
+        unserved = unserved + flow.penalized_kwh
     return -unserved
 
 
 @reward_terms.register("comfort", "Negative kelvin-hours outside the comfort band of the rooms.")
 def comfort(context: RewardContext) -> Float[Array, " home"]:
-    """Compute the negative kelvin-hours of under- and overheating; zero without a heat pump."""
-    devices = context.outcome.record.flows.devices
-    if devices is None or devices.heat_pump is None:
-        return jnp.zeros_like(context.outcome.unmet_kwh)
-    return -(devices.heat_pump.underheating_kh + devices.heat_pump.overheating_kh)
+    """Compute the negative kelvin-hours of under- and overheating; zero without heating."""
+    discomfort = jnp.zeros_like(context.outcome.unmet_kwh)
+    for flow in context.outcome.record.flows.devices.values():
+        discomfort = discomfort + flow.discomfort_kh
+    return -discomfort
 
 
 @reward_terms.register(
@@ -113,15 +105,15 @@ def comfort(context: RewardContext) -> Float[Array, " home"]:
 )
 def battery_degradation(context: RewardContext) -> Float[Array, " home"]:
     """Compute the negative aging cost in the currency of the tariff; zero without `aging`."""
-    life_used = context.outcome.record.flows.battery_life_used
-    aging = context.params.community.homes.aging
-    if life_used is None or aging is None:
+    flow = context.outcome.record.flows.devices[BATTERY]
+    aging = context.params.community.homes.battery.aging
+    if not isinstance(flow, StorageFlow) or flow.life_used is None or aging is None:
         return jnp.zeros_like(context.outcome.unmet_kwh)
-    return -life_used * aging.replacement_cost
+    return -flow.life_used * aging.replacement_cost
 
 
 @reward_terms.register("battery_throughput", "Negative energy through the home's battery, kWh.")
 def battery_throughput(context: RewardContext) -> Float[Array, " home"]:
     """Compute the negative throughput; its weight is the cost per kWh of throughput."""
-    flows = context.outcome.record.flows
-    return -(flows.charge_kwh + flows.discharge_kwh)
+    flow = context.outcome.record.flows.devices[BATTERY]
+    return -(flow.consumption_kwh + flow.supply_kwh)

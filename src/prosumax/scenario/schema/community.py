@@ -10,7 +10,6 @@ from prosumax.config import (
     Fraction,
     NonNegative,
     Positive,
-    PositiveFraction,
     StrictModel,
 )
 from prosumax.data.base import Source, WeatherSource
@@ -25,10 +24,11 @@ from prosumax.data.sources.prices.generation import GenerationConfig
 from prosumax.data.sources.weather.synthetic_sky import SyntheticSky
 from prosumax.scenario.schema.control import ControlConfig
 from prosumax.scenario.schema.devices import (
-    ApplianceConfig,
-    BatteryAgingConfig,
-    EVConfig,
-    HeatPumpConfig,
+    DeviceConfig,
+    DeviceFields,
+    HomeDevices,
+    SharedDevices,
+    device_kinds,
 )
 from prosumax.scenario.schema.environment import EnvironmentConfig
 from prosumax.scenario.schema.network import NetworkConfig
@@ -81,76 +81,13 @@ class Location(StrictModel):
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0
 
 
-class PiecewiseLinearCurve(StrictModel):
-    """A piecewise-linear curve over a fraction from 0 to 1, constant outside its points."""
-
-    at: Annotated[list[Fraction], Field(min_length=2)]
-    """Increasing fractions."""
-    value: Annotated[list[PositiveFraction], Field(min_length=2)]
-
-    @model_validator(mode="after")
-    def _check_points(self) -> "PiecewiseLinearCurve":
-        if len(self.at) != len(self.value):
-            raise ValueError(
-                f"`at` has {len(self.at)} points and `value` has {len(self.value)}; they must match"
-            )
-        if any(right <= left for left, right in zip(self.at, self.at[1:], strict=False)):
-            raise ValueError("the fractions in `at` must increase")
-        return self
-
-
-class BatteryConfig(StrictModel):
-    """A home battery; the model is `prosumax.devices.battery`."""
-
-    capacity_kwh: Positive
-    charge_kw: Positive
-    """AC power limit of charging."""
-    discharge_kw: Positive | None = None
-    """AC power limit of discharging; defaults to `charge_kw`."""
-    charge_efficiency: PositiveFraction = 0.9487
-    discharge_efficiency: PositiveFraction = 0.9487
-    efficiency_curve: PiecewiseLinearCurve | None = None
-    """Round-trip efficiency over the fraction of the power limit; replaces the two constants."""
-    power_curve: PiecewiseLinearCurve | None = None
-    """Available fraction of the power limit over the state of charge."""
-    soc_min: Fraction = 0.0
-    soc_max: PositiveFraction = 1.0
-    initial_soc: Fraction | None = None
-    """Defaults to `soc_min`."""
-    self_discharge_per_month: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Fraction of the stored energy lost in 30 days."""
-    capacity_loss_coefficient: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Fraction of the capacity lost per full cycle, as in CityLearn."""
-    aging: BatteryAgingConfig | None = None
-    """Loss of capacity by cycles and time, instead of `capacity_loss_coefficient`."""
-
-    @model_validator(mode="after")
-    def _check_limits(self) -> "BatteryConfig":
-        if self.capacity_loss_coefficient and self.aging is not None:
-            raise ValueError(
-                "`capacity_loss_coefficient` and `aging` exclude each other; give one of them"
-            )
-        if self.soc_min >= self.soc_max:
-            raise ValueError(f"soc_min ({self.soc_min}) must be below soc_max ({self.soc_max})")
-        if self.initial_soc is not None and not self.soc_min <= self.initial_soc <= self.soc_max:
-            raise ValueError(
-                f"initial_soc ({self.initial_soc}) must lie between soc_min and soc_max"
-            )
-        return self
-
-
-class HomeConfig(StrictModel):
-    """A household behind one meter."""
+class HomeConfig(HomeDevices):
+    """A household behind one meter, with a field for each of its kinds of devices."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     load: Annotated[Source, RegisteredSource(load_sources)]
     solar: Annotated[Source, RegisteredSource(solar_sources)] | None = None
     """PV generation."""
-    battery: BatteryConfig | None = None
-    ev: EVConfig | None = None
-    heat_pump: HeatPumpConfig | None = None
-    appliances: Annotated[list[ApplianceConfig], Field(max_length=8)] = []
-    """Deferrable appliances; their energy is added to the load."""
     policy: str | None = None
     """Policy of the home; defaults to that of the scenario."""
     net_metering_kw: Positive | None = None
@@ -235,7 +172,11 @@ class Scenario(StrictModel):
     """Required for synthetic PV generation and heat pumps."""
     weather: Annotated[WeatherSource, RegisteredSource(weather_sources)] = SyntheticSky()
     """Weather of synthetic PV systems and heat pumps."""
-    homes: Annotated[list[HomeConfig], Field(min_length=1)]
+    homes: Annotated[list[Annotated[HomeConfig, DeviceFields()]], Field(min_length=1)]
+    shared_devices: Annotated[SharedDevices, DeviceFields(shared=True)] = Field(
+        default_factory=dict, validate_default=True
+    )
+    """Devices that all homes share, by kind."""
     tariff: TariffConfig
     market: MarketConfig = MarketConfig()
     network: NetworkConfig = NetworkConfig()
@@ -350,11 +291,33 @@ class Scenario(StrictModel):
     def _check_location(self) -> "Scenario":
         if self.location is not None:
             return self
-        if any(home.heat_pump is not None for home in self.homes):
-            raise ValueError(
-                "heat pumps need a `location` with latitude_deg and longitude_deg, for the weather"
-            )
+        for kind in self.device_kinds:
+            configs = [config for own in self.device_configs(kind) for config in own]
+            if any(config.needs_location for config in configs):
+                raise ValueError(
+                    f"devices of kind {kind} need a `location` with latitude_deg and "
+                    "longitude_deg, for the weather"
+                )
         return self
+
+    @property
+    def device_kinds(self) -> tuple[str, ...]:
+        """Kinds of devices that any home has or that homes share, in their order."""
+        shared = self.shared_devices.devices
+        present = {kind for home in self.homes for kind in home.devices}.union(shared)
+        kinds = [device_kinds.get(name, "devices") for name in present]
+        return tuple(one.kind for one in sorted(kinds, key=lambda one: (one.order, one.kind)))
+
+    def device_configs(self, kind: str) -> tuple[tuple[DeviceConfig, ...], ...]:
+        """Return the configurations of a kind of device by home, empty for homes without it.
+
+        Args:
+            kind: Kind of device; all homes have the configuration of a shared one.
+        """
+        shared = self.shared_devices.devices.get(kind)
+        if shared is not None:
+            return (shared,) * len(self.homes)
+        return tuple(home.devices.get(kind, ()) for home in self.homes)
 
 
 def _duplicates(names: list[str]) -> list[str]:

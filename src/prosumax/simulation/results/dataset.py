@@ -1,11 +1,15 @@
 """Time series of a run as an xarray data set."""
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from prosumax.devices.base import ordered
+from prosumax.devices.home import BATTERY
 from prosumax.grid.network import GridRecord
+from prosumax.numerics import AnyArray
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.inputs import Profiles
@@ -15,6 +19,7 @@ from prosumax.simulation.results.hierarchy import (
     hierarchy_variables,
 )
 from prosumax.simulation.rollout import Trajectory
+from prosumax.types import DeviceFlow, StorageFlow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,18 +116,28 @@ def _per_home(values: ArrayLike, **attributes: str) -> XarrayVariable:
 
 def _energy_variables(record: StepRecord) -> dict[str, XarrayVariable]:
     """Return the energy flows of homes, devices and local trade."""
-    series = {
-        name: values
-        for name, values in record.flows._asdict().items()
-        if name != "devices" and values is not None
+    flows = record.flows
+    series: dict[str, AnyArray] = {
+        "load_kwh": flows.load_kwh,
+        "solar_kwh": flows.solar_kwh,
+        "charge_kwh": flows.charge_kwh,
+        "discharge_kwh": flows.discharge_kwh,
+        "battery_loss_kwh": flows.storage_loss_kwh,
+        "stored_kwh": flows.stored_kwh,
+        "import_kwh": flows.import_kwh,
+        "export_kwh": flows.export_kwh,
+        "curtailed_kwh": flows.curtailed_kwh,
     }
-    devices = {} if record.flows.devices is None else record.flows.devices._asdict()
-    for device, flow in devices.items():
-        if flow is None:
-            continue
-        for name, values in flow._asdict().items():
-            # The appliances of a home are not named, so their sum is kept.
-            series[f"{device}_{name}"] = values if values.ndim == 2 else values.sum(-1)
+    battery = flows.devices[BATTERY]
+    assert isinstance(battery, StorageFlow)
+    if battery.capacity_loss_kwh is not None and battery.life_used is not None:
+        series["capacity_loss_kwh"] = battery.capacity_loss_kwh
+        series["battery_life_used"] = battery.life_used
+    for device in ordered(flows.devices):
+        flow = flows.devices[device.kind]
+        # The totals of storage are those of the home battery where there is no other storage.
+        if device.kind != BATTERY or len(flows.storage) > 1:
+            series = {**_device_series(device.kind, flow), **series}
     series["bought_locally_kwh"] = record.local.bought_kwh
     series["sold_locally_kwh"] = record.local.sold_kwh
     variables = {}
@@ -131,6 +146,19 @@ def _energy_variables(record: StepRecord) -> dict[str, XarrayVariable]:
         long_name = name.removesuffix("_kwh").replace("_", " ")
         variables[name] = _per_home(values, units=units, long_name=long_name)
     return variables
+
+
+def _device_series(kind: str, flow: DeviceFlow) -> dict[str, AnyArray]:
+    """Return the terms of the balance of a kind of device by variable."""
+    fields = {field.name: getattr(flow, field.name) for field in dataclasses.fields(flow)}
+    if not isinstance(flow, StorageFlow):
+        fields["consumption_kwh"] = flow.consumption_kwh
+    # The slots of a home are not named, so their sum is kept.
+    return {
+        f"{kind}_{name}": values if values.ndim == 2 else values.sum(-1)
+        for name, values in fields.items()
+        if values is not None
+    }
 
 
 def _tariff_variables(profiles: Profiles, currency: str) -> dict[str, XarrayVariable]:

@@ -7,11 +7,14 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
 
 from prosumax import metrics
+from prosumax.devices.base import ordered
+from prosumax.devices.home import HomeParams
 from prosumax.grid.network import GridRecord
 from prosumax.grid.paths import shortest_paths
 from prosumax.metrics.network import CONVERGENCE_TOLERANCE_PU
-from prosumax.numerics import ENERGY_TOLERANCE_KWH
+from prosumax.numerics import ENERGY_TOLERANCE_KWH, AnyArray
 from prosumax.scenario.schema.community import Scenario
+from prosumax.simulation.community import device_params
 from prosumax.simulation.dynamics import StepRecord
 from prosumax.simulation.inputs import Profiles
 from prosumax.tariff import local_grid_fee_series, retail_price_series
@@ -46,7 +49,7 @@ class SummarySeries(NamedTuple):
         homes: Names of the homes.
         currency: Currency of money.
         step_hours: Length of a step.
-        capacity_kwh: Total battery capacity.
+        capacity_kwh: Total capacity of stationary storage.
         hour: Local hour of day, 0 to 23.
         load: Load of all homes.
         solar: PV generation of all homes.
@@ -127,12 +130,11 @@ def make_summary_series(
     grid = np.asarray(flows.import_kwh, np.float64) - flows.export_kwh - bought + sold
     imported = _total(flows.import_kwh)
     exported = _total(flows.export_kwh)
-    batteries = [home.battery for home in scenario.homes if home.battery is not None]
     return SummarySeries(
         homes=tuple(home.name for home in scenario.homes),
         currency=terms.currency,
         step_hours=scenario.period.step_hours,
-        capacity_kwh=float(sum(battery.capacity_kwh for battery in batteries)),
+        capacity_kwh=float(storage_capacity_kwh(HomeParams(device_params(scenario))).sum()),
         hour=np.asarray(profiles.local_index.hour, np.int64),
         load=_total(flows.load_kwh),
         solar=_total(flows.solar_kwh),
@@ -149,6 +151,19 @@ def make_summary_series(
         **_network_series(profiles, record.grid, scenario.network.flow, len(bought)),
         pairs=_trading_pairs(profiles, local, len(scenario.homes)),
     )
+
+
+def storage_capacity_kwh(params: HomeParams) -> Float[AnyArray, " home"]:
+    """Return the nominal capacity of all stationary storage of each home.
+
+    Args:
+        params: Parameters of the devices.
+    """
+    capacities = [
+        device.capacity_kwh(params.devices[device.kind]) for device in ordered(params.devices)
+    ]
+    total: AnyArray = np.asarray(sum(capacities, start=0.0 * params.battery.capacity_kwh))
+    return total
 
 
 def _total(values: ArrayLike) -> Float[Array, " step"]:

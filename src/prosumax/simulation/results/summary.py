@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import SupportsFloat, cast
+from typing import SupportsFloat, TypeVar, cast
 
 import jax
 import numpy as np
@@ -10,10 +10,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax import grid, metrics, tariff
-from prosumax.devices.home import household_type
+from prosumax.devices.base import ordered
+from prosumax.devices.home import HomeParams, household_type
 from prosumax.grid.network import GridRecord
 from prosumax.market.mechanism import SettlementAccounts, mechanisms
 from prosumax.market.settlement.redistribution import MAX_EXACT_SHAPLEY_HOMES, shapley_savings
+from prosumax.metrics import catalog
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.numerics import AnyArray, safe_divide
 from prosumax.scenario.schema.community import Scenario
@@ -22,13 +24,12 @@ from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.annual import PeriodSettlement, settle_period
 from prosumax.simulation.results.billing import make_statements
 from prosumax.simulation.results.result import Result, RunArrays
+from prosumax.simulation.results.series import storage_capacity_kwh
 from prosumax.simulation.rollout import Trajectory
 from prosumax.types import Flows
 
 Array = NDArray[np.float64]
-
-# A state of health is a ratio, so its sum over homes has no meaning.
-_NOT_SUMMED = "battery_state_of_health"
+TreeT = TypeVar("TreeT", Trajectory, HomeParams)
 
 
 def summarize(
@@ -47,7 +48,7 @@ def summarize(
         trajectory: Results of all steps as NumPy arrays.
         timing: Seconds of each stage, for `Result.timing`.
     """
-    exact = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), trajectory)
+    exact = _exact(trajectory)
     record = exact.record
     settled = settle_period(scenario, profiles, exact)
     accounts = _settlement_accounts(scenario, profiles, exact)
@@ -55,9 +56,10 @@ def summarize(
     fees_with_vat = settled.fees * (1 + scenario.tariff.vat)
     bill: Array = np.asarray(settled.bill.total) + redistribution + fees_with_vat
     saving = settled.bill_without_exchange - bill
-    device_kpis = _device_kpis(community, record.flows)
+    params = _exact(community.homes)
+    kpis_of_devices = device_kpis(params, record.flows)
     households = _households(
-        scenario, profiles, community, exact, settled, redistribution, bill, device_kpis
+        scenario, profiles, params, exact, settled, redistribution, bill, kpis_of_devices
     )
     network = _network_kpis(scenario, profiles, record.grid)
     receipts = _receipts(scenario, settled, redistribution, network)
@@ -70,12 +72,13 @@ def summarize(
         emission_factor,
         step_hours,
     )
+    known = catalog.entries()
     figures = {
         "cost": bill.sum(),
         "cost_without_exchange": settled.bill_without_exchange.sum(),
         "saving": settled.bill_without_exchange.sum() - bill.sum(),
         **metrics.community_kpis(record.flows, record.local, emission_factor, step_hours),
-        **{name: values.sum() for name, values in device_kpis.items() if name != _NOT_SUMMED},
+        **{name: values.sum() for name, values in kpis_of_devices.items() if name in known},
         **{f"{receiver}_revenue": amount for receiver, amount in receipts.items()},
         **_market_kpis(exact, accounts),
         **_fairness_kpis(exact, accounts, saving),
@@ -99,6 +102,12 @@ def summarize(
     )
 
 
+def _exact(tree: TreeT) -> TreeT:
+    """Return all arrays in NumPy and double precision."""
+    exact: TreeT = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), tree)
+    return exact
+
+
 def finite_or_none(value: SupportsFloat) -> float | None:
     """Return a number as a plain float; None (null in JSON) where it is undefined."""
     number = float(value)
@@ -112,20 +121,21 @@ def _finite(figures: Mapping[str, SupportsFloat]) -> dict[str, float | None]:
 def _households(
     scenario: Scenario,
     profiles: Profiles,
-    community: Community,
+    params: HomeParams,
     exact: Trajectory,
     settled: PeriodSettlement,
     redistribution: Float[Array, " home"],
     bill: Float[Array, " home"],
-    device_kpis: Mapping[str, Float[AnyArray, " home"]],
+    kpis_of_devices: Mapping[str, Float[AnyArray, " home"]],
 ) -> list[HouseholdKPIs]:
     """Return the KPIs of each home."""
     record = exact.record
+    capacity_kwh = storage_capacity_kwh(params)
     energy_kpis = metrics.home_kpis(
         record.flows,
         record.local,
         profiles.prices["emission_factor_kg_per_kwh"],
-        np.asarray(community.homes.battery.capacity_kwh, dtype=np.float64),
+        capacity_kwh,
         scenario.period.step_hours,
     )
     vat = scenario.tariff.vat
@@ -141,13 +151,13 @@ def _households(
     for number, home in enumerate(scenario.homes):
         household = {
             "name": home.name,
-            "kind": household_type(home.solar is not None, home.battery is not None),
+            "kind": household_type(home.solar is not None, bool(capacity_kwh[number] > 0)),
             "policy": home.policy or scenario.policy,
             "bill": float(bill[number]),
             "bill_without_exchange": float(settled.bill_without_exchange[number]),
             "saving": float(settled.bill_without_exchange[number] - bill[number]),
             **_finite({name: values[number] for name, values in energy_kpis.items()}),
-            **_finite({name: values[number] for name, values in device_kpis.items()}),
+            **_finite({name: values[number] for name, values in kpis_of_devices.items()}),
             "mean_monthly_peak_kw": float(settled.mean_peak_kw[number]),
             "reputation": float(record.reputation[-1, number]),
             "end_use_kwh": profiles.end_use_kwh[number] if profiles.end_use_kwh else {},
@@ -184,18 +194,23 @@ def _receipts(
     return receipts
 
 
-def _device_kpis(community: Community, flows: Flows) -> dict[str, AnyArray]:
-    """Return the KPIs of flexible devices and battery aging by home, as far as they exist."""
-    kpis = {} if flows.devices is None else metrics.device_kpis(flows.devices)
-    aging = community.homes.aging
-    if aging is not None and flows.capacity_loss_kwh is not None:
-        assert flows.battery_life_used is not None
-        kpis |= metrics.wear_kpis(
-            flows.capacity_loss_kwh,
-            flows.battery_life_used,
-            np.asarray(aging.replacement_cost, np.float64),
-            np.asarray(community.homes.battery.capacity_kwh, np.float64),
-        )
+def device_kpis(params: HomeParams, flows: Flows) -> dict[str, Float[AnyArray, " home"]]:
+    """Compute the KPIs of the devices of every home over the period.
+
+    Args:
+        params: Parameters of the devices.
+        flows: Energy flows of the homes [step, home].
+
+    Returns:
+        KPI -> [home], of the kinds of devices in the community. `unserved_kwh` is all requested
+        energy that was not delivered.
+    """
+    kpis: dict[str, AnyArray] = {}
+    if params.flexible:
+        unserved = [flows.devices[device.kind].total_unserved_kwh for device in params.flexible]
+        kpis["unserved_kwh"] = np.sum(unserved, axis=(0, 1))
+    for device in ordered(params.devices):
+        kpis |= device.compute_kpis(params.devices[device.kind], flows.devices[device.kind])
     return kpis
 
 

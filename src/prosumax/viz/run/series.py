@@ -18,10 +18,10 @@ def power_series(result: Result) -> dict[str, Values]:
     """Return mean power in every step, kW [step, 1 + home]: all homes together, then each home.
 
     For a home `load + battery = pv + grid_import + grid_export + local`: `battery` is positive
-    when it charges and negative when it or a car discharges (charging of cars is part of `load`),
-    `grid_export` is negative, `local` is positive for energy bought from neighbors. For all homes
-    together `local` is the energy traded, which cancels out of that sum. Series that are zero
-    throughout are left out, except `load` and `grid_import`.
+    when it charges and negative when it or another device supplies the home (what other devices
+    consume is part of `load`), `grid_export` is negative, `local` is positive for energy bought
+    from neighbors. For all homes together `local` is the energy traded, which cancels out of that
+    sum. Series that are zero throughout are left out, except `load` and `grid_import`.
     """
     flows = result.trajectory.record.flows
     local = result.trajectory.record.local

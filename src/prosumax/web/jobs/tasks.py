@@ -6,6 +6,7 @@ This module is imported only there: it loads JAX and keeps compiled programs bet
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from prosumax.devices.home import BATTERY
 from prosumax.runner import run
 from prosumax.simulation.rollout import enable_compilation_cache
 from prosumax.web.jobs.worker import JobProgressCallback, JobSpec
@@ -78,7 +79,7 @@ def explore_policies(spec: Mapping[str, object], report: JobProgressCallback) ->
     base = run(scenario)
     bills = {home["name"]: home["bill"] for home in base.households}
     with_battery = [
-        (index, home) for index, home in enumerate(scenario.homes) if home.battery is not None
+        (index, home) for index, home in enumerate(scenario.homes) if home.device(BATTERY) is not None
     ]
     changes = [
         (index, home, policy)

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from prosumax.control.rules import assemble_policy
 from prosumax.data.generators.household.appliances import APPLIANCES
+from prosumax.devices.home import BATTERY
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community, assemble
@@ -115,7 +116,7 @@ def _scenario_content(
             "initial_soc": initial_soc,
         }
     if home.heat_pump == "on":
-        spec["heat_pump"] = {"hot_water": {"occupants": home.people}}
+        spec |= sample_data.device_sections(home.people)
     date = sample_data.representative_date(home.season, home.day_type)
     tariff = {
         "currency": "EUR",
@@ -176,22 +177,14 @@ def _fill_template(template: Community, home: state.HomePageState, load_kwh: Ser
     tables = sample_data.load_tables()
     index = sample_data.table_index(home)
     day = (index.season, index.day_type)
-    has_heat_pump = float(home.heat_pump == "on")
     both_homes = np.ones((1, 2))
     series = template.series
     homes = template.homes
-    assert series.devices is not None
-    assert series.devices.heat_pump is not None
-    assert homes.devices is not None
-    assert homes.devices.heat_pump is not None
-
-    heat_gain_kwh = tables.heat_gain_kwh[*day, index.weather]
-    hot_water_kwh = has_heat_pump * tables.hot_water_kwh[index.people, *day]
-    heat_series = series.devices.heat_pump._replace(
-        outdoor_c=_float32(tables.outdoor_c[*day, index.weather]),
-        heat_gain_kwh=_float32(heat_gain_kwh[:, None] * both_homes),
-        hot_water_kwh=_float32(hot_water_kwh[:, None] * both_homes),
-    )
+    leaves, structure = jax.tree.flatten(series.devices)
+    inputs = [
+        np.broadcast_to(_float32(table[index.people, *day, index.weather]), leaf.shape)
+        for table, leaf in zip(tables.device_series, leaves, strict=True)
+    ]
     solar_kwh = home.panels_kwp * tables.solar_kwh[*day, index.weather, index.orientation]
     series = series._replace(
         load_kwh=_float32(load_kwh[:, None] * both_homes),
@@ -200,22 +193,29 @@ def _fill_template(template: Community, home: state.HomePageState, load_kwh: Ser
             energy=_float32(retail_prices(home)),
             feed_in=_float32(np.full(STEPS_PER_DAY, home.feed_in_price)),
         ),
-        devices=series.devices._replace(heat_pump=heat_series),
+        devices=jax.tree.unflatten(structure, inputs),
     )
     power_kw = _float32([home.battery_kwh * _C_RATE, 0.0])
     battery = homes.battery._replace(
         capacity_kwh=_float32([home.battery_kwh, 0.0]), charge_kw=power_kw, discharge_kw=power_kw
     )
-    heat_pump = homes.devices.heat_pump
-    heat_pump = heat_pump._replace(
-        exists=heat_pump.exists * has_heat_pump, power_kw=heat_pump.power_kw * has_heat_pump
-    )
-    homes = homes._replace(battery=battery, devices=homes.devices._replace(heat_pump=heat_pump))
+    flexible = {device.kind: homes.devices[device.kind] for device in homes.flexible}
+    if home.heat_pump == "off":
+        flexible = {
+            device.kind: _without_power(flexible[device.kind], device.power_fields)
+            for device in homes.flexible
+        }
+    homes = homes._replace(devices={**flexible, BATTERY: battery})
     return template._replace(series=series, homes=homes)
 
 
+def _without_power(params: PyTree, power_fields: tuple[str, ...]) -> PyTree:
+    """Return the parameters of devices that are switched off."""
+    return params._replace(**{name: 0.0 * getattr(params, name) for name in power_fields})
+
+
 def load_profile(home: state.HomePageState) -> Series:
-    """Compute the load of a day without the heat pump, which is simulated, kWh [step].
+    """Compute the load of a day without the devices that are simulated, kWh [step].
 
     Args:
         home: Settings of the home page.
@@ -244,7 +244,7 @@ def monthly_energy(home: state.HomePageState) -> tuple[Series, Series]:
     index = sample_data.table_index(home)
     load_kwh = tables.month_load_kwh[index.routine, index.people].copy()
     if home.heat_pump == "on":
-        load_kwh += tables.month_heat_pump_kwh[index.people]
+        load_kwh += tables.month_device_kwh[index.people]
     if home.ev != "none":
         days = [calendar.monthrange(sample_data.YEAR, month)[1] for month in range(1, 13)]
         load_kwh += _EV_KWH * np.array(days)
@@ -323,7 +323,8 @@ def _simulate(
 
     def with_initial_soc(soc: Float[Array, " home"]) -> Community:
         battery = community.homes.battery._replace(initial_soc=soc)
-        return community._replace(homes=community.homes._replace(battery=battery))
+        devices = {**community.homes.devices, BATTERY: battery}
+        return community._replace(homes=community.homes._replace(devices=devices))
 
     def update_soc(soc: Float[Array, " home"], _: None) -> tuple[Float[Array, " home"], None]:
         stored_kwh = rollout_policy(with_initial_soc(soc), policy, key).record.flows.stored_kwh[-1]

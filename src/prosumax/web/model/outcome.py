@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from prosumax import metrics
+from prosumax.devices.home import BATTERY
 from prosumax.numerics import ENERGY_TOLERANCE_KWH
 from prosumax.simulation.results.result import Result
 from prosumax.types import Fills
@@ -212,7 +213,7 @@ def summarize_outcome(result: Result, spread: TrainingSpread | None = None) -> C
     return CommunityOutcome(
         names=tuple(home.name for home in scenario.homes),
         has_solar=tuple(home.solar is not None for home in scenario.homes),
-        has_battery=tuple(home.battery is not None for home in scenario.homes),
+        has_battery=tuple(home.device(BATTERY) is not None for home in scenario.homes),
         policies=tuple(home["policy"] for home in result.households),
         days=scenario.period.steps * step_hours / 24,
         bill_cents=round_to_cents(bills),

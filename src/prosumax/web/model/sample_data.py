@@ -1,6 +1,6 @@
 """Sample series of the home on page two, generated once per machine.
 
-They are load, PV generation, outdoor temperature and hot water of the representative days.
+They are load, PV generation and the inputs of devices on the representative days.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import PyTree
 from numpy.typing import NDArray
 
-from prosumax import devices
 from prosumax.data.cache import file_digest, load_or_compute, source_digest
 from prosumax.data.generators.household import (
     appliances,
@@ -27,7 +27,12 @@ from prosumax.data.generators.household import (
 from prosumax.data.generators.household.load import synthetic_load
 from prosumax.data.generators.solar import position, pv, weather
 from prosumax.data.generators.solar.weather import monthly_irradiation_kwh_m2
-from prosumax.devices.flexible import DeviceSeries
+from prosumax.devices.home import (
+    HomeState,
+    devices_net_kwh,
+    initial_state,
+    step_devices,
+)
 from prosumax.scenario.loading import load_scenario
 from prosumax.simulation.community import assemble
 from prosumax.simulation.inputs import Profiles, read_profiles
@@ -54,6 +59,7 @@ PV_PLANES: Mapping[str, tuple[tuple[float, float], ...]] = {
 """Tilt and azimuth, in degrees, of the planes that share the panels, by orientation."""
 
 _MAX_PEOPLE = 6
+_SERIES_PREFIX = "device_series_"
 _LAST_DAY = 28  # of a month that may be shown; daylight saving time ends on 29 October
 _OVERCAST_SHARE = 0.4  # of a month's usual irradiation, on a day that stays overcast
 _LIFESTYLE: Mapping[str, tuple[str, str, str]] = {
@@ -89,23 +95,20 @@ class SampleTables(NamedTuple):
         day_of_month: Representative day of a season [season, day type].
         load_kwh: Load without shiftable appliances [routine, people, season, day type, step].
         solar_kwh: PV generation per kWp [season, day type, weather, orientation, step].
-        outdoor_c: Outdoor temperature, degrees Celsius [season, day type, weather, step].
-        heat_gain_kwh: Heat gain of a building [season, day type, weather, step].
-        hot_water_kwh: Heat in the hot water [people, season, day type, step].
         month_load_kwh: Monthly load, shiftable appliances included [routine, people, month].
         month_solar_kwh: Monthly PV generation per kWp in usual weather [orientation, month].
-        month_heat_pump_kwh: Monthly electricity of a heat pump [people, month].
+        month_device_kwh: Monthly electricity of the devices of `device_sections` [people, month].
+        device_series: Inputs of these devices, the leaves of their series in the order of
+            `jax.tree.leaves`, each [people, season, day type, weather, step, ...].
     """
 
     day_of_month: NDArray[np.int64]
     load_kwh: Series
     solar_kwh: Series
-    outdoor_c: Series
-    heat_gain_kwh: Series
-    hot_water_kwh: Series
     month_load_kwh: Series
     month_solar_kwh: Series
-    month_heat_pump_kwh: Series
+    month_device_kwh: Series
+    device_series: tuple[Series, ...]
 
 
 def table_index(home: state.HomePageState) -> TableIndex:
@@ -175,6 +178,15 @@ def pv_spec(peak_kwp: float, orientation: str) -> dict[str, object]:
     return {"source": "synthetic", "arrays": arrays}
 
 
+def device_sections(people: int) -> dict[str, object]:
+    """Return the simulated devices that a visitor can add, as sections of a home in a scenario.
+
+    Args:
+        people: Number of residents.
+    """
+    return {"heat_pump": {"hot_water": {"occupants": people}}}
+
+
 @cache
 def load_tables() -> SampleTables:
     """Load the sample tables from the cache, or generate them."""
@@ -182,7 +194,10 @@ def load_tables() -> SampleTables:
         load, occupancy, lifestyles, appliances, pv, weather, position, hot_water
     )
     key = {"code": [generators, file_digest(Path(__file__))], "routines": state.ROUTINES}
-    return SampleTables(**load_or_compute("demo_home", key, _generate))
+    tables = load_or_compute("demo_home", key, _generate)
+    names = sorted((name for name in tables if name.startswith(_SERIES_PREFIX)), key=_leaf_number)
+    leaves = tuple(tables.pop(name) for name in names)
+    return SampleTables(**tables, device_series=leaves)
 
 
 def _weather_spec(weather_type: str) -> dict[str, object]:
@@ -210,36 +225,27 @@ def _generate() -> dict[str, PyTree]:
     for index, orientation in enumerate(PV_PLANES):
         solar_kwh = _read_home(f"{YEAR}-01-01", 365, "mixed", orientation).solar_kwh[:, 0]
         tables["month_solar_kwh"][index] = _monthly_sums(solar_kwh, year)
-    tables["month_heat_pump_kwh"][:] = [_monthly_sums(kwh, year) for kwh in _heat_pump_year()]
+    tables["month_device_kwh"][:] = [_monthly_sums(kwh, year) for kwh in _device_year()]
     _generate_loads(tables, year)
     return {**tables, "day_of_month": dates}
 
 
 def _generate_days(tables: dict[str, Series], dates: NDArray[np.int64]) -> None:
-    """Fill in PV generation, temperatures and hot water of the representative days."""
-    for (season, month), (day, _), (sky, weather_type), (plane, orientation) in product(
-        enumerate(SEASON_MONTHS.values()),
-        enumerate(DAY_TYPES),
-        enumerate(WEATHER_TYPES),
-        enumerate(PV_PLANES),
+    """Fill in PV generation and inputs of devices of the representative days."""
+    for (season, month), (day, _), (sky, weather_type) in product(
+        enumerate(SEASON_MONTHS.values()), enumerate(DAY_TYPES), enumerate(WEATHER_TYPES)
     ):
         start = f"{YEAR}-{month:02d}-{dates[season, day]:02d}"
-        profiles = _read_home(start, 1, weather_type, orientation, heat_pump=True)
-        tables["solar_kwh"][season, day, sky, plane] = profiles.solar_kwh[:, 0]
-        assert profiles.devices is not None
-        assert profiles.devices.heat_pump is not None
-        heat = profiles.devices.heat_pump
-        tables["outdoor_c"][season, day, sky] = heat.outdoor_c
-        tables["heat_gain_kwh"][season, day, sky] = np.asarray(heat.heat_gain_kwh)[:, 0]
-        if sky == plane == 0:
-            for people in range(1, _MAX_PEOPLE + 1):
-                profiles = _read_home(
-                    start, 1, weather_type, orientation, heat_pump=True, people=people
-                )
-                assert profiles.devices is not None
-                assert profiles.devices.heat_pump is not None
-                hot_water_kwh = np.asarray(profiles.devices.heat_pump.hot_water_kwh)
-                tables["hot_water_kwh"][people - 1, season, day] = hot_water_kwh[:, 0]
+        for plane, orientation in enumerate(PV_PLANES):
+            profiles = _read_home(start, 1, weather_type, orientation)
+            tables["solar_kwh"][season, day, sky, plane] = profiles.solar_kwh[:, 0]
+        for people in range(1, _MAX_PEOPLE + 1):
+            sections = device_sections(people)
+            profiles = _read_home(start, 1, weather_type, "south", sections)
+            for number, leaf in enumerate(jax.tree.leaves(profiles.devices)):
+                shape = (_MAX_PEOPLE, *tables["solar_kwh"].shape[:3], *leaf.shape)
+                table = tables.setdefault(f"{_SERIES_PREFIX}{number}", np.zeros(shape))
+                table[people - 1, season, day, sky] = leaf
 
 
 def _generate_loads(tables: dict[str, Series], year: pd.DatetimeIndex) -> None:
@@ -272,12 +278,9 @@ def _shapes() -> dict[str, tuple[int, ...]]:
     return {
         "load_kwh": (len(state.ROUTINES), _MAX_PEOPLE, *days, STEPS_PER_DAY),
         "solar_kwh": (*days, len(WEATHER_TYPES), len(PV_PLANES), STEPS_PER_DAY),
-        "outdoor_c": (*days, len(WEATHER_TYPES), STEPS_PER_DAY),
-        "heat_gain_kwh": (*days, len(WEATHER_TYPES), STEPS_PER_DAY),
-        "hot_water_kwh": (_MAX_PEOPLE, *days, STEPS_PER_DAY),
         "month_load_kwh": (len(state.ROUTINES), _MAX_PEOPLE, 12),
         "month_solar_kwh": (len(PV_PLANES), 12),
-        "month_heat_pump_kwh": (_MAX_PEOPLE, 12),
+        "month_device_kwh": (_MAX_PEOPLE, 12),
     }
 
 
@@ -290,49 +293,43 @@ def _read_home(
     days: int,
     weather_type: str,
     orientation: str,
-    heat_pump: bool = False,
-    people: int = 3,
+    sections: Mapping[str, object] | None = None,
 ) -> Profiles:
-    """Read the profiles of a home with 1 kWp of PV and no load."""
+    """Read the profiles of a home with 1 kWp of PV, no load and the given devices."""
     home: dict[str, object] = {
         "name": "Home",
         "load": _NO_LOAD,
         "solar": pv_spec(1.0, orientation),
+        **(sections or {}),
     }
-    if heat_pump:
-        home["heat_pump"] = {"hot_water": {"occupants": people}}
     base = base_scenario(start, days, weather_type)
     return read_profiles(load_scenario({**base, "tariff": _NO_TARIFF, "homes": [home]}))
 
 
-def _heat_pump_year() -> Series:
-    """Simulate the electricity of heat pumps for one year, kWh [people, step]."""
+def _device_year() -> Series:
+    """Simulate the electricity of the devices for one year, kWh [people, step]."""
     homes = [
-        {
-            "name": str(people),
-            "load": _NO_LOAD,
-            "heat_pump": {"hot_water": {"occupants": people}},
-        }
+        {"name": str(people), "load": _NO_LOAD, **device_sections(people)}
         for people in range(1, _MAX_PEOPLE + 1)
     ]
     base = base_scenario(f"{YEAR}-01-01", 365, "mixed")
     scenario = load_scenario({**base, "tariff": _NO_TARIFF, "homes": homes})
     community = assemble(scenario, read_profiles(scenario))
+    no_load_kwh = jnp.zeros(len(homes))
 
-    def simulate_step(
-        before: devices.HomeState, inputs: DeviceSeries | None
-    ) -> tuple[devices.HomeState, PyTree]:
-        after, flows = devices.step_devices(
-            community.homes, before, inputs, None, community.step_hours
+    def simulate_step(before: HomeState, inputs: dict[str, PyTree]) -> tuple[HomeState, PyTree]:
+        after, flows, _ = step_devices(
+            community.homes, before, inputs, None, no_load_kwh, community.step_hours
         )
-        assert flows is not None
-        assert flows.heat_pump is not None
-        heat = flows.heat_pump
-        return after, heat.space_heating_electricity_kwh + heat.hot_water_electricity_kwh
+        return after, devices_net_kwh(flows)
 
-    initial = devices.initial_state(community.homes)
+    initial = initial_state(community.homes)
     _, kwh = jax.lax.scan(simulate_step, initial, community.series.devices)
     return np.asarray(kwh, np.float64).T
+
+
+def _leaf_number(name: str) -> int:
+    return int(name.removeprefix(_SERIES_PREFIX))
 
 
 def _monthly_sums(kwh: Series, year: pd.DatetimeIndex) -> Series:

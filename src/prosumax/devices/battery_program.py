@@ -3,18 +3,17 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, PyTree
 from numpy.typing import ArrayLike, NDArray
 
 from prosumax.devices.battery import BatteryParams
+from prosumax.devices.linear_program import DIMS
 from prosumax.numerics import AnyArray
 
 if TYPE_CHECKING:
     from linopy import LinearExpression, Model
 
 Array = NDArray[np.float64]
-
-_DIMS = ("step", "home")
 
 # Increase of a slope above which a power curve counts as not concave.
 _SLOPE_TOLERANCE = 1e-6
@@ -55,7 +54,7 @@ def best_case_storage(
     self-discharge would take it below `soc_min`, it is charged as far as its power permits.
 
     Args:
-        battery: Batteries in NumPy, one entry per home.
+        battery: Batteries in NumPy, one entry per home. Power limits may be [step, home].
         steps: Number of steps.
         step_hours: Length of a step in hours.
         negative: Steps in which the price of buying or selling a kWh is negative.
@@ -69,7 +68,7 @@ def best_case_storage(
         discharge_efficiency=np.broadcast_to(discharge, shape),
         min_stored_kwh=_min_stored_kwh(battery, steps, charge * battery.charge_kw * step_hours),
         max_stored_kwh=np.broadcast_to(battery.soc_max * battery.capacity_kwh, shape),
-        exclusive=np.asarray(negative)[:, None] & is_lossy[None, :],
+        exclusive=np.asarray(negative)[:, None] & is_lossy,
     )
 
 
@@ -112,23 +111,50 @@ def _efficiency_at(share: AnyArray, points: AnyArray, curve: AnyArray) -> Float[
 
 
 def _min_stored_kwh(
-    battery: BatteryParams, steps: int, max_charge_kwh: Float[Array, " home"]
+    battery: BatteryParams, steps: int, max_charge_kwh: Float[Array, "*step home"]
 ) -> Float[Array, "step home"]:
     """Return the energy at `soc_min`, or what a battery can hold that cannot reach it.
 
     A battery may start lower, or be too weak for its own self-discharge.
     """
+    is_constant = max_charge_kwh.ndim == 1
     keep = 1 - battery.self_discharge_per_step
     level: AnyArray = battery.initial_soc * battery.capacity_kwh
     target = battery.soc_min * battery.capacity_kwh
     floor = np.empty((steps, len(target)))
+    max_charge = np.broadcast_to(max_charge_kwh, floor.shape)
     for step in range(steps):
-        level = np.minimum(target, keep * level + _HOLDING_POWER_SHARE * max_charge_kwh)
+        level = np.minimum(target, keep * level + _HOLDING_POWER_SHARE * max_charge[step])
         floor[step] = level
-        if step and np.array_equal(floor[step], floor[step - 1]):
+        if step and is_constant and np.array_equal(floor[step], floor[step - 1]):
             floor[step:] = level
             break
     return floor
+
+
+def replace_absent_batteries(battery: BatteryParams) -> BatteryParams:
+    """Replace batteries of size zero by ones without power, which avoids division by zero.
+
+    Args:
+        battery: Batteries in NumPy, one entry per home.
+    """
+    is_absent = ~(np.asarray(battery.capacity_kwh) > 0)
+    if not is_absent.any():
+        return battery
+    placeholder = {
+        "capacity_kwh": 1.0,
+        "soc_max": 1.0,
+        "charge_kw": 0.0,
+        "discharge_kw": 0.0,
+        "soc_min": 0.0,
+        "initial_soc": 0.0,
+        "self_discharge_per_step": 0.0,
+    }
+    values: dict[str, PyTree] = {
+        name: np.where(is_absent, value, getattr(battery, name))
+        for name, value in placeholder.items()
+    }
+    return battery._replace(**values)
 
 
 def power_limit_lines(
@@ -185,7 +211,8 @@ def add_storage(
 
     Args:
         model: A linopy model with dimensions `step` and `home`.
-        battery: Batteries in NumPy, one entry per home, none of size zero.
+        battery: Batteries in NumPy, one entry per home, none of size zero. Power limits may be
+            [step, home].
         storage: Linear parameters of the same batteries.
         step_hours: Length of a step in hours.
 
@@ -197,7 +224,7 @@ def add_storage(
     steps, homes = storage.min_stored_kwh.shape
 
     def table(values: ArrayLike) -> xr.DataArray:
-        return xr.DataArray(np.broadcast_to(values, (steps, homes)), dims=_DIMS)
+        return xr.DataArray(np.broadcast_to(values, (steps, homes)), dims=DIMS)
 
     charge_kwh = battery.charge_kw * step_hours
     discharge_kwh = battery.discharge_kw * step_hours
@@ -242,7 +269,7 @@ def add_storage(
         mask = table(storage.exclusive)
         coords = [list(range(steps)), list(range(homes))]
         is_charging = model.add_variables(
-            binary=True, coords=coords, dims=_DIMS, mask=mask, name="is_charging"
+            binary=True, coords=coords, dims=DIMS, mask=mask, name="is_charging"
         ).fillna(0)
         model.add_constraints(
             charge - table(charge_kwh) * is_charging <= 0, name="only_charge", mask=mask
