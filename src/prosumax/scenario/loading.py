@@ -9,11 +9,19 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from prosumax.data.registry import (
+    load_sources,
+    price_sources,
+    solar_sources,
+    weather_sources,
+)
 from prosumax.errors import InputError, did_you_mean
 from prosumax.plugins import check_installed, explain_missing
 from prosumax.registry import Registry, packages_providing
 from prosumax.scenario.citylearn import read_citylearn_folder
-from prosumax.scenario.schema.community import Scenario
+from prosumax.scenario.schema.community import HomeConfig, Scenario
+from prosumax.scenario.schema.devices import clear_device_fields, device_kinds
+from prosumax.scenario.schema.tariff import TariffConfig
 from prosumax.scenario.tariff_presets import expand_tariff
 
 M = TypeVar("M")
@@ -281,6 +289,7 @@ def _to_plain(value: Any) -> Any:
 def _validate(raw: dict[str, Any], source: str) -> Scenario:
     check_installed(raw.get("plugins"), f"{source}: plugins")
     try:
+        _refresh_schema()
         return Scenario.model_validate(raw)
     except ValidationError as error:
         # A misspelled field also appears as a missing one; the misspelling is the cause.
@@ -292,6 +301,21 @@ def _validate(raw: dict[str, Any], source: str) -> Scenario:
         also = f" (Also wrong: {', '.join(dict.fromkeys(paths))}.)" if others else ""
         location = f"{source}: {where}" if where else source
         raise InputError(location, problem, fix + also) from None
+
+
+def _refresh_schema() -> None:
+    """Rebuild the schema when a component was registered after the last validation."""
+    registries = (device_kinds, load_sources, solar_sources, price_sources, weather_sources)
+    names = tuple(tuple(registry) for registry in registries)
+    if _schema_names and _schema_names[-1] != names:
+        clear_device_fields()
+        for model in (TariffConfig, HomeConfig, Scenario):
+            model.model_rebuild(force=True)
+    _schema_names[:] = [names]
+
+
+_schema_names: list[tuple[tuple[str, ...], ...]] = []
+"""Names of all components in the schema that validated last."""
 
 
 def _explain(error: Any, raw: Any) -> tuple[str, str, str]:

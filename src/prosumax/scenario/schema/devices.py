@@ -126,3 +126,8 @@ def _model_with_fields(section: type[DeviceSection], kinds: tuple[str, ...]) -> 
         section.__name__, __base__=section, __doc__=section.__doc__, **fields
     )
     return model
+
+
+def clear_device_fields() -> None:
+    """Forget the sections with device fields, so that the next schema builds them again."""
+    _model_with_fields.cache_clear()
