@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
-from prosumax import plugins, registry
+from prosumax import listings, plugins, registry
 from prosumax.errors import InputError
 from prosumax.plugins import PluginPackage, check_installed, plugin_failures
 from prosumax.registry import Registry
@@ -215,6 +216,13 @@ def test_required_packages_must_be_installed():
         "street: plugins.1: package no-such-plugin is not installed. "
         "Install it with: pip install no-such-plugin."
     )
+
+
+def test_every_entry_point_group_has_a_registry(monkeypatch):
+    monkeypatch.undo()
+    for module in listings._REGISTRY_MODULES:
+        import_module(module)
+    assert {each.group for each in registry.open_registries()} <= set(plugins.ENTRY_POINT_GROUPS)
 
 
 def test_a_stored_scenario_lists_the_packages_that_it_uses(gadgets, install):

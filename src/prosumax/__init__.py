@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         list_plugins,
         list_policies,
         list_scenarios,
+        list_sources,
         list_tariffs,
     )
     from prosumax.rl.env import CommunityEnv
@@ -49,6 +50,7 @@ _MODULES = {
     "list_plugins": "listings",
     "list_policies": "listings",
     "list_scenarios": "listings",
+    "list_sources": "listings",
     "list_tariffs": "listings",
     "load_scenario": "scenario.loading",
     "make": "rl.factory",
@@ -94,6 +96,7 @@ __all__ = [
     "list_plugins",
     "list_policies",
     "list_scenarios",
+    "list_sources",
     "list_tariffs",
     "load_scenario",
     "make",

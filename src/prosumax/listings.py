@@ -21,6 +21,7 @@ T = TypeVar("T")
 _REGISTRY_MODULES = (
     "prosumax.market",
     "prosumax.scenario.schema.devices",
+    "prosumax.data.registry",
     "prosumax.control",
     "prosumax.rl.bidding",
     "prosumax.rl.algorithms",
@@ -88,6 +89,23 @@ def list_mechanisms() -> dict[str, str]:
     return _described(mechanisms)
 
 
+def list_sources() -> dict[str, dict[str, str]]:
+    """Return the descriptions of the data sources (`source`), by their kind and name."""
+    from prosumax.data.registry import (
+        load_sources,
+        price_sources,
+        solar_sources,
+        weather_sources,
+    )
+
+    return {
+        load_sources.kind: _described(load_sources),
+        solar_sources.kind: _described(solar_sources),
+        price_sources.kind: _described(price_sources),
+        weather_sources.kind: _described(weather_sources),
+    }
+
+
 def list_policies() -> dict[str, str]:
     """Return the descriptions of the policies that control homes (`policy`), by name."""
     from prosumax.control import policies
@@ -113,7 +131,7 @@ def list_plugins() -> InstalledPlugins:
         for name, entry in registry.entries().items()
         if entry.origin is not None
     ]
-    record_unknown_groups({_group_of(registry) for registry in registries})
+    record_unknown_groups()
     return InstalledPlugins(components, sorted(plugin_failures()))
 
 

@@ -27,8 +27,18 @@ A plugin declares the version it was written for as `PROSUMAX_PLUGIN_API`, in it
 or in each of its modules.
 """
 
-GROUP_PREFIX = "prosumax."
-"""Beginning of the name of every entry-point group that prosumax reads."""
+ENTRY_POINT_GROUPS = (
+    "prosumax.mechanisms",
+    "prosumax.devices",
+    "prosumax.sources",
+    "prosumax.tariffs",
+    "prosumax.policies",
+    "prosumax.algorithms",
+    "prosumax.charts",
+)
+"""Entry-point groups that prosumax reads."""
+
+_GROUP_PREFIX = "prosumax."
 
 
 class PluginPackage(NamedTuple):
@@ -131,18 +141,15 @@ def load_entry_points(group: str) -> None:
             _load(entry_point.module)
 
 
-def record_unknown_groups(known: Collection[str]) -> None:
-    """Record a failure for each entry point in a group that prosumax does not read.
-
-    Args:
-        known: Groups that prosumax reads.
-    """
+def record_unknown_groups() -> None:
+    """Record a failure for each entry point in a group that prosumax does not read."""
     groups = importlib.metadata.entry_points().groups
-    unknown = {group for group in groups if group.startswith(GROUP_PREFIX)} - set(known)
+    unknown = {group for group in groups if group.startswith(_GROUP_PREFIX)}
+    unknown -= set(ENTRY_POINT_GROUPS)
     for group in sorted(unknown - _loaded_groups):
         _loaded_groups.add(group)
         for entry_point in importlib.metadata.entry_points(group=group):
-            suggestion = did_you_mean(group, sorted(known))
+            suggestion = did_you_mean(group, ENTRY_POINT_GROUPS)
             reason = f"There is no entry-point group {group!r}. {suggestion}"
             failure = PluginFailure(group, entry_point.name, _package_of(entry_point), reason)
             _failures.append(failure)
@@ -293,7 +300,7 @@ def _packages_by_top_level(path: tuple[str, ...]) -> dict[str, PluginPackage]:
     return {
         entry_point.module.partition(".")[0]: _package_of(entry_point)
         for group in groups
-        if group.startswith(GROUP_PREFIX)
+        if group.startswith(_GROUP_PREFIX)
         for entry_point in importlib.metadata.entry_points(group=group)
     }
 

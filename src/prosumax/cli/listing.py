@@ -42,6 +42,14 @@ def list_mechanisms(
     print_properties(properties)
 
 
+def list_sources() -> None:
+    """List the data sources of loads, PV generation, prices and weather (`source`)."""
+    from prosumax.cli.printing import print_names
+
+    for kind, described in listings.list_sources().items():
+        print_names(f"{kind[0].upper()}{kind[1:]}", described)
+
+
 def list_policies() -> None:
     """List the policies of homes (`policy`)."""
     from prosumax.cli.printing import print_names
