@@ -81,6 +81,7 @@ def supply_demand_ratio(
 
     With r = S / D < 1 the price is f b / ((b - f) r + f); from r = 1 on it is f. With a
     compensation c the feed-in price f is replaced by f + c up to r = 1, and by f + c / r beyond.
+    The formula has a pole where f is negative; there the price falls linearly from b to f.
 
     Args:
         orders: Open orders.
@@ -98,7 +99,11 @@ def supply_demand_ratio(
     ratio = safe_divide(supply, demand)
     compensated = feed_in + compensation
     slope = (retail - compensated) * ratio + compensated
-    scarce = safe_divide(compensated * retail, slope)
+    scarce = jnp.where(
+        compensated < 0,
+        retail + (compensated - retail) * ratio,
+        safe_divide(compensated * retail, slope),
+    )
     abundant = feed_in + safe_divide(compensation, jnp.maximum(ratio, 1.0))
     return jnp.broadcast_to(jnp.where(ratio < 1, scarce, abundant), orders.price.shape)
 

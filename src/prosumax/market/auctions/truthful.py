@@ -114,7 +114,7 @@ def vcg(orders: Orders, prices: Prices, *, ticks: TickSize) -> tuple[Fills, Orde
     paid = jnp.where(book.buys & trades_any, payment, 0.0)
     earned = jnp.where(~book.buys & trades_any, -payment, 0.0)
     volume = jnp.where(trades_any, bought + sold, 1.0)
-    unit_price = jnp.where(trades_any, jnp.abs(payment) / volume, 0.0)
+    unit_price = (paid + earned) / volume
     trades = Trades(
         matched.buyer,
         matched.seller,
