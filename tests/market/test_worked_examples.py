@@ -77,6 +77,13 @@ def test_pools_with_more_supply_than_demand(books):
     )
 
 
+def test_supply_demand_price_falls_linearly_where_the_feed_in_price_is_negative(books):
+    """Retail 0.30, feed-in -0.10, supply half of the demand: the price is 0.10."""
+    orders, prices = books.orders([2.0, -1.0], [0.30, -0.10]), books.prices(2, 0.30, -0.10)
+    local, _ = books.clear("supply_demand_ratio", orders, prices)
+    np.testing.assert_allclose([local.paid[0], local.earned[1]], [0.1, 0.1], atol=1e-6)
+
+
 def test_price_rules_of_keys(books, street):
     fixed = bills(books.clear("key_pro_rata", *street, price_rule="fixed", price=0.12))
     np.testing.assert_allclose(
