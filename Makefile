@@ -41,7 +41,7 @@ bench: .venv/for-tests
 
 # Generate the reference pages. Tests fail when the pages are out of date.
 reference: $(BIN)/prosumax
-	$(BIN)/python -m prosumax.metrics.reference docs/reference/kpis.md
+	$(BIN)/python -m prosumax.metrics.reference docs/reference/kpis.md docs/reference/devices
 	$(BIN)/python -m prosumax.scenario.reference docs/reference/fields.md
 
 # Take the screenshot of a report for the README. This needs Chromium.

@@ -13,10 +13,9 @@ from prosumax import report
 from prosumax.cli import printing
 from prosumax.devices import Device, devices
 from prosumax.metrics import KPI, catalog
-from prosumax.metrics.reference import reference_page
+from prosumax.metrics.reference import device_page
 from prosumax.numerics import safe_divide
 from prosumax.scenario.loading import dump_scenario, load_scenario
-from prosumax.scenario.reference import reference_page as fields_page
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.schema.devices import DeviceConfig
 from prosumax.types import DeviceFlow, StorageFlow
@@ -140,9 +139,9 @@ def result(kinds):
 def test_its_kpis_are_in_the_catalog_and_on_the_reference_pages(kinds):
     assert catalog.get("sauna_kwh").label == catalog.get("home.sauna_kwh").label == "Sauna heat"
     assert not set(catalog.entries()) & {"sauna_share"}
-    page = reference_page()
-    assert "| `sauna_kwh` | Sauna heat |" in page and "`home.sauna_share`" in page
-    assert "`homes.*.sauna`" in fields_page()
+    page = device_page("sauna")
+    assert page.startswith("# Sauna\n") and "Section `homes.*.sauna` of a scenario" in page
+    assert "| `sauna_kwh` | Sauna heat |" in page and "| `power_kw` | number | `2.0` |" in page
 
 
 def test_its_kpis_are_computed_for_the_community_and_for_homes(result):

@@ -21,7 +21,7 @@ from prosumax.metrics import (
     NetworkKPIs,
     catalog,
 )
-from prosumax.metrics.reference import reference_page
+from prosumax.metrics.reference import device_pages, reference_page
 from prosumax.studies.engine import Study, StudyResult, Variant, kpi_metric
 from prosumax.studies.tables import make_tables
 from prosumax.sweeps.grid import SweepGrid, plan_sweep
@@ -102,6 +102,12 @@ def test_the_reference_page_takes_labels_from_the_catalog(new_label):
 
 def test_the_reference_page_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == reference_page(), "run `make reference`"
+
+
+def test_the_reference_pages_of_devices_are_up_to_date():
+    folder = PAGE.parent / "devices"
+    pages = {page.name: page.read_text(encoding="utf-8") for page in folder.iterdir()}
+    assert pages == device_pages(), "run `make reference`"
 
 
 @pytest.mark.parametrize("prefix", RECORDS)

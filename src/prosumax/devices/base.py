@@ -315,6 +315,11 @@ class Device(ABC, Generic[ConfigT, ParamsT, SeriesT, StateT, FlowT]):
         return type(self).milp is not Device.milp
 
     @property
+    def observation_summaries(self) -> dict[str, str]:
+        """Summary of every observation term, for reference pages."""
+        return {name: term.summary for name, term in self.observations.items()}
+
+    @property
     def title(self) -> str:
         """Name for readers."""
         return self.label or self.kind.replace("_", " ")

@@ -17,7 +17,6 @@ Direction = Literal["higher", "lower"]
 
 _MISSING = "-"
 _HOME = "home."
-_DEVICE_SECTION = "Devices"
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ class Section(NamedTuple):
 
 
 SECTIONS: list[Section] = []
-"""Sections that are declared here, in the order of the reference page; see `sections`."""
+"""Sections of the KPIs that are declared here, in the order of the reference page."""
 
 CATALOG: dict[str, KPI] = {}
 """KPIs that are declared here or registered, by key; `entries` adds those of devices."""
@@ -154,16 +153,6 @@ def get(key: str) -> KPI:
 def entries() -> dict[str, KPI]:
     """Return every KPI by its key, those of all registered kinds of devices included."""
     return {**_device_entries(), **CATALOG}
-
-
-def sections() -> list[Section]:
-    """Return the sections of the catalog in the order of the reference page."""
-    kpis = _device_kpis()
-    keys = tuple(kpi.key if kpi.summed else _HOME + kpi.key for kpi in kpis)
-    return [
-        section._replace(keys=section.keys + keys) if section.title == _DEVICE_SECTION else section
-        for section in SECTIONS
-    ]
 
 
 def register(kpi: KPI) -> KPI:
@@ -310,16 +299,16 @@ _declare(
 )
 
 _declare(
-    _DEVICE_SECTION,
+    "Devices",
     (
-        "Sums over all homes; a KPI exists only where there are such devices, and homes have it as "
-        "well. What devices other than batteries consume is part of l. See "
-        "[devices](../explanation/devices.md)."
+        "Sum over all homes; it exists only where there are devices other than batteries, and "
+        "homes have it as well. What such devices consume is part of l. Each kind of device has "
+        "further KPIs; see [devices](../explanation/devices.md)."
     ),
     "prosumax.simulation.results.summary.device_kpis",
     KPI("unserved_kwh", "Energy not served", "kWh", 0,
         "requested energy that devices did not deliver", better="lower",
-        explanation="Trips, hot water, appliance runs and other requests that were not delivered."),
+        explanation="Energy that was requested from devices and not delivered."),
 )
 
 _declare(

@@ -1,19 +1,27 @@
-"""Reference page of the KPIs, generated from the catalog.
+"""Reference pages of the KPIs and of each kind of device, generated from their declarations.
 
-`python -m prosumax.metrics.reference docs/reference/kpis.md` writes the page.
+`python -m prosumax.metrics.reference docs/reference/kpis.md docs/reference/devices` writes the page
+of KPIs, and one page for each kind of device that ships.
 """
 
+import inspect
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar, Protocol, cast
 
 from prosumax.metrics import catalog
+from prosumax.registry import Registry
+from prosumax.scenario.reference import model_tables
+from prosumax.scenario.schema.devices import DeviceKind, device_kinds
 
 _INTRODUCTION = """\
 # KPI reference
 
-<!-- Generated from src/prosumax/metrics/catalog.py and the devices by `make reference`: edit these. -->
+<!-- Generated from src/prosumax/metrics/catalog.py by `make reference`: edit the catalog. -->
 
-Every key performance indicator (KPI) of prosumax. Tables of the command line, reports, studies,
+Key performance indicators (KPIs) of prosumax; those of a kind of device are on
+[its page](devices). Tables of the command line, reports, studies,
 sweeps and the demo take their labels, units and decimals from the same catalog.
 
 For every home `i` and step `t`: `n` is the net energy at its meter (positive imports),
@@ -43,12 +51,57 @@ _COLUMNS = ("KPI", "label", "unit", "better", "definition", "notes")
 def reference_page() -> str:
     """Return the reference page of every KPI as Markdown."""
     parts = [_INTRODUCTION]
-    for section in catalog.sections():
-        rows = [_row(catalog.get(key)) for key in section.keys]
-        header = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
-        table = "\n".join([*header, *map(_line, rows)])
+    for section in catalog.SECTIONS:
+        table = _table(_COLUMNS, [_row(catalog.get(key)) for key in section.keys])
         parts.append(f"## {section.title}\n\n{section.introduction}\n\n{table}\n")
     return "\n".join(parts)
+
+
+class _DocumentedDevice(DeviceKind, Protocol):
+    """Part of a kind of device that its page needs; see `prosumax.devices.Device`."""
+
+    kpis: ClassVar[Sequence[catalog.KPI]]
+
+    @property
+    def title(self) -> str:
+        """Name for readers."""
+
+    @property
+    def observation_summaries(self) -> Mapping[str, str]:
+        """Observation terms and their summaries."""
+
+
+def device_page(kind: str) -> str:
+    """Return the reference page of a kind of device as Markdown.
+
+    Args:
+        kind: Kind of device.
+    """
+    registry = cast("Registry[_DocumentedDevice]", device_kinds)
+    device = registry.get(kind, "devices")
+    path = f"shared_devices.{kind}" if device.shared else f"homes.*.{kind}"
+    path += ".*" if device.max_per_home > 1 else ""
+    module = inspect.getmodule(type(device))
+    assert module is not None
+    parts = [
+        f"# {device.title[0].upper()}{device.title[1:]}\n",
+        f"<!-- Generated from `{module.__name__}` by `make reference`: edit that file. -->\n",
+        f"{inspect.getdoc(module)}\n",
+        f"## Fields\n\nSection `{path}` of a scenario.\n\n{model_tables(device.config, path)}",
+    ]
+    if device.kpis:
+        rows = [_row(kpi) for kpi in device.kpis]
+        parts.append(f"## KPIs\n\n{_table(_COLUMNS, rows)}\n")
+    if device.observation_summaries:
+        rows = [[f"`{name}`", text] for name, text in device.observation_summaries.items()]
+        parts.append(f"## Observations\n\n{_table(('term', 'meaning'), rows)}\n")
+    return "\n".join(parts)
+
+
+def device_pages() -> dict[str, str]:
+    """Return the reference page of every kind of device that ships, by file name."""
+    ships = [kind for kind in device_kinds if device_kinds.origin(kind) is None]
+    return {f"{kind}.md": device_page(kind) for kind in ships}
 
 
 def _row(kpi: catalog.KPI) -> list[str]:
@@ -57,13 +110,22 @@ def _row(kpi: catalog.KPI) -> list[str]:
     return [f"`{kpi.key}`", kpi.label, unit, kpi.better or "", kpi.definition, notes]
 
 
+def _table(columns: Sequence[str], rows: Sequence[list[str]]) -> str:
+    header = [_line(list(columns)), _line(["---"] * len(columns))]
+    return "\n".join([*header, *map(_line, rows)])
+
+
 def _line(cells: list[str] | tuple[str, ...]) -> str:
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
 def main(arguments: list[str]) -> None:
-    """Write the reference page to the file named by the first argument."""
-    Path(arguments[0]).write_text(reference_page(), encoding="utf-8")
+    """Write the page of KPIs to the first argument and those of devices to the second."""
+    page, folder = map(Path, arguments)
+    page.write_text(reference_page(), encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    for name, text in device_pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prosumax.scenario.schema.community import Scenario
+from prosumax.config import StrictModel
+from prosumax.scenario.schema.community import HomeConfig, Scenario
+from prosumax.scenario.schema.devices import SharedDevices, device_kinds
 
 _INTRODUCTION = """\
 # Fields of a scenario
@@ -19,7 +21,8 @@ _INTRODUCTION = """\
 
 Every field of a scenario file, by section. A star in a path stands for each entry of a list, such
 as `homes.*.battery` for the battery of each home. Fields without a default are required.
-[scenarios.md](scenarios.md) explains how to write a scenario.
+[scenarios.md](scenarios.md) explains how to write a scenario. Every kind of device has
+[a page of its own](devices) with the fields of its section.
 
 Any field can be changed for one run by its path:
 
@@ -44,30 +47,62 @@ def reference_page() -> str:
     """Return the reference page of all fields as Markdown."""
     schema = Scenario.model_json_schema()
     models = schema["$defs"] | {"Scenario": schema}
-    titles = _section_titles(models)
+    kinds = tuple(device_kinds)
+    for section in (HomeConfig.__name__, SharedDevices.__name__):
+        properties = models[section].get("properties", {})
+        models[section] = models[section] | {
+            "properties": {name: node for name, node in properties.items() if name not in kinds}
+        }
+    titles = _section_titles(models, {"Scenario": "Top level"}, "")
     parts = [_INTRODUCTION]
     for name, title in titles.items():
         model = models[name]
-        required = model.get("required", ())
-        rows = [
-            [
-                f"`{field}`",
-                _describe_type(node, titles),
-                "" if field in required else _describe_default(node),
-                _sentence(node.get("description", "")),
-            ]
-            for field, node in model.get("properties", {}).items()
-        ]
-        header = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
-        table = "\n".join([*header, *map(_line, rows)]) if rows else _NO_FIELDS
-        parts.append(f"## {title}\n\n{_sentence(model['description'])}\n\n{table}\n")
+        parts.append(
+            f"## {title}\n\n{_sentence(model['description'])}\n\n{_field_table(model, titles)}\n"
+        )
     return "\n".join(parts)
 
 
-def _section_titles(models: dict[str, Any]) -> dict[str, str]:
+def model_tables(model: type[StrictModel], path: str) -> str:
+    """Return the fields of a section and of its subsections as Markdown tables.
+
+    Args:
+        model: Model of the section.
+        path: Path of the section in a scenario.
+    """
+    schema = model.model_json_schema()
+    models = schema.get("$defs", {}) | {model.__name__: schema}
+    titles = _section_titles(models, {model.__name__: f"`{path}`"}, f"{path}.")
+    parts = []
+    for name, title in titles.items():
+        heading = "" if name == model.__name__ else f"### {title}\n\n"
+        parts.append(f"{heading}{_sentence(models[name]['description'])}\n")
+        parts.append(f"{_field_table(models[name], titles)}\n")
+    return "\n".join(parts)
+
+
+def _field_table(model: Any, titles: dict[str, str]) -> str:
+    """Return a table of the fields of a model."""
+    required = model.get("required", ())
+    rows = [
+        [
+            f"`{field}`",
+            _describe_type(node, titles),
+            "" if field in required else _describe_default(node),
+            _sentence(node.get("description", "")),
+        ]
+        for field, node in model.get("properties", {}).items()
+    ]
+    header = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
+    return "\n".join([*header, *map(_line, rows)]) if rows else _NO_FIELDS
+
+
+def _section_titles(
+    models: dict[str, Any], first: dict[str, str], first_prefix: str
+) -> dict[str, str]:
     """Return the heading of every model, in the order in which fields refer to them."""
-    titles = {"Scenario": "Top level"}
-    queue = [("Scenario", "")]
+    titles = dict(first)
+    queue = [(name, first_prefix) for name in first]
     while queue:
         name, prefix = queue.pop(0)
         for field, node in models[name].get("properties", {}).items():
