@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from prosumax.data.generators.household.lifestyles import LIFESTYLE_SHARES, LIFESTYLES
 from prosumax.data.generators.household.load import END_USES, synthetic_load
-from prosumax.errors import InputError
 from prosumax.data.sources.synthetic_load import LifestyleName
+from prosumax.errors import InputError
 
 BRUSSELS = "Europe/Brussels"
 

@@ -3,6 +3,9 @@
 A source is one file: a class with its fields and its reader, registered for each use that it has.
 """
 
+from pathlib import Path
+from typing import get_args
+
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
@@ -27,6 +30,28 @@ weather_sources: Registry[type[WeatherSource]] = Registry(
     "weather source", group=_GROUP, package=_PACKAGE
 )
 """Sources of the weather of PV systems and heat pumps."""
+
+
+_REGISTRIES = (load_sources, solar_sources, price_sources, weather_sources)
+
+
+def source_path_fields(name: object) -> set[str]:
+    """Return the fields of type `Path` of the sources with a name.
+
+    Args:
+        name: Value of `source` in a scenario.
+    """
+    models: list[type[StrictModel]] = [
+        entries[name].component
+        for entries in (registry.entries() for registry in _REGISTRIES)
+        if isinstance(name, str) and name in entries
+    ]
+    return {
+        field
+        for model in models
+        for field, info in model.model_fields.items()
+        if info.annotation is Path or Path in get_args(info.annotation)
+    }
 
 
 class RegisteredSource:

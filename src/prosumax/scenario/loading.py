@@ -9,19 +9,13 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from prosumax.data.registry import (
-    load_sources,
-    price_sources,
-    solar_sources,
-    weather_sources,
-)
+from prosumax.data.registry import source_path_fields
 from prosumax.errors import InputError, did_you_mean
 from prosumax.plugins import check_installed, explain_missing
 from prosumax.registry import Registry, packages_providing
 from prosumax.scenario.citylearn import read_citylearn_folder
-from prosumax.scenario.schema.community import HomeConfig, Scenario
-from prosumax.scenario.schema.devices import clear_device_fields, device_kinds
-from prosumax.scenario.schema.tariff import TariffConfig
+from prosumax.scenario.schema.building import SCHEMA_GROUPS, build_schema
+from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.tariff_presets import expand_tariff
 
 M = TypeVar("M")
@@ -30,10 +24,9 @@ P = TypeVar("P")
 ScenarioLike = str | Path | Mapping[str, object] | Scenario
 """A scenario, or a preset's name, a file or a mapping from which one is loaded."""
 
-_PATH_FIELDS = {"file", "signatures"}
+_PATH_FIELDS = {"file"}
+"""Fields with a path outside of sources, which declare theirs by their type."""
 _FREE_TEXTS = {"name", "description", "plugins"}
-_SCHEMA_GROUPS = ("prosumax.devices", "prosumax.sources", "prosumax.tariffs")
-"""Entry-point groups of plugins that add fields or sources to the schema."""
 _MAX_VALUE_CHARS = 60
 _LIMITS = {
     "gt": "greater than",
@@ -208,12 +201,13 @@ def _missing_file(name_or_path: str, path: Path, presets: Mapping[str, Path]) ->
 def _resolve_paths(node: Any, folder: Path) -> None:
     """Make the paths in a scenario file absolute; they are relative to the file's folder."""
     if isinstance(node, dict):
+        path_fields = _PATH_FIELDS | source_path_fields(node.get("source"))
         for key, value in node.items():
             if key == "dataset" and isinstance(value, str):
                 # A data set is a registered name unless a folder of that name exists.
                 if (folder / value).exists():
                     node[key] = str(folder / value)
-            elif key in _PATH_FIELDS and isinstance(value, str):
+            elif key in path_fields and isinstance(value, str):
                 node[key] = str(folder / Path(value).expanduser())
             else:
                 _resolve_paths(value, folder)
@@ -288,8 +282,8 @@ def _to_plain(value: Any) -> Any:
 
 def _validate(raw: dict[str, Any], source: str) -> Scenario:
     check_installed(raw.get("plugins"), f"{source}: plugins")
+    build_schema()
     try:
-        _refresh_schema()
         return Scenario.model_validate(raw)
     except ValidationError as error:
         # A misspelled field also appears as a missing one; the misspelling is the cause.
@@ -297,25 +291,10 @@ def _validate(raw: dict[str, Any], source: str) -> Scenario:
             error.errors(), key=lambda details: details["type"] != "extra_forbidden"
         )
         where, problem, fix = _explain(first, raw)
-        paths = [_field_path(details["loc"], raw)[0] or "scenario" for details in others[:5]]
+        paths = [_field_path(details, raw)[0] or "scenario" for details in others[:5]]
         also = f" (Also wrong: {', '.join(dict.fromkeys(paths))}.)" if others else ""
         location = f"{source}: {where}" if where else source
         raise InputError(location, problem, fix + also) from None
-
-
-def _refresh_schema() -> None:
-    """Rebuild the schema when a component was registered after the last validation."""
-    registries = (device_kinds, load_sources, solar_sources, price_sources, weather_sources)
-    names = tuple(tuple(registry) for registry in registries)
-    if _schema_names and _schema_names[-1] != names:
-        clear_device_fields()
-        for model in (TariffConfig, HomeConfig, Scenario):
-            model.model_rebuild(force=True)
-    _schema_names[:] = [names]
-
-
-_schema_names: list[tuple[tuple[str, ...], ...]] = []
-"""Names of all components in the schema that validated last."""
 
 
 def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
@@ -323,7 +302,7 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
 
     The field is empty where the problem names it.
     """
-    path, value = _field_path(error["loc"], raw)
+    path, value = _field_path(error, raw)
     where = path or "scenario"
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -360,7 +339,7 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
 
 def _unknown_name(where: str, problem: str, name: str, suggestion: str) -> tuple[str, str, str]:
     """Return field, problem and fix for the name of a field or source that does not exist."""
-    removed, hint = explain_missing(name, _SCHEMA_GROUPS)
+    removed, hint = explain_missing(name, SCHEMA_GROUPS)
     if removed:
         return where, f"{problem}; {removed}", hint
     return where, problem, f"{suggestion} {hint}".strip()
@@ -379,11 +358,13 @@ def _expected_value(kind: str, limits: Mapping[str, Any]) -> str:
     return "Give a value of the type in the scenario reference."
 
 
-def _field_path(loc: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
+def _field_path(error: Any, raw: Any) -> tuple[str, Any]:
     """Return a path such as `homes.2.battery.capacity_kwh` and its value.
 
     Union tags, which pydantic adds to locations, are left out.
     """
+    loc = error["loc"]
+    is_missing = error["type"] == "missing"
     path = ""
     node = raw
     tag_passed = False
@@ -395,7 +376,7 @@ def _field_path(loc: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
             path = f"{path}.{part}" if path else str(part)
             node = node[part]
             tag_passed = False
-        elif isinstance(node, dict) and (part in node or position == len(loc) - 1):
+        elif isinstance(node, dict) and (part in node or (is_missing and position == len(loc) - 1)):
             path = f"{path}.{part}" if path else str(part)
             node = node.get(part)
             tag_passed = False

@@ -5,7 +5,7 @@ registered kind, and the section `shared_devices` one for every kind that homes 
 """
 
 from functools import lru_cache
-from typing import Annotated, ClassVar, Protocol, Self, cast
+from typing import Annotated, ClassVar, Protocol, Self, SupportsIndex, cast
 
 from pydantic import Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
@@ -46,7 +46,15 @@ device_kinds: Registry[DeviceKind] = Registry(
 
 
 class DeviceSection(StrictModel):
-    """Section of a scenario with a field for each registered kind of device."""
+    """Section of a scenario with a field for each registered kind of device.
+
+    Attributes:
+        static_section: Class without device fields that this class extends; None for itself.
+        device_fields: Kinds of devices that this class has fields for.
+    """
+
+    static_section: ClassVar[type["DeviceSection"] | None] = None
+    device_fields: ClassVar[tuple[str, ...]] = ()
 
     @property
     def devices(self) -> dict[str, tuple[DeviceConfig, ...]]:
@@ -75,6 +83,12 @@ class DeviceSection(StrictModel):
         """
         names = tuple(kind for kind in device_kinds if _component(kind).shared == shared)
         return cast("type[Self]", _model_with_fields(cls, names))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[object, ...]:
+        """Pickle a section by its kinds of devices, as pickle cannot import its class."""
+        if self.static_section is None:
+            return super().__reduce_ex__(protocol)
+        return _new_section, (self.static_section, self.device_fields), self.__getstate__()
 
 
 class HomeDevices(DeviceSection):
@@ -125,7 +139,15 @@ def _model_with_fields(section: type[DeviceSection], kinds: tuple[str, ...]) -> 
     model: type[DeviceSection] = create_model(  # type: ignore[call-overload]
         section.__name__, __base__=section, __doc__=section.__doc__, **fields
     )
+    model.static_section = section
+    model.device_fields = kinds
     return model
+
+
+def _new_section(section: type[DeviceSection], kinds: tuple[str, ...]) -> DeviceSection:
+    """Return an empty section with device fields, for pickle to fill."""
+    model = _model_with_fields(section, kinds)
+    return model.__new__(model)
 
 
 def clear_device_fields() -> None:
