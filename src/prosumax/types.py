@@ -148,7 +148,7 @@ class LevelFlows(NamedTuple):
     prices: PostedPrices
 
 
-DeviceRequests = dict[str, Float[Array, "*step home slot"]]
+DeviceRequests = dict[str, Float[Array, "*step home _"]]
 """Requested power in kW of each slot, by kind of device; positive draws, negative supplies."""
 
 

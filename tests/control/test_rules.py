@@ -140,9 +140,9 @@ def test_solar_first_shifts_flexible_devices_to_pv_generation():
         for policy in ("self-consumption", "solar-first")
     )
     devices = solar_first.trajectory.record.flows.devices
-    ev_charge = devices.ev.charge_kwh[:, 0]
-    dishwasher = devices.appliances.consumption_kwh[:, 0, 0]
-    indoor_c = devices.heat_pump.indoor_c[:, 0]
+    ev_charge = devices["ev"].charge_kwh[:, 0]
+    dishwasher = devices["appliances"].run_kwh[:, 0, 0]
+    indoor_c = devices["heat_pump"].indoor_c[:, 0]
     assert ev_charge[:10].sum() == 0 and ev_charge[10:16].sum() > 10
     assert dishwasher[:10].sum() == 0
     assert dishwasher[10:16].sum() == pytest.approx(1.131, rel=1e-5)

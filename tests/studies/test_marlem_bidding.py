@@ -92,7 +92,7 @@ def test_energy_closes_in_every_home(case):
     supplied = flows.solar_kwh + flows.discharge_kwh + flows.import_kwh
     used = flows.load_kwh + flows.charge_kwh + flows.export_kwh + flows.curtailed_kwh
     assert np.abs(supplied - used).max() < 1e-3
-    after = before + flows.charge_kwh - flows.discharge_kwh - flows.battery_loss_kwh
+    after = before + flows.charge_kwh - flows.discharge_kwh - flows.storage_loss_kwh
     assert np.abs(after - flows.stored_kwh).max() < 1e-3
     capacity = np.asarray(battery.capacity_kwh)
     assert (flows.stored_kwh <= np.asarray(battery.soc_max) * capacity + 1e-3).all()

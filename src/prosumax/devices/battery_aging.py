@@ -115,7 +115,7 @@ def _param_fields(config: BatteryAgingConfig | None, capacity_kwh: float) -> dic
     if config is None:
         return dict.fromkeys(BatteryAgingParams._fields, 0.0)
     return {
-        "nonlinear": config.model == "xu",
+        "nonlinear": float(config.model == "xu"),
         "temperature_stress": temperature_stress(config.cell_temperature_c),
         "loss_per_cycle": END_OF_LIFE_LOSS / config.cycle_life,
         "loss_per_hour": config.calendar_loss_per_year / _HOURS_PER_YEAR,

@@ -147,7 +147,7 @@ def test_energy_and_money_balance(mechanism, network, seed):
     battery = community.homes.battery
     initial = np.asarray(battery.initial_soc * battery.capacity_kwh)
     stored = np.concatenate([initial[None], flows.stored_kwh])
-    change = flows.charge_kwh - flows.discharge_kwh - flows.battery_loss_kwh
+    change = flows.charge_kwh - flows.discharge_kwh - flows.storage_loss_kwh
     np.testing.assert_allclose(np.diff(stored, axis=0), change, atol=atol)
     np.testing.assert_allclose(local.bought_kwh.sum(1), local.sold_kwh.sum(1), atol=atol)
     assert (local.bought_kwh <= flows.import_kwh + atol).all()

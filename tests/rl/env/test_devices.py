@@ -99,12 +99,14 @@ def test_energy_balances_at_every_home_and_step(seed):
     policy = policy._replace(masks=jnp.asarray(masks))
     trajectory = simulate(community, policy, jax.random.key(seed))
     flows = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trajectory.record.flows)
-    ev, heat_pump, appliances = flows.devices
+    ev = flows.devices["ev"]
+    heat_pump = flows.devices["heat_pump"]
+    appliances = flows.devices["appliances"]
     atol = 5e-5  # single precision on some 20 kWh per step
     consumption = (
         heat_pump.space_heating_electricity_kwh
         + heat_pump.hot_water_electricity_kwh
-        + appliances.consumption_kwh.sum(-1)
+        + appliances.run_kwh.sum(-1)
         + ev.charge_kwh
     )
     fixed_load = np.asarray(community.series.load_kwh)
@@ -117,22 +119,23 @@ def test_energy_balances_at_every_home_and_step(seed):
     # Over the period, all energy supplied is consumed, lost or stored.
     battery = community.homes.battery
     stored = flows.stored_kwh[-1] - np.asarray(battery.initial_soc * battery.capacity_kwh)
-    stored += ev.stored_kwh[-1] - np.asarray(community.homes.devices.ev.initial_kwh)
+    stored += ev.stored_kwh[-1] - np.asarray(community.homes.devices["ev"].initial_kwh)
     supplied = (flows.solar_kwh + flows.import_kwh - flows.export_kwh).sum(0)
     used = np.asarray(community.series.load_kwh, np.float64).sum(0)
     used += (consumption - ev.charge_kwh).sum(0)
-    used += (flows.battery_loss_kwh + ev.loss_kwh + ev.driven_kwh).sum(0) + stored
+    used += (flows.storage_loss_kwh + ev.loss_kwh + ev.driven_kwh).sum(0) + stored
     np.testing.assert_allclose(supplied, used, atol=STEPS * atol)
-    assert (flows.battery_life_used >= 0).all() and (flows.capacity_loss_kwh >= 0).all()
+    aged = flows.devices["battery"]
+    assert (aged.life_used >= 0).all() and (aged.capacity_loss_kwh >= 0).all()
     without_battery = np.asarray(battery.capacity_kwh) == 0
-    assert (flows.capacity_loss_kwh.sum(0)[without_battery] == 0).all()
+    assert (aged.capacity_loss_kwh.sum(0)[without_battery] == 0).all()
 
 
 def test_community_without_devices_has_no_device_arrays():
     community = prosumax.build(prosumax.load_scenario("marlem-battery-small"))
-    assert community.homes.devices is None
-    assert community.homes.aging is None
-    assert community.series.devices is None
+    assert list(community.homes.devices) == ["battery"]
+    assert community.homes.battery.aging is None
+    assert community.series.devices == {}
     env = prosumax.make("marlem-battery-small", {"environment.action_mode": "dispatch"})
     assert env.action_names == ["battery"]
     assert env.action_space.sample(jax.random.key(0)).shape == (env.num_agents, 1)
@@ -220,7 +223,7 @@ def test_devices_follow_their_default_control_under_bids(envs):
     _, state = env.reset(jax.random.key(0))
     flows = step(jax.random.key(0), state, jnp.zeros((HOMES, 4))).info["record"].flows
     # The EV charges on arrival without a request.
-    assert float(flows.devices.ev.charge_kwh[0]) > 0
+    assert float(flows.devices["ev"].charge_kwh[0]) > 0
     left = flows.load_kwh + flows.charge_kwh + flows.export_kwh
     right = flows.solar_kwh + flows.storage_discharge_kwh + flows.import_kwh
     np.testing.assert_allclose(left, right, atol=1e-4)
@@ -265,7 +268,7 @@ def trip(departure, arrival):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"location": None}, "heat pumps need a `location`"),
+        ({"location": None}, "heat_pump need a `location`"),
         ({"homes.0.ev.trips": [trip("8:00", "09:00")]}, "time of the day such as 07:45"),
         (
             {"homes.0.ev.trips": [trip("09:00", "08:00")]},

@@ -94,12 +94,15 @@ class ObservationTerms(Registry[ObservationTerm]):
             ValueError: A device that is no plugin has a term whose name is taken.
         """
         super().load()
+        for name, known in list(self._entries.items()):
+            if isinstance(known.component, DeviceTerm) and known.component.kind not in devices:
+                del self._entries[name]
         for kind, entry in devices.entries().items():
             for name, observation in entry.component.observations.items():
                 term = DeviceTerm(kind, name, observation)
                 own = RegistryEntry[ObservationTerm](term, observation.summary, entry.origin)
-                known = self._entries.setdefault(name, own).component
-                if known != term and entry.origin is None:
+                known = self._entries.setdefault(name, own)
+                if known.component != term and entry.origin is None:
                     raise ValueError(
                         f"Device {kind!r} has observation {name!r}, which is already registered."
                     )
