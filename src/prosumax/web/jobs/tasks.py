@@ -79,7 +79,9 @@ def explore_policies(spec: Mapping[str, object], report: JobProgressCallback) ->
     base = run(scenario)
     bills = {home["name"]: home["bill"] for home in base.households}
     with_battery = [
-        (index, home) for index, home in enumerate(scenario.homes) if home.device(BATTERY) is not None
+        (index, home)
+        for index, home in enumerate(scenario.homes)
+        if home.device(BATTERY) is not None
     ]
     changes = [
         (index, home, policy)
