@@ -165,6 +165,26 @@ def test_requirements_of_a_source_are_checked() -> None:
 
 
 @pytest.mark.usefixtures("own_sources")
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [([0.1, 0.2], r"shape \(2,\) for 48 steps"), ([np.nan] * 48, "returned nan for step 0")],
+)
+def test_values_of_a_source_are_checked(values: list[float], problem: str) -> None:
+    @load_sources.register("broken", "Source with an error.")
+    class Broken(Source):
+        """A source with an error."""
+
+        source: Literal["broken"]
+
+        def read(self, context: SourceContext) -> Array:
+            return np.array(values)
+
+    homes = [{"name": "A", "load": {"source": "broken"}}]
+    with pytest.raises(InputError, match=rf"test: homes\.0\.load: source broken.*{problem}"):
+        read_profiles(load_scenario(scenario(homes=homes)))
+
+
+@pytest.mark.usefixtures("own_sources")
 def test_a_weather_source_drives_pv_systems() -> None:
     @weather_sources.register("haze", "Sky of which a part of the light is left.")
     class Haze(WeatherSource):

@@ -212,7 +212,8 @@ def _read_load(
     configs = [config for own in home.devices.values() for config in own]
     excluded_uses = tuple(use for config in configs for use in config.replaced_end_uses)
     where = f"{context.scenario_name}: homes.{number}.load"
-    return home.load.read(
+    return _read_source(
+        home.load,
         replace(
             context,
             use="load",
@@ -220,7 +221,7 @@ def _read_load(
             home=number,
             excluded_uses=excluded_uses,
             end_use_kwh=end_use_kwh,
-        )
+        ),
     )
 
 
@@ -229,7 +230,7 @@ def _read_solar(context: SourceContext, number: int, home: HomeConfig) -> Float[
     if home.solar is None:
         return np.zeros(context.steps)
     where = f"{context.scenario_name}: homes.{number}.solar"
-    return home.solar.read(replace(context, use="solar", where=where, home=number))
+    return _read_source(home.solar, replace(context, use="solar", where=where, home=number))
 
 
 def read_price(
@@ -249,5 +250,30 @@ def read_price(
     if price is None:
         return np.full(context.steps, np.nan)
     if isinstance(price, Source):
-        return price.read(replace(context, use=use, where=f"{context.scenario_name}: {path}"))
+        where = f"{context.scenario_name}: {path}"
+        return _read_source(price, replace(context, use=use, where=where))
     return np.full(context.steps, float(price))
+
+
+def _read_source(source: Source, context: SourceContext) -> Float[Array, " step"]:
+    """Read a source, and check that it gives a finite number for every step.
+
+    Raises:
+        InputError: The data cannot be read, or the source of a plugin returns other values.
+    """
+    values = np.asarray(source.read(context), np.float64)
+    if values.shape != (context.steps,):
+        raise InputError(
+            context.where,
+            f"source {source.source} returned an array of shape {values.shape} for "
+            f"{context.steps} steps",
+            "Correct the source.",
+        )
+    if not np.isfinite(values).all():
+        step = int(np.argmin(np.isfinite(values)))
+        raise InputError(
+            context.where,
+            f"source {source.source} returned {values[step]} for step {step}",
+            "Correct the source or its data.",
+        )
+    return values
