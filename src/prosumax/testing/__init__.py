@@ -5,6 +5,7 @@ with its numbers. The tests of prosumax run the same checks on everything that s
 """
 
 from prosumax.testing.books import OrderBooks, random_books
+from prosumax.testing.devices import check_device
 from prosumax.testing.environments import Environment, check_env
 from prosumax.testing.errors import CheckError
 from prosumax.testing.mechanisms import check_mechanism
@@ -13,6 +14,7 @@ __all__ = [
     "CheckError",
     "Environment",
     "OrderBooks",
+    "check_device",
     "check_env",
     "check_mechanism",
     "random_books",
