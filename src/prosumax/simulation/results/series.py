@@ -153,14 +153,17 @@ def make_summary_series(
     )
 
 
-def storage_capacity_kwh(params: HomeParams) -> Float[AnyArray, " home"]:
-    """Return the nominal capacity of all stationary storage of each home.
+def storage_capacity_kwh(params: HomeParams, shared: bool = True) -> Float[AnyArray, " home"]:
+    """Return the nominal capacity of the stationary storage of each home.
 
     Args:
         params: Parameters of the devices.
+        shared: Whether shares in storage of the community count.
     """
     capacities = [
-        device.capacity_kwh(params.devices[device.kind]) for device in ordered(params.devices)
+        device.capacity_kwh(params.devices[device.kind])
+        for device in ordered(params.devices)
+        if shared or not device.shared
     ]
     total: AnyArray = np.asarray(sum(capacities, start=0.0 * params.battery.capacity_kwh))
     return total

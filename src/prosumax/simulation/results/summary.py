@@ -130,12 +130,12 @@ def _households(
 ) -> list[HouseholdKPIs]:
     """Return the KPIs of each home."""
     record = exact.record
-    capacity_kwh = storage_capacity_kwh(params)
+    has_storage = storage_capacity_kwh(params, shared=False) > 0
     energy_kpis = metrics.home_kpis(
         record.flows,
         record.local,
         profiles.prices["emission_factor_kg_per_kwh"],
-        capacity_kwh,
+        storage_capacity_kwh(params),
         scenario.period.step_hours,
     )
     vat = scenario.tariff.vat
@@ -151,7 +151,7 @@ def _households(
     for number, home in enumerate(scenario.homes):
         household = {
             "name": home.name,
-            "kind": household_type(home.solar is not None, bool(capacity_kwh[number] > 0)),
+            "kind": household_type(home.solar is not None, bool(has_storage[number])),
             "policy": home.policy or scenario.policy,
             "bill": float(bill[number]),
             "bill_without_exchange": float(settled.bill_without_exchange[number]),
