@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import prosumax
 from prosumax.errors import InputError
+from prosumax.tariff.components.network import NetworkCharge
 from prosumax.web.charts import analytics
 from prosumax.web.charts import community as charts
 from prosumax.web.jobs.tasks import explore_policies, run_community
@@ -182,7 +183,7 @@ def test_scenario_of_custom_homes() -> None:
         *["self-consumption"] * 2,
     ]
     assert scenario.homes[0].solar is not None and scenario.homes[0].battery is not None
-    assert scenario.tariff.local_network_share == 0.0
+    assert scenario.tariff.component(NetworkCharge).local_share == 0.0
     # Without a battery there is nothing to learn.
     assert not needs_training(CommunityPageState(preset="own", homes=homes))
     able = CommunityPageState(

@@ -20,6 +20,7 @@ _SECTIONS = {
     "network_operator": "Network operator",
     "government": "Levies",
     "mechanism": "Exchange with neighbors",
+    "community": "Community",
 }
 
 _MAX_YEARS_IN_DAYS = 0.2  # Shorter periods are displayed in days.

@@ -219,7 +219,7 @@ _declare(
     "Bills and revenues",
     (
         "Bills of all homes over the period, in the currency of the tariff, and the revenues that "
-        "they are made of. The four revenues add up to `cost`."
+        "they are made of. The five revenues add up to `cost`."
     ),
     "prosumax.simulation.results.summary.summarize",
     KPI("cost", "All bills", MONEY, 2, "sum over i of the bill", better="lower",
@@ -240,6 +240,8 @@ _declare(
         explanation=(
             "What the operator of the exchange keeps; negative where money is added from outside."
         ), notes="negative where the mechanism needs a subsidy"),
+    KPI("community_revenue", "Revenue of the community", MONEY, 2,
+        "fees that the community charges its members"),
 )
 
 _declare(
@@ -318,8 +320,11 @@ _declare(
         "computed. See [optimality](../explanation/optimality.md)."
     ),
     "prosumax.optimization.gap.optimality_kpis",
-    KPI("objective", "Objective", MONEY, 2, "`cost` + carbon price x `emissions_kg`",
-        better="lower"),
+    KPI("objective", "Objective", MONEY, 2,
+        (
+            "`cost` + carbon price x `emissions_kg`, without a ceiling on network costs, which no "
+            "linear program can express"
+        ), better="lower"),
     KPI("baseline_objective", "Baseline objective", MONEY, 2,
         "objective with idle batteries and without exchange", better="lower"),
     KPI("individual_optimum", "Individual optimum", MONEY, 2,

@@ -89,6 +89,7 @@ class CommunityKPIs(_OptimalityKPIs):
     network_operator_revenue: float
     government_revenue: float
     mechanism_revenue: float
+    community_revenue: float
     load_kwh: float
     solar_kwh: float
     import_kwh: float

@@ -21,9 +21,11 @@ from prosumax.optimization.program import count_binaries
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community
 from prosumax.simulation.inputs import Profiles
+from prosumax.simulation.results.annual import billing_period, unplanned_costs
 from prosumax.simulation.results.result import Result
 from prosumax.simulation.results.summary import finite_or_none, summarize
 from prosumax.simulation.rollout import Trajectory
+from prosumax.tariff.plan_costs import unplanned_components
 
 Array = NDArray[np.float64]
 
@@ -177,6 +179,17 @@ def summarize_with_optimality(
         carbon_cost = weight * (np.nan if total_emissions is None else total_emissions)
     imports = np.asarray(trajectory.record.flows.import_kwh, np.float64)
     carbon_cost_alone = weight * (carbon @ imports).sum() if weight else 0.0
+    left_out = unplanned_components(scenario.tariff, billing_period(scenario, profiles))
+    notes = list(result.notes)
+    if left_out:
+        # Plans and bills are compared without the components that no plan can consider.
+        unplanned, unplanned_alone = unplanned_costs(scenario, profiles, trajectory)
+        bills = bills - unplanned
+        alone = alone - unplanned_alone
+        notes.append(
+            f"objective and optimum leave out the {' and the '.join(left_out)}, which no linear "
+            "program can express; the bills include it"
+        )
     figures = mahtm_scores(problem, carbon, bills, emissions)
     figures |= optimality_kpis(
         optima, problem, float(bills.sum() + carbon_cost), float(alone.sum() + carbon_cost_alone)
@@ -188,4 +201,4 @@ def summarize_with_optimality(
     kpis: dict[str, object] = dict(result.kpis)
     nested = {name: kpis.pop(name) for name in ("citylearn", "network")}
     kpis |= {name: finite_or_none(value) for name, value in figures.items()}
-    return replace(result, kpis=cast(CommunityKPIs, kpis | nested))
+    return replace(result, kpis=cast(CommunityKPIs, kpis | nested), notes=notes)

@@ -14,17 +14,20 @@ from prosumax.devices.battery import BatteryParams
 from prosumax.errors import InputError
 from prosumax.optimization.flexible import FlexibleDevices, build_flexible_devices
 from prosumax.scenario.schema.community import Scenario
-from prosumax.scenario.schema.tariff import total_fee
 from prosumax.simulation.community import Community
 from prosumax.simulation.inputs import Profiles
-from prosumax.tariff.capacity import MeterCalendar, meter_calendar, monthly_peaks
+from prosumax.simulation.results.annual import billing_period
+from prosumax.tariff.capacity import MeterCalendar, monthly_peaks
 from prosumax.tariff.net_metering import apply_net_metering, assign_registers
-from prosumax.tariff.prices import local_grid_fee_series, retail_price_series
+from prosumax.tariff.plan_costs import total_plan_costs
+from prosumax.tariff.prices import (
+    export_price_series,
+    local_grid_fee_series,
+    retail_price_series,
+    seller_price_series,
+)
 
 Array = NDArray[np.float64]
-
-_HOURS_PER_YEAR = 8760
-_MONTHS_PER_YEAR = 12
 
 # Tolerance of the comparison of prices in double precision.
 _PRICE_TOLERANCE = 1e-12
@@ -45,13 +48,15 @@ class Problem:
         buy_price: All-in price of a kWh from the grid, including the carbon price on its emissions
             [step].
         retail_price: The same without the carbon price [step].
-        sell_price: Feed-in price [step].
-        local_grid_fee: Charges that are due on a kWh from another home [step].
+        sell_price: Feed-in price less the fees on exports [step].
+        local_grid_fee: Charges that buyer and seller pay on a kWh that a home sells to another
+            instead of to the supplier [step].
         month: Calendar month of each step, counted from 0 [step].
         metering_interval: Quarter-hour of each step, or the step itself if it is longer [step].
         capacity_price: Price per kW of a month's highest import, VAT included [month].
         min_billed_peak_kw: Lowest peak that is billed.
         fixed_fees: Fixed fees of each home over the period, VAT included.
+        member_fees: Fees of the community over the period, which a home alone does not pay.
         net_metered: Whether exports of each home cancel its imports afterward, which plans do not
             consider.
         carbon_price: Price per kg CO2, which `buy_price` includes.
@@ -72,6 +77,7 @@ class Problem:
     capacity_price: Float[Array, " month"]
     min_billed_peak_kw: float
     fixed_fees: Float[Array, " home"]
+    member_fees: Float[Array, " home"]
     net_metered: NDArray[np.bool_]
     carbon_price: float
     battery: BatteryParams
@@ -112,6 +118,7 @@ class Problem:
             names=tuple(self.names[home] for home in homes),
             net_kwh=self.net_kwh[:, homes],
             fixed_fees=self.fixed_fees[homes],
+            member_fees=self.member_fees[homes],
             net_metered=self.net_metered[homes],
             battery=battery,
             devices=None if self.devices is None else self.devices.select_homes(homes),
@@ -150,6 +157,7 @@ class Problem:
             metering_interval=interval - interval[0],
             capacity_price=self.capacity_price[months] * counts / month_steps,
             fixed_fees=self.fixed_fees * (last - first) / len(self.net_kwh),
+            member_fees=self.member_fees * (last - first) / len(self.net_kwh),
             devices=devices,
         )
 
@@ -166,21 +174,13 @@ def build_problem(scenario: Scenario, profiles: Profiles, community: Community) 
     prices = profiles.prices
     tariff = scenario.tariff
     hours = scenario.period.step_hours
-    gross = 1 + tariff.vat
     carbon_price = scenario.objective.carbon_price_per_kg
     retail = retail_price_series(prices, tariff)
     carbon_cost = np.zeros_like(retail)
     if carbon_price:
         carbon_cost = carbon_price * prices["emission_factor_kg_per_kwh"]
-    calendar, month_coverage = meter_calendar(profiles.local_index, hours)
-    years = len(retail) * hours / _HOURS_PER_YEAR
-    yearly_fees = (
-        tariff.supplier_fee_per_year,
-        tariff.network_fee_per_year,
-        tariff.levies_per_year,
-    )
-    inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
-    prosumer_fee = tariff.prosumer_fee_per_kw_year * inverter_kw
+    period = billing_period(scenario, profiles)
+    costs = total_plan_costs(period)
     battery: BatteryParams = jax.tree.map(
         lambda leaf: np.asarray(leaf, np.float64), community.homes.battery
     )
@@ -195,16 +195,19 @@ def build_problem(scenario: Scenario, profiles: Profiles, community: Community) 
         net_kwh=net_kwh,
         buy_price=retail + carbon_cost,
         retail_price=retail,
-        sell_price=prices["feed_in"],
-        local_grid_fee=local_grid_fee_series(prices, tariff),
-        month=calendar.month,
-        metering_interval=calendar.interval,
-        capacity_price=(
-            tariff.capacity_charge_per_kw_year * gross * month_coverage / _MONTHS_PER_YEAR
+        sell_price=export_price_series(prices),
+        local_grid_fee=(
+            local_grid_fee_series(prices, tariff)
+            + seller_price_series(prices)
+            - export_price_series(prices)
         ),
-        min_billed_peak_kw=tariff.min_billed_peak_kw,
-        fixed_fees=(sum(map(total_fee, yearly_fees)) + prosumer_fee) * gross * years,
-        net_metered=inverter_kw > 0,
+        month=period.calendar.month,
+        metering_interval=period.calendar.interval,
+        capacity_price=costs.peak_price,
+        min_billed_peak_kw=costs.min_peak_kw,
+        fixed_fees=costs.fixed_fee,
+        member_fees=costs.member_fee,
+        net_metered=period.net_metering_kw > 0,
         carbon_price=carbon_price,
         battery=battery,
         devices=devices,
@@ -289,7 +292,8 @@ def community_cost(problem: Problem, net_kwh: Float[Array, "step home"]) -> floa
     imported = np.maximum(net_kwh, 0)
     exported = np.maximum(-net_kwh, 0)
     shared = np.minimum(imported.sum(1), exported.sum(1))
-    return float(individual_cost(problem, net_kwh).sum() - problem.sharing_gain @ shared)
+    cost = individual_cost(problem, net_kwh).sum() + problem.member_fees.sum()
+    return float(cost - problem.sharing_gain @ shared)
 
 
 def capacity_charges(

@@ -319,6 +319,7 @@ def _build_model(
             shared - exported <= series(surplus) - net.sum("home"), name="shared_surplus"
         )
         cost = cost - (series(problem.sharing_gain) * shared).sum()
+        constant += float(problem.member_fees.sum())
     constant += float(individual_cost(fixed, fixed.net_kwh).sum())
     slack = total_slack(parts)
     if slack is not None:

@@ -5,32 +5,32 @@ from itertools import groupby
 import numpy as np
 
 from prosumax.report import text
-from prosumax.report.tables import COMPONENTS
+from prosumax.report.tables import RECEIVERS, bill_columns
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Table
 from prosumax.viz.market.payments import MATRIX_HOMES, amount_cell, payment_matrix
 from prosumax.viz.parts import Values
 
-_PARTIES = {
-    "supplier": "supplier",
-    "network_operator": "network operator",
-    "government": "government",
-}
+_PARTIES = {name: label for name, label in RECEIVERS.items() if name != "mechanism"}
+"""Receivers of money that neighbors do not pay: name in the KPIs -> name on the page."""
 
 
 def payments_table(result: Result) -> Table:
     """Return what every home pays to whom; rows add up to bills."""
     homes = result.households
     money = payment_matrix(result)
-    items = {name: np.array([home["bill_items"][name] for home in homes]) for name in COMPONENTS}
+    entries = bill_columns(result)
+    items = {
+        name: np.array([home["bill_items"].get(name, 0.0) for home in homes]) for name in entries
+    }
     columns = _neighbor_columns(result, money)
     for party, label in _PARTIES.items():
         parts = [
-            sign * items[name]
-            for name, (_, receiver, sign) in COMPONENTS.items()
-            if receiver == party
+            entry.sign * items[name] for name, entry in entries.items() if entry.receiver == party
         ]
-        columns.append(("to others", label, np.sum(parts, axis=0)))
+        paid = np.sum(parts, axis=0)
+        if party != "community" or paid.any():
+            columns.append(("to others", label, paid))
     # Payments for local energy that no neighbor receives, or the reverse, are the operator's.
     bought_net = items["bought_locally"] - items["sold_locally"] + items["settlement"]
     operator = bought_net - money.sum(1) + money.sum(0)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from itertools import groupby
+from typing import NamedTuple
 
 from prosumax.devices.base import devices, ordered
 from prosumax.metrics import KPI, HouseholdKPIs, catalog
 from prosumax.report import text
 from prosumax.report.kpi_glossary import KPIEntry
 from prosumax.simulation.results.result import Result
+from prosumax.tariff.component import tariff_parts
 from prosumax.viz.chart import Table
 
 _MAX_HOME_COLUMNS = 10
@@ -21,26 +23,50 @@ RECEIVERS = {
     "network_operator": "network operator",
     "government": "government",
     "mechanism": "local exchange",
+    "community": "community",
 }
 """Receivers of money: name in the KPIs -> name on the page."""
 
-COMPONENTS: dict[str, tuple[str, str, int]] = {
-    "energy": ("energy", "supplier", 1),
-    "supplier_fee": ("fixed fee", "supplier", 1),
-    "feed_in": ("sold to the grid", "supplier", -1),
-    "network": ("network", "network_operator", 1),
-    "network_fee": ("fixed fee", "network_operator", 1),
-    "network_fees": ("fees on trades", "network_operator", 1),
-    "capacity_charge": ("capacity charge", "network_operator", 1),
-    "prosumer_fee": ("prosumer fee", "network_operator", 1),
-    "levies": ("levies", "government", 1),
-    "levies_per_year": ("fixed levies", "government", 1),
-    "vat": ("VAT", "government", 1),
-    "bought_locally": ("bought", "mechanism", 1),
-    "sold_locally": ("sold", "mechanism", -1),
-    "settlement": ("settled after the period", "mechanism", 1),
+
+class BillColumn(NamedTuple):
+    """An entry of a home's `bill_items` as a column of a table.
+
+    Attributes:
+        title: Heading of the column.
+        receiver: Receiver of the money, one of `RECEIVERS`.
+        sign: -1 for a revenue of the home, which lowers the bill; else 1.
+    """
+
+    title: str
+    receiver: str
+    sign: int = 1
+
+
+_TRADE_COLUMNS = {
+    "network_fees": BillColumn("fees on trades", "network_operator"),
+    "bought_locally": BillColumn("bought", "mechanism"),
+    "sold_locally": BillColumn("sold", "mechanism", -1),
+    "settlement": BillColumn("settled after the period", "mechanism"),
 }
-"""Entry of a home's `bill_items` -> its name, its receiver, and its sign on the bill."""
+"""Entries of `bill_items` that no component of the tariff has."""
+
+
+def bill_columns(result: Result) -> dict[str, BillColumn]:
+    """Return the entries of `bill_items` by receiver: those of the tariff, then those of trades.
+
+    Args:
+        result: Result of a run.
+    """
+    columns = {
+        part.item: BillColumn(part.title, part.receiver, -1 if part.item == "feed_in" else 1)
+        for part in tariff_parts(result.scenario.tariff)
+    } | _TRADE_COLUMNS
+    return {
+        name: column
+        for receiver in RECEIVERS
+        for name, column in columns.items()
+        if column.receiver == receiver
+    }
 
 
 def _tile(key: str, value: str, meaning: str | None = None) -> KPIEntry:
@@ -210,9 +236,10 @@ def bill_table(result: Result) -> Table:
     Items that lower a bill are negative, so that rows and columns add up.
     """
     homes = result.households
+    entries = bill_columns(result)
     columns = {
-        name: [sign * home["bill_items"][name] for home in homes]
-        for name, (_, _, sign) in COMPONENTS.items()
+        name: [entry.sign * home["bill_items"].get(name, 0.0) for home in homes]
+        for name, entry in entries.items()
     }
     used = {
         name: column
@@ -225,9 +252,9 @@ def bill_table(result: Result) -> Table:
         rows.append([home["name"], *items, text.number(home["bill"], 2)])
     totals = [text.number(sum(column), 2) for column in used.values()]
     foot = ["All", *totals, text.number(result.kpis["cost"], 2)]
-    head = ["Home", *(COMPONENTS[name][0] for name in used), catalog.get("home.bill").label]
+    head = ["Home", *(entries[name].title for name in used), catalog.get("home.bill").label]
     receivers = [
-        (label, sum(COMPONENTS[name][1] == receiver for name in used))
+        (label, sum(entries[name].receiver == receiver for name in used))
         for receiver, label in RECEIVERS.items()
     ]
     spans = [("", 1), *(group for group in receivers if group[1]), ("", 1)]
@@ -259,9 +286,11 @@ def uses_table(result: Result) -> Table | None:
 def receivers_table(result: Result) -> Table:
     """Make a table of the receivers of what the homes pay."""
     names = {**RECEIVERS, "mechanism": "operator of the exchange"}
+    revenues = {name: catalog.value(result.kpis, f"{name}_revenue") for name in names}
     rows = [
-        [name.capitalize(), text.number(catalog.value(result.kpis, f"{receiver}_revenue"), 2)]
+        [name.capitalize(), text.number(revenues[receiver], 2)]
         for receiver, name in names.items()
+        if receiver != "community" or revenues[receiver]
     ]
     foot = [catalog.get("cost").label, text.number(result.kpis["cost"], 2)]
     head = ["Receiver", result.scenario.tariff.currency]
@@ -312,9 +341,10 @@ def operator_table(result: Result) -> Table:
     network = result.kpis["network"]
     assert network is not None
     tariff = sum(
-        home["bill_items"][name]
+        home["bill_items"].get(name, 0.0)
         for home in result.households
-        for name in ("network", "network_fee", "capacity_charge", "prosumer_fee")
+        for name, column in bill_columns(result).items()
+        if column.receiver == "network_operator" and name not in _TRADE_COLUMNS
     )
     rows = [
         ["Network charges of the tariff", text.number(tariff, 2)],

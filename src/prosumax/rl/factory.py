@@ -191,9 +191,14 @@ def _scales(scenario: Scenario, community: Community) -> Scales:
     series = community.series
     vat = float(community.rates.vat)
     prices = {
-        name: np.asarray(value, np.float64) for name, value in series.tariff._asdict().items()
+        name: np.asarray(value, np.float64)
+        for name, value in series.tariff._asdict().items()
+        if name != "surcharges"
     }
     retail = retail_price(prices["energy"], prices["network"], prices["levies"], vat)
+    if series.tariff.surcharges is not None:
+        surcharges = series.tariff.surcharges
+        retail = retail + np.asarray(surcharges.imported + surcharges.bought, np.float64)
     max_price = float(retail.max()) if config.max_price is None else config.max_price
     min_price = float(prices["feed_in"].min()) if config.min_price is None else config.min_price
     if min_price >= max_price:

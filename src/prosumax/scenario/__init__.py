@@ -21,7 +21,6 @@ from prosumax.scenario.schema.environment import EnvironmentConfig
 from prosumax.scenario.schema.network import GENERATED_NETWORKS, NetworkConfig, OperatorConfig
 from prosumax.scenario.schema.population import AgentGroupConfig
 from prosumax.scenario.schema.tariff import (
-    BILL_ITEM_LABELS,
     Price,
     TariffConfig,
     charge_components,
@@ -30,7 +29,6 @@ from prosumax.scenario.schema.tariff import (
 from prosumax.scenario.tariff_presets import tariff_preset_paths
 
 __all__ = [
-    "BILL_ITEM_LABELS",
     "GENERATED_NETWORKS",
     "AgentGroupConfig",
     "ControlConfig",

@@ -29,12 +29,9 @@ from prosumax.market.mechanism import MarketOptions, grid_stage, mechanisms
 from prosumax.market.pricing import hierarchy
 from prosumax.market.pricing.posted import posted_price_rules
 from prosumax.scenario.schema.community import Scenario
-from prosumax.scenario.schema.tariff import TariffConfig, total_fee
 from prosumax.simulation.inputs import Profiles, read_profiles
-from prosumax.tariff.bill import TariffRates, TariffSeries
-from prosumax.tariff.prices import retail_price
-
-_HOURS_PER_YEAR = 8760.0
+from prosumax.tariff.bill import TariffRates, TariffSeries, tariff_rates, tariff_series
+from prosumax.tariff.prices import retail_price_series
 
 
 class ExogenousInputs(NamedTuple):
@@ -148,17 +145,16 @@ def assemble(scenario: Scenario, profiles: Profiles) -> Community:
         if scenario.network.trade_limit != "none" and local_stages:
             limits = catalog.build_trade_limits(scenario.network, feeder, profiles.home_bus)
             local_stages = (_limit_stages(local_stages, limits, scenario),)
-    prices = {name: jnp.asarray(price, jnp.float32) for name, price in profiles.prices.items()}
     return Community(
         homes=HomeParams(device_params(scenario)),
         series=ExogenousInputs(
             load_kwh=jnp.asarray(profiles.load_kwh, jnp.float32),
             solar_kwh=jnp.asarray(profiles.solar_kwh, jnp.float32),
             hour=jnp.asarray(profiles.local_index.hour, jnp.int32),
-            tariff=TariffSeries(**prices),
+            tariff=tariff_series(profiles.prices),
             devices=jax.tree.map(jnp.asarray, profiles.devices),
         ),
-        rates=_tariff_rates(scenario.tariff, step_hours),
+        rates=tariff_rates(scenario.tariff, step_hours),
         step_hours=jnp.float32(step_hours),
         stages=(*local_stages, Partial(grid_stage)),
         network=network,
@@ -238,11 +234,8 @@ def _pricing_scheme(
     load = np.asarray(profiles.load_kwh, np.float64)
     solar = np.asarray(profiles.solar_kwh, np.float64)
     net_load = (load - solar) @ np.concatenate(members).T
-    prices = {name: np.asarray(price, np.float64) for name, price in profiles.prices.items()}
-    retail = retail_price(
-        prices["energy"], prices["network"], prices["levies"], scenario.tariff.vat
-    )
-    emission_factor = np.nan_to_num(prices["emission_factor_kg_per_kwh"]).max()
+    retail = retail_price_series(profiles.prices, scenario.tariff)
+    emission_factor = np.nan_to_num(profiles.prices["emission_factor_kg_per_kwh"]).max()
     return market.PricingScheme(
         members=tuple(jnp.asarray(part, jnp.float32) for part in members),
         rule=posted_price_rules.get(rule, f"{scenario.name}: market.price_policy")(options),
@@ -271,18 +264,4 @@ def _limit_stages(
         stages=stages,
         trade_shares=Partial(limit_trades, **options),
         pool_share=Partial(limit_pools_pro_rata, **options),
-    )
-
-
-def _tariff_rates(tariff: TariffConfig, step_hours: float) -> TariffRates:
-    return TariffRates(
-        vat=jnp.float32(tariff.vat),
-        local_network_share=jnp.float32(tariff.local_network_share),
-        local_levies_share=jnp.float32(tariff.local_levies),
-        supplier_fee=jnp.float32(
-            total_fee(tariff.supplier_fee_per_year) * step_hours / _HOURS_PER_YEAR
-        ),
-        network_fee=jnp.float32(
-            total_fee(tariff.network_fee_per_year) * step_hours / _HOURS_PER_YEAR
-        ),
     )

@@ -20,13 +20,13 @@ from prosumax.devices.base import DeviceContext, devices
 from prosumax.errors import InputError
 from prosumax.grid import catalog
 from prosumax.scenario.schema.community import HomeConfig, Period, Scenario
-from prosumax.scenario.schema.tariff import Price, charge_components
+from prosumax.scenario.schema.tariff import Price, TariffConfig
+from prosumax.tariff.prices import price_series
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _EMISSION_FACTOR = "emission_factor_kg_per_kwh"
-_CHARGES = ("energy", "network", "levies", "vat_exempt_levies", "feed_in")
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class Profiles:
         local_index: Step starts in the time zone of the scenario.
         load_kwh: Load, kWh per step.
         solar_kwh: PV generation, kWh per step.
-        prices: Price series of the tariff by name, and its emission factor. VAT-exempt levies are
-            part of the levies, as the amount before VAT with the same cost.
+        prices: Price series of the tariff by name, from `price_series`, and its emission factor.
         end_use_kwh: Energy of each home over the period by end use, kWh; empty if the source of its
             load does not state it.
         notes: Remarks on the data for the user, such as filled gaps.
@@ -77,18 +76,8 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
     end_use_kwh: list[dict[str, float]] = [{} for _ in homes]
     load_kwh = [_read_load(context, number, home, end_use_kwh[number]) for number, home in homes]
     solar_kwh = [_read_solar(context, number, home) for number, home in homes]
-    charges = {
-        name: {
-            item: read_price(price, context, f"tariff.{name}")
-            for item, price in charge_components(name, getattr(scenario.tariff, name)).items()
-        }
-        for name in _CHARGES
-    }
-    zeros = np.zeros(context.steps)
-    prices = {name: sum(items.values(), zeros) for name, items in charges.items()}
-    prices["levies"] = prices["levies"] + prices.pop("vat_exempt_levies") / (
-        1 + scenario.tariff.vat
-    )
+    charges = _read_charges(scenario.tariff, context)
+    prices = price_series(scenario.tariff, charges)
     prices[_EMISSION_FACTOR] = read_price(
         scenario.tariff.emission_factor_kg_per_kwh,
         context,
@@ -231,6 +220,18 @@ def _read_solar(context: SourceContext, number: int, home: HomeConfig) -> Float[
         return np.zeros(context.steps)
     where = f"{context.scenario_name}: homes.{number}.solar"
     return _read_source(home.solar, replace(context, use="solar", where=where, home=number))
+
+
+def _read_charges(
+    tariff: TariffConfig, context: SourceContext
+) -> dict[str, dict[str, Float[Array, " step"]]]:
+    """Return the prices per kWh of a tariff by field and by label on the bill."""
+    charges: dict[str, dict[str, Float[Array, " step"]]] = {
+        name: {} for part in tariff.components for name in part.price_fields
+    }
+    for name, item, price in tariff.price_entries:
+        charges[name][item] = read_price(price, context, f"tariff.{name}")
+    return charges
 
 
 def read_price(

@@ -1,15 +1,19 @@
 """Tariffs: charges of the grid, and the bill of every home with all its items.
 
-`bill` runs inside a simulation step; the other modules settle the period afterward.
+Each charge is a class in `components`. `bill` runs inside a simulation step; the other modules
+settle the period afterward.
 """
 
 from prosumax.tariff.bill import (
     Bill,
+    Surcharges,
     TariffRates,
     TariffSeries,
     grid_prices,
     receipts,
     settle_step,
+    tariff_rates,
+    tariff_series,
 )
 from prosumax.tariff.capacity import (
     METERING_INTERVAL_HOURS,
@@ -24,10 +28,14 @@ from prosumax.tariff.net_metering import (
     assign_registers,
 )
 from prosumax.tariff.prices import (
+    export_price_series,
     local_grid_fee,
     local_grid_fee_series,
+    price_series,
     retail_price,
     retail_price_series,
+    seller_price_series,
+    vat_rate,
 )
 from prosumax.tariff.statement import (
     BillStatement,
@@ -43,20 +51,27 @@ __all__ = [
     "MeterCalendar",
     "NetMeteringResult",
     "StatementLine",
+    "Surcharges",
     "TariffRates",
     "TariffSeries",
     "apply_net_metering",
     "assign_registers",
     "capacity_charge",
+    "export_price_series",
     "grid_prices",
     "local_grid_fee",
     "local_grid_fee_series",
     "meter_calendar",
     "monthly_peaks",
+    "price_series",
     "receipts",
     "retail_price",
     "retail_price_series",
+    "seller_price_series",
     "settle_step",
     "statement_from_json",
     "statement_to_json",
+    "tariff_rates",
+    "tariff_series",
+    "vat_rate",
 ]

@@ -1,5 +1,6 @@
 """Bills from traded energy, and the receivers of the money."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, SupportsFloat
 
 import jax.numpy as jnp
@@ -7,8 +8,36 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from prosumax.tariff.prices import local_grid_fee, retail_price
+from prosumax.scenario.schema.tariff import TariffConfig, total_fee
+from prosumax.tariff.components.levies import Levies
+from prosumax.tariff.components.network import NetworkCharge
+from prosumax.tariff.components.yearly_fees import NetworkFee, SupplierFee
+from prosumax.tariff.prices import local_grid_fee, retail_price, surcharge_series, vat_rate
 from prosumax.types import Fills, Prices
+
+_HOURS_PER_YEAR = 8760.0
+_EMISSION_FACTOR = "emission_factor_kg_per_kwh"
+_STEP_SERIES = ("energy", "network", "levies", "feed_in", _EMISSION_FACTOR)
+
+
+class Surcharges(NamedTuple):
+    """Sum of the charges per kWh that have no item of their own in the bill of a step, with VAT.
+
+    Attributes:
+        imported: Charge on imports at the meter.
+        exported: Charge on exports at the meter.
+        bought: Charge on energy from the supplier.
+        sold: Charge on energy sold to the supplier.
+        bought_locally: Charge on energy from other homes.
+        sold_locally: Charge on energy sold to other homes.
+    """
+
+    imported: Float[Array, "*step"]
+    exported: Float[Array, "*step"]
+    bought: Float[Array, "*step"]
+    sold: Float[Array, "*step"]
+    bought_locally: Float[Array, "*step"]
+    sold_locally: Float[Array, "*step"]
 
 
 class TariffSeries(NamedTuple):
@@ -22,6 +51,7 @@ class TariffSeries(NamedTuple):
         levies: Levies.
         feed_in: Price paid for exported energy.
         emission_factor_kg_per_kwh: CO2 emission factor of grid electricity.
+        surcharges: Further charges of the tariff; None without any.
     """
 
     energy: Float[Array, "*step"]
@@ -29,6 +59,7 @@ class TariffSeries(NamedTuple):
     levies: Float[Array, "*step"]
     feed_in: Float[Array, "*step"]
     emission_factor_kg_per_kwh: Float[Array, "*step"]
+    surcharges: Surcharges | None = None
 
 
 class TariffRates(NamedTuple):
@@ -54,7 +85,8 @@ class Bill(NamedTuple):
 
     Attributes:
         energy: Charge of the supplier, before VAT.
-        network: Network charge on grid and local energy, before VAT.
+        network: Network charge on grid and local energy, before VAT. In a step it contains the
+            surcharges, as the amount before VAT with the same cost.
         levies: Levies on grid and local energy, before VAT.
         supplier_fee: Fixed fee of the supplier, before VAT.
         network_fee: Fixed fee of the network operator, before VAT.
@@ -92,6 +124,43 @@ class Bill(NamedTuple):
         return payments - self.sold_locally - self.feed_in
 
 
+def tariff_series(prices: Mapping[str, Float[NDArray[np.float64], " step"]]) -> TariffSeries:
+    """Return the prices of a period for the simulation.
+
+    Args:
+        prices: Price series of the period by name, as in `Profiles.prices`.
+    """
+    surcharges = surcharge_series(prices)
+    return TariffSeries(
+        **{name: jnp.asarray(prices[name], jnp.float32) for name in _STEP_SERIES},
+        surcharges=(
+            Surcharges(
+                **{name: jnp.asarray(price, jnp.float32) for name, price in surcharges.items()}
+            )
+            if surcharges
+            else None
+        ),
+    )
+
+
+def tariff_rates(tariff: TariffConfig, step_hours: float) -> TariffRates:
+    """Return the constants of a tariff for the simulation.
+
+    Args:
+        tariff: Tariff of the scenario.
+        step_hours: Length of a step.
+    """
+    supplier_fee = total_fee(tariff.component(SupplierFee).supplier_fee_per_year)
+    network_fee = total_fee(tariff.component(NetworkFee).network_fee_per_year)
+    return TariffRates(
+        vat=jnp.float32(vat_rate(tariff)),
+        local_network_share=jnp.float32(tariff.component(NetworkCharge).local_share),
+        local_levies_share=jnp.float32(tariff.component(Levies).local_levies),
+        supplier_fee=jnp.float32(supplier_fee * step_hours / _HOURS_PER_YEAR),
+        network_fee=jnp.float32(network_fee * step_hours / _HOURS_PER_YEAR),
+    )
+
+
 def grid_prices(series: TariffSeries, rates: TariffRates, num_homes: int) -> Prices:
     """Return the prices that the grid offers each home in one step.
 
@@ -108,10 +177,17 @@ def grid_prices(series: TariffSeries, rates: TariffRates, num_homes: int) -> Pri
         rates.local_levies_share,
         rates.vat,
     )
+    feed_in = series.feed_in
+    extra = series.surcharges
+    if extra is not None:
+        retail = retail + extra.imported + extra.bought
+        local_fee = local_fee + extra.imported + extra.bought_locally
+        # Fees on exports are due on local sales as well and do not change which sale pays more.
+        feed_in = feed_in - extra.sold + extra.sold_locally
     shape = (num_homes,)
     return Prices(
         retail=jnp.broadcast_to(retail, shape),
-        feed_in=jnp.broadcast_to(series.feed_in, shape),
+        feed_in=jnp.broadcast_to(feed_in, shape),
         local_grid_fee=jnp.broadcast_to(local_fee, shape),
     )
 
@@ -135,6 +211,10 @@ def settle_step(
     energy = grid.bought_kwh * series.energy
     network = (grid.bought_kwh + rates.local_network_share * local.bought_kwh) * series.network
     levies = (grid.bought_kwh + rates.local_levies_share * local.bought_kwh) * series.levies
+    feed_in = grid.earned
+    if series.surcharges is not None:
+        network = network + _surcharges(series.surcharges, local, grid) / (1 + rates.vat)
+        feed_in = grid.sold_kwh * series.feed_in
     supplier_fee = jnp.broadcast_to(rates.supplier_fee, energy.shape)
     network_fee = jnp.broadcast_to(rates.network_fee, energy.shape)
     return Bill(
@@ -146,14 +226,28 @@ def settle_step(
         vat=rates.vat * (energy + network + levies + supplier_fee + network_fee),
         bought_locally=local.paid,
         sold_locally=local.earned,
-        feed_in=grid.earned,
+        feed_in=feed_in,
         network_fees=jnp.zeros_like(energy) if network_fees is None else network_fees,
+    )
+
+
+def _surcharges(rates: Surcharges, local: Fills, grid: Fills) -> Float[Array, " home"]:
+    """Return the surcharges of each home, VAT included."""
+    net_kwh = grid.bought_kwh + local.bought_kwh - grid.sold_kwh - local.sold_kwh
+    return (
+        rates.imported * jnp.maximum(net_kwh, 0.0)
+        + rates.exported * jnp.maximum(-net_kwh, 0.0)
+        + rates.bought * grid.bought_kwh
+        + rates.sold * grid.sold_kwh
+        + rates.bought_locally * local.bought_kwh
+        + rates.sold_locally * local.sold_kwh
     )
 
 
 def receipts(bill: Bill) -> dict[str, SupportsFloat]:
     """Sum the receipts of each receiver over homes; they add up to the sum of all bills.
 
+    Surcharges in the bill of a step count for the network operator; `settle_period` separates them.
     `mechanism` is the surplus of the market operator, or its deficit if negative; it is zero for a
     budget-balanced mechanism.
     """

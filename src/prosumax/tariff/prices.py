@@ -8,8 +8,25 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from prosumax.scenario.schema.tariff import TariffConfig
+from prosumax.tariff.component import ENERGY_BASES, EnergyBasis, TariffPrices, tariff_parts
+from prosumax.tariff.components.levies import Levies
+from prosumax.tariff.components.network import NetworkCharge
+from prosumax.tariff.components.value_added_tax import ValueAddedTax
 
 T = TypeVar("T", Array, NDArray[np.float64])
+
+_STEP_PRICES = ("energy", "network", "levies", "feed_in")
+_SURCHARGE = "_surcharge"
+"""Ending of the names of price series that components without an item of the step add up to."""
+
+
+def vat_rate(tariff: TariffConfig) -> float:
+    """Return the VAT rate of a tariff.
+
+    Args:
+        tariff: Tariff of a scenario.
+    """
+    return tariff.component(ValueAddedTax).vat
 
 
 def retail_price(energy: T, network: T, levies: T, vat: T | float) -> T:
@@ -39,6 +56,61 @@ def local_grid_fee(
     return (network_share * network + levies_share * levies) * (1 + vat)
 
 
+def price_series(
+    tariff: TariffConfig, charges: Mapping[str, Mapping[str, Float[NDArray[np.float64], " step"]]]
+) -> dict[str, Float[NDArray[np.float64], " step"]]:
+    """Add the prices of all components up to the price series of a period.
+
+    Args:
+        tariff: Tariff of the scenario.
+        charges: Prices per kWh by field of the tariff and by label on the bill.
+
+    Returns:
+        Series `energy`, `network`, `levies` and `feed_in` before VAT, where levies without VAT
+        count as the amount before VAT with the same cost. Where other components have charges per
+        kWh, there is a series with their sum, VAT included, for every energy they are due on, such
+        as `exported_surcharge`.
+    """
+    zeros = np.zeros(max(len(price) for items in charges.values() for price in items.values()))
+    gross = 1 + vat_rate(tariff)
+    prices = dict.fromkeys(_STEP_PRICES, zeros)
+    surcharges = dict.fromkeys(ENERGY_BASES, zeros)
+    has_surcharge = False
+    for part in tariff_parts(tariff):
+        if part.step_item in _STEP_PRICES:
+            (field,) = part.price_fields
+            total = sum(charges[field].values(), zeros)
+            if part.step_item == "levies" and not part.bears_vat:
+                total = total / gross
+            prices[part.step_item] = prices[part.step_item] + total
+            continue
+        for charge in part.energy_charges(TariffPrices(tariff, charges)):
+            price = charge.price * (gross if part.bears_vat else 1.0)
+            surcharges[charge.basis] = surcharges[charge.basis] + price
+            has_surcharge = True
+    if has_surcharge:
+        prices |= {f"{basis}{_SURCHARGE}": series for basis, series in surcharges.items()}
+    return prices
+
+
+def surcharge_series(
+    prices: Mapping[str, Float[NDArray[np.float64], " step"]],
+) -> dict[EnergyBasis, Float[NDArray[np.float64], " step"]]:
+    """Return the surcharges among the price series of a period, by the energy they are due on.
+
+    Args:
+        prices: Price series of the period, as in `Profiles.prices`.
+
+    Returns:
+        Prices per kWh, VAT included; empty where no component has a surcharge.
+    """
+    return {
+        basis: prices[f"{basis}{_SURCHARGE}"]
+        for basis in ENERGY_BASES
+        if f"{basis}{_SURCHARGE}" in prices
+    }
+
+
 def retail_price_series(
     prices: Mapping[str, NDArray[np.float64]], tariff: TariffConfig
 ) -> Float[NDArray[np.float64], " step"]:
@@ -48,26 +120,62 @@ def retail_price_series(
         prices: Price components of the period, as in `Profiles.prices`.
         tariff: Tariff of the scenario.
     """
-    return np.asarray(
-        retail_price(prices["energy"], prices["network"], prices["levies"], tariff.vat)
-    )
+    price = retail_price(prices["energy"], prices["network"], prices["levies"], vat_rate(tariff))
+    surcharges = surcharge_series(prices)
+    if surcharges:
+        price = price + surcharges["imported"] + surcharges["bought"]
+    return np.asarray(price)
+
+
+def export_price_series(
+    prices: Mapping[str, NDArray[np.float64]],
+) -> Float[NDArray[np.float64], " step"]:
+    """Return the revenue of a kWh sold to the supplier, less the fees on it, in every step.
+
+    Args:
+        prices: Price components of the period, as in `Profiles.prices`.
+    """
+    price = prices["feed_in"]
+    surcharges = surcharge_series(prices)
+    if surcharges:
+        price = price - surcharges["exported"] - surcharges["sold"]
+    return np.asarray(price)
+
+
+def seller_price_series(
+    prices: Mapping[str, NDArray[np.float64]],
+) -> Float[NDArray[np.float64], " step"]:
+    """Return the price at which a home sells to another as well as to the supplier, in every step.
+
+    Fees on exports are due in both cases and do not count.
+
+    Args:
+        prices: Price components of the period, as in `Profiles.prices`.
+    """
+    price = prices["feed_in"]
+    surcharges = surcharge_series(prices)
+    if surcharges:
+        price = price - surcharges["sold"] + surcharges["sold_locally"]
+    return np.asarray(price)
 
 
 def local_grid_fee_series(
     prices: Mapping[str, NDArray[np.float64]], tariff: TariffConfig
 ) -> Float[NDArray[np.float64], " step"]:
-    """Return the local grid fee in every step of a period.
+    """Return the charges on a kWh bought from another home in every step of a period.
 
     Args:
         prices: Price components of the period, as in `Profiles.prices`.
         tariff: Tariff of the scenario.
     """
-    return np.asarray(
-        local_grid_fee(
-            prices["network"],
-            prices["levies"],
-            tariff.local_network_share,
-            tariff.local_levies,
-            tariff.vat,
-        )
+    fee = local_grid_fee(
+        prices["network"],
+        prices["levies"],
+        tariff.component(NetworkCharge).local_share,
+        tariff.component(Levies).local_levies,
+        vat_rate(tariff),
     )
+    surcharges = surcharge_series(prices)
+    if surcharges:
+        fee = fee + surcharges["imported"] + surcharges["bought_locally"]
+    return np.asarray(fee)

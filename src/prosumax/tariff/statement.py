@@ -1,5 +1,6 @@
 """Itemized bill statements: quantity, price, amount and VAT of each line, by receiver."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from prosumax.numerics import ENERGY_TOLERANCE_KWH, MONEY_TOLERANCE
 
 Array = NDArray[np.float64]
 
-RECEIVERS = ("supplier", "network_operator", "government", "mechanism")
+RECEIVERS = ("supplier", "network_operator", "government", "mechanism", "community")
 """Receivers of bill lines; all VAT goes to the government."""
 
 _MAX_PRICE_LINES = 6
@@ -28,7 +29,7 @@ class StatementLine:
         receiver: One of `RECEIVERS`.
         item: Label of the charge.
         quantity: Charged quantity; 0 for a lump sum.
-        unit: Unit of the quantity ("kWh", "kW", "year"); empty for a lump sum.
+        unit: Unit of the quantity ("kWh", "kW", "month", "year"); empty for a lump sum.
         price: Price per unit before VAT; None for a lump sum.
         is_mean_price: Whether the price varies and `price` is its mean.
         amount: Amount before VAT; negative amounts reduce the bill.
@@ -110,7 +111,7 @@ def kwh_lines(
     kwh: Float[Array, " step"],
     price: Float[Array, " step"],
     vat: float,
-    labels: dict[float, str],
+    labels: Mapping[float, str],
     netted: tuple[Float[Array, " register"], Float[Array, " register"]] | None = None,
 ) -> list[StatementLine]:
     """Create the lines of a charge per kWh, one per price, or one with the mean of many prices.
@@ -188,6 +189,20 @@ def money_line(receiver: str, item: str, amount: float, kwh: float = 0.0) -> lis
     if abs(amount) < MONEY_TOLERANCE:
         return []
     return [StatementLine(receiver, item, 0.0, "", None, False, amount, 0.0)]
+
+
+def lump_sum_line(receiver: str, item: str, amount: float, vat: float) -> list[StatementLine]:
+    """Create the line of a sum with VAT; none where it is negligible.
+
+    Args:
+        receiver: One of `RECEIVERS`.
+        item: Label of the sum.
+        amount: Amount of money before VAT.
+        vat: VAT rate.
+    """
+    if abs(amount) < MONEY_TOLERANCE:
+        return []
+    return [StatementLine(receiver, item, 0.0, "", None, False, amount, amount * vat)]
 
 
 def _energy_line(

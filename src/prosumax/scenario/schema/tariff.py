@@ -1,29 +1,28 @@
-"""Schema of tariffs: prices, charges and fees of supplier, network operator and government."""
+"""Schema of tariffs: prices, charges and fees, which the registered components declare."""
 
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import cache, cached_property
+from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import Discriminator, Field, Tag, model_validator
-
-from prosumax.config import (
-    Fraction,
-    NonNegative,
-    StrictModel,
+from pydantic import (
+    BaseModel,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    create_model,
+    model_validator,
 )
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from prosumax.config import Fraction, NonNegative, StrictModel
 from prosumax.data.base import Source
 from prosumax.data.registry import RegisteredSource, price_sources
-
-BILL_ITEM_LABELS = {
-    "energy": "Energy",
-    "network": "Network",
-    "levies": "Levies",
-    "vat_exempt_levies": "Levies free of VAT",
-    "feed_in": "Sent to the grid",
-    "supplier_fee_per_year": "Subscription",
-    "network_fee_per_year": "Fixed network fee",
-    "levies_per_year": "Fixed levy",
-}
-"""Label on the bill of a charge or fee that has no named components."""
-
+from prosumax.registry import Registry, RegistryEntry
 
 T = TypeVar("T")
 
@@ -61,8 +60,65 @@ Share = Annotated[
 """A fraction, or one for each locality."""
 
 
+class TariffFields(StrictModel):
+    """Fields of a tariff component in a scenario.
+
+    `prosumax.tariff.component.TariffComponent` adds the charges that follow from the fields.
+    """
+
+    order: ClassVar[int] = 1000
+    """Position of the component in the schema and on the bill; small numbers come first."""
+    bill_labels: ClassVar[Mapping[str, str]] = {}
+    """Label on the bill of a price or fee without named entries, by field."""
+    price_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold prices per kWh, which are read as series over the period."""
+
+
+class TariffRegistry(Registry[type[TariffFields]]):
+    """Components of tariffs by name; no two of them share a field."""
+
+    def register(
+        self, name: str, summary: str
+    ) -> Callable[[type[TariffFields]], type[TariffFields]]:
+        """Return a decorator that makes a component available under a name.
+
+        Args:
+            name: Unique name of the component.
+            summary: One line for listings.
+
+        Raises:
+            ValueError: If the name or a field is already registered.
+        """
+        add = super().register(name, summary)
+
+        def add_checked(component: type[TariffFields]) -> type[TariffFields]:
+            taken = {field for other in self.entries().values() for field in _fields_of(other)}
+            both = sorted(taken.union(TariffConfig.model_fields) & set(component.model_fields))
+            if name not in self and both:
+                raise ValueError(
+                    f"{component.__name__} has the field {both[0]!r} of another component."
+                )
+            return add(component)
+
+        return add_checked
+
+
+def _fields_of(entry: RegistryEntry[type[TariffFields]]) -> list[str]:
+    return list(entry.component.model_fields)
+
+
+tariff_components = TariffRegistry(
+    "tariff component", group="prosumax.tariffs", package="prosumax.tariff.components"
+)
+"""Components of tariffs by name; each is one class in one file."""
+
+C = TypeVar("C", bound=TariffFields)
+
+_EMISSION_FACTOR = "emission_factor_kg_per_kwh"
+
+
 class TariffConfig(StrictModel):
-    """Prices and charges in `currency` per kWh before VAT.
+    """Prices and charges in `currency`, before VAT.
 
     A kWh from the supplier costs `(energy + network + levies) * (1 + vat) + vat_exempt_levies`.
     """
@@ -70,82 +126,129 @@ class TariffConfig(StrictModel):
     currency: str = "EUR"
     description: str = ""
     """Supplier, network operator and date; printed on the bill."""
-    energy: Charge
-    """Price of the supplier per kWh."""
-    network: Charge = 0.0
-    """Network charge per kWh."""
-    levies: Charge = 0.0
-    """Levies and excise per kWh."""
-    vat_exempt_levies: Charge = 0.0
-    """Levies per kWh without VAT."""
-    feed_in: Price
-    """Price paid to the home per exported kWh."""
-    vat: Fraction = 0.0
-    """Value added tax rate."""
-    supplier_fee_per_year: Fee = 0.0
-    """Fixed fee per home, before VAT."""
-    network_fee_per_year: Fee = 0.0
-    """Fixed fee per home, before VAT."""
-    levies_per_year: Fee = 0.0
-    """Fixed levy per home, before VAT."""
-    capacity_charge_per_kw_year: NonNegative = 0.0
-    """Charge on the mean of the monthly peaks of quarter-hour import, before VAT."""
-    min_billed_peak_kw: NonNegative = 0.0
-    """Lower bound of a billed monthly peak (2.5 kW in Flanders)."""
-    prosumer_fee_per_kw_year: NonNegative = 0.0
-    """Network fee of homes with `net_metering_kw`, before VAT."""
-    local_network: Share = 1.0
-    """Fraction of the network charge due on local energy; or one for each `locality`."""
-    locality: str | None = None
-    """Proximity of the members, a name in `local_network` (Brussels: A, B, C, D)."""
-    local_levies: Fraction = 1.0
-    """Fraction of the levies due on local energy."""
     emission_factor_kg_per_kwh: Price | None = None
     """CO2 emission factor of grid electricity; emissions are unknown without it."""
 
-    @model_validator(mode="after")
-    def _check_locality(self) -> "TariffConfig":
-        shares = self.local_network
-        if isinstance(shares, dict) and self.locality not in shares:
-            raise ValueError(
-                f"`locality` must be one of {', '.join(shares)}, the names in `local_network`"
-            )
-        if self.locality is not None and not isinstance(shares, dict):
-            raise ValueError(
-                "`locality` requires a share for each locality in `local_network`, such as "
-                "{A: 0, B: 0.5}"
-            )
-        return self
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return a schema that validates against the components registered at that time."""
+        if cls is not TariffConfig:
+            schema: CoreSchema = handler(source)
+            return schema
+        # The reference gives the tariff an entry of its own among the definitions.
+        return core_schema.no_info_plain_validator_function(
+            _validate_tariff, ref=f"{__name__}.{cls.__name__}:0"
+        )
 
-    @property
-    def local_network_share(self) -> float:
-        """Fraction of the network charge due on local energy in the community's locality."""
-        shares = self.local_network
-        return shares[self.locality or ""] if isinstance(shares, dict) else shares
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON schema with the fields of all components."""
+        if cls is not TariffConfig:
+            return handler(schema)
+        model = tariff_model()
+        model.model_rebuild()
+        return handler.resolve_ref_schema(handler(model.__pydantic_core_schema__))
+
+    @cached_property
+    def components(self) -> tuple[TariffFields, ...]:
+        """All registered components with the values of this tariff, in the order of the bill."""
+        return tuple(
+            component.model_validate({name: getattr(self, name) for name in component.model_fields})
+            for component in self._component_types
+        )
+
+    @model_validator(mode="after")
+    def _check_components(self) -> "TariffConfig":
+        # Building the components runs their own validators.
+        return self if self.components is not None else self
+
+    _component_types: ClassVar[tuple[type[TariffFields], ...]] = ()
+
+    def component(self, kind: type[C]) -> C:
+        """Return one component with the values of this tariff.
+
+        Args:
+            kind: Class of the component.
+        """
+        return next(part for part in self.components if isinstance(part, kind))
 
     @property
     def price_entries(self) -> list[tuple[str, str, Price]]:
         """Field, label on the bill and specification of every price, emission factor excluded."""
-        fields = ("energy", "network", "levies", "vat_exempt_levies", "feed_in")
         return [
             (field, label, price)
-            for field in fields
-            for label, price in charge_components(field, getattr(self, field)).items()
+            for component in self.components
+            for field in component.price_fields
+            for label, price in charge_components(
+                getattr(component, field), component.bill_labels[field]
+            ).items()
         ]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the values, since the class with all fields is created at run time."""
+        return _validate_tariff, ({name: getattr(self, name) for name in type(self).model_fields},)
 
-def charge_components(field: str, charge: T | dict[str, T]) -> dict[str, T]:
-    """Return the components of a charge or fee by their labels on the bill.
+
+def tariff_model() -> type[TariffConfig]:
+    """Return the model of tariffs with the fields of all registered components."""
+    components = sorted(
+        (entry.component for entry in tariff_components.entries().values()),
+        key=lambda component: component.order,
+    )
+    sources = tuple(entry.component for entry in price_sources.entries().values())
+    return _make_tariff_model(tuple(components), sources)
+
+
+@cache
+def _make_tariff_model(
+    components: tuple[type[TariffFields], ...], sources: tuple[type[Source], ...]
+) -> type[TariffConfig]:
+    """Create the model of tariffs for the components and price sources registered now."""
+    for component in components:
+        component.model_rebuild(force=True)
+    # Pydantic completes the fields of a model, so that each model needs fields of its own.
+    definitions: dict[str, tuple[object, FieldInfo]] = {
+        name: (field.annotation, copy(field))
+        for component in components
+        for name, field in component.model_fields.items()
+    }
+    model: type[TariffConfig] = create_model(  # type: ignore[call-overload]
+        f"Complete{TariffConfig.__name__}",
+        __base__=TariffConfig,
+        __module__=__name__,
+        __doc__=TariffConfig.__doc__,
+        **definitions,
+    )
+    # The emission factor comes last in the reference of all fields.
+    model.__pydantic_fields__[_EMISSION_FACTOR] = model.__pydantic_fields__.pop(_EMISSION_FACTOR)
+    model._component_types = components
+    return model
+
+
+def _validate_tariff(value: object) -> TariffConfig:
+    model = tariff_model()
+    if isinstance(value, TariffConfig) and not isinstance(value, model):
+        # A component was registered after the tariff was created.
+        value = value.model_dump(exclude_unset=True)
+    return model.model_validate(value)
+
+
+def charge_components(charge: T | dict[str, T], label: str) -> dict[str, T]:
+    """Return the entries of a charge or fee by their labels on the bill.
 
     Args:
-        field: Field of the tariff.
-        charge: Value of that field; zero has no components.
+        charge: Price or fee, or several by their labels; zero has no entries.
+        label: Label of a price or fee without named entries.
     """
     if isinstance(charge, dict):
         return charge
-    return {} if charge == 0 else {BILL_ITEM_LABELS[field]: charge}
+    return {} if charge == 0 else {label: charge}
 
 
 def total_fee(fee: float | dict[str, float]) -> float:
-    """Return the sum of a fee's components."""
+    """Return the sum of a fee's entries."""
     return sum(fee.values()) if isinstance(fee, dict) else fee

@@ -1,20 +1,47 @@
-"""Settlement of the period: monthly peaks, net metering, annual fees and VAT-exempt levies."""
+"""Settlement of the period: components that no single step determines, and net metering."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
 from prosumax import tariff
 from prosumax.scenario.schema.community import Scenario
-from prosumax.scenario.schema.tariff import total_fee
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.rollout import Trajectory
+from prosumax.tariff.component import (
+    BillingPeriod,
+    MeteredEnergy,
+    TariffComponent,
+    TariffPrices,
+    tariff_parts,
+)
+from prosumax.tariff.components.capacity_charge import CapacityCharge
+from prosumax.tariff.components.levies import Levies
+from prosumax.tariff.prices import surcharge_series, vat_rate
 
 Array = NDArray[np.float64]
 
 _HOURS_PER_YEAR = 8760.0
+
+
+class SettledComponent(NamedTuple):
+    """A component that is settled after the period, before VAT.
+
+    Attributes:
+        component: Component of the tariff.
+        amount: Charge of each home.
+        amount_alone: The same without local exchange.
+        vat_rate: VAT rate on the component.
+    """
+
+    component: TariffComponent
+    amount: Float[Array, " home"]
+    amount_alone: Float[Array, " home"]
+    vat_rate: float
 
 
 @dataclass(frozen=True)
@@ -22,41 +49,73 @@ class PeriodSettlement:
     """Bills of the period with all items that no single step determines.
 
     Attributes:
-        years: Length of the period in years, the multiple of annual fees.
-        bill: Sums over the steps after net metering.
+        period: Period of the bills.
+        energy: Energy of all homes.
+        bill: Sums over the steps after net metering, without `components`.
+        components: Components that are settled after the period.
         bill_without_exchange: Total without local exchange, fees included.
-        bought_kwh: Energy bought from the grid.
-        sold_kwh: Energy sold to the grid.
-        monthly_peaks_kw: Billed peak of each month.
-        month_coverage: Fraction of each calendar month that the period covers.
-        capacity_charge: Charge on monthly peaks, before VAT.
-        prosumer_fee: Fee of homes with net metering, before VAT.
-        annual_levies: Fixed levies, before VAT.
-        net_metering: Energy offset by net metering; None where no home has it.
+        mean_peak_kw: Mean of the monthly peaks, weighted by the coverage of the months.
     """
 
-    years: float
+    period: BillingPeriod
+    energy: MeteredEnergy
     bill: tariff.Bill
+    components: list[SettledComponent]
     bill_without_exchange: Float[Array, " home"]
-    bought_kwh: Float[Array, "step home"]
-    sold_kwh: Float[Array, "step home"]
-    monthly_peaks_kw: Float[Array, "month home"]
-    month_coverage: Float[Array, " month"]
-    capacity_charge: Float[Array, " home"]
-    prosumer_fee: Float[Array, " home"]
-    annual_levies: Float[Array, " home"]
-    net_metering: tariff.NetMeteringResult | None
+    mean_peak_kw: Float[Array, " home"]
 
     @property
-    def mean_peak_kw(self) -> Float[Array, " home"]:
-        """Mean of the monthly peaks, weighted by the coverage of the months."""
-        mean: Array = self.month_coverage @ self.monthly_peaks_kw / self.month_coverage.sum()
-        return mean
+    def vat(self) -> Float[Array, " home"]:
+        """VAT on the components that are settled after the period."""
+        vat = (part.vat_rate * part.amount for part in self.components)
+        return sum(vat, np.zeros(self.period.num_homes))
 
     @property
-    def fees(self) -> Float[Array, " home"]:
-        """Sum of capacity charge, prosumer fee and annual levies, before VAT."""
-        return self.capacity_charge + self.prosumer_fee + self.annual_levies
+    def total(self) -> Float[Array, " home"]:
+        """Total of the bill, without what the mechanism settles after the period."""
+        return np.asarray(self.bill.total) + _total(self.components, self.period)
+
+
+def unplanned_costs(
+    scenario: Scenario, profiles: Profiles, exact: Trajectory
+) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
+    """Return the parts of the bills that optimal plans leave out, VAT included.
+
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+        exact: Results of all steps in double precision, NumPy arrays.
+
+    Returns:
+        Cost of each home with and without local exchange.
+    """
+    settled = settle_period(scenario, profiles, exact)
+    left_out = [
+        part for part in settled.components if part.component.plan_terms(settled.period) is None
+    ]
+    alone = [part._replace(amount=part.amount_alone) for part in left_out]
+    return _total(left_out, settled.period), _total(alone, settled.period)
+
+
+def billing_period(scenario: Scenario, profiles: Profiles) -> BillingPeriod:
+    """Return the period of the bills of a scenario.
+
+    Args:
+        scenario: Scenario of the run.
+        profiles: Input series of the run.
+    """
+    hours = scenario.period.step_hours
+    calendar, coverage = tariff.meter_calendar(profiles.local_index, hours)
+    return BillingPeriod(
+        prices=TariffPrices(scenario.tariff, profiles.charges),
+        years=len(profiles.local_index) * hours / _HOURS_PER_YEAR,
+        step_hours=hours,
+        calendar=calendar,
+        month_coverage=coverage,
+        vat=vat_rate(scenario.tariff),
+        net_metering_kw=np.array([home.net_metering_kw or 0.0 for home in scenario.homes]),
+        has_solar=np.array([home.solar is not None for home in scenario.homes]),
+    )
 
 
 def settle_period(scenario: Scenario, profiles: Profiles, exact: Trajectory) -> PeriodSettlement:
@@ -67,82 +126,119 @@ def settle_period(scenario: Scenario, profiles: Profiles, exact: Trajectory) -> 
         profiles: Input series of the run.
         exact: Results of all steps in double precision, NumPy arrays.
     """
-    terms = scenario.tariff
+    period = billing_period(scenario, profiles)
     record = exact.record
-    hours = scenario.period.step_hours
     imported = np.asarray(record.flows.import_kwh)
     exported = np.asarray(record.flows.export_kwh)
-    bought_locally = np.asarray(record.local.bought_kwh)
     grid_kwh = np.asarray(record.flows.grid_kwh(record.local))
     bought = np.maximum(grid_kwh, 0)
     sold = np.maximum(-grid_kwh, 0)
-    bill = tariff.Bill(*(np.asarray(item).sum(0) for item in record.bill))
-    bill = _separate_exempt_levies(scenario, profiles, bill, bought, bought_locally)
-    years = len(grid_kwh) * hours / _HOURS_PER_YEAR
-    calendar, coverage = tariff.meter_calendar(profiles.local_index, hours)
-    peaks = tariff.monthly_peaks(imported, calendar, hours, terms.min_billed_peak_kw)
-    inverter_kw = np.array([home.net_metering_kw or 0.0 for home in scenario.homes])
-    capacity_charge = tariff.capacity_charge(peaks, coverage, terms.capacity_charge_per_kw_year)
-    prosumer_fee = terms.prosumer_fee_per_kw_year * years * inverter_kw
-    annual_levies = np.full(len(inverter_kw), total_fee(terms.levies_per_year) * years)
-    fees = capacity_charge + prosumer_fee + annual_levies
-    without_exchange = exact.standalone_bill.sum(0) + fees * (1 + terms.vat)
-    net_metering = None
-    if inverter_kw.any():
-        names = ("energy", "network", "levies", "feed_in")
-        register = tariff.assign_registers(*(profiles.prices[name] for name in names))
-        feed_in = profiles.prices["feed_in"]
-        metered = (inverter_kw > 0).astype(float)
-        net_metering = tariff.apply_net_metering(bought, sold, register, feed_in, metered)
-        bill = _subtract_netted(scenario, profiles, bill, net_metering)
-        standalone = tariff.apply_net_metering(imported, exported, register, feed_in, metered)
+    nothing = np.zeros_like(imported)
+    metering = _net_metering(profiles, period, bought, sold)
+    energy = MeteredEnergy(
+        imported=imported,
+        exported=exported,
+        bought=bought,
+        sold=sold,
+        bought_locally=np.asarray(record.local.bought_kwh),
+        sold_locally=np.asarray(record.local.sold_kwh),
+        is_shared=scenario.market.mechanism != "none",
+        net_metering=metering,
+    )
+    metering_alone = _net_metering(profiles, period, imported, exported)
+    alone = MeteredEnergy(
+        imported, exported, imported, exported, nothing, nothing, False, metering_alone
+    )
+    sums: tariff.Bill = jax.tree.map(lambda item: np.asarray(item).sum(0), record.bill)
+    bill = _separate_exempt_levies(profiles, period, sums, energy)
+    bill = _subtract_surcharges(period, bill, _surcharges(profiles, energy))
+    without_exchange = np.asarray(exact.standalone_bill).sum(0) - _surcharges(profiles, alone)
+    if metering is not None and metering_alone is not None:
+        bill = _subtract_netted(profiles, period, bill, metering)
         zero_bill = tariff.Bill(*(np.zeros_like(without_exchange) for _ in bill))
-        reduction = _subtract_netted(scenario, profiles, zero_bill, standalone)
-        without_exchange = without_exchange + reduction.total
+        reduction = _subtract_netted(profiles, period, zero_bill, metering_alone)
+        without_exchange = without_exchange + np.asarray(reduction.total)
+    components = [
+        SettledComponent(
+            part, part.amount(period, energy), part.amount(period, alone), part.vat_rate(period)
+        )
+        for part in tariff_parts(scenario.tariff)
+        if part.step_item is None
+    ]
+    settled_alone = [part._replace(amount=part.amount_alone) for part in components]
+    peaks = scenario.tariff.component(CapacityCharge).peaks_kw(period, energy)
     return PeriodSettlement(
-        years=years,
+        period=period,
+        energy=energy,
         bill=bill,
-        bill_without_exchange=without_exchange,
-        bought_kwh=bought,
-        sold_kwh=sold,
-        monthly_peaks_kw=peaks,
-        month_coverage=coverage,
-        capacity_charge=capacity_charge,
-        prosumer_fee=prosumer_fee,
-        annual_levies=annual_levies,
-        net_metering=net_metering,
+        components=components,
+        bill_without_exchange=without_exchange + _total(settled_alone, period),
+        mean_peak_kw=period.month_coverage @ peaks / period.month_coverage.sum(),
     )
 
 
-def _separate_exempt_levies(
-    scenario: Scenario,
+def _total(components: list[SettledComponent], period: BillingPeriod) -> Float[Array, " home"]:
+    """Add up the amounts of components, VAT included."""
+    with_vat = (part.amount * (1 + part.vat_rate) for part in components)
+    return sum(with_vat, np.zeros(period.num_homes))
+
+
+def _net_metering(
     profiles: Profiles,
-    bill: tariff.Bill,
+    period: BillingPeriod,
     bought: Float[Array, "step home"],
-    bought_locally: Float[Array, "step home"],
+    sold: Float[Array, "step home"],
+) -> tariff.NetMeteringResult | None:
+    """Offset purchases of homes with net metering by their sales; None where no home has it."""
+    if not period.net_metering_kw.any():
+        return None
+    names = ("energy", "network", "levies", "feed_in")
+    register = tariff.assign_registers(*(profiles.prices[name] for name in names))
+    metered = (period.net_metering_kw > 0).astype(float)
+    return tariff.apply_net_metering(bought, sold, register, profiles.prices["feed_in"], metered)
+
+
+def _surcharges(profiles: Profiles, energy: MeteredEnergy) -> Float[Array, " home"]:
+    """Return the surcharges that the bills of the steps contain, VAT included."""
+    total = np.zeros(energy.imported.shape[1])
+    for basis, price in surcharge_series(profiles.prices).items():
+        total += price @ energy.on(basis)
+    return total
+
+
+def _subtract_surcharges(
+    period: BillingPeriod, bill: tariff.Bill, surcharges: Float[Array, " home"]
+) -> tariff.Bill:
+    """Remove the surcharges from the network charges, since their components bill them."""
+    amount = surcharges / (1 + period.vat)
+    return bill._replace(network=bill.network - amount, vat=bill.vat - period.vat * amount)
+
+
+def _separate_exempt_levies(
+    profiles: Profiles, period: BillingPeriod, bill: tariff.Bill, energy: MeteredEnergy
 ) -> tariff.Bill:
     """Move the VAT that the steps compute on VAT-exempt levies to the levies.
 
     The simulation steps have VAT-exempt levies as the amount before VAT with the same cost.
     """
-    exempt = _exempt_levies(profiles, len(bought))
-    amount = exempt @ (bought + scenario.tariff.local_levies * bought_locally)
-    excess_vat = amount * scenario.tariff.vat / (1 + scenario.tariff.vat)
+    exempt = _exempt_levies(profiles)
+    local_share = period.prices.tariff.component(Levies).local_levies
+    amount = exempt @ (energy.bought + local_share * energy.bought_locally)
+    excess_vat = amount * period.vat / (1 + period.vat)
     return bill._replace(levies=bill.levies + excess_vat, vat=bill.vat - excess_vat)
 
 
 def _subtract_netted(
-    scenario: Scenario,
     profiles: Profiles,
+    period: BillingPeriod,
     bill: tariff.Bill,
     net_metering: tariff.NetMeteringResult,
 ) -> tariff.Bill:
     """Subtract the charges on offset purchases and the revenue of the offsetting exports."""
     _, first = np.unique(net_metering.register, return_index=True)
     netted_kwh = net_metering.netted_kwh
-    vat = scenario.tariff.vat
-    exempt = _exempt_levies(profiles, len(net_metering.register))
-    taxed_levies = profiles.prices["levies"] - exempt / (1 + vat)
+    exempt = _exempt_levies(profiles)
+    taxed_levies = profiles.prices["levies"] - exempt / (1 + period.vat)
     energy = profiles.prices["energy"][first] @ netted_kwh
     network = profiles.prices["network"][first] @ netted_kwh
     levies = taxed_levies[first] @ netted_kwh
@@ -150,11 +246,12 @@ def _subtract_netted(
         energy=bill.energy - energy,
         network=bill.network - network,
         levies=bill.levies - levies - exempt[first] @ netted_kwh,
-        vat=bill.vat - vat * (energy + network + levies),
+        vat=bill.vat - period.vat * (energy + network + levies),
         feed_in=bill.feed_in - net_metering.lost_feed_in,
     )
 
 
-def _exempt_levies(profiles: Profiles, steps: int) -> Float[Array, " step"]:
+def _exempt_levies(profiles: Profiles) -> Float[Array, " step"]:
     """Sum the VAT-exempt levies per kWh."""
+    steps = len(profiles.local_index)
     return sum(profiles.charges["vat_exempt_levies"].values(), np.zeros(steps))

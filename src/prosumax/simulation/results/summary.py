@@ -26,6 +26,8 @@ from prosumax.simulation.results.billing import make_statements
 from prosumax.simulation.results.result import Result, RunArrays
 from prosumax.simulation.results.series import storage_capacity_kwh
 from prosumax.simulation.rollout import Trajectory
+from prosumax.tariff.component import tariff_parts
+from prosumax.tariff.statement import RECEIVERS
 from prosumax.types import Flows
 
 Array = NDArray[np.float64]
@@ -53,8 +55,7 @@ def summarize(
     settled = settle_period(scenario, profiles, exact)
     accounts = _settlement_accounts(scenario, profiles, exact)
     redistribution = _redistribution(scenario, accounts)
-    fees_with_vat = settled.fees * (1 + scenario.tariff.vat)
-    bill: Array = np.asarray(settled.bill.total) + redistribution + fees_with_vat
+    bill: Array = settled.total + redistribution
     saving = settled.bill_without_exchange - bill
     params = _exact(community.homes)
     kpis_of_devices = device_kpis(params, record.flows)
@@ -62,7 +63,7 @@ def summarize(
         scenario, profiles, params, exact, settled, redistribution, bill, kpis_of_devices
     )
     network = _network_kpis(scenario, profiles, record.grid)
-    receipts = _receipts(scenario, settled, redistribution, network)
+    receipts = _receipts(settled, redistribution, network)
     emission_factor = profiles.prices["emission_factor_kg_per_kwh"]
     step_hours = scenario.period.step_hours
     citylearn = metrics.citylearn_kpis(
@@ -138,13 +139,10 @@ def _households(
         storage_capacity_kwh(params),
         scenario.period.step_hours,
     )
-    vat = scenario.tariff.vat
     bill_items = {
         **settled.bill._asdict(),
-        "vat": settled.bill.vat + vat * settled.fees,
-        "capacity_charge": settled.capacity_charge,
-        "prosumer_fee": settled.prosumer_fee,
-        "levies_per_year": settled.annual_levies,
+        "vat": settled.bill.vat + settled.vat,
+        **{part.component.item: part.amount for part in settled.components},
         "settlement": redistribution,
     }
     households = []
@@ -176,17 +174,18 @@ def _redistribution(scenario: Scenario, accounts: SettlementAccounts) -> Float[A
 
 
 def _receipts(
-    scenario: Scenario,
     settled: PeriodSettlement,
     redistribution: Float[Array, " home"],
     network: Mapping[str, SupportsFloat] | None,
 ) -> dict[str, float]:
     """Return the receipts of each receiver over the period."""
-    receipts = {name: float(amount) for name, amount in tariff.receipts(settled.bill).items()}
-    vat_on_fees = scenario.tariff.vat * settled.fees
+    receipts = dict.fromkeys(RECEIVERS, 0.0)
+    for name, amount in tariff.receipts(settled.bill).items():
+        receipts[name] += float(amount)
     receipts["mechanism"] += float(redistribution.sum())
-    receipts["network_operator"] += float((settled.capacity_charge + settled.prosumer_fee).sum())
-    receipts["government"] += float((settled.annual_levies + vat_on_fees).sum())
+    receipts["government"] += float(settled.vat.sum())
+    for part in settled.components:
+        receipts[part.component.receiver] += float(part.amount.sum())
     if network is not None:
         # The network operator buys the losses from the supplier.
         receipts["network_operator"] -= float(network["loss_cost"])
@@ -233,12 +232,7 @@ def _network_kpis(
 def _tariff_notes(scenario: Scenario) -> list[str]:
     """Return remarks on the bills."""
     minutes = scenario.period.step_minutes
-    if not scenario.tariff.capacity_charge_per_kw_year or minutes <= 15:
-        return []
-    return [
-        "the capacity charge is based on quarter-hours; steps of "
-        f"{minutes} minutes show lower peaks than a meter does"
-    ]
+    return [note for part in tariff_parts(scenario.tariff) for note in part.notes(minutes)]
 
 
 def _network_notes(scenario: Scenario, network: Mapping[str, float | None] | None) -> list[str]:
@@ -259,18 +253,19 @@ def _settlement_accounts(
     terms = scenario.tariff
     record = exact.record
     bill = record.bill
+    gross = 1 + tariff.vat_rate(terms)
     retail = tariff.retail_price_series(prices, terms)
     local_fee = tariff.local_grid_fee_series(prices, terms)
     return SettlementAccounts(
         net_kwh=np.asarray(record.flows.net_kwh),
-        grid_charges=np.asarray(bill.energy + bill.network + bill.levies) * (1 + terms.vat),
+        grid_charges=np.asarray(bill.energy + bill.network + bill.levies) * gross,
         feed_in_revenue=np.asarray(bill.feed_in),
         traded_kwh=np.asarray(record.local.bought_kwh + record.local.sold_kwh),
         bill=np.asarray(bill.total).sum(0),
         standalone_bill=np.asarray(exact.standalone_bill).sum(0),
         retail_price=retail,
         reservation_price=retail - local_fee,
-        feed_in_price=prices["feed_in"],
+        feed_in_price=tariff.seller_price_series(prices),
         step_hours=scenario.period.step_hours,
     )
 

@@ -12,6 +12,9 @@ from prosumax.errors import InputError
 from prosumax.files import cache_dir
 from prosumax.scenario.loading import load_scenario
 from prosumax.scenario.schema.community import Scenario
+from prosumax.tariff.components.levies import Levies
+from prosumax.tariff.components.network import NetworkCharge
+from prosumax.tariff.prices import vat_rate
 from prosumax.web.model.state import FIRST_NAMES, ROUTINES, CommunityPageState, CustomHome
 from prosumax.web.model.state import replace as replace_fields
 
@@ -338,7 +341,7 @@ def category_prices(category: str) -> tuple[float, float]:
     """
     state = CommunityPageState(category=category, rule="none", period="day")
     tariff = community_scenario(state).tariff
-    gross = 1 + tariff.vat
+    gross = 1 + vat_rate(tariff)
     sums = {
         name: sum(
             price
@@ -347,8 +350,8 @@ def category_prices(category: str) -> tuple[float, float]:
         )
         for name in _PRICE_COMPONENTS
     }
-    local_network = tariff.local_network_share * sums["network"]
-    local_levies = tariff.local_levies * sums["levies"]
+    local_network = tariff.component(NetworkCharge).local_share * sums["network"]
+    local_levies = tariff.component(Levies).local_levies * sums["levies"]
     return sum(sums.values()) * gross, (local_network + local_levies) * gross
 
 

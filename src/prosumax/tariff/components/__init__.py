@@ -1,0 +1,1 @@
+"""Components of tariffs, one charge per module; the registry imports them on first use."""
