@@ -181,6 +181,30 @@ def test_the_own_code_of_a_user_cannot_take_a_name_twice(gadgets):
         gadgets.register("wheel", "Mine too.")(0)
 
 
+def test_a_component_of_another_class_is_refused(gadgets, install, monkeypatch):
+    monkeypatch.setattr(gadgets, "_base", str)
+    gadgets.register("text", "A text.")("text")
+    gadgets.register("class", "A class of texts.")(type("Text", (str,), {}))
+    with pytest.raises(TypeError, match="gadget 'number' must be of class str, got int"):
+        gadgets.register("number", "A number.")(1)
+    install("bad-plugin", API + _registers("lever"))
+    assert list(gadgets) == ["text", "class"]
+    assert "gadget 'lever' must be of class str" in gadgets.failures()[0].reason
+
+
+def test_a_wrong_entry_point_is_recorded(gadgets, install):
+    folder = install("bad-plugin", API)
+    (entry_points,) = folder.glob("*.dist-info/entry_points.txt")
+    entry_points.write_text(f"[{GROUP}]\nbad = not a module!\n", "utf-8")
+    gadgets.register("wheel", "Mine.")(0)
+    assert list(gadgets) == ["wheel"] and len(gadgets.failures()) == 1
+
+
+def test_registries_need_no_jax():
+    code = "import sys, prosumax.registry; sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_an_unknown_name_says_which_removed_package_had_it(gadgets, install, monkeypatch):
     folder = install("gone-plugin", API + _registers("lever"))
     assert "lever" in gadgets
@@ -235,6 +259,21 @@ def test_a_stored_scenario_lists_the_packages_that_it_uses(gadgets, install):
     assert "plugins:\n- good-plugin\n" in text
 
 
+CHART = """
+import pandas as pd
+from prosumax.viz import Chart, Figure, register
+
+def data(result):
+    return pd.DataFrame({"home": [home["name"] for home in result.households]})
+
+def sentence(table, language):
+    return f"There are {len(table)} homes."
+
+def figure(table, theme, language):
+    return Figure("far", "Far figure", sentence(table, language), {"series": []}, "homes")
+
+register(Chart("far_chart", "Far chart", data, sentence, figure, section="energy"))
+"""
 MECHANISM = (
     "from prosumax.market import cascade, mechanisms\n"
     "mechanisms.register('{}', 'No exchange, from afar.')(cascade())\n"
@@ -255,8 +294,8 @@ def _prosumax(*arguments, path=(), cache):
 
 def test_the_command_line_finds_plugins_and_explains_what_is_missing(tmp_path):
     site = tmp_path / "site"
-    both = ("prosumax.mechanisms", "prosumax.policies")
-    write_package(site, "far-market", API + MECHANISM.format("far"), both)
+    both = ("prosumax.mechanisms", "prosumax.charts")
+    write_package(site, "far-market", API + MECHANISM.format("far") + CHART, both)
     write_package(site, "clash", API + MECHANISM.format("mcafee"), ("prosumax.mechanisms",))
     write_package(site, "broken", "import nowhere", ("prosumax.charts",))
     write_package(site, "misspelled", API, ("prosumax.mechanism",))
@@ -264,16 +303,16 @@ def test_the_command_line_finds_plugins_and_explains_what_is_missing(tmp_path):
     listed = _prosumax("plugins", "--json", path=[site], cache=tmp_path)
     assert listed.returncode == 0, listed.stderr
     content = json.loads(listed.stdout)
-    assert content["components"] == [
-        {
-            "group": "prosumax.mechanisms",
-            "kind": "mechanism",
-            "name": "far",
-            "summary": "No exchange, from afar.",
-            "package": "far-market",
-            "version": "1.0",
-        }
-    ]
+    chart, mechanism = content["components"]
+    assert (chart["kind"], chart["name"], chart["summary"]) == ("chart", "far_chart", "Far chart")
+    assert mechanism == {
+        "group": "prosumax.mechanisms",
+        "kind": "mechanism",
+        "name": "far",
+        "summary": "No exchange, from afar.",
+        "package": "far-market",
+        "version": "1.0",
+    }
     reasons = {entry["package"]: entry["reason"] for entry in content["failures"]}
     assert "ships with prosumax" in reasons["clash"]
     assert "No module named 'nowhere'" in reasons["broken"]
@@ -291,6 +330,9 @@ def test_the_command_line_finds_plugins_and_explains_what_is_missing(tmp_path):
     done = _prosumax(*run, "--out", str(out), path=[site], cache=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "plugins:\n- far-market\n" in (out / "scenario.yaml").read_text("utf-8")
+
+    report = (out / "report.html").read_text("utf-8")
+    assert "Far figure" in report and "There are 8 homes." in report
 
     removed = _prosumax(*run, cache=tmp_path)
     assert removed.returncode == 2

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prosumax.errors import InputError
     from prosumax.listings import (
         list_algorithms,
+        list_devices,
         list_mechanisms,
         list_plugins,
         list_policies,
@@ -46,6 +47,7 @@ _MODULES = {
     "build": "simulation.community",
     "compare": "runner",
     "list_algorithms": "listings",
+    "list_devices": "listings",
     "list_mechanisms": "listings",
     "list_plugins": "listings",
     "list_policies": "listings",
@@ -92,6 +94,7 @@ __all__ = [
     "build",
     "compare",
     "list_algorithms",
+    "list_devices",
     "list_mechanisms",
     "list_plugins",
     "list_policies",

@@ -89,6 +89,13 @@ def list_mechanisms() -> dict[str, str]:
     return _described(mechanisms)
 
 
+def list_devices() -> dict[str, str]:
+    """Return the descriptions of the kinds of devices (fields of a home), by name."""
+    from prosumax.scenario.schema.devices import device_kinds
+
+    return _described(device_kinds)
+
+
 def list_sources() -> dict[str, dict[str, str]]:
     """Return the descriptions of the data sources (`source`), by their kind and name."""
     from prosumax.data.registry import (

@@ -138,7 +138,7 @@ def load_entry_points(group: str) -> None:
     _loaded_groups.add(group)
     for entry_point in importlib.metadata.entry_points(group=group):
         with _entry_point_loading(entry_point):
-            _load(entry_point.module)
+            _load(_module_of(entry_point))
 
 
 def record_unknown_groups() -> None:
@@ -289,8 +289,13 @@ def _version_reason(module: str, declared: object) -> str:
 def _package_of(entry_point: importlib.metadata.EntryPoint) -> PluginPackage:
     distribution = entry_point.dist
     if distribution is None:
-        return PluginPackage(entry_point.module.partition(".")[0], "")
-    return PluginPackage(distribution.name, distribution.version)
+        return PluginPackage(_module_of(entry_point).partition(".")[0], "")
+    return PluginPackage(str(distribution.name), str(distribution.version))
+
+
+def _module_of(entry_point: importlib.metadata.EntryPoint) -> str:
+    """Return the module of an entry point, whose property `module` fails if the value is wrong."""
+    return entry_point.value.partition(":")[0].strip()
 
 
 @cache
@@ -298,7 +303,7 @@ def _packages_by_top_level(path: tuple[str, ...]) -> dict[str, PluginPackage]:
     """Return the packages with entry points by their top-level module, for a search path."""
     groups = importlib.metadata.entry_points().groups
     return {
-        entry_point.module.partition(".")[0]: _package_of(entry_point)
+        _module_of(entry_point).partition(".")[0]: _package_of(entry_point)
         for group in groups
         if group.startswith(_GROUP_PREFIX)
         for entry_point in importlib.metadata.entry_points(group=group)

@@ -75,11 +75,21 @@ class Registry(Generic[T]):
         group: Entry-point group of plugins, such as `prosumax.mechanisms`.
         package: Package of prosumax whose modules, also those of its sub-packages, register the
             components that ship.
+        base: Class of the components, or base class of components that are classes; `None` accepts
+            everything.
     """
 
-    def __init__(self, kind: str, *, group: str | None = None, package: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        group: str | None = None,
+        package: str | None = None,
+        base: type | None = None,
+    ) -> None:
         self.kind = kind
         self.group = group
+        self._base = base
         self._package = package
         self._entries: dict[str, RegistryEntry[T]] = {}
         self._has_shipped = package is None
@@ -100,12 +110,14 @@ class Registry(Generic[T]):
 
         Raises:
             ValueError: If the name is already registered.
+            TypeError: If the component is of another class than the registry's `base`.
         """
         module = _registering_module()
         ships = _is_ours(module)
         origin = None if ships else current_package() or package_of_module(module)
 
         def add(component: T) -> T:
+            self._check_class(name, component)
             if not ships:
                 self._load_shipped()
             if name not in self._entries:
@@ -122,6 +134,14 @@ class Registry(Generic[T]):
             return component
 
         return add
+
+    def _check_class(self, name: str, component: T) -> None:
+        """Raise `TypeError` unless a component is of the registry's class."""
+        base = self._base
+        is_subclass = base and isinstance(component, type) and issubclass(component, base)
+        if base is not None and not is_subclass and not isinstance(component, base):
+            given = type(component).__name__
+            raise TypeError(f"{self.kind} {name!r} must be of class {base.__name__}, got {given}.")
 
     def get(self, name: str, where: str) -> T:
         """Return the component registered under a name.

@@ -120,6 +120,7 @@ def test_compare_prints_and_writes(command, scenario_file, tmp_path):
         ("scenarios", ["street", "citylearn-2022"]),
         ("mechanisms", ["none", "mid_market_rate"]),
         ("sources", ["Load source", "antgen", "PV source", "Price source", "time_of_use"]),
+        ("devices", ["battery", "heat_pump"]),
         ("plugins", []),
         (
             "policies",

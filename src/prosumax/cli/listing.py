@@ -42,6 +42,13 @@ def list_mechanisms(
     print_properties(properties)
 
 
+def list_devices() -> None:
+    """List the kinds of devices (fields of a home)."""
+    from prosumax.cli.printing import print_names
+
+    print_names("Device", listings.list_devices())
+
+
 def list_sources() -> None:
     """List the data sources of loads, PV generation, prices and weather (`source`)."""
     from prosumax.cli.printing import print_names

@@ -149,7 +149,7 @@ class Mechanism(NamedTuple):
 
 
 mechanisms: Registry[Mechanism] = Registry(
-    "mechanism", group="prosumax.mechanisms", package="prosumax.market"
+    "mechanism", group="prosumax.mechanisms", package="prosumax.market", base=Mechanism
 )
 """All mechanisms by name; `market.mechanism` of a scenario selects one."""
 

@@ -38,7 +38,7 @@ class Bidder(NamedTuple):
     update: Callable[[EnvParams, EnvState, PyTree, RawBid, TimeStep], PyTree]
 
 
-bidders: Registry[Bidder] = Registry("bidder", group="prosumax.policies")
+bidders: Registry[Bidder] = Registry("bidder", group="prosumax.policies", base=Bidder)
 """Bidding baselines by name."""
 
 

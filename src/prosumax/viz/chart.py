@@ -218,7 +218,9 @@ class Chart:
         return replace(figure, language=resolved, section=self.section)
 
 
-charts: Registry[Chart] = Registry("chart", group="prosumax.charts", package="prosumax.viz")
+charts: Registry[Chart] = Registry(
+    "chart", group="prosumax.charts", package="prosumax.viz", base=Chart
+)
 """All charts by name."""
 
 

@@ -44,7 +44,7 @@ class Algorithm(NamedTuple):
 
 
 algorithms: Registry[Algorithm] = Registry(
-    "algorithm", group="prosumax.algorithms", package="prosumax.rl.algorithms"
+    "algorithm", group="prosumax.algorithms", package="prosumax.rl.algorithms", base=Algorithm
 )
 """Learning algorithms by name."""
 
