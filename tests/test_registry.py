@@ -13,6 +13,7 @@ from prosumax.errors import InputError
 from prosumax.plugins import PluginPackage, check_installed, plugin_failures
 from prosumax.registry import Registry
 from prosumax.scenario.loading import dump_scenario, load_scenario
+from prosumax.scenario.schema.tariff import TariffRegistry
 
 GROUP = "prosumax.gadgets"
 OTHER_GROUP = "prosumax.tools"
@@ -246,7 +247,7 @@ def test_every_entry_point_group_has_a_registry(monkeypatch):
     monkeypatch.undo()
     for module in listings._REGISTRY_MODULES:
         import_module(module)
-    assert {each.group for each in registry.open_registries()} <= set(plugins.ENTRY_POINT_GROUPS)
+    assert {each.group for each in registry.open_registries()} == set(plugins.ENTRY_POINT_GROUPS)
 
 
 def test_a_stored_scenario_lists_the_packages_that_it_uses(gadgets, install):
@@ -257,6 +258,27 @@ def test_a_stored_scenario_lists_the_packages_that_it_uses(gadgets, install):
     market = plain.market.model_copy(update={"mechanism": "lever"})
     text = dump_scenario(plain.model_copy(update={"market": market}))
     assert "plugins:\n- good-plugin\n" in text
+
+
+def test_a_stored_scenario_lists_the_package_of_a_tariff_component(install, monkeypatch):
+    components = TariffRegistry("tariff component", group=GROUP)
+    _share(monkeypatch, gadgets=components)
+    code = (
+        API
+        + "from prosumax.scenario.schema.tariff import TariffFields\n"
+        + "from shared_gadgets import gadgets\n"
+        + "class Levy(TariffFields):\n    moon_levy: float = 0.0\n"
+        + "gadgets.register('levy', 'Levy of the moon.')(Levy)\n"
+    )
+    install("moon", code)
+    assert list(components) == ["levy"] and components.failures() == []
+    assert components.packages_providing(["moon_levy"]) == {"moon"}
+    assert registry.packages_providing(["levy"]) == set()
+    removed, fix = plugins.explain_missing("moon_levy", (GROUP,))
+    assert (removed, fix) == ("", "")
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if "site-moon" not in entry])
+    removed, fix = plugins.explain_missing("moon_levy", (GROUP,))
+    assert "came from package 'moon'" in removed and fix == "Install it with: pip install moon."
 
 
 CHART = """

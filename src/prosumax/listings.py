@@ -22,6 +22,7 @@ _REGISTRY_MODULES = (
     "prosumax.market",
     "prosumax.scenario.schema.devices",
     "prosumax.data.registry",
+    "prosumax.scenario.schema.tariff",
     "prosumax.control",
     "prosumax.rl.bidding",
     "prosumax.rl.algorithms",

@@ -231,10 +231,22 @@ class Registry(Generic[T]):
             finally:
                 self._is_loading = False
 
+    def references(self, name: str) -> Collection[str]:
+        """Return the names by which a scenario refers to a component.
+
+        Args:
+            name: Name of a registered component.
+        """
+        return (name,)
+
     def _packages(self) -> dict[str, str]:
-        """Return the package of every component of a plugin, by the component's name."""
-        origins = {name: entry.origin for name, entry in self._entries.items()}
-        return {name: origin.name for name, origin in origins.items() if origin is not None}
+        """Return the package of every component of a plugin, by the names in a scenario."""
+        return {
+            reference: entry.origin.name
+            for name, entry in self._entries.items()
+            if entry.origin is not None
+            for reference in self.references(name)
+        }
 
     def packages_providing(self, names: Collection[str]) -> set[str]:
         """Return the packages of plugins that provide some of the given names, without loading.

@@ -126,7 +126,7 @@ def dump_scenario(scenario: Scenario) -> str:
 def _names_in(content: Any) -> set[str]:
     """Return all fields with a value, and all texts, that may name a component."""
     if isinstance(content, dict):
-        given = {key: value for key, value in content.items() if value not in (None, [], {})}
+        given = {key: value for key, value in content.items() if value}
         parts = [_names_in(value) for key, value in given.items() if key not in _FREE_TEXTS]
         return set(given).union(*parts)
     if isinstance(content, list):

@@ -14,7 +14,7 @@ SCHEMA_GROUPS = ("prosumax.devices", "prosumax.sources", "prosumax.tariffs")
 _OPEN_MODELS: tuple[type[StrictModel], ...] = (TariffConfig, HomeConfig, Scenario)
 """Models with fields of registered types, parts before the whole."""
 
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()  # A plugin may load a scenario while the schema is built.
 _built_from: list[tuple[str, str, int]] = []
 """Kind, name and identity of every component in the schema."""
 

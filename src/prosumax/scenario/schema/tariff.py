@@ -1,6 +1,6 @@
 """Schema of tariffs: prices, charges and fees, which the registered components declare."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from functools import cache, cached_property
 from typing import Annotated, ClassVar, TypeVar
@@ -101,6 +101,14 @@ class TariffRegistry(Registry[type[TariffFields]]):
             return add(component)
 
         return add_checked
+
+    def references(self, name: str) -> Collection[str]:
+        """Return the fields of a component, which a scenario gives without the component's name.
+
+        Args:
+            name: Name of a registered component.
+        """
+        return _fields_of(self._entries[name])
 
 
 def _fields_of(entry: RegistryEntry[type[TariffFields]]) -> list[str]:
