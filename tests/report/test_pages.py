@@ -234,8 +234,11 @@ def test_bill_components_add_up_to_bills_and_receivers(mechanism: str) -> None:
     items = {
         *tariff.Bill._fields,
         "capacity_charge",
+        "network_ceiling",
         "prosumer_fee",
+        "injection_fee",
         "levies_per_year",
+        "community_fee",
         "settlement",
     }
     assert set(bill_columns(result)) == items == set(result.households[0]["bill_items"])

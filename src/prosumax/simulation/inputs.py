@@ -21,6 +21,7 @@ from prosumax.errors import InputError
 from prosumax.grid import catalog
 from prosumax.scenario.schema.community import HomeConfig, Period, Scenario
 from prosumax.scenario.schema.tariff import Price, TariffConfig
+from prosumax.tariff.component import TariffPrices
 from prosumax.tariff.prices import price_series
 
 Array = NDArray[np.float64]
@@ -77,7 +78,7 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
     load_kwh = [_read_load(context, number, home, end_use_kwh[number]) for number, home in homes]
     solar_kwh = [_read_solar(context, number, home) for number, home in homes]
     charges = _read_charges(scenario.tariff, context)
-    prices = price_series(scenario.tariff, charges)
+    prices = price_series(TariffPrices(scenario.tariff, charges, context.steps))
     prices[_EMISSION_FACTOR] = read_price(
         scenario.tariff.emission_factor_kg_per_kwh,
         context,

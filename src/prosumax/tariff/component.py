@@ -51,10 +51,20 @@ class TariffPrices(NamedTuple):
     Attributes:
         tariff: Tariff of all homes.
         series: Prices per kWh by field of the tariff and by label on the bill.
+        num_steps: Number of steps of the period.
     """
 
     tariff: TariffConfig
     series: Mapping[str, Mapping[str, Float[Array, " step"]]]
+    num_steps: int
+
+    def constant(self, price: float) -> Float[Array, " step"]:
+        """Return a price that is the same in every step.
+
+        Args:
+            price: Price per kWh.
+        """
+        return np.full(self.num_steps, price)
 
 
 class PriceEntry(NamedTuple):

@@ -57,13 +57,12 @@ def local_grid_fee(
 
 
 def price_series(
-    tariff: TariffConfig, charges: Mapping[str, Mapping[str, Float[NDArray[np.float64], " step"]]]
+    prices: TariffPrices,
 ) -> dict[str, Float[NDArray[np.float64], " step"]]:
     """Add the prices of all components up to the price series of a period.
 
     Args:
-        tariff: Tariff of the scenario.
-        charges: Prices per kWh by field of the tariff and by label on the bill.
+        prices: Tariff of the scenario and the series of its prices.
 
     Returns:
         Series `energy`, `network`, `levies` and `feed_in` before VAT, where levies without VAT
@@ -71,26 +70,26 @@ def price_series(
         kWh, there is a series with their sum, VAT included, for every energy they are due on, such
         as `exported_surcharge`.
     """
-    zeros = np.zeros(max(len(price) for items in charges.values() for price in items.values()))
-    gross = 1 + vat_rate(tariff)
-    prices = dict.fromkeys(_STEP_PRICES, zeros)
+    zeros = prices.constant(0.0)
+    gross = 1 + vat_rate(prices.tariff)
+    totals = dict.fromkeys(_STEP_PRICES, zeros)
     surcharges = dict.fromkeys(ENERGY_BASES, zeros)
     has_surcharge = False
-    for part in tariff_parts(tariff):
+    for part in tariff_parts(prices.tariff):
         if part.step_item in _STEP_PRICES:
             (field,) = part.price_fields
-            total = sum(charges[field].values(), zeros)
+            total = sum(prices.series[field].values(), zeros)
             if part.step_item == "levies" and not part.bears_vat:
                 total = total / gross
-            prices[part.step_item] = prices[part.step_item] + total
+            totals[part.step_item] = totals[part.step_item] + total
             continue
-        for charge in part.energy_charges(TariffPrices(tariff, charges)):
+        for charge in part.energy_charges(prices):
             price = charge.price * (gross if part.bears_vat else 1.0)
             surcharges[charge.basis] = surcharges[charge.basis] + price
             has_surcharge = True
     if has_surcharge:
-        prices |= {f"{basis}{_SURCHARGE}": series for basis, series in surcharges.items()}
-    return prices
+        totals |= {f"{basis}{_SURCHARGE}": series for basis, series in surcharges.items()}
+    return totals
 
 
 def surcharge_series(

@@ -107,7 +107,7 @@ def billing_period(scenario: Scenario, profiles: Profiles) -> BillingPeriod:
     hours = scenario.period.step_hours
     calendar, coverage = tariff.meter_calendar(profiles.local_index, hours)
     return BillingPeriod(
-        prices=TariffPrices(scenario.tariff, profiles.charges),
+        prices=TariffPrices(scenario.tariff, profiles.charges, len(profiles.local_index)),
         years=len(profiles.local_index) * hours / _HOURS_PER_YEAR,
         step_hours=hours,
         calendar=calendar,
