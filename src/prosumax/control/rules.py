@@ -75,15 +75,13 @@ def price_aware(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
 
 @policies.register(
     "solar-first",
-    "As self-consumption; EVs, heat pumps and appliances also use the home's PV surplus first.",
+    "As self-consumption; all other devices also use the home's PV surplus first.",
 )
 def solar_first(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
     """Allocate surplus to the devices in the order of `Device.surplus_order`, then to the battery.
 
-    The order is appliances, EV, hot water and rooms. Without surplus, devices operate only as
-    required: an EV in time for its departure, appliances in time for their deadline, rooms at the
-    setpoint, and water just warm enough. An EV with V2G covers the home's deficit before the
-    battery does.
+    Without surplus, devices operate only as required: in time for a departure or deadline, or just
+    warm enough. A device that can supply energy covers the home's deficit before the battery does.
 
     Args:
         context: Information available in the step.
@@ -94,7 +92,7 @@ def solar_first(context: ControlContext, key: PRNGKeyArray) -> Dispatch:
     inputs = context.device_inputs
     hours = context.step_hours
     # Devices are part of the load under their default control, which this rule replaces.
-    net_load_kwh = context.load_kwh - context.default_devices_kwh - context.solar_kwh
+    net_load_kwh = context.load_kwh - context.solar_kwh - context.default_devices_kwh
     surplus_kw = -net_load_kwh / hours
     requests: DeviceRequests = {}
     for device in sorted(homes.flexible, key=lambda device: device.surplus_order):

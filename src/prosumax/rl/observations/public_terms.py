@@ -163,7 +163,7 @@ def reputations(context: ObservationContext) -> Float[Array, "home home"]:
 
 @observation_terms.register(
     "outdoor_temperature",
-    "Public: outdoor temperature in the coming step, (T + 10 C) / 40 K; 0 without heat pumps.",
+    "Public: outdoor temperature in the coming step, (T + 10 C) / 40 K; 0 when unknown.",
 )
 def outdoor_temperature(context: ObservationContext) -> Float[Array, "*home"]:
     """Scale the outdoor temperature from about 0 on the coldest day to 1 on the hottest.
