@@ -12,7 +12,12 @@ from prosumax import listings, plugins, registry
 from prosumax.errors import InputError
 from prosumax.plugins import PluginPackage, check_installed, plugin_failures
 from prosumax.registry import Registry
-from prosumax.scenario.loading import dump_scenario, load_scenario
+from prosumax.scenario.loading import (
+    dump_scenario,
+    load_scenario,
+    scenario_content,
+    with_plugins,
+)
 from prosumax.scenario.schema.tariff import TariffRegistry
 
 GROUP = "prosumax.gadgets"
@@ -256,8 +261,13 @@ def test_a_stored_scenario_lists_the_packages_that_it_uses(gadgets, install):
     plain = load_scenario("street", {"homes.0.name": "Alma's home"})
     assert "plugins: []" in dump_scenario(plain)
     market = plain.market.model_copy(update={"mechanism": "lever"})
-    text = dump_scenario(plain.model_copy(update={"market": market}))
-    assert "plugins:\n- good-plugin\n" in text
+    pulled = plain.model_copy(update={"market": market})
+    assert "plugins:\n- good-plugin\n" in dump_scenario(pulled)
+    assert scenario_content(pulled.model_copy(update={"plugins": ["jax"]}))["plugins"] == [
+        "jax",
+        "good-plugin",
+    ]
+    assert with_plugins(plain, pulled).plugins == ["good-plugin"]
 
 
 def test_a_stored_scenario_lists_the_package_of_a_tariff_component(install, monkeypatch):

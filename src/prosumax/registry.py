@@ -249,11 +249,12 @@ class Registry(Generic[T]):
         }
 
     def packages_providing(self, names: Collection[str]) -> set[str]:
-        """Return the packages of plugins that provide some of the given names, without loading.
+        """Return the packages of plugins that provide some of the given names.
 
         Args:
             names: Names that may be names of components.
         """
+        self.load()
         return {package for name, package in self._packages().items() if name in names}
 
     def __contains__(self, name: object) -> bool:
@@ -272,7 +273,7 @@ def open_registries() -> list[Registry[object]]:
 def packages_providing(names: Collection[str]) -> set[str]:
     """Return the installed packages that provide components with some of the given names.
 
-    Only plugins that are loaded count.
+    Only registries whose modules are imported count.
 
     Args:
         names: Names that may be names of components of any kind.

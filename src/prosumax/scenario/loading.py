@@ -117,10 +117,32 @@ def dump_scenario(scenario: Scenario) -> str:
     Args:
         scenario: Scenario to write.
     """
-    content = scenario.model_dump(mode="json")
-    used = packages_providing(_names_in(content))
-    content["plugins"] = [*scenario.plugins, *sorted(used - set(scenario.plugins))]
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(scenario_content(scenario), sort_keys=False, allow_unicode=True)
+
+
+def scenario_content(scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario as JSON content, which `load_scenario` reads back to an equal one.
+
+    Its field `plugins` also lists the installed packages whose components the scenario uses.
+
+    Args:
+        scenario: Scenario to convert.
+    """
+    return with_plugins(scenario).model_dump(mode="json")
+
+
+def with_plugins(scenario: Scenario, *others: Scenario) -> Scenario:
+    """Return a scenario that lists the installed packages whose components it uses.
+
+    Args:
+        scenario: Scenario.
+        *others: Further scenarios whose packages are listed too.
+    """
+    every = (scenario, *others)
+    names = set().union(*(_names_in(each.model_dump(mode="json")) for each in every))
+    listed = [package for each in every for package in each.plugins]
+    plugins = list(dict.fromkeys([*listed, *sorted(packages_providing(names))]))
+    return scenario.model_copy(update={"plugins": plugins})
 
 
 def _names_in(content: Any) -> set[str]:

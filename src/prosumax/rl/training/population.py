@@ -31,7 +31,7 @@ from prosumax.rl.training.setup import (
     make_training_setup,
 )
 from prosumax.rl.training.training import TrainingResult, save_training
-from prosumax.scenario.loading import ScenarioLike, load_scenario
+from prosumax.scenario.loading import ScenarioLike, load_scenario, scenario_content
 from prosumax.simulation.rollout import enable_compilation_cache
 
 
@@ -115,7 +115,7 @@ def train_population(
         load_scenario(scenario, overrides), algorithm, paradigm, settings or {}
     )
     config = TrainingConfig(
-        scenario=populated.model_dump(mode="json"),
+        scenario=scenario_content(populated),
         iterations=interval * generations,
         first_seed=seed,
         num_envs=num_envs,

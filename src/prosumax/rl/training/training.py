@@ -42,7 +42,7 @@ from prosumax.rl.training.setup import (
     load_training_config,
     make_training_setup,
 )
-from prosumax.scenario.loading import ScenarioLike, load_scenario
+from prosumax.scenario.loading import ScenarioLike, load_scenario, scenario_content
 from prosumax.simulation.rollout import enable_compilation_cache
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def train(
         if value < 1:
             raise InputError(name, f"{name} must be at least 1, got {value}", "Give 1 or more.")
     config = TrainingConfig(
-        scenario=populated.model_dump(mode="json"),
+        scenario=scenario_content(populated),
         iterations=iterations,
         seeds=seeds,
         first_seed=seed,

@@ -16,7 +16,7 @@ import yaml
 
 from prosumax.errors import InputError
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
-from prosumax.scenario.loading import dump_scenario, load_scenario
+from prosumax.scenario.loading import dump_scenario, load_scenario, with_plugins
 from prosumax.simulation.results.ledger import read_trades, write_ledger
 from prosumax.simulation.results.result import Result, StoredSeries
 from prosumax.tariff.statement import BillStatement, statement_from_json, statement_to_json
@@ -223,8 +223,8 @@ def save_comparison(
         InputError: The folder cannot be written, or holds something else.
     """
     with whole_folder(folder, "comparison") as scratch:
-        first = next(iter(results.values()))
-        _write_text(scratch / _SCENARIO_FILE, dump_scenario(first.scenario))
+        scenario = with_plugins(*(result.scenario for result in results.values()))
+        _write_text(scratch / _SCENARIO_FILE, dump_scenario(scenario))
         content = {name: result_to_json(result) for name, result in results.items()}
         _write_json(scratch / _KPI_FILE, content)
         _write_extras(scratch, extras)
