@@ -240,6 +240,9 @@ def test_a_cache_that_cannot_be_written_or_read_is_ignored(gadgets, install, mon
 
 def test_required_packages_must_be_installed():
     check_installed(["jax", "NumPy"], "street: plugins")
+    for wrong in ("jax", ["jax>=1"], [""], [3]):
+        with pytest.raises(InputError, match="plugins"):
+            load_scenario("street", {"plugins": wrong})
     with pytest.raises(InputError) as error:
         load_scenario("street", {"plugins": ["jax", "no-such-plugin"], "homes.0.no_field": 1})
     assert str(error.value) == (

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import importlib.metadata
 import json
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
@@ -39,6 +40,7 @@ ENTRY_POINT_GROUPS = (
 """Entry-point groups that prosumax reads."""
 
 _GROUP_PREFIX = "prosumax."
+_PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class PluginPackage(NamedTuple):
@@ -159,14 +161,15 @@ def check_installed(packages: object, where: str) -> None:
     """Check that the packages which a scenario requires are installed.
 
     Args:
-        packages: Names of packages; anything but a list is left to the schema.
+        packages: Names of packages; anything but a list of names is left to the schema.
         where: Field that lists them, for the error message.
 
     Raises:
         InputError: A package is not installed.
     """
     for number, package in enumerate(packages if isinstance(packages, list) else ()):
-        if isinstance(package, str) and package and not is_installed(package):
+        is_name = isinstance(package, str) and _PACKAGE_NAME.fullmatch(package)
+        if is_name and not is_installed(str(package)):
             raise InputError(
                 f"{where}.{number}",
                 f"package {package} is not installed",

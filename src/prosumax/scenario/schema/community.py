@@ -190,7 +190,7 @@ class Scenario(StrictModel):
     """Policy of all homes without one of their own; a name from `prosumax policies`."""
     population: list[AgentGroupConfig] = []
     """Agent groups in training; homes of no group follow their policy."""
-    plugins: list[str] = []
+    plugins: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = []
     """Packages that must be installed; a stored run lists those whose components it uses."""
 
     @property
