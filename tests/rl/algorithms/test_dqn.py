@@ -7,6 +7,7 @@ import pytest
 
 from prosumax.errors import InputError
 from prosumax.rl.algorithms.dqn import DQN, DQNConfig
+from prosumax.rl.components.action_values import q_values
 from prosumax.rl.components.normalization import init_statistics, update_statistics
 from prosumax.rl.components.replay_buffer import sample_transitions
 from prosumax.rl.components.spaces import ActionMask, ActionSpace
@@ -42,14 +43,13 @@ def test_dqn_reaches_the_best_reward(kind, paradigm):
 def test_target_is_the_double_estimate():
     space = ActionSpace(0, 2, 3)
     rng = np.random.default_rng(0)
-    learner = DQN(AgentSpec(4, 0, 1, space, space), hidden_sizes=(8,), buffer_size=6)
-    config = DQNConfig(gamma=0.9)
-    q_network, target_network = (
-        learner.init(jax.random.key(seed), config).q_network for seed in (1, 2)
-    )
+    config = DQNConfig(gamma=0.9, hidden_sizes=(8,), buffer_size=6)
+    learner = DQN(AgentSpec(4, 0, 1, space, space), config)
+    q_network, target_network = (learner.init(jax.random.key(seed)).q_network for seed in (1, 2))
     valid = rng.random((6, 2, 3)) < 0.6
     valid[..., 0] = True
-    transitions = learner.init(jax.random.key(0), config).buffer.transitions._replace(
+    state = learner.init(jax.random.key(0))
+    transitions = state.buffer.transitions._replace(
         next_obs=jnp.asarray(rng.normal(size=(6, 4)), jnp.float32),
         next_mask=ActionMask(jnp.ones((6, 0), bool), jnp.asarray(valid)),
         reward=jnp.asarray(rng.normal(size=6), jnp.float32),
@@ -57,9 +57,12 @@ def test_target_is_the_double_estimate():
     )
     # Mean 3 and standard deviation 2.
     statistics = update_statistics(init_statistics(), jnp.array([1.0, 5.0]), jnp.ones(2))
-    selecting = learner.q_values(q_network, transitions.next_obs)
-    valuing = learner.q_values(target_network, transitions.next_obs)
-    targets = learner.td_target(q_network, target_network, statistics, transitions, config)
+    selecting = q_values(q_network, transitions.next_obs, space)
+    valuing = q_values(target_network, transitions.next_obs, space)
+    state = state._replace(
+        q_network=q_network, target_network=target_network, value_statistics=statistics
+    )
+    targets = learner.td_target(state, transitions)
     for row in range(6):
         value = 0.0
         for part in range(2):
@@ -73,12 +76,13 @@ def test_target_is_the_double_estimate():
 
 def test_loss_has_a_gradient_only_for_the_actions_taken():
     space = ActionSpace(0, 1, 3)
-    learner = DQN(AgentSpec(2, 0, 1, space, space), hidden_sizes=(8,), buffer_size=4)
-    state = learner.init(jax.random.key(0), DQNConfig())
+    config = DQNConfig(hidden_sizes=(8,), buffer_size=4)
+    learner = DQN(AgentSpec(2, 0, 1, space, space), config)
+    state = learner.init(jax.random.key(0))
     transitions, weight = sample_transitions(state.buffer, jax.random.key(0), 4)
     gradient = jax.grad(learner.loss)(state.q_network, transitions, jnp.ones(4), jnp.ones(4))
     # Only action 0 was taken; its gradient is value - target, which the Huber loss clips at 1.
-    value = learner.q_values(state.q_network, transitions.obs)[0, 0, 0]
+    value = q_values(state.q_network, transitions.obs, space)[0, 0, 0]
     expected = [-min(1.0 - value, 1.0), 0.0, 0.0]
     np.testing.assert_allclose(gradient.layers[-1][1], expected, atol=1e-6)
     assert not weight.any()

@@ -43,15 +43,15 @@ def test_table_is_that_of_value_iteration():
     action = rng.integers(0, 3, (50, 8, 1))
     next_place = np.clip(place + action - 1, 0, 4)
     reward = (next_place == 4) + 0.1 * (action == 1)
-    learner = QLearning(AgentSpec(1, 0, 1, SPACE, SPACE), obs_bins=5, obs_low=-0.5, obs_high=4.5)
+    config = QLearningConfig(learning_rate=0.5, gamma=gamma, obs_bins=5, obs_low=-0.5, obs_high=4.5)
+    learner = QLearning(AgentSpec(1, 0, 1, SPACE, SPACE), config)
     batch = probes.make_batch(
         place[..., None], action, reward, last_obs=jnp.asarray(next_place[..., None])
     )
-    config = QLearningConfig(learning_rate=0.5, gamma=gamma)
-    state = learner.init(jax.random.key(0), config)
+    state = learner.init(jax.random.key(0))
     update = jax.jit(learner.update)
     for _ in range(20):
-        state, metrics = update(state, batch, config, jax.random.key(0))
+        state, metrics = update(state, batch, jax.random.key(0))
     value = np.zeros(5)
     for _ in range(300):
         q_values = np.zeros((5, 3))
@@ -64,7 +64,8 @@ def test_table_is_that_of_value_iteration():
 
 
 def test_every_combination_of_bins_has_a_row_of_its_own():
-    learner = QLearning(AgentSpec(3, 0, 1, SPACE, SPACE), features=(0, 2), obs_bins=10)
+    config = QLearningConfig(features=(0, 2), obs_bins=10)
+    learner = QLearning(AgentSpec(3, 0, 1, SPACE, SPACE), config)
     assert learner.num_rows == 100
     points = itertools.product(np.linspace(-0.95, 0.95, 10), repeat=2)
     grid = np.array([[x, 0.3, y] for x, y in points])
@@ -74,7 +75,7 @@ def test_every_combination_of_bins_has_a_row_of_its_own():
 
 
 def test_hash_seldom_maps_two_combinations_to_one_row():
-    learner = QLearning(AgentSpec(7, 0, 1, SPACE, SPACE), obs_bins=10)
+    learner = QLearning(AgentSpec(7, 0, 1, SPACE, SPACE), QLearningConfig(obs_bins=10))
     assert learner.num_rows == 2**14
     rng = np.random.default_rng(1)
     bins = np.unique(rng.integers(0, 10, (500, 7)), axis=0)
@@ -89,4 +90,4 @@ def test_invalid_options_are_rejected():
     with pytest.raises(InputError, match="no critic"):
         QLearning(AgentSpec(2, 4, 2, SPACE, SPACE))
     with pytest.raises(InputError, match="there is no feature 2"):
-        QLearning(AgentSpec(2, 0, 1, SPACE, SPACE), features=(0, 2))
+        QLearning(AgentSpec(2, 0, 1, SPACE, SPACE), QLearningConfig(features=(0, 2)))

@@ -42,11 +42,12 @@ def test_sac_reaches_the_best_reward(kind, paradigm):
     assert probes.solves(kind, "sac", paradigm, FAST)
 
 
-def make_learner(space, rows, seed=0):
+def make_learner(space, rows, seed=0, **hyperparameters):
     """Return a learner, its initial state, and transitions of random observations."""
     spec = AgentSpec(3, 0, 1, space, space)
-    learner = SAC(spec, hidden_sizes=(8,), buffer_size=rows, activation="tanh")
-    state = learner.init(jax.random.key(seed), SACConfig())
+    config = SACConfig(hidden_sizes=(8,), buffer_size=rows, activation="tanh", **hyperparameters)
+    learner = SAC(spec, config)
+    state = learner.init(jax.random.key(seed))
     obs = jax.random.normal(jax.random.key(seed + 1), (2, rows, 3))
     transitions = state.buffer.transitions._replace(obs=obs[0], next_obs=obs[1])
     return learner, state, transitions
@@ -116,14 +117,14 @@ def test_gradient_of_continuous_actions_is_that_of_the_integral():
 
 
 def test_target_includes_the_next_value_and_its_entropy():
-    learner, state, transitions = make_learner(DISCRETE, 2)
+    learner, state, transitions = make_learner(DISCRETE, 2, gamma=0.9)
     transitions = transitions._replace(
         reward=jnp.array([1.0, 2.0]), terminated=jnp.array([False, True])
     )
     # Mean 3 and standard deviation 2.
     statistics = update_statistics(init_statistics(), jnp.array([1.0, 5.0]), jnp.ones(2))
     state = state._replace(value_statistics=statistics)
-    target = learner.td_target(state, transitions, SACConfig(gamma=0.9), make_noise(learner, 2))
+    target = learner.td_target(state, transitions, make_noise(learner, 2))
     out, _ = state.actor(transitions.next_obs, jnp.zeros((2, 0)))
     logits = np.asarray(out[0], float)
     probs = np.exp(logits) / np.exp(logits).sum()
@@ -153,16 +154,16 @@ def test_masked_actions_have_no_target_entropy():
 @pytest.mark.slow
 @pytest.mark.parametrize(("target", "rises"), [(2.0, True), (-1.0, False)])
 def test_temperature_rises_where_entropy_is_below_its_target(target, rises):
-    learner = SAC(
-        AgentSpec(1, 0, 1, DISCRETE, DISCRETE),
+    config = SACConfig(
+        target_entropy_discrete=target,
         hidden_sizes=(8,),
         gradient_steps=1,
         batch_size=8,
         buffer_size=8,
     )
-    config = SACConfig(target_entropy_discrete=target)
+    learner = SAC(AgentSpec(1, 0, 1, DISCRETE, DISCRETE), config)
     actions = jnp.array([[[0], [1], [2]]])
     batch = probes.make_batch(jnp.zeros((1, 3, 1, 1)), actions, (actions == 1).astype(jnp.float32))
-    before = learner.init(jax.random.key(0), config)
-    after, _ = learner.update(before, batch, config, jax.random.key(0))
+    before = learner.init(jax.random.key(0))
+    after, _ = learner.update(before, batch, jax.random.key(0))
     assert (after.log_temperature > before.log_temperature) == rises

@@ -1,27 +1,29 @@
 """Population-based training: selection, perturbation, and its effect on learning."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from prosumax.errors import InputError
-from prosumax.rl.algorithms.policy_gradient import PolicyGradientConfig
+from prosumax.rl.algorithms.base import tunable_names
+from prosumax.rl.algorithms.ppo import PPOConfig
 from prosumax.rl.engine import pbt
 from prosumax.rl.engine.multi_agent import make_homogeneous_setup
 from prosumax.rl.engine.trainer import LinearSchedule, Trainer, TrainState, constant_schedule
 from tests.rl import probes
 
-PBT_CONFIG = pbt.make_pbt_config([PolicyGradientConfig()])
+PBT_CONFIG = pbt.make_pbt_config([PPOConfig()])
 evolve = jax.jit(pbt.evolve, static_argnums=3)
 
 
 def make_population(size, **hyperparameters):
     """Return members with recognizable weights in place of learners."""
-    config = PolicyGradientConfig(**hyperparameters)._asdict()
-    configs = (
-        PolicyGradientConfig(**{name: jnp.full(size, value) for name, value in config.items()}),
-    )
+    config = PPOConfig(**hyperparameters)
+    arrays = {name: jnp.full(size, getattr(config, name)) for name in tunable_names(config)}
+    configs = (replace(config, **arrays),)
     weights = {"w": jnp.arange(3.0 * size).reshape(size, 3)}
     keys = jax.random.split(jax.random.key(0), size)
     state = TrainState((weights,), (), keys, jnp.zeros(size))
@@ -125,4 +127,4 @@ def test_a_population_of_one_and_unknown_hyperparameters_are_rejected():
     with pytest.raises(InputError, match="at least 2"):
         pbt.init_population(None, jax.random.key(0), None, None, 1, PBT_CONFIG)
     with pytest.raises(InputError, match="learning_rate"):
-        pbt.make_pbt_config([PolicyGradientConfig()], ["learning_rat"])
+        pbt.make_pbt_config([PPOConfig()], ["learning_rat"])

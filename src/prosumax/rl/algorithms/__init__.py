@@ -1,19 +1,16 @@
-"""Learning algorithms, one per module; importing this package registers them.
+"""Learning algorithms, one per module, and the protocol by which a new one is added.
 
-An algorithm is a set of pure functions (`Learner`) for the agents that share one policy.
+The registry `algorithms` imports these modules, and those of plugins, when it is first asked.
 """
 
-from prosumax.rl.algorithms import coma, dqn, policy_gradient, q_learning, sac, vtrace
-from prosumax.rl.algorithms.registry import Algorithm, algorithms, configure_algorithm
+from prosumax.rl.algorithms.base import Learner, hyperparameters, keep_fields, tunable_names
+from prosumax.rl.algorithms.registry import algorithms, configure_algorithm
 
 __all__ = [
-    "Algorithm",
+    "Learner",
     "algorithms",
-    "coma",
     "configure_algorithm",
-    "dqn",
-    "policy_gradient",
-    "q_learning",
-    "sac",
-    "vtrace",
+    "hyperparameters",
+    "keep_fields",
+    "tunable_names",
 ]

@@ -14,17 +14,18 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from pydantic import PositiveInt
 
-from prosumax.errors import InputError
-from prosumax.rl.algorithms.registry import Algorithm, algorithms
+from prosumax.rl.algorithms.base import Learner, hyperparameters, keep_fields
+from prosumax.rl.algorithms.registry import algorithms
 from prosumax.rl.components import distributions
-from prosumax.rl.components.action_values import select_values
+from prosumax.rl.components.action_values import q_values, select_values
 from prosumax.rl.components.advantages import reward_to_go
 from prosumax.rl.components.critics import (
     copy_params,
@@ -42,13 +43,14 @@ from prosumax.rl.components.normalization import (
     normalize,
     update_statistics,
 )
-from prosumax.rl.components.optimizer import apply_gradients, init_optimizer
+from prosumax.rl.components.optimizer import clipped_adam
 from prosumax.rl.components.spaces import ActionMask, encode_action
-from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, HiddenState
+from prosumax.rl.components.types import ActorOutput, Batch, HiddenState
 
 
-class COMAConfig(NamedTuple):
-    """Hyperparameters; numbers that may be traced.
+@hyperparameters
+class COMAConfig:
+    """Hyperparameters.
 
     Attributes:
         learning_rate: Learning rate of the actor.
@@ -59,15 +61,21 @@ class COMAConfig(NamedTuple):
         ent_coef: Coefficient of the entropy bonus.
         tau: Step size of the target critic's Polyak average.
         max_grad_norm: Norm to which gradients of the actor, and of the critic, are clipped.
+        critic_updates: Number of gradient steps of the critic per batch; the actor takes one.
+        hidden_sizes: Sizes of the hidden layers.
+        activation: Activation function of the hidden layers.
     """
 
-    learning_rate: float | Array = 2e-3
-    critic_learning_rate: float | Array = 2e-3
-    gamma: float | Array = 0.99
-    td_lambda: float | Array = 0.8
-    ent_coef: float | Array = 0.01
-    tau: float | Array = 0.05
-    max_grad_norm: float | Array = 1.0
+    learning_rate: float = 2e-3
+    critic_learning_rate: float = 2e-3
+    gamma: float = 0.99
+    td_lambda: float = 0.8
+    ent_coef: float = 0.01
+    tau: float = 0.05
+    max_grad_norm: float = 1.0
+    critic_updates: PositiveInt = 8
+    hidden_sizes: tuple[PositiveInt, ...] = (64, 64)
+    activation: Literal["tanh", "relu"] = "tanh"
 
 
 class COMAState(NamedTuple):
@@ -90,36 +98,27 @@ class COMAState(NamedTuple):
     value_statistics: RunningStatistics
 
 
+@algorithms.register("coma", "Counterfactual policy gradients; continuous actions are discretized.")
 @dataclass(frozen=True)
-class COMA:
-    """A COMA learner.
+class COMA(Learner):
+    """A COMA learner."""
 
-    Attributes:
-        spec: Sizes of an agent.
-        critic_updates: Number of gradient steps of the critic per batch; the actor takes one.
-        hidden_sizes: Sizes of the hidden layers.
-        activation: Activation function of the hidden layers.
-    """
+    config: COMAConfig = COMAConfig()
 
-    spec: AgentSpec
-    critic_updates: int = 8
-    hidden_sizes: tuple[int, ...] = (64, 64)
-    activation: Literal["tanh", "relu"] = "tanh"
-
-    def __post_init__(self) -> None:
-        if not self.spec.global_obs_size:
-            raise InputError(
-                "coma: paradigm",
-                "coma needs a central critic, and this paradigm has none",
-                "Choose ctde or ctde-shared.",
-            )
+    discrete_only: ClassVar[bool] = True
+    centralized_critic: ClassVar[Literal["required"]] = "required"
 
     @property
-    def hidden_state_size(self) -> int:
-        """Width of the actor's hidden state; the actor is feedforward."""
-        return 0
+    def actor_optimizer(self) -> optax.GradientTransformation:
+        """Optimizer of the actor."""
+        return clipped_adam(self.config.learning_rate, self.config.max_grad_norm)
 
-    def init(self, key: PRNGKeyArray, config: COMAConfig) -> COMAState:
+    @property
+    def critic_optimizer(self) -> optax.GradientTransformation:
+        """Optimizer of the critic."""
+        return clipped_adam(self.config.critic_learning_rate, self.config.max_grad_norm)
+
+    def init(self, key: PRNGKeyArray) -> COMAState:
         """Initialize the networks and their optimizers."""
         actor_key, critic_key = jax.random.split(key)
         spec = self.spec
@@ -129,25 +128,25 @@ class COMA:
             actor_key,
             spec.obs_size,
             num_values,
-            self.hidden_sizes,
+            self.config.hidden_sizes,
             output_gain=0.01,
-            activation=self.activation,
+            activation=self.config.activation,
         )
         code_size = joint.continuous + joint.discrete * joint.num_actions
         critic = make_mlp(
             critic_key,
             critic_input_size(spec) + spec.num_agents * code_size,
             num_values,
-            self.hidden_sizes,
+            self.config.hidden_sizes,
             output_gain=0.1,
-            activation=self.activation,
+            activation=self.config.activation,
         )
         return COMAState(
             actor=actor,
             critic=critic,
             target_critic=copy_params(critic),
-            actor_opt_state=init_optimizer(actor),
-            critic_opt_state=init_optimizer(critic),
+            actor_opt_state=self.actor_optimizer.init(actor),
+            critic_opt_state=self.critic_optimizer.init(critic),
             value_statistics=init_statistics(),
         )
 
@@ -157,7 +156,6 @@ class COMA:
         obs: Float[Array, "env agent feature"],
         mask: ActionMask,
         hidden_state: HiddenState,
-        config: COMAConfig,
         noise: ActionNoise | None,
     ) -> ActorOutput:
         """Sample an action from the policy, or return its mode without noise."""
@@ -167,14 +165,13 @@ class COMA:
 
     def inference_state(self, state: COMAState) -> COMAState:
         """Return the state with the actor alone."""
-        # Acting reads no other field.
-        return COMAState(state.actor, *[None] * (len(COMAState._fields) - 1))  # type: ignore[arg-type]
+        return keep_fields(state, "actor")
 
     def update(
-        self, state: COMAState, batch: Batch, config: COMAConfig, key: PRNGKeyArray
+        self, state: COMAState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[COMAState, dict[str, Array]]:
         """Take several gradient steps of the critic, then one of the actor."""
-        returns = reward_to_go(batch.reward, batch.done[..., None], config.gamma)
+        returns = reward_to_go(batch.reward, batch.done[..., None], self.config.gamma)
         statistics = update_statistics(state.value_statistics, returns, batch.weight)
         state = state._replace(value_statistics=statistics)
         others = self.other_actions(batch)
@@ -182,53 +179,29 @@ class COMA:
         inputs = jnp.concatenate([own_inputs, others], axis=-1)
 
         def update_critic(state: COMAState, _: None) -> tuple[COMAState, Array]:
-            target = self.td_target(state, batch, inputs, others, config)
+            target = self.td_target(state, batch, inputs, others)
             loss, gradients = jax.value_and_grad(self.critic_loss)(
                 state.critic, inputs, batch, normalize(state.value_statistics, target)
             )
-            critic, critic_opt_state = apply_gradients(
-                state.critic,
-                gradients,
-                state.critic_opt_state,
-                config.critic_learning_rate,
-                config.max_grad_norm,
+            updates, critic_opt_state = self.critic_optimizer.update(
+                gradients, state.critic_opt_state
             )
+            critic = optax.apply_updates(state.critic, updates)
             state = state._replace(
                 critic=critic,
-                target_critic=polyak_update(state.target_critic, critic, config.tau),
+                target_critic=polyak_update(state.target_critic, critic, self.config.tau),
                 critic_opt_state=critic_opt_state,
             )
             return state, loss
 
-        state, value_losses = jax.lax.scan(update_critic, state, length=self.critic_updates)
-        values = self.q_values(state.critic, inputs)
-        gradients, entropy = jax.grad(self.actor_loss, has_aux=True)(
-            state.actor, batch, values, config
-        )
-        actor, actor_opt_state = apply_gradients(
-            state.actor,
-            gradients,
-            state.actor_opt_state,
-            config.learning_rate,
-            config.max_grad_norm,
-        )
+        state, value_losses = jax.lax.scan(update_critic, state, length=self.config.critic_updates)
+
+        values = q_values(state.critic, inputs, self.spec.action_space)
+        gradients, entropy = jax.grad(self.actor_loss, has_aux=True)(state.actor, batch, values)
+        updates, actor_opt_state = self.actor_optimizer.update(gradients, state.actor_opt_state)
+        actor = optax.apply_updates(state.actor, updates)
         state = state._replace(actor=actor, actor_opt_state=actor_opt_state)
         return state, {"entropy": entropy, "value_loss": value_losses.mean()}
-
-    def action_distribution(
-        self, actor: MLP, obs: Float[Array, "*batch feature"], mask: ActionMask
-    ) -> ActionDistribution:
-        """Return the policy's distribution over actions."""
-        out, _ = actor(obs, jnp.zeros((*obs.shape[:-1], 0)))
-        return distributions.action_distribution(out, mask, self.spec.action_space)
-
-    def q_values(
-        self, critic: MLP, inputs: Float[Array, "*batch input"]
-    ) -> Float[Array, "*batch discrete action"]:
-        """Return the normalized values of all actions of an agent."""
-        space = self.spec.action_space
-        out, _ = critic(inputs, jnp.zeros((*inputs.shape[:-1], 0)))
-        return out.reshape(*inputs.shape[:-1], space.discrete, space.num_actions)
 
     def other_actions(self, batch: Batch) -> Float[Array, "time env agent code"]:
         """Return the actions of all agents side by side, with zeros in the agent's own place."""
@@ -244,7 +217,6 @@ class COMA:
         batch: Batch,
         inputs: Float[Array, "time env agent input"],
         others: Float[Array, "time env agent code"],
-        config: COMAConfig,
     ) -> Float[Array, "time env agent"]:
         """Compute TD(lambda) targets with the target critic, in units of the reward.
 
@@ -253,16 +225,18 @@ class COMA:
             batch: Experience.
             inputs: Inputs of the critic.
             others: Actions of the other agents, which are part of the inputs.
-            config: Hyperparameters.
         """
-        values = self.q_values(state.target_critic, inputs)
+        space = self.spec.action_space
+        values = q_values(state.target_critic, inputs, space)
         value = select_values(values, batch.action.discrete).sum(-1)
         next_own_inputs = critic_input(
             self.spec, batch.next_obs, batch.next_global_obs, batch.agent_id
         )
         next_inputs = jnp.concatenate([next_own_inputs, others], axis=-1)
-        next_values = self.q_values(state.target_critic, next_inputs)
-        policy = self.action_distribution(state.actor, batch.next_obs, batch.next_mask)
+        next_values = q_values(state.target_critic, next_inputs, space)
+        policy = distributions.action_distribution(
+            state.actor.feedforward(batch.next_obs), batch.next_mask, space
+        )
         expected = (jnp.exp(policy.log_probs) * next_values).sum((-2, -1))
         return td_lambda_returns(
             batch.reward,
@@ -270,8 +244,8 @@ class COMA:
             denormalize(state.value_statistics, expected),
             batch.terminated,
             batch.done[..., None],
-            config.gamma,
-            config.td_lambda,
+            self.config.gamma,
+            self.config.td_lambda,
         )
 
     def critic_loss(
@@ -282,15 +256,15 @@ class COMA:
         target: Float[Array, "time env agent"],
     ) -> Float[Array, ""]:
         """Compute half the mean squared error of the values of the actions taken."""
-        values = select_values(self.q_values(critic, inputs), batch.action.discrete).sum(-1)
-        return 0.5 * weighted_mean((values - target) ** 2, batch.weight)
+        values = q_values(critic, inputs, self.spec.action_space)
+        selected = select_values(values, batch.action.discrete).sum(-1)
+        return 0.5 * weighted_mean((selected - target) ** 2, batch.weight)
 
     def actor_loss(
         self,
         actor: MLP,
         batch: Batch,
         values: Float[Array, "time env agent discrete action"],
-        config: COMAConfig,
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Compute the counterfactual policy loss less the entropy bonus.
 
@@ -298,18 +272,19 @@ class COMA:
             actor: Policy network.
             batch: Experience.
             values: Values of all actions.
-            config: Hyperparameters.
 
         Returns:
             The loss, and the mean entropy of the policy.
         """
-        policy = self.action_distribution(actor, batch.obs, batch.mask)
+        policy = distributions.action_distribution(
+            actor.feedforward(batch.obs), batch.mask, self.spec.action_space
+        )
         advantage = counterfactual_advantage(values, policy, batch.action.discrete)
         scale = jnp.sqrt(weighted_mean((advantage**2).sum(-1), batch.weight) + 1e-8)
         log_prob = select_values(policy.log_probs, batch.action.discrete)
         objective = (log_prob * advantage / scale).sum(-1)
         entropy = weighted_mean(distributions.entropy(policy), batch.weight)
-        return -weighted_mean(objective, batch.weight) - config.ent_coef * entropy, entropy
+        return -weighted_mean(objective, batch.weight) - self.config.ent_coef * entropy, entropy
 
 
 def counterfactual_advantage(
@@ -368,8 +343,3 @@ def td_lambda_returns(
     done = jnp.broadcast_to(done, reward.shape)
     inputs = (reward, value, bootstrap, done)
     return jax.lax.scan(step, (zero, zero, unknown), inputs, reverse=True)[1]
-
-
-algorithms.register("coma", "Counterfactual policy gradients; continuous actions are discretized.")(
-    Algorithm(COMA, COMAConfig(), discrete_only=True)
-)

@@ -8,16 +8,22 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, PRNGKeyArray
+from pydantic import PositiveInt
 
-from prosumax.errors import InputError
-from prosumax.rl.algorithms.registry import Algorithm, algorithms
-from prosumax.rl.components.action_values import epsilon_greedy, greedy_actions, select_values
+from prosumax.rl.algorithms.base import Learner, hyperparameters, keep_fields
+from prosumax.rl.algorithms.registry import algorithms
+from prosumax.rl.components.action_values import (
+    epsilon_greedy,
+    greedy_actions,
+    q_values,
+    select_values,
+)
 from prosumax.rl.components.advantages import reward_to_go
 from prosumax.rl.components.critics import copy_params, polyak_update, weighted_mean
 from prosumax.rl.components.distributions import ActionNoise
@@ -29,7 +35,7 @@ from prosumax.rl.components.normalization import (
     normalize,
     update_statistics,
 )
-from prosumax.rl.components.optimizer import apply_gradients, init_optimizer
+from prosumax.rl.components.optimizer import clipped_adam
 from prosumax.rl.components.replay_buffer import (
     ReplayBuffer,
     Transition,
@@ -38,11 +44,12 @@ from prosumax.rl.components.replay_buffer import (
     sample_transitions,
 )
 from prosumax.rl.components.spaces import Action, ActionMask
-from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, HiddenState
+from prosumax.rl.components.types import ActorOutput, Batch, HiddenState
 
 
-class DQNConfig(NamedTuple):
-    """Hyperparameters; numbers that may be traced.
+@hyperparameters
+class DQNConfig:
+    """Hyperparameters.
 
     Attributes:
         learning_rate: Learning rate of the network.
@@ -50,13 +57,23 @@ class DQNConfig(NamedTuple):
         epsilon: Probability of a random action.
         tau: Step size of the target network's Polyak average.
         max_grad_norm: Norm to which gradients are clipped.
+        gradient_steps: Number of gradient steps after each rollout.
+        batch_size: Number of transitions per gradient step.
+        buffer_size: Capacity of the replay buffer in transitions.
+        hidden_sizes: Sizes of the hidden layers.
+        activation: Activation function of the hidden layers.
     """
 
-    learning_rate: float | Array = 1e-3
-    gamma: float | Array = 0.99
-    epsilon: float | Array = 0.05
-    tau: float | Array = 0.02
-    max_grad_norm: float | Array = 10.0
+    learning_rate: float = 1e-3
+    gamma: float = 0.99
+    epsilon: float = 0.05
+    tau: float = 0.02
+    max_grad_norm: float = 10.0
+    gradient_steps: PositiveInt = 32
+    batch_size: PositiveInt = 256
+    buffer_size: PositiveInt = 20_000
+    hidden_sizes: tuple[PositiveInt, ...] = (64, 64)
+    activation: Literal["tanh", "relu"] = "relu"
 
 
 class DQNState(NamedTuple):
@@ -77,55 +94,37 @@ class DQNState(NamedTuple):
     value_statistics: RunningStatistics
 
 
+@algorithms.register("dqn", "Deep double Q-learning; continuous actions are discretized.")
 @dataclass(frozen=True)
-class DQN:
-    """A deep Q-learner.
+class DQN(Learner):
+    """A deep Q-learner."""
 
-    Attributes:
-        spec: Sizes of an agent.
-        gradient_steps: Number of gradient steps after each rollout.
-        batch_size: Number of transitions per gradient step.
-        buffer_size: Capacity of the replay buffer in transitions.
-        hidden_sizes: Sizes of the hidden layers.
-        activation: Activation function of the hidden layers.
-    """
+    config: DQNConfig = DQNConfig()
 
-    spec: AgentSpec
-    gradient_steps: int = 32
-    batch_size: int = 256
-    buffer_size: int = 20_000
-    hidden_sizes: tuple[int, ...] = (64, 64)
-    activation: Literal["tanh", "relu"] = "relu"
-
-    def __post_init__(self) -> None:
-        if self.spec.global_obs_size:
-            raise InputError(
-                "dqn: paradigm",
-                "dqn has no critic, and this paradigm needs a centralized one",
-                "Choose dtde, dtde-shared or ctce.",
-            )
+    discrete_only: ClassVar[bool] = True
+    centralized_critic: ClassVar[Literal["unsupported"]] = "unsupported"
 
     @property
-    def hidden_state_size(self) -> int:
-        """Width of the actor's hidden state; the actor is feedforward."""
-        return 0
+    def optimizer(self) -> optax.GradientTransformation:
+        """Optimizer of the network."""
+        return clipped_adam(self.config.learning_rate, self.config.max_grad_norm)
 
-    def init(self, key: PRNGKeyArray, config: DQNConfig) -> DQNState:
+    def init(self, key: PRNGKeyArray) -> DQNState:
         """Initialize the network and an empty buffer."""
         space = self.spec.action_space
         q_network = make_mlp(
             key,
             self.spec.obs_size,
             space.discrete * space.num_actions,
-            self.hidden_sizes,
+            self.config.hidden_sizes,
             output_gain=0.1,
-            activation=self.activation,
+            activation=self.config.activation,
         )
         return DQNState(
             q_network=q_network,
             target_network=copy_params(q_network),
-            opt_state=init_optimizer(q_network),
-            buffer=init_buffer(self.spec, self.buffer_size),
+            opt_state=self.optimizer.init(q_network),
+            buffer=init_buffer(self.spec, self.config.buffer_size),
             value_statistics=init_statistics(),
         )
 
@@ -135,85 +134,67 @@ class DQN:
         obs: Float[Array, "env agent feature"],
         mask: ActionMask,
         hidden_state: HiddenState,
-        config: DQNConfig,
         noise: ActionNoise | None,
     ) -> ActorOutput:
         """Select epsilon-greedy actions, or greedy ones without noise."""
-        values = self.q_values(state.q_network, obs)
-        discrete = epsilon_greedy(values, mask.discrete, config.epsilon, noise)
+        values = q_values(state.q_network, obs, self.spec.action_space)
+        discrete = epsilon_greedy(values, mask.discrete, self.config.epsilon, noise)
         action = Action(jnp.zeros((*discrete.shape[:-1], 0)), discrete)
         return ActorOutput(action, {}, hidden_state)
 
     def inference_state(self, state: DQNState) -> DQNState:
         """Return the state with the network alone."""
-        # Acting reads no other field.
-        return DQNState(state.q_network, None, None, None, None)  # type: ignore[arg-type]
+        return keep_fields(state, "q_network")
 
     def update(
-        self, state: DQNState, batch: Batch, config: DQNConfig, key: PRNGKeyArray
+        self, state: DQNState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[DQNState, dict[str, Array]]:
         """Add the batch to the buffer, and take gradient steps on samples of the buffer."""
-        returns = reward_to_go(batch.reward, batch.done[..., None], config.gamma)
-        buffer = add_batch(state.buffer, batch)
-        statistics = update_statistics(state.value_statistics, returns, batch.weight)
+        returns = reward_to_go(batch.reward, batch.done[..., None], self.config.gamma)
+        state = state._replace(
+            buffer=add_batch(state.buffer, batch),
+            value_statistics=update_statistics(state.value_statistics, returns, batch.weight),
+        )
+        keys = jax.random.split(key, self.config.gradient_steps)
+        state, metrics = jax.lax.scan(self.gradient_step, state, keys)
+        return state, jax.tree.map(jnp.mean, metrics)
 
-        def gradient_step(
-            networks: tuple[MLP, MLP, PyTree], key: PRNGKeyArray
-        ) -> tuple[tuple[MLP, MLP, PyTree], dict[str, Array]]:
-            q_network, target_network, opt_state = networks
-            transitions, weight = sample_transitions(buffer, key, self.batch_size)
-            target = self.td_target(q_network, target_network, statistics, transitions, config)
-            loss, gradients = jax.value_and_grad(self.loss)(
-                q_network, transitions, normalize(statistics, target), weight
-            )
-            q_network, opt_state = apply_gradients(
-                q_network, gradients, opt_state, config.learning_rate, config.max_grad_norm
-            )
-            target_network = polyak_update(target_network, q_network, config.tau)
-            return (q_network, target_network, opt_state), {"value_loss": loss}
+    def gradient_step(
+        self, state: DQNState, key: PRNGKeyArray
+    ) -> tuple[DQNState, dict[str, Array]]:
+        """Take one gradient step of the network, and move the target network toward it."""
+        transitions, weight = sample_transitions(state.buffer, key, self.config.batch_size)
+        target = normalize(state.value_statistics, self.td_target(state, transitions))
+        loss, gradients = jax.value_and_grad(self.loss)(
+            state.q_network, transitions, target, weight
+        )
+        updates, opt_state = self.optimizer.update(gradients, state.opt_state)
+        q_network = optax.apply_updates(state.q_network, updates)
+        state = state._replace(
+            q_network=q_network,
+            target_network=polyak_update(state.target_network, q_network, self.config.tau),
+            opt_state=opt_state,
+        )
+        return state, {"value_loss": loss}
 
-        networks = (state.q_network, state.target_network, state.opt_state)
-        keys = jax.random.split(key, self.gradient_steps)
-        networks, metrics = jax.lax.scan(gradient_step, networks, keys)
-        return DQNState(*networks, buffer, statistics), jax.tree.map(jnp.mean, metrics)
-
-    def q_values(
-        self, network: MLP, obs: Float[Array, "*batch feature"]
-    ) -> Float[Array, "*batch discrete action"]:
-        """Return the normalized values of all actions."""
-        space = self.spec.action_space
-        out, _ = network(obs, jnp.zeros((*obs.shape[:-1], 0)))
-        return out.reshape(*obs.shape[:-1], space.discrete, space.num_actions)
-
-    def td_target(
-        self,
-        q_network: MLP,
-        target_network: MLP,
-        value_statistics: RunningStatistics,
-        transitions: Transition,
-        config: DQNConfig,
-    ) -> Float[Array, " row"]:
+    def td_target(self, state: DQNState, transitions: Transition) -> Float[Array, " row"]:
         """Compute the double Q-learning targets in units of the reward.
 
-        Args:
-            q_network: Network that selects the next action.
-            target_network: Network that values it.
-            value_statistics: Statistics by which values are denormalized.
-            transitions: Transitions.
-            config: Hyperparameters.
+        The network selects the next action, and the target network values it.
         """
-        next_values = self.q_values(q_network, transitions.next_obs)
+        space = self.spec.action_space
+        next_values = q_values(state.q_network, transitions.next_obs, space)
         next_action = greedy_actions(next_values, transitions.next_mask.discrete)
-        target_values = self.q_values(target_network, transitions.next_obs)
+        target_values = q_values(state.target_network, transitions.next_obs, space)
         next_value = denormalize(
-            value_statistics, select_values(target_values, next_action).sum(-1)
+            state.value_statistics, select_values(target_values, next_action).sum(-1)
         )
         next_value = jnp.where(transitions.terminated, 0.0, next_value)
-        return transitions.reward + config.gamma * next_value
+        return transitions.reward + self.config.gamma * next_value
 
     def loss(
         self,
-        network: MLP,
+        q_network: MLP,
         transitions: Transition,
         target: Float[Array, " row"],
         weight: Float[Array, " row"],
@@ -221,16 +202,11 @@ class DQN:
         """Compute the Huber loss of the values of the actions taken.
 
         Args:
-            network: Network of action values.
+            q_network: Network of action values.
             transitions: Transitions.
             target: Normalized targets.
             weight: Weight of each transition.
         """
-        values = self.q_values(network, transitions.obs)
+        values = q_values(q_network, transitions.obs, self.spec.action_space)
         selected = select_values(values, transitions.action.discrete).sum(-1)
         return weighted_mean(optax.losses.huber_loss(selected, target), weight)
-
-
-algorithms.register("dqn", "Deep double Q-learning; continuous actions are discretized.")(
-    Algorithm(DQN, DQNConfig(), discrete_only=True)
-)

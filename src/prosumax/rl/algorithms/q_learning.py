@@ -10,22 +10,25 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
+from pydantic import NonNegativeInt, PositiveInt
 
 from prosumax.errors import InputError
-from prosumax.rl.algorithms.registry import Algorithm, algorithms
+from prosumax.rl.algorithms.base import Learner, hyperparameters
+from prosumax.rl.algorithms.registry import algorithms
 from prosumax.rl.components.action_values import epsilon_greedy, greedy_actions, select_values
 from prosumax.rl.components.distributions import ActionNoise
 from prosumax.rl.components.spaces import Action, ActionMask
-from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, HiddenState
+from prosumax.rl.components.types import ActorOutput, Batch, HiddenState
 
 
-class QLearningConfig(NamedTuple):
-    """Hyperparameters; numbers that may be traced.
+@hyperparameters
+class QLearningConfig:
+    """Hyperparameters.
 
     Attributes:
         learning_rate: Step size of the update toward the target.
@@ -33,12 +36,22 @@ class QLearningConfig(NamedTuple):
         epsilon: Probability of a random action.
         initial_value: Value of all actions at the start; optimistic values ensure that all are
             tried.
+        obs_low: Lower end of the first bin; lower values are in the first bin.
+        obs_high: Upper end of the last bin; higher values are in the last bin.
+        features: Indices of the features that the table distinguishes; all if empty.
+        obs_bins: Number of bins per feature.
+        table_size: Maximum number of rows of the table.
     """
 
-    learning_rate: float | Array = 0.2
-    gamma: float | Array = 0.99
-    epsilon: float | Array = 0.05
-    initial_value: float | Array = 0.0
+    learning_rate: float = 0.2
+    gamma: float = 0.99
+    epsilon: float = 0.05
+    initial_value: float = 0.0
+    obs_low: float = -1.0
+    obs_high: float = 1.0
+    features: tuple[NonNegativeInt, ...] = ()
+    obs_bins: PositiveInt = 20
+    table_size: PositiveInt = 2**14
 
 
 class QLearningState(NamedTuple):
@@ -51,35 +64,20 @@ class QLearningState(NamedTuple):
     q_table: Float[Array, "row discrete action"]
 
 
+@algorithms.register("qlearning", "Tabular Q-learning; observations and actions are discretized.")
 @dataclass(frozen=True)
-class QLearning:
-    """A tabular Q-learner.
+class QLearning(Learner):
+    """A tabular Q-learner."""
 
-    Attributes:
-        spec: Sizes of an agent.
-        features: Indices of the features that the table distinguishes; all if empty.
-        obs_bins: Number of bins per feature.
-        obs_low: Lower end of the first bin; lower values are in the first bin.
-        obs_high: Upper end of the last bin; higher values are in the last bin.
-        table_size: Maximum number of rows of the table.
-    """
+    config: QLearningConfig = QLearningConfig()
 
-    spec: AgentSpec
-    features: tuple[int, ...] = ()
-    obs_bins: int = 20
-    obs_low: float = -1.0
-    obs_high: float = 1.0
-    table_size: int = 2**14
+    discrete_only: ClassVar[bool] = True
+    centralized_critic: ClassVar[Literal["unsupported"]] = "unsupported"
 
     def __post_init__(self) -> None:
-        if self.spec.global_obs_size:
-            raise InputError(
-                "qlearning: paradigm",
-                "qlearning has no critic, and this paradigm needs a centralized one",
-                "Choose dtde, dtde-shared or ctce.",
-            )
-        for feature in self.features:
-            if not 0 <= feature < self.spec.obs_size:
+        super().__post_init__()
+        for feature in self.config.features:
+            if feature >= self.spec.obs_size:
                 raise InputError(
                     "qlearning: features",
                     f"there is no feature {feature}",
@@ -87,22 +85,17 @@ class QLearning:
                 )
 
     @property
-    def hidden_state_size(self) -> int:
-        """Width of the actor's hidden state; a table has none."""
-        return 0
-
-    @property
     def num_rows(self) -> int:
         """Number of rows of the table."""
-        num_features = len(self.features) or self.spec.obs_size
-        num_states: int = self.obs_bins**num_features
-        return min(self.table_size, num_states)
+        num_features = len(self.config.features) or self.spec.obs_size
+        num_states: int = self.config.obs_bins**num_features
+        return min(self.config.table_size, num_states)
 
-    def init(self, key: PRNGKeyArray, config: QLearningConfig) -> QLearningState:
+    def init(self, key: PRNGKeyArray) -> QLearningState:
         """Return a table in which all actions have the initial value."""
         space = self.spec.action_space
         shape = (self.num_rows, space.discrete, space.num_actions)
-        return QLearningState(jnp.full(shape, config.initial_value, jnp.float32))
+        return QLearningState(jnp.full(shape, self.config.initial_value, jnp.float32))
 
     def act(
         self,
@@ -110,23 +103,19 @@ class QLearning:
         obs: Float[Array, "env agent feature"],
         mask: ActionMask,
         hidden_state: HiddenState,
-        config: QLearningConfig,
         noise: ActionNoise | None,
     ) -> ActorOutput:
         """Select epsilon-greedy actions, or greedy ones without noise."""
         values = state.q_table[self.row_index(obs)]
-        discrete = epsilon_greedy(values, mask.discrete, config.epsilon, noise)
+        discrete = epsilon_greedy(values, mask.discrete, self.config.epsilon, noise)
         action = Action(jnp.zeros((*discrete.shape[:-1], 0)), discrete)
         return ActorOutput(action, {}, hidden_state)
 
-    def inference_state(self, state: QLearningState) -> QLearningState:
-        """Return the whole state, since acting needs all of it."""
-        return state
-
     def update(
-        self, state: QLearningState, batch: Batch, config: QLearningConfig, key: PRNGKeyArray
+        self, state: QLearningState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[QLearningState, dict[str, Array]]:
         """Update the table from the last step to the first, so that values propagate backward."""
+        config = self.config
         steps = (
             self.row_index(batch.obs),
             self.row_index(batch.next_obs),
@@ -153,13 +142,14 @@ class QLearning:
 
     def row_index(self, obs: Float[Array, "*batch feature"]) -> Int[Array, "*batch"]:
         """Return the row of the table that belongs to an observation."""
-        features = obs[..., jnp.array(self.features)] if self.features else obs
-        share = (features - self.obs_low) / (self.obs_high - self.obs_low)
-        bins = jnp.floor(share * self.obs_bins)
-        index = jnp.clip(bins, 0, self.obs_bins - 1).astype(jnp.uint32)
+        config = self.config
+        features = obs[..., jnp.array(config.features)] if config.features else obs
+        share = (features - config.obs_low) / (config.obs_high - config.obs_low)
+        bins = jnp.floor(share * config.obs_bins)
+        index = jnp.clip(bins, 0, config.obs_bins - 1).astype(jnp.uint32)
         num_features = features.shape[-1]
-        if self.obs_bins**num_features <= self.table_size:
-            place_values = self.obs_bins ** jnp.arange(num_features, dtype=jnp.uint32)
+        if config.obs_bins**num_features <= config.table_size:
+            place_values = config.obs_bins ** jnp.arange(num_features, dtype=jnp.uint32)
             return (index * place_values).sum(-1).astype(jnp.int32)
         # FNV-1a, with a final mix because its lowest bits are weak.
         code = jnp.full(index.shape[:-1], 0x811C9DC5, jnp.uint32)
@@ -188,8 +178,3 @@ def _add_updates(
     count = right - jnp.searchsorted(ordered, entry, side="left")
     update = jnp.broadcast_to(update[..., None], action.shape).reshape(-1) / count / num_discrete
     return table.reshape(-1).at[entry].add(update, mode="drop").reshape(table.shape)
-
-
-algorithms.register("qlearning", "Tabular Q-learning; observations and actions are discretized.")(
-    Algorithm(QLearning, QLearningConfig(), discrete_only=True)
-)

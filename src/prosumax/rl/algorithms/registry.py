@@ -1,68 +1,53 @@
-"""Registry of algorithms: how to build each of them, and its settings with their defaults.
+"""Registry of algorithms, and the settings that a user may give one.
 
-A setting is one of three things: a hyperparameter in the algorithm's `config`, a number that may be
-traced, annealed or evolved; a static option of its learner (`hidden_sizes`, `update_epochs`, ..);
-or how the learner sees actions (`action_bins`, `ordinal_actions`).
+A setting is a hyperparameter of the algorithm's `config`, or describes the actions that its learner
+sees (`action_bins`, `ordinal_actions`). `rl/algorithms/base.py` explains how to add an algorithm.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
-from typing import NamedTuple, Protocol
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from jaxtyping import PyTree
+from pydantic import Field, TypeAdapter, ValidationError
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.registry import Registry
-from prosumax.rl.components.types import AgentSpec, Learner
+from prosumax.rl.algorithms.base import Learner
+from prosumax.rl.components.types import AgentSpec
 
+_ACTION_BINS = 9
+"""Number of bins of a continuous action where an algorithm supports discrete actions only."""
+_ACTION_SETTINGS: dict[str, PyTree] = {
+    "action_bins": Annotated[int, Field(ge=2)],
+    "ordinal_actions": bool,
+}
+"""Types of the settings that every algorithm has."""
 
-class LearnerFactory(Protocol):
-    """Class of a learner: takes the sizes of an agent and the static options."""
-
-    def __call__(self, *sizes: PyTree, **options: PyTree) -> Learner:
-        """Build a learner."""
-
-
-class Algorithm(NamedTuple):
-    """An algorithm with its default settings.
-
-    Attributes:
-        learner: Frozen dataclass whose first field is the `AgentSpec` and whose other fields are
-            static options.
-        config: Hyperparameters with their defaults.
-        options: Static options that differ from the dataclass's defaults.
-        discrete_only: Whether it supports discrete actions only, so that continuous actions are
-            discretized into `action_bins`.
-        action_bins: Default number of bins.
-    """
-
-    learner: LearnerFactory
-    config: PyTree
-    options: Mapping[str, object] = {}
-    discrete_only: bool = False
-    action_bins: int = 9
-
-
-algorithms: Registry[Algorithm] = Registry(
-    "algorithm", group="prosumax.algorithms", package="prosumax.rl.algorithms", base=Algorithm
+algorithms: Registry[type[Learner]] = Registry(
+    "algorithm", group="prosumax.algorithms", package="prosumax.rl.algorithms", base=Learner
 )
-"""Learning algorithms by name."""
 
 
 class ConfiguredAlgorithm(NamedTuple):
     """An algorithm with all settings applied.
 
     Attributes:
-        build: Function from the sizes of an agent to a learner.
+        learner: Class of its learner.
         config: Hyperparameters.
         action_bins: As in `AgentSpec`.
         ordinal_actions: As in `AgentSpec`.
     """
 
-    build: Callable[[AgentSpec], Learner]
+    learner: type[Learner]
     config: PyTree
     action_bins: int | None
     ordinal_actions: bool
+
+    def build(self, spec: AgentSpec) -> Learner:
+        """Build the learner of agents of these sizes."""
+        return self.learner(spec, self.config)
 
 
 def configure_algorithm(
@@ -72,50 +57,50 @@ def configure_algorithm(
 
     Args:
         name: Registered name of the algorithm.
-        settings: Hyperparameters and options by name.
+        settings: Hyperparameters, `action_bins` and `ordinal_actions` by name.
         where: Name of the setting's place, for messages.
 
     Raises:
         InputError: There is no such algorithm or setting, or a value has the wrong type.
     """
-    algorithm = algorithms.get(name, where)
-    # Learners are dataclasses, which the protocol cannot say.
-    static = [field.name for field in fields(algorithm.learner) if field.name != "spec"]  # type: ignore[arg-type]
-    hyperparameters: dict[str, float] = {}
-    options = dict(algorithm.options)
-    action_bins = algorithm.action_bins if algorithm.discrete_only else None
-    ordinal_actions = False
+    learner = algorithms.get(name, where)
+    default = learner.default_config()
+    types: dict[str, PyTree] = get_type_hints(type(default), include_extras=True)
+    values: dict[str, PyTree] = {}
     for key, value in settings.items():
-        if key == "action_bins":
-            action_bins = _check_int(value, where, key, 2)
-        elif key == "ordinal_actions":
-            ordinal_actions = bool(value)
-        elif key in algorithm.config._fields:
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise InputError(where, f"{key} must be a number, got {value!r}", "Give a number.")
-            hyperparameters[key] = float(value)
-        elif key in static:
-            options[key] = tuple(value) if isinstance(value, list) else value
-        else:
-            known = [*algorithm.config._fields, *static, "action_bins", "ordinal_actions"]
-            fix = did_you_mean(key, known)
+        annotation = (types | _ACTION_SETTINGS).get(key)
+        if annotation is None:
+            fix = did_you_mean(key, [*types, *_ACTION_SETTINGS])
             raise InputError(where, f"there is no setting {key!r} of this algorithm", fix)
-    if ordinal_actions and algorithm.discrete_only:
+        values[key] = _check_type(value, annotation, where, key, getattr(default, key, None))
+    action_bins = values.pop("action_bins", _ACTION_BINS if learner.discrete_only else None)
+    ordinal_actions = values.pop("ordinal_actions", False)
+    if ordinal_actions and learner.discrete_only:
         raise InputError(
             f"{where}: ordinal_actions",
             f"{name} supports discrete actions only, and ordinal_actions makes them continuous",
             "Remove ordinal_actions.",
         )
     return ConfiguredAlgorithm(
-        build=lambda spec: algorithm.learner(spec, **options),
-        config=algorithm.config._replace(**hyperparameters),
+        learner=learner,
+        config=replace(default, **values),
         action_bins=action_bins,
         ordinal_actions=ordinal_actions,
     )
 
 
-def _check_int(value: object, where: str, key: str, minimum: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        problem = f"{key} must be a whole number of at least {minimum}, got {value!r}"
-        raise InputError(f"{where}: {key}", problem, f"Give {minimum} or more.")
-    return value
+def _check_type(value: object, annotation: PyTree, where: str, key: str, default: object) -> PyTree:
+    """Return the value of a setting in its annotated type, such as a list as a tuple."""
+    adapter: TypeAdapter[PyTree] = TypeAdapter(annotation)
+    try:
+        # Settings are YAML or JSON, whose lists may stand for tuples and whose integers for
+        # numbers; nothing else is converted.
+        return adapter.validate_json(json.dumps(value), strict=True)
+    except (ValidationError, TypeError) as error:
+        reason = "must be a value of YAML"
+        if isinstance(error, ValidationError):
+            reason = error.errors()[0]["msg"].removeprefix("Input ").replace("should", "must", 1)
+        fix = "Give another value." if default is None else f"The default is {default}."
+        if get_origin(annotation) is Literal:
+            fix = did_you_mean(str(value), get_args(annotation))
+        raise InputError(where, f"{key} {reason}, got {value!r}", fix) from error

@@ -22,8 +22,10 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
+from pydantic import PositiveInt
 
-from prosumax.rl.algorithms.registry import Algorithm, algorithms
+from prosumax.rl.algorithms.base import Learner, hyperparameters, keep_fields
+from prosumax.rl.algorithms.registry import algorithms
 from prosumax.rl.components import distributions
 from prosumax.rl.components.action_values import select_values
 from prosumax.rl.components.advantages import reward_to_go
@@ -42,7 +44,7 @@ from prosumax.rl.components.normalization import (
     normalize,
     update_statistics,
 )
-from prosumax.rl.components.optimizer import apply_gradients, init_optimizer
+from prosumax.rl.components.optimizer import clipped_adam
 from prosumax.rl.components.replay_buffer import (
     ReplayBuffer,
     Transition,
@@ -52,11 +54,12 @@ from prosumax.rl.components.replay_buffer import (
     transition_critic_inputs,
 )
 from prosumax.rl.components.spaces import ActionMask
-from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, HiddenState
+from prosumax.rl.components.types import ActorOutput, Batch, HiddenState
 
 
-class SACConfig(NamedTuple):
-    """Hyperparameters; numbers that may be traced.
+@hyperparameters
+class SACConfig:
+    """Hyperparameters.
 
     Attributes:
         learning_rate: Learning rate of the policy.
@@ -68,17 +71,27 @@ class SACConfig(NamedTuple):
             uniform, -1 a standard deviation of about a fifth of the range.
         target_entropy_discrete: Target entropy of every discrete action, as a share of that of
             the uniform distribution.
-        max_grad_norm: Norm to which gradients are clipped.
+        max_grad_norm: Norm to which gradients of the policy, and of the critics, are clipped.
+        gradient_steps: Number of gradient steps after each rollout.
+        batch_size: Number of transitions per gradient step.
+        buffer_size: Capacity of the replay buffer in transitions.
+        hidden_sizes: Sizes of the hidden layers.
+        activation: Activation function of the hidden layers.
     """
 
-    learning_rate: float | Array = 1e-3
-    critic_learning_rate: float | Array = 1e-3
-    temperature_learning_rate: float | Array = 1e-2
-    gamma: float | Array = 0.99
-    tau: float | Array = 0.02
-    target_entropy_continuous: float | Array = -1.0
-    target_entropy_discrete: float | Array = 0.2
-    max_grad_norm: float | Array = 10.0
+    learning_rate: float = 1e-3
+    critic_learning_rate: float = 1e-3
+    temperature_learning_rate: float = 1e-2
+    gamma: float = 0.99
+    tau: float = 0.02
+    target_entropy_continuous: float = -1.0
+    target_entropy_discrete: float = 0.2
+    max_grad_norm: float = 10.0
+    gradient_steps: PositiveInt = 32
+    batch_size: PositiveInt = 256
+    buffer_size: PositiveInt = 20_000
+    hidden_sizes: tuple[PositiveInt, ...] = (64, 64)
+    activation: Literal["tanh", "relu"] = "relu"
 
 
 class SACState(NamedTuple):
@@ -107,32 +120,29 @@ class SACState(NamedTuple):
     value_statistics: RunningStatistics
 
 
+@algorithms.register("sac", "Soft actor-critic for continuous, discrete and hybrid actions.")
 @dataclass(frozen=True)
-class SAC:
-    """A soft actor-critic learner.
+class SAC(Learner):
+    """A soft actor-critic learner."""
 
-    Attributes:
-        spec: Sizes of an agent.
-        gradient_steps: Number of gradient steps after each rollout.
-        batch_size: Number of transitions per gradient step.
-        buffer_size: Capacity of the replay buffer in transitions.
-        hidden_sizes: Sizes of the hidden layers.
-        activation: Activation function of the hidden layers.
-    """
-
-    spec: AgentSpec
-    gradient_steps: int = 32
-    batch_size: int = 256
-    buffer_size: int = 20_000
-    hidden_sizes: tuple[int, ...] = (64, 64)
-    activation: Literal["tanh", "relu"] = "relu"
+    config: SACConfig = SACConfig()
 
     @property
-    def hidden_state_size(self) -> int:
-        """Width of the actor's hidden state; the actor is feedforward."""
-        return 0
+    def actor_optimizer(self) -> optax.GradientTransformation:
+        """Optimizer of the policy."""
+        return clipped_adam(self.config.learning_rate, self.config.max_grad_norm)
 
-    def init(self, key: PRNGKeyArray, config: SACConfig) -> SACState:
+    @property
+    def critic_optimizer(self) -> optax.GradientTransformation:
+        """Optimizer of the critics."""
+        return clipped_adam(self.config.critic_learning_rate, self.config.max_grad_norm)
+
+    @property
+    def temperature_optimizer(self) -> optax.GradientTransformation:
+        """Optimizer of the temperature, whose gradient is not clipped."""
+        return optax.adam(self.config.temperature_learning_rate, eps=1e-5)
+
+    def init(self, key: PRNGKeyArray) -> SACState:
         """Initialize the networks and an empty buffer."""
         actor_key, critic_key = jax.random.split(key)
         space = self.spec.action_space
@@ -140,9 +150,9 @@ class SAC:
             actor_key,
             self.spec.obs_size,
             distributions.num_outputs(space),
-            self.hidden_sizes,
+            self.config.hidden_sizes,
             output_gain=0.01,
-            activation=self.activation,
+            activation=self.config.activation,
         )
 
         def make_critic(key: PRNGKeyArray) -> MLP:
@@ -150,9 +160,9 @@ class SAC:
                 key,
                 critic_input_size(self.spec) + space.continuous,
                 1 + space.discrete * space.num_actions,
-                self.hidden_sizes,
+                self.config.hidden_sizes,
                 output_gain=0.1,
-                activation=self.activation,
+                activation=self.config.activation,
             )
 
         critics = jax.vmap(make_critic)(jax.random.split(critic_key))
@@ -162,10 +172,10 @@ class SAC:
             critics=critics,
             target_critics=copy_params(critics),
             log_temperature=log_temperature,
-            actor_opt_state=init_optimizer(actor),
-            critic_opt_state=init_optimizer(critics),
-            temperature_opt_state=init_optimizer(log_temperature),
-            buffer=init_buffer(self.spec, self.buffer_size),
+            actor_opt_state=self.actor_optimizer.init(actor),
+            critic_opt_state=self.critic_optimizer.init(critics),
+            temperature_opt_state=self.temperature_optimizer.init(log_temperature),
+            buffer=init_buffer(self.spec, self.config.buffer_size),
             value_statistics=init_statistics(),
         )
 
@@ -175,7 +185,6 @@ class SAC:
         obs: Float[Array, "env agent feature"],
         mask: ActionMask,
         hidden_state: HiddenState,
-        config: SACConfig,
         noise: ActionNoise | None,
     ) -> ActorOutput:
         """Sample an action from the policy, or return its mode without noise."""
@@ -185,33 +194,30 @@ class SAC:
 
     def inference_state(self, state: SACState) -> SACState:
         """Return the state with the actor alone."""
-        # Acting reads no other field.
-        return SACState(state.actor, *[None] * (len(SACState._fields) - 1))  # type: ignore[arg-type]
+        return keep_fields(state, "actor")
 
     def update(
-        self, state: SACState, batch: Batch, config: SACConfig, key: PRNGKeyArray
+        self, state: SACState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[SACState, dict[str, Array]]:
         """Add the batch to the buffer, and take gradient steps on samples of the buffer."""
-        returns = reward_to_go(batch.reward, batch.done[..., None], config.gamma)
+        returns = reward_to_go(batch.reward, batch.done[..., None], self.config.gamma)
         state = state._replace(
             buffer=add_batch(state.buffer, batch),
             value_statistics=update_statistics(state.value_statistics, returns, batch.weight),
         )
-        state, metrics = jax.lax.scan(
-            lambda state, key: self.gradient_step(state, config, key),
-            state,
-            jax.random.split(key, self.gradient_steps),
-        )
+        keys = jax.random.split(key, self.config.gradient_steps)
+        state, metrics = jax.lax.scan(self.gradient_step, state, keys)
         return state, jax.tree.map(jnp.mean, metrics)
 
     def gradient_step(
-        self, state: SACState, config: SACConfig, key: PRNGKeyArray
+        self, state: SACState, key: PRNGKeyArray
     ) -> tuple[SACState, dict[str, Array]]:
         """Take one gradient step of the critics, the policy and the temperature."""
         sample_key, target_key, actor_key = jax.random.split(key, 3)
-        transitions, weight = sample_transitions(state.buffer, sample_key, self.batch_size)
+        transitions, weight = sample_transitions(state.buffer, sample_key, self.config.batch_size)
         inputs, _ = transition_critic_inputs(self.spec, transitions)
-        target = self.td_target(state, transitions, config, self.sample_noise(target_key))
+
+        target = self.td_target(state, transitions, self.sample_noise(target_key))
         value_loss, gradients = jax.value_and_grad(self.critic_loss)(
             state.critics,
             inputs,
@@ -219,35 +225,28 @@ class SAC:
             normalize(state.value_statistics, target),
             weight,
         )
-        critics, critic_opt_state = apply_gradients(
-            state.critics,
-            gradients,
-            state.critic_opt_state,
-            config.critic_learning_rate,
-            config.max_grad_norm,
-        )
+        updates, critic_opt_state = self.critic_optimizer.update(gradients, state.critic_opt_state)
+        critics = optax.apply_updates(state.critics, updates)
         state = state._replace(critics=critics, critic_opt_state=critic_opt_state)
+
         gradients, entropy = jax.grad(self.actor_loss, has_aux=True)(
             state.actor, state, inputs, transitions, weight, self.sample_noise(actor_key)
         )
-        actor, actor_opt_state = apply_gradients(
-            state.actor,
-            gradients,
-            state.actor_opt_state,
-            config.learning_rate,
-            config.max_grad_norm,
-        )
+        updates, actor_opt_state = self.actor_optimizer.update(gradients, state.actor_opt_state)
+        actor = optax.apply_updates(state.actor, updates)
+
         # Gradient of the temperature loss by the logarithm of the temperature, up to a factor.
-        excess_entropy = weighted_mean(entropy - target_entropy(transitions.mask, config), weight)
-        log_temperature, temperature_opt_state = apply_gradients(
-            state.log_temperature,
-            excess_entropy,
-            state.temperature_opt_state,
-            config.temperature_learning_rate,
+        excess_entropy = weighted_mean(
+            entropy - target_entropy(transitions.mask, self.config), weight
         )
+        updates, temperature_opt_state = self.temperature_optimizer.update(
+            excess_entropy, state.temperature_opt_state
+        )
+        log_temperature = optax.apply_updates(state.log_temperature, updates)
+
         state = state._replace(
             actor=actor,
-            target_critics=polyak_update(state.target_critics, critics, config.tau),
+            target_critics=polyak_update(state.target_critics, critics, self.config.tau),
             log_temperature=jnp.clip(log_temperature, -12.0, 4.0),
             actor_opt_state=actor_opt_state,
             temperature_opt_state=temperature_opt_state,
@@ -261,14 +260,7 @@ class SAC:
 
     def sample_noise(self, key: PRNGKeyArray) -> ActionNoise:
         """Sample the noise of one batch of transitions."""
-        return distributions.sample_noise(self.spec.action_space, key, (self.batch_size,))
-
-    def action_distribution(
-        self, actor: MLP, obs: Float[Array, "*batch feature"], mask: ActionMask
-    ) -> ActionDistribution:
-        """Return the policy's distribution over actions."""
-        out, _ = actor(obs, jnp.zeros((*obs.shape[:-1], 0)))
-        return distributions.action_distribution(out, mask, self.spec.action_space)
+        return distributions.sample_noise(self.spec.action_space, key, (self.config.batch_size,))
 
     def q_values(
         self,
@@ -289,8 +281,7 @@ class SAC:
             The value of the continuous actions, and the contribution of every discrete action.
         """
         inputs = jnp.concatenate([inputs, jnp.where(mask.continuous, continuous, 0.0)], axis=-1)
-        no_hidden_state = jnp.zeros((*inputs.shape[:-1], 0))
-        out = jax.vmap(lambda critic: critic(inputs, no_hidden_state)[0])(critics)
+        out = jax.vmap(lambda critic: critic.feedforward(inputs))(critics)
         space = self.spec.action_space
         discrete = out[..., 1:].reshape(*out.shape[:-1], space.discrete, space.num_actions)
         return out[..., 0], discrete
@@ -311,16 +302,20 @@ class SAC:
         return jnp.min(base + (jnp.exp(policy.log_probs) * discrete).sum((-2, -1)), axis=0)
 
     def td_target(
-        self, state: SACState, transitions: Transition, config: SACConfig, noise: ActionNoise
+        self, state: SACState, transitions: Transition, noise: ActionNoise
     ) -> Float[Array, " row"]:
         """Compute soft Bellman targets in units of the reward."""
         _, next_inputs = transition_critic_inputs(self.spec, transitions)
-        policy = self.action_distribution(state.actor, transitions.next_obs, transitions.next_mask)
+        policy = distributions.action_distribution(
+            state.actor.feedforward(transitions.next_obs),
+            transitions.next_mask,
+            self.spec.action_space,
+        )
         bonus = jnp.exp(state.log_temperature) * distributions.entropy(policy)
         expected = self.expected_value(state.target_critics, next_inputs, policy, noise)
         next_value = denormalize(state.value_statistics, expected + bonus)
         next_value = jnp.where(transitions.terminated, 0.0, next_value)
-        return transitions.reward + config.gamma * next_value
+        return transitions.reward + self.config.gamma * next_value
 
     def critic_loss(
         self,
@@ -370,7 +365,9 @@ class SAC:
         Returns:
             The loss, and the entropy of the policy at each transition.
         """
-        policy = self.action_distribution(actor, transitions.obs, transitions.mask)
+        policy = distributions.action_distribution(
+            actor.feedforward(transitions.obs), transitions.mask, self.spec.action_space
+        )
         entropy = distributions.entropy(policy)
         expected = self.expected_value(state.critics, inputs, policy, noise)
         soft_value = expected + jnp.exp(state.log_temperature) * entropy
@@ -382,8 +379,3 @@ def target_entropy(mask: ActionMask, config: SACConfig) -> Float[Array, "*batch"
     uniform = jnp.log(jnp.maximum(mask.discrete.sum(-1), 1)).sum(-1)
     continuous = config.target_entropy_continuous * mask.continuous.sum(-1)
     return continuous + config.target_entropy_discrete * uniform
-
-
-algorithms.register("sac", "Soft actor-critic for continuous, discrete and hybrid actions.")(
-    Algorithm(SAC, SACConfig())
-)

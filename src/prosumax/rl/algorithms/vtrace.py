@@ -18,15 +18,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+from pydantic import PositiveInt
 
-from prosumax.rl.algorithms.policy_gradient import (
-    PolicyGradient,
-    PolicyGradientConfig,
-    PolicyGradientState,
-)
-from prosumax.rl.algorithms.registry import Algorithm, algorithms
-from prosumax.rl.components import distributions
+from prosumax.rl.algorithms.base import Learner, hyperparameters
+from prosumax.rl.algorithms.ppo import PPO, PPOConfig, PPOState
+from prosumax.rl.algorithms.registry import algorithms
+from prosumax.rl.components.actor_critic import evaluate_actions, state_values
 from prosumax.rl.components.advantages import AdvantageEstimate, vtrace
 from prosumax.rl.components.critics import copy_params, weighted_mean
 from prosumax.rl.components.distributions import ActionNoise
@@ -35,106 +33,113 @@ from prosumax.rl.components.spaces import ActionMask
 from prosumax.rl.components.types import ActorOutput, Batch, HiddenState
 
 
+@hyperparameters
+class VTraceConfig(PPOConfig):
+    """Hyperparameters: those of PPO, and the lag of the policy that acts.
+
+    Attributes:
+        policy_lag: Number of updates after which the behavior policy is renewed; 1 always acts
+            with the current policy.
+    """
+
+    learning_rate: float = 1e-3
+    update_epochs: PositiveInt = 2
+    policy_lag: PositiveInt = 4
+
+
 class VTraceState(NamedTuple):
     """State of one policy.
 
     Attributes:
-        learner_state: State of the PPO learner.
-        behavior_actor: Policy network that plays.
+        ppo: State of the PPO learner.
+        behavior_actor: Policy network that acts.
         updates_since_sync: Number of updates since it was renewed.
     """
 
-    learner_state: PolicyGradientState
+    ppo: PPOState
     behavior_actor: MLP
     updates_since_sync: Int[Array, ""]
 
 
+@algorithms.register(
+    "vtrace", "PPO with lagging actors and V-trace corrections (synchronous APPO)."
+)
 @dataclass(frozen=True)
-class VTrace(PolicyGradient):
-    """A PPO learner with a lagging behavior policy; `advantage` is not used.
+class VTrace(Learner):
+    """A PPO learner with a lagging behavior policy."""
 
-    Attributes:
-        policy_lag: Number of updates after which the behavior policy is renewed; 1 always plays
-            with the current policy.
-    """
+    config: VTraceConfig = VTraceConfig()
 
-    policy_lag: int = 4
+    @property
+    def ppo(self) -> PPO:
+        """PPO learner that improves the current policy."""
+        return PPO(self.spec, self.config)
 
-    def init(self, key: PRNGKeyArray, config: PolicyGradientConfig) -> PyTree:
+    @property
+    def hidden_state_size(self) -> int:
+        """Width of the actor's hidden state."""
+        return self.ppo.hidden_state_size
+
+    def init(self, key: PRNGKeyArray) -> VTraceState:
         """Initialize the networks; the behavior policy is a copy of the actor."""
-        learner_state = super().init(key, config)
-        return VTraceState(learner_state, copy_params(learner_state.actor), jnp.int32(0))
+        ppo_state = self.ppo.init(key)
+        return VTraceState(ppo_state, copy_params(ppo_state.actor), jnp.int32(0))
 
     def act(
         self,
-        state: PyTree,
+        state: VTraceState,
         obs: Float[Array, "env agent feature"],
         mask: ActionMask,
         hidden_state: HiddenState,
-        config: PolicyGradientConfig,
         noise: ActionNoise | None,
     ) -> ActorOutput:
         """Sample from the behavior policy, or return the current policy's mode without noise."""
-        actor = state.learner_state.actor if noise is None else state.behavior_actor
-        learner_state = state.learner_state._replace(actor=actor)
-        return super().act(learner_state, obs, mask, hidden_state, config, noise)
+        actor = state.ppo.actor if noise is None else state.behavior_actor
+        return self.ppo.act(state.ppo._replace(actor=actor), obs, mask, hidden_state, noise)
 
-    def inference_state(self, state: PyTree) -> PyTree:
+    def inference_state(self, state: VTraceState) -> VTraceState:
         """Return the state with the current actor alone, which is also the behavior policy."""
-        learner_state = super().inference_state(state.learner_state)
-        return VTraceState(learner_state, learner_state.actor, state.updates_since_sync)
+        ppo_state = self.ppo.inference_state(state.ppo)
+        return VTraceState(ppo_state, ppo_state.actor, state.updates_since_sync)
 
     def update(
-        self, state: PyTree, batch: Batch, config: PolicyGradientConfig, key: PRNGKeyArray
-    ) -> tuple[PyTree, dict[str, Array]]:
-        """Update the current policy as PPO does, and renew the behavior policy when it is due."""
-        extras = {
-            "behavior_log_prob": batch.extras["log_prob"],
-            "log_prob": self.log_prob(state.learner_state.actor, batch),
-        }
-        ratio = jnp.exp(extras["log_prob"] - extras["behavior_log_prob"])
-        learner_state, metrics = super().update(
-            state.learner_state, batch._replace(extras=extras), config, key
-        )
-        is_due = state.updates_since_sync + 1 >= self.policy_lag
+        self, state: VTraceState, batch: Batch, key: PRNGKeyArray
+    ) -> tuple[VTraceState, dict[str, Array]]:
+        """Improve the current policy as PPO does, and renew the behavior policy when it is due."""
+        log_prob, _ = evaluate_actions(state.ppo.actor, batch, self.spec.action_space)
+        estimate = self.estimate_advantages(state.ppo, batch, log_prob)
+        deviation = jnp.abs(jnp.exp(log_prob - batch.extras["log_prob"]) - 1.0)
+        # The surrogate's ratio is that of the improved to the current policy.
+        batch = batch._replace(extras={"log_prob": log_prob})
+        ppo_state, metrics = self.ppo.optimize(state.ppo, batch, estimate, key)
+
+        is_due = state.updates_since_sync + 1 >= self.config.policy_lag
         behavior_actor = jax.tree.map(
-            lambda new, old: jnp.where(is_due, new, old), learner_state.actor, state.behavior_actor
+            lambda new, old: jnp.where(is_due, new, old), ppo_state.actor, state.behavior_actor
         )
         updates_since_sync = jnp.where(is_due, 0, state.updates_since_sync + 1)
-        deviation = weighted_mean(jnp.abs(ratio - 1.0), batch.weight)
-        metrics = metrics | {"behavior_ratio_deviation": deviation}
-        return VTraceState(learner_state, behavior_actor, updates_since_sync), metrics
+        metrics = metrics | {"behavior_ratio_deviation": weighted_mean(deviation, batch.weight)}
+        return VTraceState(ppo_state, behavior_actor, updates_since_sync), metrics
 
     def estimate_advantages(
-        self, state: PolicyGradientState, batch: Batch, config: PolicyGradientConfig
-    ) -> tuple[PolicyGradientState, AdvantageEstimate]:
-        """Estimate the advantages under the current policy, and update the value statistics."""
-        value, next_value = self.state_values(state, batch)
-        difference = batch.extras["log_prob"] - batch.extras["behavior_log_prob"]
-        estimate = vtrace(
+        self, state: PPOState, batch: Batch, log_prob: Float[Array, "time env agent"]
+    ) -> AdvantageEstimate:
+        """Estimate the advantages of the behavior policy's actions under the current policy.
+
+        Args:
+            state: State of the PPO learner.
+            batch: Experience of the behavior policy.
+            log_prob: Log-probability of its actions under the current policy.
+        """
+        value, next_value = state_values(state.critic, state.value_statistics, self.spec, batch)
+        difference = log_prob - batch.extras["log_prob"]
+        return vtrace(
             jnp.exp(jnp.clip(difference, -20.0, 20.0)),
             batch.reward,
             value,
             next_value,
             batch.terminated,
             batch.done[..., None],
-            config.gamma,
-            config.gae_lambda,
+            self.config.gamma,
+            self.config.gae_lambda,
         )
-        return self._update_value_statistics(state, batch, estimate), estimate
-
-    def log_prob(self, actor: MLP, batch: Batch) -> Float[Array, "time env agent"]:
-        """Return the log-probability of the batch's actions under an actor, without gradient."""
-        is_first: Bool[Array, "time env agent"] = jnp.broadcast_to(
-            batch.is_first[..., None], batch.reward.shape
-        )
-        out, _ = actor.unroll(batch.obs, is_first, batch.hidden_state)
-        log_prob, _ = distributions.log_prob_and_entropy(
-            out, batch.mask, batch.action, self.spec.action_space
-        )
-        return jax.lax.stop_gradient(log_prob)
-
-
-algorithms.register(
-    "vtrace", "PPO with lagging actors and V-trace corrections (synchronous APPO)."
-)(Algorithm(VTrace, PolicyGradientConfig(learning_rate=1e-3), {"update_epochs": 2}))

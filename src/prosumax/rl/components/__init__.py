@@ -1,7 +1,7 @@
 """Building blocks of learning algorithms: spaces, distributions, networks, returns and buffers."""
 
 from prosumax.rl.components.spaces import Action, ActionMask, ActionSpace
-from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch, Learner
+from prosumax.rl.components.types import ActorOutput, AgentSpec, Batch
 
 __all__ = [
     "Action",
@@ -10,5 +10,4 @@ __all__ = [
     "ActorOutput",
     "AgentSpec",
     "Batch",
-    "Learner",
 ]

@@ -12,6 +12,22 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from prosumax.rl.components.distributions import ActionNoise
+from prosumax.rl.components.networks import MLP
+from prosumax.rl.components.spaces import ActionSpace
+
+
+def q_values(
+    network: MLP, inputs: Float[Array, "*batch input"], space: ActionSpace
+) -> Float[Array, "*batch discrete action"]:
+    """Return a network's values of all values of every discrete action.
+
+    Args:
+        network: Network with an output per discrete action and value.
+        inputs: Inputs of the network.
+        space: Action space.
+    """
+    out = network.feedforward(inputs)
+    return out.reshape(*inputs.shape[:-1], space.discrete, space.num_actions)
 
 
 def select_values(

@@ -51,6 +51,10 @@ class MLP(eqx.Module):
         weight, bias = self.layers[-1]
         return (x @ weight + bias).reshape(*leading, -1), hidden_state
 
+    def feedforward(self, x: Float[Array, "*batch input"]) -> Float[Array, "*batch output"]:
+        """Apply a network that has no recurrent unit."""
+        return self(x, jnp.zeros((*x.shape[:-1], 0)))[0]
+
     def unroll(
         self,
         x: Float[Array, "time *batch input"],

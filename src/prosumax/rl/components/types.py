@@ -1,18 +1,15 @@
 """Data exchanged between the trainer and the algorithms.
 
-An algorithm is written for one policy: the agents that share its parameters, on the axis `agent`.
-The trainer maps it over policies, which therefore cannot influence each other, and over seeds.
-Arrays have the axes time, environment (`env`) and agent. A segment is a run of steps that never
-crosses the end of an episode.
+Arrays have the axes time, environment (`env`) and agent; the agents of a batch share one policy. A
+segment is a run of steps that never crosses the end of an episode.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int
 
-from prosumax.rl.components.distributions import ActionNoise
 from prosumax.rl.components.spaces import Action, ActionMask, ActionSpace
 
 HiddenState = Float[Array, "*batch hidden"]
@@ -137,53 +134,3 @@ def shift_next(
 # Axes in place of the arrays, as `jax.vmap` takes them.
 BATCH_AXES = Batch(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, None, None, None)  # type: ignore[arg-type]
 """Fields of a batch that have a leading axis of policies, in the form that `jax.vmap` takes."""
-
-
-class Learner(Protocol):
-    """An algorithm with its sizes and static options; all functions are pure."""
-
-    def init(self, key: PRNGKeyArray, config: PyTree) -> PyTree:
-        """Return the initial state: parameters, optimizer state and so on, a pytree of arrays."""
-
-    @property
-    def hidden_state_size(self) -> int:
-        """Width of the actor's hidden state; 0 for a feedforward actor."""
-
-    def act(
-        self,
-        state: PyTree,
-        obs: Float[Array, "env agent feature"],
-        mask: ActionMask,
-        hidden_state: HiddenState,
-        config: PyTree,
-        noise: ActionNoise | None,
-    ) -> ActorOutput:
-        """Select the actions of the agents that share this policy.
-
-        Args:
-            state: State from `init` or `update`.
-            obs: Each agent's own observation.
-            mask: Valid actions.
-            hidden_state: Hidden state after the previous step; zeros where an episode starts.
-            config: Hyperparameters, a NamedTuple of numbers that may be traced.
-            noise: Pre-sampled noise for exploration [env, agent, ..]; None selects the
-                deterministic action.
-        """
-
-    def inference_state(self, state: PyTree) -> PyTree:
-        """Return the state with everything that `act` does not read replaced by None."""
-
-    def update(
-        self, state: PyTree, batch: Batch, config: PyTree, key: PRNGKeyArray
-    ) -> tuple[PyTree, dict[str, Float[Array, ""]]]:
-        """Learn from a batch.
-
-        Args:
-            state: State from `init` or the previous update.
-            batch: Experience since then.
-            config: Hyperparameters.
-            key: Random key of the update.
-
-        Returns:
-            The new state, and metrics by name (`entropy` among them where the policy has one).
-        """

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 from numpy.typing import NDArray
 
+from prosumax.rl.algorithms.base import Learner
 from prosumax.rl.components.distributions import decision_weight
 from prosumax.rl.components.spaces import (
     Action,
@@ -28,7 +29,7 @@ from prosumax.rl.components.spaces import (
     learner_action_space,
     learner_mask,
 )
-from prosumax.rl.components.types import AgentSpec, Learner
+from prosumax.rl.components.types import AgentSpec
 
 
 class Paradigm(NamedTuple):
@@ -78,9 +79,7 @@ class AgentGroup:
             [policy, agent].
         valid: Whether an entry of `policy_agents` is no padding [policy, agent].
         paradigm: Paradigm of the group.
-        spec: Sizes of an agent.
-        learner: Learner of the group.
-        config: Hyperparameters of the learner.
+        learner: Learner of the group, with its hyperparameters.
         agent_obs_size: Width of one agent's own observation; behind it observations are padding.
     """
 
@@ -89,10 +88,18 @@ class AgentGroup:
     policy_agents: NDArray[np.int32]
     valid: NDArray[np.bool_]
     paradigm: Paradigm
-    spec: AgentSpec
     learner: Learner
-    config: PyTree
     agent_obs_size: int
+
+    @property
+    def spec(self) -> AgentSpec:
+        """Sizes of an agent."""
+        return self.learner.spec
+
+    @property
+    def config(self) -> PyTree:
+        """Hyperparameters of the learner."""
+        return self.learner.config
 
     @property
     def num_policies(self) -> int:

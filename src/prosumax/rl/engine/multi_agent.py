@@ -91,9 +91,7 @@ def make_group(env: CommunityEnv, group: GroupSpec) -> AgentGroup:
         policy_agents=policy_agents,
         valid=valid,
         paradigm=paradigm,
-        spec=spec,
         learner=algorithm.build(spec),
-        config=algorithm.config,
         agent_obs_size=obs_size,
     )
 

@@ -12,6 +12,7 @@ References:
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from prosumax.errors import InputError, did_you_mean
+from prosumax.rl.algorithms.base import tunable_names
 from prosumax.rl.engine.compilation import jit_program
 from prosumax.rl.engine.rollout import collect_rollout, init_rollout
 from prosumax.rl.engine.trainer import LinearSchedule, Trainer, TrainMetrics, TrainState
@@ -94,7 +96,7 @@ def make_pbt_config(
     Raises:
         InputError: No group has such a hyperparameter.
     """
-    known = list(dict.fromkeys(name for config in configs for name in config._fields))
+    known = list(dict.fromkeys(name for config in configs for name in tunable_names(config)))
     for name in hyperparameters or ():
         if name not in known:
             problem = f"no learner has a hyperparameter {name!r}"
@@ -359,8 +361,8 @@ def scale_hyperparameter(schedule: LinearSchedule, name: str, factor: Array) -> 
 
     def scale(configs: tuple[PyTree, ...]) -> tuple[PyTree, ...]:
         return tuple(
-            config._replace(**{name: _scale(getattr(config, name), factor, name)})
-            if name in config._fields
+            replace(config, **{name: _scale(getattr(config, name), factor, name)})
+            if name in tunable_names(config)
             else config
             for config in configs
         )
@@ -378,10 +380,10 @@ def _scale_hyperparameters(
     initial: list[PyTree] = []
     final: list[PyTree] = []
     for group, (start, end) in enumerate(zip(schedule.initial, schedule.final, strict=True)):
-        for index, name in enumerate(sorted(set(names) & set(start._fields))):
+        for index, name in enumerate(sorted(set(names) & set(tunable_names(start)))):
             factor = sample_factor(jax.random.fold_in(jax.random.fold_in(key, group), index))
-            start = start._replace(**{name: _scale(getattr(start, name), factor, name)})
-            end = end._replace(**{name: _scale(getattr(end, name), factor, name)})
+            start = replace(start, **{name: _scale(getattr(start, name), factor, name)})
+            end = replace(end, **{name: _scale(getattr(end, name), factor, name)})
         initial.append(start)
         final.append(end)
     return schedule._replace(initial=tuple(initial), final=tuple(final))

@@ -443,14 +443,8 @@ def act_in_group(
         noise: Noise of the actions; None selects deterministic actions.
     """
 
-    def act(
-        state: PyTree, obs: Array, mask: ActionMask, hidden_state: Array, noise: ActionNoise | None
-    ) -> ActorOutput:
-        return group.learner.act(state, obs, mask, hidden_state, config, noise)
-
-    output: ActorOutput = vmap_policies(act, (0, 0, 0, 0, 0), group.num_policies)(
-        state, obs, mask, hidden_state, noise
-    )
+    act = vmap_policies(group.learner.with_config(config).act, (0, 0, 0, 0, 0), group.num_policies)
+    output: ActorOutput = act(state, obs, mask, hidden_state, noise)
     return output
 
 

@@ -117,7 +117,7 @@ class Trainer:
             zip(self.agents.groups, schedule.initial, strict=True)
         ):
             keys = jax.random.split(jax.random.fold_in(key, index), group.num_policies)
-            learner_states.append(jax.vmap(group.learner.init, in_axes=(0, None))(keys, config))
+            learner_states.append(jax.vmap(group.learner.with_config(config).init)(keys))
         rollout_state = init_rollout(self.agents, params, rollout_key, self.num_envs)
         return TrainState(tuple(learner_states), rollout_state, key, jnp.int32(0))
 
@@ -162,9 +162,9 @@ class Trainer:
                 batch = batch._replace(terminated=batch.terminated | batch.done[..., None])
             keys = jax.random.split(jax.random.fold_in(update_key, index), group.num_policies)
             update = vmap_policies(
-                group.learner.update, (0, BATCH_AXES, None, 0), group.num_policies
+                group.learner.with_config(config).update, (0, BATCH_AXES, 0), group.num_policies
             )
-            learner_state, metrics = update(learner_state, batch, config, keys)
+            learner_state, metrics = update(learner_state, batch, keys)
             learner_states.append(learner_state)
             group_metrics.append(jax.tree.map(jnp.mean, metrics))
         next_state = TrainState(

@@ -13,10 +13,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from numpy.typing import NDArray
 
 from prosumax.errors import InputError
+from prosumax.rl.algorithms.base import Learner, tunable_names
 from prosumax.rl.algorithms.registry import algorithms, configure_algorithm
 from prosumax.rl.components.distributions import sample_noise
 from prosumax.rl.components.spaces import Action, ActionMask, ActionSpace, decode_action
-from prosumax.rl.components.types import AgentSpec, Learner
+from prosumax.rl.components.types import AgentSpec
 from prosumax.rl.engine.agent_groups import AgentGroup
 from prosumax.rl.engine.checkpoints import load_tree, save_tree
 from prosumax.rl.engine.evaluation import evenly_spaced
@@ -231,7 +232,6 @@ class HomePolicy:
             obs[None, None],
             jax.tree.map(lambda leaf: leaf[None, None], mask),
             hidden_state,
-            configure_algorithm(self.algorithm, {}).config._replace(**self.config),
             None if key is None else sample_noise(space, key, (1, 1)),
         )
         action = decode_action(
@@ -241,7 +241,8 @@ class HomePolicy:
 
     @property
     def _learner(self) -> Learner:
-        return configure_algorithm(self.algorithm, self.settings).build(self.spec)
+        learner = configure_algorithm(self.algorithm, self.settings).build(self.spec)
+        return learner.with_config(replace(learner.config, **self.config))
 
 
 def export_policy(folder: Path | str, home: str, out: Path | str, *, seed: int = 0) -> Path:
@@ -289,7 +290,9 @@ def export_policy(folder: Path | str, home: str, out: Path | str, *, seed: int =
             "spec": group.spec._asdict(),
             "observation_names": setup.env.observation_names,
             "action_type": _action_type(setup.env.config),
-            "config": {name: float(value) for name, value in group.config._asdict().items()},
+            "config": {
+                name: float(getattr(group.config, name)) for name in tunable_names(group.config)
+            },
             "home": home,
             "version": setup.config.version,
         }
@@ -326,9 +329,7 @@ def load_policy(path: Path | str) -> HomePolicy:
     spec = AgentSpec(**content["spec"] | spaces)
     algorithm = configure_algorithm(content["algorithm"], content["settings"])
     learner = algorithm.build(spec)
-    template = jax.eval_shape(
-        lambda: learner.inference_state(learner.init(jax.random.key(0), algorithm.config))
-    )
+    template = jax.eval_shape(lambda: learner.inference_state(learner.init(jax.random.key(0))))
     return HomePolicy(
         algorithm=content["algorithm"],
         spec=spec,

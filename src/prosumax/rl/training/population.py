@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from prosumax.errors import InputError
 from prosumax.files import write_text
+from prosumax.rl.algorithms.base import tunable_names
 from prosumax.rl.engine import pbt
 from prosumax.rl.training.comparison import evaluate_all
 from prosumax.rl.training.population_ray import (
@@ -223,7 +224,7 @@ def _factors(
     """
     factors = {}
     for name in names:
-        group = next(index for index, config in enumerate(initial) if name in config._fields)
+        group = next(index for index, config in enumerate(initial) if name in tunable_names(config))
         values = np.array([getattr(config[group], name) for config in configs], np.float64)
         start = np.float64(getattr(initial[group], name))
         if name in pbt.HORIZON_HYPERPARAMETERS:

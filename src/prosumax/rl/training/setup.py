@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from jaxtyping import PyTree
 
 from prosumax.errors import InputError, did_you_mean
 from prosumax.market.mechanism import mechanisms
+from prosumax.rl.algorithms.base import tunable_names
 from prosumax.rl.algorithms.registry import algorithms
 from prosumax.rl.engine.checkpoints import load_tree
 from prosumax.rl.engine.evaluation import EpisodeSplit, slice_period, split_episodes
@@ -91,14 +92,15 @@ class TrainingSetup:
         """Hyperparameters from the first to the last iteration."""
         initial = tuple(group.config for group in self.agents.groups)
         anneal = self.config.anneal or {}
-        known = dict.fromkeys(name for config in initial for name in config._fields)
+        known = dict.fromkeys(name for config in initial for name in tunable_names(config))
         for name in anneal:
             if name not in known:
                 problem = f"no learner has a hyperparameter {name!r}"
                 raise InputError(f"anneal: {name}", problem, did_you_mean(name, known))
         final = tuple(
-            config._replace(
-                **{name: value for name, value in anneal.items() if name in config._fields}
+            replace(
+                config,
+                **{name: value for name, value in anneal.items() if name in tunable_names(config)},
             )
             for config in initial
         )
