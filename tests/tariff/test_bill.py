@@ -57,3 +57,35 @@ def test_bill_and_receipts_by_hand():
     assert parties["supplier"] == pytest.approx(0.40 + 2 * 0.01 - 0.04, abs=1e-6)
     assert parties["network_operator"] == pytest.approx(0.25 + 2 * 0.02, abs=1e-6)
     assert sum(parties.values()) == pytest.approx(float(bill.total.sum()), abs=1e-6)
+
+
+def test_surcharges_by_hand():
+    """The surcharges of the same trades are 0.50 and 0.44, and change the prices of the step."""
+    surcharges = tariff.Surcharges(
+        **scalars(
+            imported=0.10,
+            exported=0.20,
+            bought=0.05,
+            sold=0.01,
+            bought_locally=0.10,
+            sold_locally=0.03,
+        )
+    )
+    series = SERIES._replace(surcharges=surcharges)
+    local = Fills(
+        *(jnp.asarray(pair, jnp.float32) for pair in ([1, 0], [0, 1], [0.15, 0], [0, 0.15]))
+    )
+    grid = Fills(
+        *(jnp.asarray(pair, jnp.float32) for pair in ([2, 0], [0, 1], [0.742, 0], [0, 0.06]))
+    )
+    plain = tariff.settle_step(SERIES, RATES, local, grid._replace(earned=jnp.asarray([0, 0.04])))
+    bill = tariff.settle_step(series, RATES, local, grid)
+    # The first home imports 3 kWh, the second exports 2 kWh.
+    extra = [0.3 + 0.1 + 0.1, 0.4 + 0.01 + 0.03]
+    np.testing.assert_allclose(bill.total - plain.total, extra, atol=1e-6)
+    np.testing.assert_allclose(bill.feed_in, [0, 0.04], atol=1e-7)  # the price of the tariff
+    prices = tariff.grid_prices(series, RATES, 2)
+    np.testing.assert_allclose(prices.retail, 0.35 * 1.06 + 0.15, rtol=1e-6)
+    np.testing.assert_allclose(prices.local_grid_fee, 0.05 * 1.06 + 0.20, rtol=1e-6)
+    # A seller that prefers the supplier saves 0.03 and pays 0.01.
+    np.testing.assert_allclose(prices.feed_in, 0.04 + 0.03 - 0.01, rtol=1e-6)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ def test_community_fee_lowers_the_value_of_local_energy():
 
 @pytest.fixture
 def solidarity():
-    """Component that a plugin could have: a contribution per kWh and day, and a second one."""
+    """Component that a plugin could have: a contribution per imported kWh and per day."""
 
     @tariff_components.register("solidarity", "Contribution to a solidarity fund.")
     class SolidarityFund(TariffComponent):
@@ -280,6 +281,17 @@ def test_components_state_receiver_and_own_fields():
     with pytest.raises(ValueError, match="Second has the field 'energy' of another component"):
         tariff_components.register("second", "Another price of energy.")(Second)
     assert "second" not in tariff_components
+
+
+def test_tariff_without_any_price_is_free():
+    result = street_of_two(np.ones(4), energy=0.0)
+    assert result.kpis["cost"] == 0
+    assert [statement.lines for statement in result.bills] == [[], []]
+
+
+def test_tariff_can_be_pickled(tiny):
+    tariff = prosumax.load_scenario(tiny, {"tariff": "brussels-2026"}).tariff
+    assert pickle.loads(pickle.dumps(tariff)) == tariff
 
 
 def test_tariff_has_the_components_in_the_order_of_the_bill(tiny):

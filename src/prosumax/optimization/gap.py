@@ -188,7 +188,7 @@ def summarize_with_optimality(
         alone = alone - unplanned_alone
         notes.append(
             f"objective and optimum leave out the {' and the '.join(left_out)}, which no linear "
-            "program can express; the bills include it"
+            f"program can express; the bills include {'it' if len(left_out) == 1 else 'them'}"
         )
     figures = mahtm_scores(problem, carbon, bills, emissions)
     figures |= optimality_kpis(
