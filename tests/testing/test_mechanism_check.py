@@ -1,5 +1,8 @@
 """`check_mechanism` accepts correct mechanisms and names what is wrong with broken ones."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -188,3 +191,13 @@ def test_partners_follow_the_homes_to_their_new_positions():
         for book in range(30):
             before, after = partner[book, home], moved_partner[book, position]
             assert before == (order[after] if after >= 0 else after)
+
+
+def test_the_message_of_the_guide_is_that_of_the_program(capsys):
+    """The second Python block of the guide prints the text block that follows it."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "test-your-extension.md"
+    text = page.read_text("utf-8")
+    program = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    (message,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    exec(compile(program, page.name, "exec"), {})
+    assert capsys.readouterr().out.split() == message.split()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import prosumax
-from prosumax.testing import check_device, check_env, check_mechanism
+from prosumax.testing import check_device, check_env, check_mechanism, check_policy
 from prosumax_example.peak_first import reduce_peaks
 
 SCENARIO = Path(__file__).parents[1] / "street-with-pool.yaml"
@@ -36,6 +36,12 @@ def test_surplus_lowers_the_highest_demand_first():
 def test_device_has_the_properties_of_a_device(config):
     """Energy closes, limits hold, and the device keeps the plan of its linear program."""
     check_device("pool_pump", config)
+
+
+@pytest.mark.parametrize("scenario", [None, SCENARIO])
+def test_policy_decides_for_every_community(scenario):
+    """Requests have the right shapes and finite values, with and without pumps."""
+    check_policy("midday-pool", scenario)
 
 
 def test_the_pump_runs_its_hours_on_every_day():

@@ -1,4 +1,4 @@
-"""Checks of third-party mechanisms, devices, policies and environments.
+"""Checks of third-party mechanisms, devices, policies, sources and environments.
 
 Each check returns None when all is well and raises a `CheckError` that names the violated property
 with its numbers. The tests of prosumax run the same checks on everything that ships.
@@ -9,6 +9,8 @@ from prosumax.testing.devices import check_device
 from prosumax.testing.environments import Environment, check_env
 from prosumax.testing.errors import CheckError
 from prosumax.testing.mechanisms import check_mechanism
+from prosumax.testing.policies import check_policy
+from prosumax.testing.sources import check_source
 
 __all__ = [
     "CheckError",
@@ -17,5 +19,7 @@ __all__ = [
     "check_device",
     "check_env",
     "check_mechanism",
+    "check_policy",
+    "check_source",
     "random_books",
 ]

@@ -55,7 +55,13 @@ def same_structure(one: PyTree, other: PyTree) -> bool:
     return bool(structure == jax.tree.structure(other))
 
 
-def run_traced(function: Callable[[], PyTree], where: str, action: str, fix: str) -> PyTree:
+def run_traced(
+    function: Callable[[], PyTree],
+    where: str,
+    action: str,
+    fix: str,
+    passed: type[Exception] = CheckError,
+) -> PyTree:
     """Call a function that runs a component, and report any exception as a `CheckError`.
 
     Args:
@@ -63,13 +69,14 @@ def run_traced(function: Callable[[], PyTree], where: str, action: str, fix: str
         where: Component, for the message.
         action: What the function does, for the message: `compiled by jax.jit`.
         fix: Sentence that says what to change in the component.
+        passed: Further kind of exception that is passed on as it is.
 
     Raises:
         CheckError: If the function raises; the cause keeps the original traceback.
     """
     try:
         return function()
-    except CheckError:
+    except (CheckError, passed):
         raise
     except Exception as error:
         message = str(error).strip().splitlines() or [""]
