@@ -12,6 +12,7 @@ from prosumax.errors import InputError
 from prosumax.report import write_report
 from prosumax.scenario.schema.tariff import TariffConfig, tariff_components, tariff_model
 from prosumax.tariff.component import EnergyCharge, PlanTerms, TariffComponent, tariff_parts
+from prosumax.tariff.components.levies import Levies
 from prosumax.tariff.statement import RECEIVERS, fixed_line
 from tests.tariff.communities import items_of, lines_of, street_of_two
 
@@ -289,9 +290,12 @@ def test_tariff_without_any_price_is_free():
     assert [statement.lines for statement in result.bills] == [[], []]
 
 
-def test_tariff_can_be_pickled(tiny):
+def test_tariff_can_be_pickled_and_copied(tiny):
     tariff = prosumax.load_scenario(tiny, {"tariff": "brussels-2026"}).tariff
     assert pickle.loads(pickle.dumps(tariff)) == tariff
+    changed = tariff.model_copy(update={"local_levies": 0.5})
+    assert changed.component(Levies).local_levies == 0.5
+    assert tariff.component(Levies).local_levies == 1.0
 
 
 def test_tariff_has_the_components_in_the_order_of_the_bill(tiny):

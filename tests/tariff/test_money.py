@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import prosumax
 from prosumax import errors, tariff
+from prosumax.scenario.schema.tariff import tariff_components
 from prosumax.tariff.statement import RECEIVERS
 from tests.rl.env.test_community_properties import random_scenario
 
@@ -65,6 +66,13 @@ def random_tariff(seed: int, plain: bool) -> dict:
         "local_levies": float(rng.uniform(0, 1)),
         "emission_factor_kg_per_kwh": 0.2,
     }
+
+
+def test_random_tariffs_use_every_component():
+    """A new component fails here until the test of receipts knows its fields."""
+    sampled = random_tariff(0, plain=False)
+    for entry in tariff_components.entries().values():
+        assert set(entry.component.model_fields) <= set(sampled), entry.component
 
 
 @pytest.mark.parametrize(

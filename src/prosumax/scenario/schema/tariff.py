@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
-from functools import cache, cached_property
+from functools import cache
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import (
@@ -161,18 +161,16 @@ class TariffConfig(StrictModel):
         model.model_rebuild()
         return handler.resolve_ref_schema(handler(model.__pydantic_core_schema__))
 
-    @cached_property
+    @property
     def components(self) -> tuple[TariffFields, ...]:
         """All registered components with the values of this tariff, in the order of the bill."""
-        return tuple(
-            component.model_validate({name: getattr(self, name) for name in component.model_fields})
-            for component in self._component_types
-        )
+        return tuple(self.component(kind) for kind in self._component_types)
 
     @model_validator(mode="after")
     def _check_components(self) -> "TariffConfig":
-        # Building the components runs their own validators.
-        return self if self.components is not None else self
+        for kind in self._component_types:
+            self.component(kind)  # Creating a component runs its own validators.
+        return self
 
     _component_types: ClassVar[tuple[type[TariffFields], ...]] = ()
 
@@ -180,9 +178,9 @@ class TariffConfig(StrictModel):
         """Return one component with the values of this tariff.
 
         Args:
-            kind: Class of the component.
+            kind: Class of a registered component.
         """
-        return next(part for part in self.components if isinstance(part, kind))
+        return kind.model_validate({name: getattr(self, name) for name in kind.model_fields})
 
     @property
     def price_entries(self) -> list[tuple[str, str, Price]]:
