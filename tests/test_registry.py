@@ -102,7 +102,10 @@ def test_a_plugin_is_found_on_the_first_lookup(gadgets, install):
         ("raise SystemExit", "SystemExit without a message."),
         (_registers("lever"), "does not declare the version of the plugin interface. Add PROSUMAX"),
         ("PROSUMAX_PLUGIN_API = 7\n" + _registers("lever"), "written for version 7 of the plugin"),
-        (API + _registers("wheel"), "'wheel' is already registered and ships with prosumax"),
+        (
+            API + _registers("wheel"),
+            "gadget 'wheel' is already registered. A plugin cannot",
+        ),
     ],
 )
 def test_a_broken_plugin_is_recorded_and_breaks_no_other(gadgets, install, code, reason):
@@ -287,8 +290,9 @@ def test_a_stored_scenario_lists_the_package_of_a_tariff_component(install, monk
     assert list(components) == ["levy"] and components.failures() == []
     assert components.packages_providing(["moon_levy"]) == {"moon"}
     assert registry.packages_providing(["levy"]) == set()
-    removed, fix = plugins.explain_missing("moon_levy", (GROUP,))
-    assert (removed, fix) == ("", "")
+    assert plugins.explain_missing("moon_levy", (GROUP,)) == ("", "")
+    with pytest.raises(ValueError, match="Levy has the field 'moon_levy' of another component"):
+        components.register("other", "Another levy.")(components.get("levy", "tariff"))
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if "site-moon" not in entry])
     removed, fix = plugins.explain_missing("moon_levy", (GROUP,))
     assert "came from package 'moon'" in removed and fix == "Install it with: pip install moon."
@@ -349,7 +353,7 @@ def test_the_command_line_finds_plugins_and_explains_what_is_missing(tmp_path):
         "version": "1.0",
     }
     reasons = {entry["package"]: entry["reason"] for entry in content["failures"]}
-    assert "ships with prosumax" in reasons["clash"]
+    assert "mechanism 'mcafee' is already registered" in reasons["clash"]
     assert "No module named 'nowhere'" in reasons["broken"]
     assert "Did you mean 'prosumax.mechanisms'?" in reasons["misspelled"]
     assert "failed to load: broken, clash, misspelled." in listed.stderr

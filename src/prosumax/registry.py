@@ -109,7 +109,7 @@ class Registry(Generic[T]):
             summary: One line for listings.
 
         Raises:
-            ValueError: If the name is already registered.
+            ValueError: If the name is already registered, or the component conflicts otherwise.
             TypeError: If the component is of another class than the registry's `base`.
         """
         module = _registering_module()
@@ -120,20 +120,31 @@ class Registry(Generic[T]):
             self._check_class(name, component)
             if not ships:
                 self._load_shipped()
-            if name not in self._entries:
+            problem = self.conflict(name, component)
+            if not problem:
                 self._entries[name] = RegistryEntry(component, summary, origin)
                 if not ships:
                     record_registration(partial(self._entries.pop, name))
-                return component
-            problem = f"{self.kind} {name!r} is already registered"
-            if ships or current_package() is None:
+            elif ships or current_package() is None:
                 raise ValueError(f"{problem}.")
-            owner = self._entries[name].origin
-            by = f" by {owner.name}" if owner else " and ships with prosumax"
-            record_failure(f"The {problem}{by}. Rename the {self.kind} of the plugin.")
+            else:
+                record_failure(f"The {problem}. A plugin cannot replace it; rename it there.")
             return component
 
         return add
+
+    def conflict(self, name: str, component: T) -> str:
+        """Return why a component cannot be added to the registered ones; empty if it can.
+
+        Args:
+            name: Name of the component.
+            component: Component to add.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            return ""
+        owner = "" if entry.origin is None else f" by {entry.origin.name}"
+        return f"{self.kind} {name!r} is already registered{owner}"
 
     def _check_class(self, name: str, component: T) -> None:
         """Raise `TypeError` unless a component is of the registry's class."""

@@ -1,6 +1,6 @@
 """Schema of tariffs: prices, charges and fees, which the registered components declare."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from functools import cache
 from typing import Annotated, ClassVar, TypeVar
@@ -77,30 +77,18 @@ class TariffFields(StrictModel):
 class TariffRegistry(Registry[type[TariffFields]]):
     """Components of tariffs by name; no two of them share a field."""
 
-    def register(
-        self, name: str, summary: str
-    ) -> Callable[[type[TariffFields]], type[TariffFields]]:
-        """Return a decorator that makes a component available under a name.
+    def conflict(self, name: str, component: type[TariffFields]) -> str:
+        """Return why a component cannot be added: its name or one of its fields is taken.
 
         Args:
-            name: Unique name of the component.
-            summary: One line for listings.
-
-        Raises:
-            ValueError: If the name or a field is already registered.
+            name: Name of the component.
+            component: Component to add.
         """
-        add = super().register(name, summary)
-
-        def add_checked(component: type[TariffFields]) -> type[TariffFields]:
-            taken = {field for other in self.entries().values() for field in _fields_of(other)}
-            both = sorted(taken.union(TariffConfig.model_fields) & set(component.model_fields))
-            if name not in self and both:
-                raise ValueError(
-                    f"{component.__name__} has the field {both[0]!r} of another component."
-                )
-            return add(component)
-
-        return add_checked
+        taken = {field for other in self._entries for field in self.references(other)}
+        both = sorted(taken.union(TariffConfig.model_fields) & set(component.model_fields))
+        if name in self._entries or not both:
+            return super().conflict(name, component)
+        return f"{component.__name__} has the field {both[0]!r} of another component"
 
     def references(self, name: str) -> Collection[str]:
         """Return the fields of a component, which a scenario gives without the component's name.
