@@ -14,14 +14,19 @@ from prosumax.devices.base import (
     stack_fields,
 )
 from prosumax.devices.linear_program import LinearProgram
+from prosumax.scenario.schema.devices import DeviceConfig
+from prosumax.types import DeviceFlow, StorageFlow
 
 __all__ = [
     "AnyDevice",
     "Device",
+    "DeviceConfig",
     "DeviceContext",
+    "DeviceFlow",
     "DeviceObservation",
     "LinearDevice",
     "LinearProgram",
+    "StorageFlow",
     "devices",
     "stack_fields",
 ]
