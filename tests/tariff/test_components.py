@@ -283,6 +283,15 @@ def test_components_state_receiver_and_own_fields():
         tariff_components.register("second", "Another price of energy.")(Second)
     assert "second" not in tariff_components
 
+    class Third(TariffComponent):
+        item = "capacity_charge"
+        title = "third"
+        receiver = "supplier"
+        third: float = 0.0
+
+    with pytest.raises(ValueError, match="Third has the item 'capacity_charge' of another"):
+        tariff_components.register("third", "Another charge on peaks.")(Third)
+
 
 def test_tariff_without_any_price_is_free():
     result = street_of_two(np.ones(4), energy=0.0)

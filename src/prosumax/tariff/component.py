@@ -200,7 +200,7 @@ class TariffComponent(TariffFields):
     Register the class with `tariff_components.register(name, summary)`.
 
     Attributes:
-        item: Key of the amount in `bill_items` of a home.
+        item: Key of the amount in `bill_items` of a home, which no other component has.
         title: Heading of the amount in tables.
         receiver: Receiver of the money.
         bears_vat: Whether VAT is due on the amount.
@@ -208,7 +208,6 @@ class TariffComponent(TariffFields):
             have one; the charges per kWh of others are added to the prices of a step.
     """
 
-    item: ClassVar[str]
     title: ClassVar[str]
     receiver: ClassVar[Receiver]
     bears_vat: ClassVar[bool] = True
@@ -222,7 +221,7 @@ class TariffComponent(TariffFields):
             TypeError: An attribute is missing or invalid.
         """
         super().__pydantic_init_subclass__(**kwargs)
-        missing = [name for name in ("item", "title", "receiver") if not hasattr(cls, name)]
+        missing = [name for name in ("item", "title", "receiver") if not getattr(cls, name, "")]
         if missing:
             raise TypeError(f"{cls.__name__} must define the class attribute `{missing[0]}`.")
         if cls.receiver not in RECEIVERS:

@@ -66,6 +66,8 @@ class TariffFields(StrictModel):
     `prosumax.tariff.component.TariffComponent` adds the charges that follow from the fields.
     """
 
+    item: ClassVar[str] = ""
+    """Key of the amount in `bill_items` of a home; components that ship may share one."""
     order: ClassVar[int] = 1000
     """Position of the component in the schema and on the bill; small numbers come first."""
     bill_labels: ClassVar[Mapping[str, str]] = {}
@@ -75,10 +77,10 @@ class TariffFields(StrictModel):
 
 
 class TariffRegistry(Registry[type[TariffFields]]):
-    """Components of tariffs by name; no two of them share a field."""
+    """Components of tariffs by name; no two of them share a field or an item of the bill."""
 
     def conflict(self, name: str, component: type[TariffFields]) -> str:
-        """Return why a component cannot be added: its name or one of its fields is taken.
+        """Return why a component cannot be added: its name, a field or its item is taken.
 
         Args:
             name: Name of the component.
@@ -86,9 +88,14 @@ class TariffRegistry(Registry[type[TariffFields]]):
         """
         taken = {field for other in self._entries for field in self.references(other)}
         both = sorted(taken.union(TariffConfig.model_fields) & set(component.model_fields))
-        if name in self._entries or not both:
+        if name in self._entries:
             return super().conflict(name, component)
-        return f"{component.__name__} has the field {both[0]!r} of another component"
+        if both:
+            return f"{component.__name__} has the field {both[0]!r} of another component"
+        items = {entry.component.item for entry in self._entries.values()}
+        if component.item in (items | _TRADE_ITEMS) - _SHARED_ITEMS:
+            return f"{component.__name__} has the item {component.item!r} of another component"
+        return super().conflict(name, component)
 
     def references(self, name: str) -> Collection[str]:
         """Return the fields of a component, which a scenario gives without the component's name.
@@ -97,6 +104,13 @@ class TariffRegistry(Registry[type[TariffFields]]):
             name: Name of a registered component.
         """
         return _fields_of(self._entries[name])
+
+
+_SHARED_ITEMS = {"", "levies"}
+"""Items of the bill that several components may have."""
+
+_TRADE_ITEMS = {"bought_locally", "sold_locally", "network_fees", "settlement"}
+"""Items of the bill that belong to trades between homes."""
 
 
 def _fields_of(entry: RegistryEntry[type[TariffFields]]) -> list[str]:
