@@ -22,6 +22,14 @@ from prosumax.tariff.capacity import (
     meter_calendar,
     monthly_peaks,
 )
+from prosumax.tariff.component import (
+    BillingPeriod,
+    EnergyCharge,
+    MeteredEnergy,
+    PlanTerms,
+    TariffComponent,
+    TariffPrices,
+)
 from prosumax.tariff.net_metering import (
     NetMeteringResult,
     apply_net_metering,
@@ -48,10 +56,16 @@ __all__ = [
     "METERING_INTERVAL_HOURS",
     "Bill",
     "BillStatement",
+    "BillingPeriod",
+    "EnergyCharge",
     "MeterCalendar",
+    "MeteredEnergy",
     "NetMeteringResult",
+    "PlanTerms",
     "StatementLine",
     "Surcharges",
+    "TariffComponent",
+    "TariffPrices",
     "TariffRates",
     "TariffSeries",
     "apply_net_metering",
