@@ -1,11 +1,14 @@
 """The error of a failed check, and helpers that find the worst violation of a property."""
 
 from collections.abc import Callable
+from textwrap import shorten
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
+
+_MAX_MESSAGE = 300
 
 
 class CheckError(AssertionError):
@@ -79,6 +82,6 @@ def run_traced(
     except (CheckError, passed):
         raise
     except Exception as error:
-        message = str(error).strip().splitlines() or [""]
-        problem = f"it cannot be {action}: {type(error).__name__}: {message[0]}"
+        message = shorten(" ".join(str(error).split()), _MAX_MESSAGE, placeholder=" ...")
+        problem = f"it cannot be {action}: {type(error).__name__}: {message}"
         raise CheckError(where, problem, fix) from error
