@@ -8,7 +8,7 @@ money in the currency of the tariff.
 from typing import NamedTuple
 
 import equinox as eqx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 NO_PREFERENCE = -1
 """Value of `Orders.partner` without a preferred partner."""
@@ -187,6 +187,27 @@ Action = Dispatch | Bid
 """Actions of all homes in the two action modes of the environment."""
 
 
+EVENTS = "events"
+"""Key of the events among the exogenous inputs of devices, which is no kind of device."""
+
+
+class EventSeries(NamedTuple):
+    """Events of a community; parts that no event needs are None or absent.
+
+    Attributes:
+        availability: 1 where a kind of device works and 0 where it failed, by kind.
+        present: Whether a home is a member; None where every home always is.
+        import_kwh: Limit of the import at the connection, infinite without one; None where no home
+            has a limit.
+        export_kwh: Limit of the export, given wherever `import_kwh` is.
+    """
+
+    availability: dict[str, Float[Array, "*step home"]]
+    present: Bool[Array, "*step home"] | None = None
+    import_kwh: Float[Array, "*step home"] | None = None
+    export_kwh: Float[Array, "*step home"] | None = None
+
+
 class DeviceFlow(eqx.Module):
     """Energy of one kind of device of all homes in one step, kWh.
 
@@ -280,12 +301,14 @@ class Flows(NamedTuple):
     construction of the meter.
 
     Attributes:
-        load_kwh: Consumption of the home, including all devices that are not storage.
+        load_kwh: Consumption of the home that was served, including all devices that are not
+            storage.
         solar_kwh: PV generation before curtailment.
         import_kwh: Energy imported at the meter.
         export_kwh: Energy exported at the meter.
         curtailed_kwh: PV generation curtailed by the network operator.
         devices: Flows of each kind of device that any home has, by kind.
+        shed_kwh: Load that a limit of the supply did not permit; None without limits.
     """
 
     load_kwh: Float[Array, " home"]
@@ -294,6 +317,7 @@ class Flows(NamedTuple):
     export_kwh: Float[Array, " home"]
     curtailed_kwh: Float[Array, " home"]
     devices: dict[str, DeviceFlow]
+    shed_kwh: Float[Array, " home"] | None = None
 
     @property
     def storage(self) -> list[StorageFlow]:

@@ -18,7 +18,7 @@ def monthly_charge(import_kwh, start, minutes, rate=12.0, minimum=0.0, zone="Eur
     peaks = tariff.monthly_peaks(
         np.asarray(import_kwh, float)[:, None], calendar, minutes / 60, minimum
     )
-    return float(tariff.capacity_charge(peaks, covered, rate)[0]), peaks[:, 0], covered
+    return float(tariff.capacity_charge(peaks, covered[:, None], rate)[0]), peaks[:, 0], covered
 
 
 def test_charge_of_real_homes(citylearn_data):

@@ -10,6 +10,7 @@ from rich.table import Table
 from prosumax import report
 from prosumax.devices.base import devices, ordered
 from prosumax.metrics import catalog
+from prosumax.report.tables import events_table
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.results.result import Result
 
@@ -95,6 +96,7 @@ def print_result(result: Result) -> None:
     _out.print()
     _print_homes(result)
     _print_uses(result)
+    _print_events(result)
     for note in result.notes:
         _err.print(f"Note: {note}", style="dim", highlight=False, markup=False)
     timing = result.timing
@@ -143,6 +145,8 @@ def _device_rows(result: Result) -> list[tuple[str, str, str]]:
         rows.append(_kpi_row(result, kpi.key, remark))
     if "unserved_kwh" in result.kpis:
         rows.append(_kpi_row(result, "unserved_kwh", "requested from devices"))
+    if "shed_kwh" in result.kpis:
+        rows.append(_kpi_row(result, "shed_kwh", "by a limit of the supply"))
     return rows
 
 
@@ -192,6 +196,20 @@ def _print_homes(result: Result) -> None:
         owned += [device.title for device in ordered(spec.devices)]
         numbers = [kpi.number(catalog.value(home, kpi.name)) for kpi in kpis]
         table.add_row(escape(home["name"]), escape(", ".join(owned)) or "-", *numbers)
+    _out.print(table)
+
+
+def _print_events(result: Result) -> None:
+    """Print what happened when, to whom, and with what effect."""
+    events = events_table(result)
+    if events is None:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in events.head:
+        table.add_column(heading)
+    for row in events.rows:
+        table.add_row(*(escape(cell) for cell in row))
+    _out.print(f"\n{events.caption}", style="dim", highlight=False)
     _out.print(table)
 
 

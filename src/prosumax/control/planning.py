@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from prosumax.control.power_levels import make_power_levels
 from prosumax.control.rules import policies
+from prosumax.devices.home import BATTERY
 from prosumax.errors import InputError
 from prosumax.optimization.discrete import plan_power_levels
 from prosumax.optimization.mahtm_solver import plan_mahtm_solver
@@ -30,6 +31,7 @@ from prosumax.optimization.problem import build_problem
 from prosumax.optimization.program import ProgressCallback
 from prosumax.registry import Registry
 from prosumax.scenario.schema.community import Scenario
+from prosumax.scenario.schema.events import DeviceFails
 from prosumax.simulation.community import assemble
 from prosumax.simulation.inputs import read_profiles
 from prosumax.simulation.policy import ControlContext, ControlSchedule, truthful_dispatch
@@ -162,6 +164,7 @@ def optimal_levels(task: PlanningTask) -> NDArray[np.float64]:
     Args:
         task: Input of the planner.
     """
+    _check_events(task.scenario, "optimal-levels")
     control = task.scenario.control
     problem = task.optima.problem
     num_levels = control.power_levels or _MAHTM_LEVELS
@@ -184,6 +187,7 @@ def mahtm_paper_solver(task: PlanningTask) -> NDArray[np.float64]:
     Args:
         task: Input of the planner.
     """
+    _check_events(task.scenario, "mahtm-paper-solver")
     simulated_problem = task.optima.problem
     planned_problem = simulated_problem
     scenario = task.scenario
@@ -227,6 +231,7 @@ def make_schedule(
 
 
 def _plan_receding_horizon(task: PlanningTask, joint: bool) -> NDArray[np.float64]:
+    _check_events(task.scenario, "community-mpc" if joint else "mpc")
     control = task.scenario.control
     problem = task.optima.problem.select_homes(task.homes)
     horizon = max(1, round(control.horizon_hours / problem.step_hours))
@@ -238,3 +243,18 @@ def _plan_receding_horizon(task: PlanningTask, joint: bool) -> NDArray[np.float6
         problem, forecaster, horizon, joint=joint, on_progress=task.on_progress
     )
     return power_kw
+
+
+def _check_events(scenario: Scenario, policy: str) -> None:
+    """Check that no event concerns the batteries or meters of a planner that knows no events.
+
+    Raises:
+        InputError: There is such an event.
+    """
+    for number, event in enumerate(scenario.events):
+        if not (isinstance(event, DeviceFails) and event.device != BATTERY):
+            raise InputError(
+                f"{scenario.name}: events.{number}",
+                f"policy {policy} cannot plan with event {event.event}",
+                "Use policy optimal, community-optimal or a rule.",
+            )

@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 T = TypeVar("T")
 S = TypeVar("S", bound=StrictModel)
 
-SourceUse = Literal["load", "solar", "price", "emission_factor"]
-"""Quantity that a source is read as: energy in kWh per step, a price per kWh, or kg CO2 per kWh."""
+SourceUse = Literal["load", "solar", "price", "emission_factor", "power_limit"]
+"""Quantity of a source: energy in kWh per step, a price or kg CO2 per kWh, or a limit in kW."""
 
 _SEED_PURPOSES = {"load": 1, "weather": 2, "days": 3, "prices": 4, "pv": 5, "market": 6}
 """Numbers of the purposes of seeds; another purpose takes its number from its name."""

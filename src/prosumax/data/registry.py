@@ -26,13 +26,18 @@ solar_sources: Registry[type[Source]] = Registry("PV source", group=_GROUP, pack
 price_sources: Registry[type[Source]] = Registry("price source", group=_GROUP, package=_PACKAGE)
 """Sources of a price per kWh or of an emission factor."""
 
+limit_sources: Registry[type[Source]] = Registry(
+    "power limit source", group=_GROUP, package=_PACKAGE
+)
+"""Sources of a power limit, kW."""
+
 weather_sources: Registry[type[WeatherSource]] = Registry(
     "weather source", group=_GROUP, package=_PACKAGE
 )
 """Sources of the weather of PV systems and heat pumps."""
 
 
-_REGISTRIES = (load_sources, solar_sources, price_sources, weather_sources)
+_REGISTRIES = (load_sources, solar_sources, price_sources, limit_sources, weather_sources)
 
 
 def source_path_fields(name: object) -> set[str]:

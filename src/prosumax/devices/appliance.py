@@ -99,12 +99,14 @@ class ApplianceParams(NamedTuple):
         run_steps: Duration of a run in steps.
         max_wait_steps: Longest wait in steps that keeps the deadline.
         safeguard: 1 where a timer starts due runs, 0 where runs not started in time are dropped.
+        works: 1 where the appliances work and 0 where they failed; None where they always work.
     """
 
     power_kw: Float[Array, "home appliance"]
     run_steps: Int[Array, "home appliance"]
     max_wait_steps: Int[Array, "home appliance"]
     safeguard: Float[Array, "home appliance"]
+    works: Float[Array, " home"] | None = None
 
 
 class ApplianceSeries(NamedTuple):
@@ -135,7 +137,8 @@ class ApplianceFlow(DeviceFlow):
 
     Attributes:
         run_kwh: Electricity of each appliance.
-        unserved_kwh: Energy of runs that missed their deadline and are dropped.
+        unserved_kwh: Energy of runs that missed their deadline and are dropped, and of the rest of
+            runs that a failure interrupted.
         waiting: 1 where a run waits after the step, else 0.
     """
 
@@ -150,7 +153,7 @@ class ApplianceFlow(DeviceFlow):
 
     @property
     def total_unserved_kwh(self) -> Float[Array, " home"]:
-        """Energy of dropped runs."""
+        """Energy of dropped and interrupted runs."""
         return self.unserved_kwh.sum(-1)
 
 
@@ -162,6 +165,8 @@ def step(
     step_hours: Float[Array, ""],
 ) -> tuple[ApplianceState, ApplianceFlow]:
     """Start requested and due appliances, and run them for one step.
+
+    An appliance that fails drops the rest of its run, and starts no other before its repair.
 
     Args:
         params: Parameters.
@@ -176,13 +181,23 @@ def step(
     wait_steps_left = jnp.where(inputs.ready, params.max_wait_steps, state.wait_steps_left)
     is_due = wait_steps_left == 0
     starts = (wait_steps_left >= 0) & ((start_request > 0) | (is_due & (params.safeguard > 0)))
-    is_dropped = is_due & ~starts
-    run_steps_left = jnp.where(starts, params.run_steps, state.run_steps_left)
     step_kwh = params.power_kw * step_hours
+    running_steps = state.run_steps_left
+    interrupted_kwh: Float[Array, "home appliance"] | float = 0.0
+    if params.works is not None:
+        works = params.works[..., None] > 0
+        starts = starts & works
+        interrupted_kwh = jnp.where(works, 0.0, step_kwh * running_steps)
+        running_steps = jnp.where(works, running_steps, 0)
+    is_dropped = is_due & ~starts
+    run_steps_left = jnp.where(starts, params.run_steps, running_steps)
     wait_steps_left = jnp.where(starts | is_dropped, -1, jnp.maximum(wait_steps_left - 1, -1))
+    unserved_kwh = jnp.where(is_dropped, step_kwh * params.run_steps, 0.0)
+    if params.works is not None:
+        unserved_kwh = unserved_kwh + interrupted_kwh
     flow = ApplianceFlow(
         run_kwh=jnp.where(run_steps_left > 0, step_kwh, 0.0),
-        unserved_kwh=jnp.where(is_dropped, step_kwh * params.run_steps, 0.0),
+        unserved_kwh=unserved_kwh,
         waiting=(wait_steps_left >= 0).astype(step_kwh.dtype),
     )
     return ApplianceState(wait_steps_left, jnp.maximum(run_steps_left - 1, 0)), flow
@@ -311,6 +326,13 @@ class Appliances(
         start = (wait_steps_left >= 0) & (is_covered | (wait_steps_left == 0))
         started_kw = start * params.power_kw
         return started_kw, (running_kw + started_kw).sum(-1)
+
+    def scale_power(
+        self, params: ApplianceParams, share: Float[AnyArray, " home"]
+    ) -> ApplianceParams:
+        """Stop the appliances of homes where they failed (see `Device.scale_power`)."""
+        works = jnp.asarray(share)
+        return params._replace(works=works if params.works is None else params.works * works)
 
     def action_slots(self, count: int) -> list[str]:
         """Return one slot per appliance."""

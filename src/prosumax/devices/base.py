@@ -118,7 +118,10 @@ class Device(ABC, Generic[ConfigT, ParamsT, SeriesT, StateT, FlowT]):
     kpis: ClassVar[Sequence[KPI]] = ()
     """KPIs, as returned by `compute_kpis`, without the prefix `home.`."""
     power_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields of the parameters that are power limits [home], which a failure sets to zero."""
+    """Fields of the parameters that are power limits [home].
+
+    A failure sets them to zero, and a limit of the supply may reduce them.
+    """
 
     @abstractmethod
     def build_params(
@@ -220,6 +223,15 @@ class Device(ABC, Generic[ConfigT, ParamsT, SeriesT, StateT, FlowT]):
         request_kw = self.default_request(params, state, inputs, surplus_kw, step_hours)
         _, flow = self.step(params, state, inputs, request_kw, step_hours)
         return request_kw, (flow.consumption_kwh - flow.supply_kwh) / step_hours
+
+    def scale_power(self, params: ParamsT, share: Float[AnyArray, "*step home"]) -> ParamsT:
+        """Scale the power limits; zero power is a failure, in which all other physics go on.
+
+        Args:
+            params: Parameters in NumPy or JAX.
+            share: Share of the power that is available, 0 to 1; with steps, in a linear program.
+        """
+        return scale_fields(params, self.power_fields, share)
 
     def action_slots(self, count: int) -> list[str]:
         """Return the names of the action slots.
@@ -342,6 +354,22 @@ def ordered(kinds: Mapping[str, PyTree]) -> tuple[AnyDevice, ...]:
     """
     present = [devices.get(kind, "devices") for kind in kinds]
     return tuple(sorted(present, key=lambda device: (device.order, device.kind)))
+
+
+def scale_fields(
+    params: ParamsT, fields: Sequence[str], share: Float[AnyArray, "*step home"]
+) -> ParamsT:
+    """Scale some fields of parameters.
+
+    Args:
+        params: A NamedTuple.
+        fields: Names of fields [home].
+        share: Factor.
+    """
+    scaled: ParamsT = cast(PyTree, params)._replace(
+        **{name: getattr(params, name) * share for name in fields}
+    )
+    return scaled
 
 
 def stack_fields(rows: Sequence[Mapping[str, float]]) -> dict[str, jax.Array]:

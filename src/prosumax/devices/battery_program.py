@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Bool, Float, PyTree
 from numpy.typing import ArrayLike, NDArray
 
-from prosumax.devices.battery import BatteryParams
+from prosumax.devices.battery import Battery, BatteryParams
 from prosumax.devices.linear_program import DIMS
 from prosumax.numerics import AnyArray
+from prosumax.types import EventSeries
 
 if TYPE_CHECKING:
     from linopy import LinearExpression, Model
@@ -54,7 +55,8 @@ def best_case_storage(
     self-discharge would take it below `soc_min`, it is charged as far as its power permits.
 
     Args:
-        battery: Batteries in NumPy, one entry per home. Power limits may be [step, home].
+        battery: Batteries in NumPy, one entry per home. Power limits and self-discharge may be
+            [step, home].
         steps: Number of steps.
         step_hours: Length of a step in hours.
         negative: Steps in which the price of buying or selling a kWh is negative.
@@ -117,14 +119,15 @@ def _min_stored_kwh(
 
     A battery may start lower, or be too weak for its own self-discharge.
     """
-    is_constant = max_charge_kwh.ndim == 1
-    keep = 1 - battery.self_discharge_per_step
+    keep = 1 - np.asarray(battery.self_discharge_per_step)
+    is_constant = max_charge_kwh.ndim == 1 and keep.ndim == 1
     level: AnyArray = battery.initial_soc * battery.capacity_kwh
     target = battery.soc_min * battery.capacity_kwh
     floor = np.empty((steps, len(target)))
     max_charge = np.broadcast_to(max_charge_kwh, floor.shape)
+    kept = np.broadcast_to(keep, floor.shape)
     for step in range(steps):
-        level = np.minimum(target, keep * level + _HOLDING_POWER_SHARE * max_charge[step])
+        level = np.minimum(target, kept[step] * level + _HOLDING_POWER_SHARE * max_charge[step])
         floor[step] = level
         if step and is_constant and np.array_equal(floor[step], floor[step - 1]):
             floor[step:] = level
@@ -155,6 +158,30 @@ def replace_absent_batteries(battery: BatteryParams) -> BatteryParams:
         for name, value in placeholder.items()
     }
     return battery._replace(**values)
+
+
+def limit_batteries(battery: BatteryParams, events: EventSeries | None) -> BatteryParams:
+    """Return batteries without power while they failed, and frozen while their home is absent.
+
+    Args:
+        battery: Batteries in NumPy, one entry per home.
+        events: Events of the same homes in NumPy; None without any.
+
+    Returns:
+        Batteries with power limits and self-discharge [step, home]; the same without events.
+    """
+    if events is None:
+        return battery
+    works = np.asarray(events.availability.get(Battery.kind, 1.0))
+    present = np.asarray(1.0 if events.present is None else events.present)
+    if not works.ndim and not present.ndim:
+        return battery
+    fields: dict[str, PyTree] = {
+        "charge_kw": battery.charge_kw * works * present,
+        "discharge_kw": battery.discharge_kw * works * present,
+        "self_discharge_per_step": battery.self_discharge_per_step * present,
+    }
+    return battery._replace(**fields)
 
 
 def power_limit_lines(
@@ -211,8 +238,8 @@ def add_storage(
 
     Args:
         model: A linopy model with dimensions `step` and `home`.
-        battery: Batteries in NumPy, one entry per home, none of size zero. Power limits may be
-            [step, home].
+        battery: Batteries in NumPy, one entry per home, none of size zero. Power limits and
+            self-discharge may be [step, home].
         storage: Linear parameters of the same batteries.
         step_hours: Length of a step in hours.
 
@@ -243,13 +270,13 @@ def add_storage(
     before = stored.shift(step=1).fillna(0)
     start = np.zeros((steps, homes))
     start[0] = battery.initial_soc * battery.capacity_kwh
-    keep = 1 - battery.self_discharge_per_step
+    keep = 1 - np.asarray(battery.self_discharge_per_step)
     model.add_constraints(
         stored
         - table(keep) * before
         - table(storage.charge_efficiency) * charge
         + table(1 / storage.discharge_efficiency) * discharge
-        == table(keep * start),
+        == table(keep) * start,
         name="store",
     )
     for number, (intercept, slope) in enumerate(lines):

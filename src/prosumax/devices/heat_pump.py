@@ -809,9 +809,15 @@ class HeatPump(Device[HeatPumpConfig, HeatPumpParams, HeatPumpSeries, HeatPumpSt
             heat_capacity = np.asarray(params.tank_heat_capacity_kwh_per_k)
             loss = np.asarray(params.tank_heat_loss_kw_per_k) * step_hours / heat_capacity
             water = program.variable("heat_pump_hot_water", 0, max_kwh, has_tank)
-            tank = program.variable(
-                "heat_pump_tank", params.min_tank_c, params.max_tank_c, has_tank
-            )
+            # With less power than all the time, standing losses may cool the tank below its limit.
+            is_limited = np.ndim(params.power_kw) > 1
+            lowest_c = -np.inf if is_limited else params.min_tank_c
+            tank = program.variable("heat_pump_tank", lowest_c, params.max_tank_c, has_tank)
+            if is_limited:
+                too_cold = program.variable("heat_pump_tank_too_cold", 0, np.inf, has_tank)
+                warm = tank + too_cold >= program.table(params.min_tank_c)
+                program.constraint("heat_pump_tank_comfort", warm, has_tank)
+                slack = slack + too_cold.sum()
             unserved = program.variable(
                 "heat_pump_hot_water_unserved", 0, demand, has_tank & (demand > 0)
             )

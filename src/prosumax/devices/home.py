@@ -1,14 +1,29 @@
-"""A home behind its meter: load, PV generation and devices on one AC bus."""
+"""A home behind its meter: load, PV generation and devices on one AC bus.
 
+With events, devices that failed have no power, homes that are absent keep the state of their
+devices and have no flows, and a limit of the supply applies at the meter: the devices draw or
+supply less, the home battery helps, and what remains is load that is shed or PV generation that is
+curtailed.
+"""
+
+import dataclasses
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from prosumax.devices import battery as battery_model
 from prosumax.devices.base import AnyDevice, ordered
 from prosumax.devices.battery import BatteryParams, BatteryState
-from prosumax.types import DeviceFlow, DeviceRequests, Flows, StorageFlow
+from prosumax.types import (
+    EVENTS,
+    DeviceFlow,
+    DeviceRequests,
+    EventSeries,
+    Flows,
+    StorageFlow,
+)
 
 BATTERY = battery_model.Battery.kind
 """Kind of the home battery, which acts last and balances the meter under a `Bid`."""
@@ -59,6 +74,24 @@ def initial_state(params: HomeParams) -> HomeState:
     return HomeState({device.kind: device.init(params.devices[device.kind]) for device in kinds})
 
 
+def available(params: HomeParams, inputs: dict[str, PyTree]) -> HomeParams:
+    """Return the parameters of a step, in which devices that failed have no power.
+
+    Args:
+        params: Parameters.
+        inputs: Exogenous inputs of the step by kind of device, with events if there are any.
+    """
+    events: EventSeries | None = inputs.get(EVENTS)
+    if events is None or not events.availability:
+        return params
+    working = dict(params.devices)
+    for device in ordered(params.devices):
+        if device.kind in events.availability:
+            share = events.availability[device.kind]
+            working[device.kind] = device.scale_power(params.devices[device.kind], share)
+    return HomeParams(working)
+
+
 def step_devices(
     params: HomeParams,
     state: HomeState,
@@ -72,7 +105,7 @@ def step_devices(
     Args:
         params: Parameters.
         state: State before the step.
-        inputs: Exogenous inputs of the step by kind of device.
+        inputs: Exogenous inputs of the step by kind of device, with events if there are any.
         requests: Requests by kind; the default control applies to kinds without a request and
             to requests that are NaN.
         net_load_kwh: Load less PV generation, without devices.
@@ -82,6 +115,8 @@ def step_devices(
         The state with these devices after the step, their energy flows, and the requests that were
         applied, with those of the default control.
     """
+    events: EventSeries | None = inputs.get(EVENTS)
+    params = available(params, inputs)
     states = dict(state.devices)
     flows: dict[str, DeviceFlow] = {}
     applied: DeviceRequests = {}
@@ -96,7 +131,90 @@ def step_devices(
         applied[kind] = request
         taken_kwh = flows[kind].consumption_kwh - flows[kind].supply_kwh
         surplus_kw = surplus_kw - taken_kwh / step_hours
+    if events is not None and events.import_kwh is not None:
+        _limit_devices(params, state, inputs, applied, net_load_kwh, step_hours, states, flows)
+    if events is not None and events.present is not None:
+        for kind, flow in flows.items():
+            states[kind], flows[kind] = _freeze(
+                events.present, state.devices[kind], states[kind], flow
+            )
     return HomeState(states), flows, applied
+
+
+def _limit_devices(
+    params: HomeParams,
+    state: HomeState,
+    inputs: dict[str, PyTree],
+    requests: DeviceRequests,
+    net_load_kwh: Float[Array, " home"],
+    step_hours: Float[Array, ""],
+    states: dict[str, PyTree],
+    flows: dict[str, DeviceFlow],
+) -> None:
+    """Run the devices at less power where the meter would exceed the limits of the supply.
+
+    The device that acts last gives way first. States and flows are replaced in place.
+    """
+    events: EventSeries = inputs[EVENTS]
+    assert events.import_kwh is not None and events.export_kwh is not None
+    max_discharge: Float[Array, " home"] | float = 0.0
+    if BATTERY in params.devices:
+        _, max_discharge = battery_model.energy_limits_kwh(
+            params.battery, state.battery, step_hours
+        )
+    net = net_load_kwh + devices_net_kwh(flows)
+    import_excess = jnp.maximum(net - max_discharge - events.import_kwh, 0.0)
+    export_excess = jnp.maximum(-net - events.export_kwh, 0.0)
+    for device in reversed(params.flexible):
+        if not device.power_fields:
+            continue
+        kind = device.kind
+        own = params.devices[kind]
+        before = flows[kind]
+        less_draw = jnp.minimum(before.consumption_kwh, import_excess)
+        less_supply = jnp.minimum(before.supply_kwh, export_excess)
+        draw_kw, supply_kw = device.limits_kw(own)
+        share = jnp.minimum(
+            _share(before.consumption_kwh, less_draw, draw_kw * step_hours),
+            _share(before.supply_kwh, less_supply, supply_kw * step_hours),
+        )
+        states[kind], flows[kind] = device.step(
+            device.scale_power(own, share),
+            state.devices[kind],
+            inputs.get(kind),
+            requests[kind],
+            step_hours,
+        )
+        saved = before.consumption_kwh - flows[kind].consumption_kwh
+        import_excess = jnp.maximum(import_excess - saved, 0.0)
+        withheld = before.supply_kwh - flows[kind].supply_kwh
+        export_excess = jnp.maximum(export_excess - withheld, 0.0)
+
+
+def _share(
+    energy: Float[Array, " home"], less: Float[Array, " home"], limit: Float[Array, " home"]
+) -> Float[Array, " home"]:
+    """Return the share of a limit that reduces the energy where it must be reduced; else 1."""
+    reduced = (energy - less) / jnp.where(limit > 0, limit, 1.0)
+    return jnp.where((less > 0) & (limit > 0), jnp.clip(reduced, 0.0, 1.0), 1.0)
+
+
+def _freeze(
+    present: Bool[Array, " home"], before: PyTree, after: PyTree, flow: DeviceFlow
+) -> tuple[PyTree, DeviceFlow]:
+    """Keep the state of absent homes, without flows; levels remain, such as stored energy."""
+
+    def select(new: Array, old: Array | float) -> Array:
+        mask = present.reshape(present.shape + (1,) * (new.ndim - present.ndim))
+        return jnp.where(mask, new, old)
+
+    values = {}
+    for field in dataclasses.fields(flow):
+        value = getattr(flow, field.name)
+        # A field with the name of a field of the state is a level.
+        level = getattr(before, field.name, 0.0)
+        values[field.name] = None if value is None else select(value, level)
+    return jax.tree.map(select, after, before), type(flow)(**values)
 
 
 def devices_net_kwh(flows: dict[str, DeviceFlow]) -> Float[Array, " home"] | float:
@@ -139,6 +257,7 @@ def step(
     battery_kw: Float[Array, " home"],
     step_hours: Float[Array, ""],
     devices: dict[str, DeviceFlow] | None = None,
+    inputs: dict[str, PyTree] | None = None,
 ) -> tuple[HomeState, Flows]:
     """Run the home batteries for one step and read the meters.
 
@@ -150,14 +269,30 @@ def step(
         battery_kw: Requested battery power, positive for charging; limited to the feasible range.
         step_hours: Length of the step.
         devices: Energy flows of the other devices from `step_devices`.
+        inputs: Exogenous inputs of the step by kind of device, with events if there are any.
 
     Returns:
         The state after the step and the energy flows, which balance in each home.
     """
+    events: EventSeries | None = (inputs or {}).get(EVENTS)
+    params = available(params, inputs or {})
+    if events is not None and events.import_kwh is not None and events.export_kwh is not None:
+        others_kwh = load_kwh - solar_kwh + devices_net_kwh(devices or {})
+        # The battery must discharge what exceeds the import, and may not add to an export that
+        # PV generation alone exceeds.
+        battery_kw = jnp.clip(
+            battery_kw,
+            jnp.minimum(-events.export_kwh - others_kwh, 0.0) / step_hours,
+            (events.import_kwh - others_kwh) / step_hours,
+        )
     battery_state, battery_flow = battery_model.step(
         params.battery, state.battery, battery_kw, step_hours
     )
     flows: dict[str, DeviceFlow] = {**(devices or {}), BATTERY: battery_flow}
+    if events is not None and events.present is not None:
+        battery_state, flows[BATTERY] = _freeze(
+            events.present, state.battery, battery_state, battery_flow
+        )
     consumption = load_kwh
     supply = solar_kwh
     stored: Float[Array, " home"] | float = 0.0
@@ -169,6 +304,18 @@ def step(
             supply = supply + flow.supply_kwh
     net = consumption - supply + stored
     new_state = HomeState({**state.devices, BATTERY: battery_state})
+    if events is not None and events.import_kwh is not None and events.export_kwh is not None:
+        shed = jnp.maximum(net - events.import_kwh, 0.0)
+        curtailed = jnp.maximum(-net - events.export_kwh, 0.0)
+        return new_state, Flows(
+            load_kwh=consumption - shed,
+            solar_kwh=solar_kwh,
+            import_kwh=jnp.clip(net, 0.0, events.import_kwh),
+            export_kwh=jnp.clip(-net, 0.0, events.export_kwh),
+            curtailed_kwh=curtailed,
+            devices=flows,
+            shed_kwh=shed,
+        )
     return new_state, Flows(
         load_kwh=consumption,
         solar_kwh=solar_kwh,
@@ -185,6 +332,7 @@ def tradable_kwh(
     load_kwh: Float[Array, " home"],
     solar_kwh: Float[Array, " home"],
     step_hours: Float[Array, ""],
+    inputs: dict[str, PyTree] | None = None,
 ) -> tuple[Float[Array, " home"], Float[Array, " home"]]:
     """Compute the largest sale and purchase of each home in one step.
 
@@ -197,6 +345,7 @@ def tradable_kwh(
         load_kwh: Load including the net energy of all devices but the battery.
         solar_kwh: PV generation.
         step_hours: Length of the step.
+        inputs: Exogenous inputs of the step by kind of device, with events if there are any.
 
     Returns:
         Largest sale and largest purchase, kWh, >= 0.
@@ -204,12 +353,20 @@ def tradable_kwh(
     References:
         Equations 11a and 11b of the MARLEM paper.
     """
+    events: EventSeries | None = (inputs or {}).get(EVENTS)
+    params = available(params, inputs or {})
     max_charge, max_discharge = battery_model.energy_limits_kwh(
         params.battery, state.battery, step_hours
     )
+    if events is not None and events.present is not None:
+        max_charge = max_charge * events.present
+        max_discharge = max_discharge * events.present
     deficit = load_kwh - solar_kwh
     max_sale = jnp.maximum(-deficit, 0.0) + max_discharge
     max_purchase = jnp.maximum(deficit, 0.0) + max_charge
+    if events is not None and events.import_kwh is not None and events.export_kwh is not None:
+        max_sale = jnp.minimum(max_sale, events.export_kwh)
+        max_purchase = jnp.minimum(max_purchase, events.import_kwh)
     return max_sale, max_purchase
 
 

@@ -314,6 +314,18 @@ _declare(
 )
 
 _declare(
+    "Events",
+    (
+        "Sum over all homes; it exists only where an [event](../how-to/events.md) limits the "
+        "supply, and homes have it as well."
+    ),
+    "prosumax.simulation.results.summary.device_kpis",
+    KPI("shed_kwh", "Load shed", "kWh", 1,
+        "sum over t and homes of max(net load - import limit, 0)", better="lower",
+        explanation="Load that a limit of the supply did not permit and no device could cover."),
+)
+
+_declare(
     "Optimality",
     (
         "Gap between a run and the optimum with perfect foresight; null where the optimum was not "

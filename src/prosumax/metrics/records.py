@@ -78,6 +78,7 @@ class CommunityKPIs(_OptimalityKPIs):
 
     Attributes:
         unserved_kwh: Energy that devices did not deliver; missing without flexible devices.
+        shed_kwh: Load that a limit of the supply did not permit; missing without limits.
         citylearn: KPIs of CityLearn.
         network: KPIs of the network; None without one.
     """
@@ -113,6 +114,7 @@ class CommunityKPIs(_OptimalityKPIs):
     emissions_with_export_credit_kg: float | None
     battery_loss_kwh: float
     unserved_kwh: NotRequired[float]
+    shed_kwh: NotRequired[float]
     welfare: float
     consumer_surplus: float
     producer_surplus: float
@@ -152,6 +154,7 @@ class HouseholdKPIs(TypedDict):
         end_use_kwh: Energy by end use; empty where the load comes from a meter.
         bill_items: Items of the bill by name, in the currency of the tariff.
         unserved_kwh: Energy that devices did not deliver; missing without flexible devices.
+        shed_kwh: Load that a limit of the supply did not permit; missing without limits.
     """
 
     name: str
@@ -177,6 +180,7 @@ class HouseholdKPIs(TypedDict):
     curtailed_kwh: float
     battery_cycles: float
     unserved_kwh: NotRequired[float]
+    shed_kwh: NotRequired[float]
     mean_monthly_peak_kw: float
     reputation: float
     end_use_kwh: dict[str, float]

@@ -24,7 +24,7 @@ from prosumax.devices.home import (
     step_devices,
 )
 from prosumax.devices.linear_program import DIMS, LinearProgram
-from prosumax.types import DeviceRequests
+from prosumax.types import EVENTS, DeviceRequests, EventSeries
 
 if TYPE_CHECKING:
     from linopy import LinearExpression, Model
@@ -33,6 +33,10 @@ Array = NDArray[np.float64]
 
 # Factor on the highest price that makes violating a requirement unattractive.
 _SLACK_PRICE_FACTOR = 20.0
+
+# Price of shedding a kWh of load over that of violating a requirement of a device, so that devices
+# give way first, as in the simulation.
+_SHED_PRICE_FACTOR = 1000.0
 
 
 class FlexibleDevices(NamedTuple):
@@ -80,6 +84,30 @@ class FlexibleDevices(NamedTuple):
         """
         series: dict[str, PyTree] = jax.tree.map(lambda leaf: leaf[first:last], self.series)
         return _with_default_control(self.params, series, self.base_net_kwh[first:last], step_hours)
+
+    @property
+    def events(self) -> EventSeries | None:
+        """Events of the homes in NumPy; None without any."""
+        events: EventSeries | None = self.series.get(EVENTS)
+        return events
+
+    def program_params(self, device: AnyDevice) -> PyTree:
+        """Return the parameters of a device for a program.
+
+        Args:
+            device: Kind of device.
+
+        Returns:
+            Parameters whose power limits are [step, home] if there are events, and zero where the
+            device failed or its home is absent.
+        """
+        params: PyTree = self.params[device.kind]
+        if self.events is None:
+            return params
+        works = self.events.availability.get(device.kind, 1.0)
+        present = 1.0 if self.events.present is None else self.events.present
+        share = np.broadcast_to(np.asarray(works) * present, self.base_net_kwh.shape)
+        return device.scale_power(params, share)
 
     @property
     def kinds(self) -> tuple[AnyDevice, ...]:
@@ -148,11 +176,11 @@ def build_flexible_devices(
         step_hours: Length of a step in hours.
 
     Returns:
-        The devices, None if there are none, and the meters with all devices under their default
-        control and batteries idle [step, home].
+        The devices, None if there are neither devices nor events, and the meters with all devices
+        under their default control and batteries idle [step, home].
     """
     kinds = [device.kind for device in homes.flexible]
-    if not kinds:
+    if not kinds and EVENTS not in series:
         return None, base_kwh
     params: dict[str, PyTree] = jax.tree.map(
         _to_double, {kind: homes.devices[kind] for kind in kinds}
@@ -235,16 +263,33 @@ def add_flexible_devices(
         negative: Steps in which the price of buying or selling a kWh is negative.
 
     Returns:
-        Net energy, variables and violated requirements by kind of device.
+        Net energy, variables and violated requirements by kind of device, and those of the limits
+        of the supply.
     """
     steps, homes = flexible.base_net_kwh.shape
-    program = LinearProgram(model, (steps, homes))
+    events = flexible.events
+    present = None
+    if events is not None and events.present is not None:
+        present = np.asarray(events.present)
+    program = LinearProgram(model, (steps, homes), present)
     parts = {}
     for device in flexible.planned_kinds:
         kind = device.kind
         parts[kind] = device.milp(
-            program, flexible.params[kind], flexible.series.get(kind), step_hours, negative
+            program,
+            flexible.program_params(device),
+            flexible.series.get(kind),
+            step_hours,
+            negative,
         )
+    if events is not None and events.import_kwh is not None and events.export_kwh is not None:
+        net = flexible.uncontrolled_net_kwh
+        # Only what no device can avoid is shed or curtailed.
+        max_shed = np.maximum(net - events.import_kwh, 0)
+        max_curtailed = np.maximum(-net - events.export_kwh, 0)
+        shed = program.variable("shed", 0, max_shed, max_shed > 0)
+        curtailed = program.variable("curtailed", 0, max_curtailed, max_curtailed > 0)
+        parts[EVENTS] = LinearDevice(curtailed - shed, (), _SHED_PRICE_FACTOR * shed.sum())
     return parts
 
 
@@ -287,8 +332,9 @@ def extract_requests(
         return np.where(labels >= 0, solution[labels], 0.0).reshape(shape)
 
     requests: dict[str, PyTree] = {}
-    for kind, part in parts.items():
-        device = devices.get(kind, "devices")
+    for device in flexible.planned_kinds:
+        kind = device.kind
+        part = parts[kind]
         energy = [read(drawn) - read(supplied) for drawn, supplied in part.slots]
         exists = has_device(device, flexible.params[kind])[:, None]
         requests[kind] = np.where(exists, np.stack(energy, axis=-1) / step_hours, np.nan)

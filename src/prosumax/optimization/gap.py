@@ -77,7 +77,7 @@ def mahtm_scores(
     """
     weight = problem.carbon_price
     baseline = individual_cost(problem, problem.net_kwh).mean()
-    baseline_import = np.maximum(problem.net_kwh, 0)
+    baseline_import = np.maximum(problem.metered(problem.net_kwh), 0)
     baseline_emissions = (emission_factor_kg_per_kwh @ baseline_import).mean()
     carbon_cost = weight * emissions_kg.mean() if weight else 0.0
     baseline_carbon_cost = weight * baseline_emissions if weight else 0.0

@@ -19,6 +19,7 @@ from prosumax.devices.battery import BatteryParams
 from prosumax.devices.battery_program import (
     StorageModel,
     best_case_storage,
+    limit_batteries,
     replace_absent_batteries,
 )
 from prosumax.devices.home import (
@@ -34,7 +35,7 @@ from prosumax.numerics import AnyArray
 from prosumax.optimization.flexible import FlexibleDevices
 from prosumax.optimization.problem import Array, Problem, community_cost, individual_cost
 from prosumax.optimization.program import ProgressCallback, Solution, solve
-from prosumax.types import DeviceRequests
+from prosumax.types import EVENTS, DeviceRequests
 
 # Programs for batteries that are not linear; more changed the cost of citylearn-2022 by less than
 # 0.1 %.
@@ -61,7 +62,8 @@ class DispatchPlan(NamedTuple):
 
     Attributes:
         power_kw: Requested power of each battery, positive when charging [step, home].
-        net_kwh: Resulting meters, as the devices are simulated [step, home].
+        net_kwh: Resulting net energy before limits of the supply, as the devices are simulated
+            [step, home].
         objective: Cost of the simulated plan.
         bound: Lower bound of the cost of any plan.
         num_variables: Number of variables of the largest program.
@@ -165,7 +167,10 @@ def _search(problem: Problem, joint: bool, on_progress: ProgressCallback) -> Dis
     own = problem.select_homes(controllable)
     battery = replace_absent_batteries(own.battery)
     storage = best_case_storage(
-        battery, len(problem.buy_price), problem.step_hours, problem.has_negative_price
+        limit_batteries(battery, own.events),
+        len(problem.buy_price),
+        problem.step_hours,
+        problem.has_negative_price,
     )
     passes = _count_passes(battery)
     power = np.zeros_like(problem.net_kwh)
@@ -348,10 +353,13 @@ def _simulate(params: HomeParams, steps: _Step, step_hours: jax.Array) -> tuple[
         zero = jnp.zeros_like(power_kw)
         state, flows, _ = step_devices(params, state, inputs, requests, net_load_kwh, step_hours)
         devices_kwh = zero + devices_net_kwh(flows)
-        after, meter = step_home(params, state, zero, zero, power_kw, step_hours)
+        # Limits of the supply depend on the meter, which the plan adds in double precision.
+        base_kwh = net_load_kwh if EVENTS in inputs else zero
+        after, meter = step_home(params, state, base_kwh, zero, power_kw, step_hours, flows, inputs)
+        battery = meter.devices[BATTERY]
         capacity = state.battery.capacity_kwh
         stored = after.battery.stored_kwh
-        return after, (meter.charge_kwh, meter.discharge_kwh, stored, capacity, devices_kwh)
+        return after, (battery.consumption_kwh, battery.supply_kwh, stored, capacity, devices_kwh)
 
     _, simulated = jax.lax.scan(advance, initial_state(params), steps)
     return tuple(simulated)

@@ -17,7 +17,7 @@ from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.community import Community
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.annual import billing_period
-from prosumax.tariff.capacity import MeterCalendar, monthly_peaks
+from prosumax.tariff.capacity import MeterCalendar, month_membership, monthly_peaks
 from prosumax.tariff.net_metering import apply_net_metering, assign_registers
 from prosumax.tariff.plan_costs import total_plan_costs
 from prosumax.tariff.prices import (
@@ -26,6 +26,7 @@ from prosumax.tariff.prices import (
     retail_price_series,
     seller_price_series,
 )
+from prosumax.types import EventSeries
 
 Array = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ class Problem:
         names: Names of the homes.
         step_hours: Length of a step in hours.
         net_kwh: Load minus PV generation with devices under their default control and idle home
-            batteries [step, home].
+            batteries, before limits of the supply [step, home].
         buy_price: All-in price of a kWh from the grid, including the carbon price on its emissions
             [step].
         retail_price: The same without the carbon price [step].
@@ -61,7 +62,7 @@ class Problem:
             consider.
         carbon_price: Price per kg CO2, which `buy_price` includes.
         battery: Batteries, one entry per home.
-        devices: Devices other than the home battery; None if there are none.
+        devices: Devices other than the home battery, and events; None if there are neither.
     """
 
     name: str
@@ -82,6 +83,30 @@ class Problem:
     carbon_price: float
     battery: BatteryParams
     devices: FlexibleDevices | None = None
+
+    @property
+    def events(self) -> EventSeries | None:
+        """Events of the homes in NumPy; None without any."""
+        return None if self.devices is None else self.devices.events
+
+    @property
+    def home_capacity_price(self) -> Float[Array, "month home"]:
+        """Price per kW of a month's highest import, for the part of it that a home is a member."""
+        price = np.tile(self.capacity_price[:, None], len(self.names))
+        if self.events is None or self.events.present is None:
+            return price
+        return price * month_membership(self.month, np.asarray(self.events.present))
+
+    def metered(self, net_kwh: Float[Array, "step home"]) -> Float[Array, "step home"]:
+        """Return what the meters show: within the limits of the supply.
+
+        Args:
+            net_kwh: Net energy of the homes, positive when importing.
+        """
+        events = self.events
+        if events is None or events.import_kwh is None or events.export_kwh is None:
+            return net_kwh
+        return np.clip(net_kwh, -np.asarray(events.export_kwh), np.asarray(events.import_kwh))
 
     @property
     def storage_homes(self) -> NDArray[np.int64]:
@@ -261,8 +286,9 @@ def individual_cost(problem: Problem, net_kwh: Float[Array, "step home"]) -> Flo
 
     Args:
         problem: The problem.
-        net_kwh: Meters of the homes, positive when importing.
+        net_kwh: Net energy of the homes, positive when importing, before limits of the supply.
     """
+    net_kwh = problem.metered(net_kwh)
     imported = np.maximum(net_kwh, 0)
     exported = np.maximum(-net_kwh, 0)
     cost: Array = (
@@ -287,8 +313,9 @@ def community_cost(problem: Problem, net_kwh: Float[Array, "step home"]) -> floa
 
     Args:
         problem: The problem.
-        net_kwh: Meters of the homes, positive when importing.
+        net_kwh: Net energy of the homes, positive when importing, before limits of the supply.
     """
+    net_kwh = problem.metered(net_kwh)
     imported = np.maximum(net_kwh, 0)
     exported = np.maximum(-net_kwh, 0)
     shared = np.minimum(imported.sum(1), exported.sum(1))
@@ -307,5 +334,5 @@ def capacity_charges(
     """
     calendar = MeterCalendar(problem.month, problem.metering_interval)
     peaks = monthly_peaks(import_kwh, calendar, problem.step_hours, problem.min_billed_peak_kw)
-    charges: Array = problem.capacity_price @ peaks
+    charges: Array = (problem.home_capacity_price * peaks).sum(0)
     return charges

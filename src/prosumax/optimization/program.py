@@ -10,7 +10,12 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
 from prosumax.devices.base import LinearDevice
-from prosumax.devices.battery_program import StorageModel, add_storage, replace_absent_batteries
+from prosumax.devices.battery_program import (
+    StorageModel,
+    add_storage,
+    limit_batteries,
+    replace_absent_batteries,
+)
 from prosumax.devices.linear_program import DIMS
 from prosumax.errors import InputError
 from prosumax.numerics import AnyArray
@@ -288,7 +293,10 @@ def _build_model(
     net = xr.DataArray(uncontrolled, dims=DIMS)
     model = linopy.Model()
     controlled = add_storage(
-        model, replace_absent_batteries(own.battery), storage, problem.step_hours
+        model,
+        limit_batteries(replace_absent_batteries(own.battery), own.events),
+        storage,
+        problem.step_hours,
     )
     limits_kw: tuple[AnyArray, AnyArray] = (own.battery.charge_kw, own.battery.discharge_kw)
     parts: dict[str, LinearDevice] = {}
@@ -299,17 +307,26 @@ def _build_model(
         for part in parts.values():
             controlled = controlled + part.net_kwh
         limits_kw = own.devices.limits_kw(*limits_kw)
-    imported = model.add_variables(0, xr.full_like(net, np.inf), name="import")
+    max_import, max_export = _supply_limits(own)
+    imported = model.add_variables(0, xr.DataArray(max_import, dims=DIMS), name="import")
     model.add_constraints(imported - controlled >= net, name="meter")
+    is_limited = np.isfinite(max_export)
+    if is_limited.any():
+        export_limit = xr.DataArray(np.where(is_limited, max_export, 0), dims=DIMS)
+        mask = xr.DataArray(is_limited, dims=DIMS)
+        model.add_constraints(
+            imported - controlled <= net + export_limit, name="export_limit", mask=mask
+        )
     import_cost = (series(problem.buy_price - problem.sell_price) * imported).sum()
     cost = import_cost + (series(problem.sell_price) * controlled).sum()
     constant = float(problem.sell_price @ uncontrolled.sum(1)) + own.fixed_fees.sum()
     _exclude_arbitrage(model, problem, net, imported, controlled, limits_kw)
     if problem.capacity_price.any():
-        cost = cost + _add_capacity_charge(model, problem, imported)
+        cost = cost + _add_capacity_charge(model, own, imported)
     if joint:
-        deficit = np.maximum(fixed.net_kwh, 0).sum(1)
-        surplus = np.maximum(-fixed.net_kwh, 0).sum(1)
+        fixed_kwh = fixed.metered(fixed.net_kwh)
+        deficit = np.maximum(fixed_kwh, 0).sum(1)
+        surplus = np.maximum(-fixed_kwh, 0).sum(1)
         shared = model.add_variables(0, xr.full_like(series(deficit), np.inf), name="shared")
         model.add_constraints(
             shared - imported.sum("home") <= series(deficit), name="shared_deficit"
@@ -326,6 +343,23 @@ def _build_model(
         cost = cost + slack_price(problem.buy_price, problem.sell_price) * slack
     model.add_objective(cost)
     return model, constant, parts
+
+
+def _supply_limits(
+    problem: Problem,
+) -> tuple[Float[Array, "step home"], Float[Array, "step home"]]:
+    """Return the largest import and export of each meter, infinite without a limit."""
+    unlimited = np.full(problem.net_kwh.shape, np.inf)
+    events = problem.events
+    if events is None:
+        return unlimited, unlimited
+    limits = (events.import_kwh, events.export_kwh)
+    present = True if events.present is None else np.asarray(events.present)
+    max_import, max_export = (
+        np.where(present, unlimited if limit is None else np.asarray(limit), 0.0)
+        for limit in limits
+    )
+    return max_import, max_export
 
 
 def _exclude_arbitrage(
@@ -371,7 +405,7 @@ def _add_capacity_charge(
     model.add_constraints(
         imported - problem.step_hours * peak.sel(month=month) <= 0, name="monthly_peak"
     )
-    return (xr.DataArray(problem.capacity_price, dims="month") * peak).sum()
+    return (xr.DataArray(problem.home_capacity_price, dims=("month", "home")) * peak).sum()
 
 
 def import_linopy() -> tuple[ModuleType, ModuleType]:

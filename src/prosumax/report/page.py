@@ -74,6 +74,7 @@ def write_report(result: Result, path: str | Path) -> None:
         tiles=tables.tiles(result),
         homes=tables.homes_table(result),
         devices=tables.devices_table(result),
+        events=tables.events_table(result),
         bills=tables.bill_table(result),
         receivers=tables.receivers_table(result),
         bill_lines=bill_tables(result),

@@ -8,6 +8,7 @@ from prosumax.devices.base import devices, ordered
 from prosumax.metrics import KPI, HouseholdKPIs, catalog
 from prosumax.report import text
 from prosumax.report.kpi_glossary import KPIEntry
+from prosumax.simulation.results.events import effect_text
 from prosumax.simulation.results.result import Result
 from prosumax.tariff.component import tariff_parts
 from prosumax.viz.chart import Table
@@ -281,6 +282,23 @@ def uses_table(result: Result) -> Table | None:
     foot = row("All", list(single.sum(axis=1)), total)
     head = ["End use", "All homes", "Share", *map(str, single.index)]
     return Table("Energy by end use, kWh", head, rows, foot)
+
+
+def events_table(result: Result) -> Table | None:
+    """Make a table of what happened when, to whom, and with what effect; None without events."""
+    if not result.events:
+        return None
+    rows = []
+    for event in result.events:
+        start, end = (time.replace("T", " ") for time in (event["start"], event["end"]))
+        is_limit = event["event"] == "supply_limit"
+        homes = event["homes"]
+        whom = (
+            "all homes" if is_limit and len(homes) == len(result.households) else text.joined(homes)
+        )
+        until = f" to {end}" if end else ""
+        rows.append([f"{start}{until}", event["what"], whom, effect_text(event)])
+    return Table("Events, local time", ["When", "What", "Whom", "Effect"], rows)
 
 
 def receivers_table(result: Result) -> Table:

@@ -207,9 +207,15 @@ def tradable_kwh(
         MARLEM, equations 11a and 11b.
     """
     community = params.community
+    inputs = inputs_at(community.series, state.start_step + state.time)
     load = state.load_kwh + default_devices_kwh(params, state)
     return home.tradable_kwh(
-        community.homes, state.community.homes, load, state.solar_kwh, community.step_hours
+        community.homes,
+        state.community.homes,
+        load,
+        state.solar_kwh,
+        community.step_hours,
+        inputs.devices,
     )
 
 

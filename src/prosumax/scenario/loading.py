@@ -26,6 +26,8 @@ ScenarioLike = str | Path | Mapping[str, object] | Scenario
 
 _PATH_FIELDS = {"file"}
 """Fields with a path outside of sources, which declare theirs by their type."""
+_TAG_FIELDS = ("source", "event")
+"""Fields whose value selects the model of a section."""
 _FREE_TEXTS = {"name", "description", "plugins"}
 _MAX_VALUE_CHARS = 60
 _LIMITS = {
@@ -341,14 +343,19 @@ def _explain(error: Any, raw: Any) -> tuple[str, str, str]:
         suggestion = did_you_mean(str(value), filter(None, choices))
         return path, f"{_show(value)} is not a choice", suggestion
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        tags = [tag for schema in _schemas_at(error["loc"]) if (tag := _source_tag(schema))]
-        if not isinstance(value, dict) or value.get("source") is None:
-            return path, f"{_show(value)} has no `source`", did_you_mean("", tags)
-        name = str(value["source"])
-        problem = f"there is no source {_show(name)}"
-        return _unknown_name(f"{path}.source", problem, name, did_you_mean(name, tags))
+        tags = [tag for schema in _schemas_at(error["loc"]) if (tag := _model_tag(schema))]
+        field = error["ctx"]["discriminator"].strip("'")
+        field = field if field in _TAG_FIELDS else "source"
+        if not isinstance(value, dict) or value.get(field) is None:
+            return path, f"{_show(value)} has no `{field}`", did_you_mean("", tags)
+        name = str(value[field])
+        problem = f"there is no {field} {_show(name)}"
+        return _unknown_name(f"{path}.{field}", problem, name, did_you_mean(name, tags))
     if kind == "too_short" and path == "homes":
         return path, "there are no homes", "Add at least one home with a name and a load."
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause.where, cause.problem, cause.fix
     message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
     if kind == "value_error":
         given = "" if isinstance(value, dict | list) else f", got {_show(value)}"
@@ -391,7 +398,8 @@ def _field_path(error: Any, raw: Any) -> tuple[str, Any]:
     node = raw
     tag_passed = False
     for position, part in enumerate(loc):
-        if isinstance(node, dict) and not tag_passed and part == node.get("source"):
+        tags = [node.get(field) for field in _TAG_FIELDS] if isinstance(node, dict) else []
+        if not tag_passed and isinstance(part, str) and part in tags:
             tag_passed = True
             continue
         if isinstance(part, int) and isinstance(node, list) and part < len(node):
@@ -420,7 +428,7 @@ def _schemas_at(loc: tuple[int | str, ...]) -> list[dict[str, Any]]:
         if isinstance(part, int):
             nodes = [leaf for node in nodes if "items" in node for leaf in resolve(node["items"])]
             continue
-        matching = [node for node in nodes if _source_tag(node) == part]
+        matching = [node for node in nodes if _model_tag(node) == part]
         if not matching:
             fields = [
                 node["properties"][part] for node in nodes if part in node.get("properties", {})
@@ -430,10 +438,11 @@ def _schemas_at(loc: tuple[int | str, ...]) -> list[dict[str, Any]]:
     return nodes
 
 
-def _source_tag(schema: dict[str, Any]) -> str | None:
-    """Return the value of `source` that selects a model, if any."""
-    tag: str | None = schema.get("properties", {}).get("source", {}).get("const")
-    return tag
+def _model_tag(schema: dict[str, Any]) -> str | None:
+    """Return the value of `source` or `event` that selects a model, if any."""
+    properties = schema.get("properties", {})
+    tags = [properties.get(field, {}).get("const") for field in _TAG_FIELDS]
+    return next((tag for tag in tags if tag), None)
 
 
 def _show(value: Any) -> str:

@@ -8,14 +8,24 @@ from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from prosumax import market, tariff
 from prosumax.devices import home
 from prosumax.grid.network import GridRecord, decide_intervention, network_step
 from prosumax.grid.operator import update_stress
 from prosumax.simulation.community import Community, ExogenousInputs
-from prosumax.types import Action, Bid, Fills, Flows, LevelFlows, Orders, Prices
+from prosumax.types import (
+    EVENTS,
+    Action,
+    Bid,
+    EventSeries,
+    Fills,
+    Flows,
+    LevelFlows,
+    Orders,
+    Prices,
+)
 
 T = TypeVar("T")
 
@@ -183,7 +193,14 @@ def step(
     device_kwh = home.devices_net_kwh(device_flows)
     net_load = inputs.load_kwh + device_kwh - inputs.solar_kwh
     max_sell, max_buy = _fusion_barrier(
-        home.tradable_kwh(homes, home_state, inputs.load_kwh + device_kwh, inputs.solar_kwh, hours)
+        home.tradable_kwh(
+            homes,
+            home_state,
+            inputs.load_kwh + device_kwh,
+            inputs.solar_kwh,
+            hours,
+            inputs.devices,
+        )
     )
     if isinstance(action, Bid):
         ordered = jnp.clip(action.quantity_kwh, -max_sell, max_buy)
@@ -193,7 +210,14 @@ def step(
         battery_kw = action.battery_kw
     home_state, flows = _fusion_barrier(
         home.step(
-            homes, home_state, inputs.load_kwh, inputs.solar_kwh, battery_kw, hours, device_flows
+            homes,
+            home_state,
+            inputs.load_kwh,
+            inputs.solar_kwh,
+            battery_kw,
+            hours,
+            device_flows,
+            inputs.devices,
         )
     )
     if not isinstance(action, Bid):
@@ -206,7 +230,8 @@ def step(
     if network is not None:
         decision = decide_intervention(network, flows, orders.price, state.grid_stress, hours, key)
         curtailed = decision.curtailed_kwh
-        flows = flows._replace(export_kwh=flows.export_kwh - curtailed, curtailed_kwh=curtailed)
+        total = curtailed if flows.shed_kwh is None else flows.curtailed_kwh + curtailed
+        flows = flows._replace(export_kwh=flows.export_kwh - curtailed, curtailed_kwh=total)
         remaining = jnp.where(ordered < 0, jnp.minimum(ordered + curtailed, 0.0), ordered)
         orders = orders._replace(quantity_kwh=remaining)
     cleared, stages = market.clear_by_stage(community.stages, orders, prices)
@@ -224,7 +249,9 @@ def step(
         fees = grid_record.fees
         congested = grid_record.loading.max() > network.operator.threshold
         grid_stress = update_stress(grid_stress, congested)
-    bill = tariff.settle_step(inputs.tariff, community.rates, local, grid_fills, fees)
+    bill = tariff.settle_step(
+        inputs.tariff, community.rates, local, grid_fills, fees, present_homes(inputs)
+    )
     reputation = _fusion_barrier(
         market.reputation.update_reputation(state.reputation, orders, local)
     )
@@ -245,6 +272,16 @@ def step(
         emission_factor_kg_per_kwh=jnp.nan_to_num(inputs.tariff.emission_factor_kg_per_kwh),
     )
     return CommunityState(home_state, reputation, grid_stress, pricing), outcome
+
+
+def present_homes(inputs: ExogenousInputs) -> Bool[Array, "*step home"] | None:
+    """Return which homes are members; None where every home always is.
+
+    Args:
+        inputs: Exogenous inputs of a step or of all steps.
+    """
+    events: EventSeries | None = inputs.devices.get(EVENTS)
+    return None if events is None else events.present
 
 
 def _fusion_barrier(values: T) -> T:

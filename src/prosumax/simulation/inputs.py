@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Bool, Float, Int, PyTree
 from numpy.typing import NDArray
 
 from prosumax import grid
@@ -21,8 +21,10 @@ from prosumax.errors import InputError
 from prosumax.grid import catalog
 from prosumax.scenario.schema.community import HomeConfig, Period, Scenario
 from prosumax.scenario.schema.tariff import Price, TariffConfig
+from prosumax.simulation.events import build_events
 from prosumax.tariff.component import TariffPrices
 from prosumax.tariff.prices import price_series
+from prosumax.types import EVENTS, EventSeries
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,8 +47,9 @@ class Profiles:
         notes: Remarks on the data for the user, such as filled gaps.
         feeder: Network; None for a copper plate.
         home_bus: Bus of each home in the network.
-        devices: Exogenous series by kind of device.
+        devices: Exogenous series by kind of device, and the events, if there are any.
         charges: Charges of the tariff as listed on a bill: series by tariff field and item.
+        undisturbed: Load and PV generation without events; None without events.
     """
 
     index: pd.DatetimeIndex
@@ -60,6 +63,19 @@ class Profiles:
     home_bus: Int[Ints, " home"] = field(default_factory=lambda: np.zeros(0, np.int64))
     devices: dict[str, PyTree] = field(default_factory=dict)
     charges: dict[str, dict[str, Float[Array, " step"]]] = field(default_factory=dict)
+    undisturbed: tuple[Float[Array, "step home"], Float[Array, "step home"]] | None = None
+
+    @property
+    def events(self) -> EventSeries | None:
+        """Events of the scenario as arrays; None without any."""
+        events: EventSeries | None = self.devices.get(EVENTS)
+        return events
+
+    @property
+    def present(self) -> Bool[NDArray[np.bool_], "step home"] | None:
+        """Whether each home is a member; None where every home always is."""
+        events = self.events
+        return None if events is None or events.present is None else np.asarray(events.present)
 
 
 def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Profiles:
@@ -95,21 +111,49 @@ def read_profiles(scenario: Scenario, data_dir: Path | str | None = None) -> Pro
             f"the batteries of {', '.join(idle)} are idle under the policy none; "
             "`prosumax policies` lists other ones"
         )
+    undisturbed = (np.stack(load_kwh, axis=1), np.stack(solar_kwh, axis=1))
+    load, solar = undisturbed
+    device_series = _read_device_series(scenario, context)
+    built = build_events(
+        scenario,
+        context.index,
+        lambda source, path: read_price(source, context, path, "power_limit"),
+    )
+    if built is not None:
+        device_series[EVENTS], solar_works = built
+        present = np.asarray(True if built[0].present is None else built[0].present)
+        load = load * present
+        solar = solar * (present & solar_works)
+        _scale_end_uses(end_use_kwh, load, undisturbed[0])
     feeder, home_bus = _read_network(scenario)
     notes = [*context.notes, *(() if feeder is None else feeder.notes)]
     return Profiles(
         index=context.index,
         local_index=context.local_index,
-        load_kwh=np.stack(load_kwh, axis=1),
-        solar_kwh=np.stack(solar_kwh, axis=1),
+        load_kwh=load,
+        solar_kwh=solar,
         prices=prices,
         end_use_kwh=end_use_kwh,
         notes=list(dict.fromkeys(notes)),
         feeder=feeder,
         home_bus=home_bus,
-        devices=_read_device_series(scenario, context),
+        devices=device_series,
         charges=charges,
+        undisturbed=None if built is None else undisturbed,
     )
+
+
+def _scale_end_uses(
+    end_use_kwh: list[dict[str, float]],
+    load_kwh: Float[Array, "step home"],
+    undisturbed_kwh: Float[Array, "step home"],
+) -> None:
+    """Reduce the energy by end use of homes that are absent in part of the period, in place."""
+    before = undisturbed_kwh.sum(0)
+    share = load_kwh.sum(0) / np.where(before > 0, before, 1.0)
+    for number, uses in enumerate(end_use_kwh):
+        if share[number] < 1:
+            uses.update({use: kwh * float(share[number]) for use, kwh in uses.items()})
 
 
 def _read_device_series(scenario: Scenario, sources: SourceContext) -> dict[str, PyTree]:

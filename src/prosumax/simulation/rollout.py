@@ -8,10 +8,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, PyTreeDef
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTreeDef
 from numpy.typing import NDArray
 
 from prosumax import market, tariff
+from prosumax.devices import home
 from prosumax.files import cache_dir
 from prosumax.grid.network import standalone_fees
 from prosumax.simulation import dynamics
@@ -66,7 +67,7 @@ def rollout_policy(
             hour=inputs.hour,
             step_hours=community.step_hours,
             prices=dynamics.available_prices(community, state, inputs),
-            params=community.homes,
+            params=home.available(community.homes, inputs.devices),
             state=state.homes,
             schedule=requests,
             device_inputs=inputs.devices,
@@ -91,15 +92,19 @@ def standalone_bill(community: Community, record: StepRecord) -> Float[Array, "s
     """
 
     def step_bill(
-        series: tariff.TariffSeries, net_kwh: Float[Array, " home"]
+        series: tariff.TariffSeries,
+        net_kwh: Float[Array, " home"],
+        present: Bool[Array, " home"] | None,
     ) -> Float[Array, " home"]:
         prices = tariff.grid_prices(series, community.rates, net_kwh.shape[-1])
         orders = market.truthful_orders(net_kwh, prices)
         local, grid = market.clear((market.grid_stage,), orders, prices)
         fees = None if community.network is None else standalone_fees(community.network, grid)
-        return jnp.asarray(tariff.settle_step(series, community.rates, local, grid, fees).total)
+        bill = tariff.settle_step(series, community.rates, local, grid, fees, present)
+        return jnp.asarray(bill.total)
 
-    return jax.vmap(step_bill)(community.series.tariff, record.flows.net_kwh)
+    present = dynamics.present_homes(community.series)
+    return jax.vmap(step_bill)(community.series.tariff, record.flows.net_kwh, present)
 
 
 def simulate(

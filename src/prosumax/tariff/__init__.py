@@ -20,6 +20,7 @@ from prosumax.tariff.capacity import (
     MeterCalendar,
     capacity_charge,
     meter_calendar,
+    month_membership,
     monthly_peaks,
 )
 from prosumax.tariff.component import (
@@ -76,6 +77,7 @@ __all__ = [
     "local_grid_fee",
     "local_grid_fee_series",
     "meter_calendar",
+    "month_membership",
     "monthly_peaks",
     "price_series",
     "receipts",

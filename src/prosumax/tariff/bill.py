@@ -5,7 +5,7 @@ from typing import NamedTuple, SupportsFloat
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from numpy.typing import NDArray
 
 from prosumax.scenario.schema.tariff import TariffConfig, total_fee
@@ -198,6 +198,7 @@ def settle_step(
     local: Fills,
     grid: Fills,
     network_fees: Float[Array, " home"] | None = None,
+    present: Bool[Array, " home"] | None = None,
 ) -> Bill:
     """Compute the bill of one step from local and grid trades.
 
@@ -207,6 +208,7 @@ def settle_step(
         local: Trades between homes.
         grid: Trades with the grid.
         network_fees: Fees of the network operator on each home's trades; zero when absent.
+        present: Homes that are members, which pay the fixed fees; None for all.
     """
     energy = grid.bought_kwh * series.energy
     network = (grid.bought_kwh + rates.local_network_share * local.bought_kwh) * series.network
@@ -217,6 +219,9 @@ def settle_step(
         feed_in = grid.sold_kwh * series.feed_in
     supplier_fee = jnp.broadcast_to(rates.supplier_fee, energy.shape)
     network_fee = jnp.broadcast_to(rates.network_fee, energy.shape)
+    if present is not None:
+        supplier_fee = supplier_fee * present
+        network_fee = network_fee * present
     return Bill(
         energy=energy,
         network=network,

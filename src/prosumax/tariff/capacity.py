@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -54,6 +54,21 @@ def meter_calendar(
     return MeterCalendar(month.astype(np.int64), interval.astype(np.int64)), coverage
 
 
+def month_membership(
+    month: Int[NDArray[np.int64], " step"], present: Bool[NDArray[np.bool_], "step home"]
+) -> Float[Array, "month home"]:
+    """Compute the share of the steps of each month in which each home is a member.
+
+    Args:
+        month: Index of the month of each step, from 0.
+        present: Whether a home is a member.
+    """
+    steps = np.bincount(month)
+    members = np.zeros((len(steps), present.shape[1]))
+    np.add.at(members, month, present)
+    return members / steps[:, None]
+
+
 def monthly_peaks(
     import_kwh: Float[Array, "step home"],
     calendar: MeterCalendar,
@@ -86,14 +101,14 @@ def monthly_peaks(
 
 
 def capacity_charge(
-    peaks_kw: Float[Array, "month home"], coverage: Float[Array, " month"], per_kw_year: float
+    peaks_kw: Float[Array, "month home"], coverage: Float[Array, "month home"], per_kw_year: float
 ) -> Float[Array, " home"]:
     """Compute the charge on monthly peaks, a twelfth of the annual rate per month.
 
     Args:
         peaks_kw: Billed peak of each month.
-        coverage: Fraction of each calendar month that is billed.
+        coverage: Fraction of each calendar month that is billed to each home.
         per_kw_year: Annual rate per kW of the mean of twelve monthly peaks.
     """
-    charge: Array = per_kw_year / 12 * coverage @ peaks_kw
+    charge: Array = per_kw_year / 12 * (coverage * peaks_kw).sum(0)
     return charge

@@ -103,13 +103,15 @@ class BillingPeriod:
 
     Attributes:
         prices: Tariff of all homes and its prices.
-        years: Length of the period in years, the multiple of annual fees.
+        years: Length of the period in years; `home_years` is the multiple of annual fees.
         step_hours: Length of a step.
         calendar: Month and metering interval of each step.
         month_coverage: Fraction of each calendar month that the period covers.
         vat: VAT rate on components that bear VAT.
         net_metering_kw: Inverter power of homes with net metering, 0 for others.
         has_solar: Homes with a PV system.
+        membership: Share of the covered part of each month in which each home is a member; None
+            where every home always is.
     """
 
     prices: TariffPrices
@@ -120,11 +122,38 @@ class BillingPeriod:
     vat: float
     net_metering_kw: Float[Array, " home"]
     has_solar: Bool[NDArray[np.bool_], " home"]
+    membership: Float[Array, "month home"] | None = None
 
     @property
     def num_homes(self) -> int:
         """Number of homes."""
         return len(self.net_metering_kw)
+
+    @property
+    def home_months(self) -> Float[Array, "month home"]:
+        """Fraction of each calendar month that each home is billed for."""
+        months = np.tile(self.month_coverage[:, None], self.num_homes)
+        return months if self.membership is None else months * self.membership
+
+    @property
+    def home_years(self) -> Float[Array, " home"]:
+        """Years that each home is billed for, the multiple of annual fees."""
+        if self.membership is None:
+            return np.full(self.num_homes, self.years)
+        steps = np.bincount(self.calendar.month)
+        share: Array = steps @ self.membership / steps.sum()
+        return self.years * share
+
+    def mean_of_months(self, values: Float[Array, "month home"]) -> Float[Array, " home"]:
+        """Return the mean over the months, weighted by the part that each home is billed for.
+
+        Args:
+            values: Values of each month.
+        """
+        months = self.home_months
+        total = months.sum(0)
+        mean: Array = (months * values).sum(0) / np.where(total > 0, total, 1.0)
+        return mean
 
     def by_month(self, values: Float[Array, "step home"]) -> Float[Array, "month home"]:
         """Sum a series over each calendar month.

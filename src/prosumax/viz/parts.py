@@ -211,6 +211,17 @@ def limit_lines(theme: Theme, limits: dict[float, str]) -> Option:
     }
 
 
+def event_lines(theme: Theme, events: dict[int, str]) -> Option:
+    """Return vertical dashed lines with labels at positions of the horizontal axis."""
+    return {
+        "symbol": "none",
+        "silent": True,
+        "data": [{"xAxis": at, "label": {"formatter": label}} for at, label in events.items()],
+        "label": {"position": "insideEndTop", "color": INK, "fontSize": theme.axis_font_size},
+        "lineStyle": {"color": INK, "width": 1.5, "type": [6, 5]},
+    }
+
+
 def json_numbers(values: Values, digits: int = 3) -> list[float]:
     """Return a list for JSON, rounded and without negative zeros."""
     rounded: list[float] = (np.round(values, digits) + 0.0).tolist()

@@ -7,13 +7,14 @@ from jaxtyping import Float
 
 from prosumax.data.base import Array, Source, SourceContext
 from prosumax.data.readers.tables import read_table
-from prosumax.data.registry import load_sources, price_sources, solar_sources
+from prosumax.data.registry import limit_sources, load_sources, price_sources, solar_sources
 
 _SUMMARY = "Column of a CSV or Parquet file."
 
 
 @load_sources.register("table", _SUMMARY)
 @solar_sources.register("table", _SUMMARY)
+@limit_sources.register("table", _SUMMARY)
 @price_sources.register("table", _SUMMARY)
 class TableSource(Source):
     """A column of a CSV or Parquet file; read by `prosumax.data.readers.tables`."""

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 
 from prosumax.data.base import Array, Source, SourceContext
-from prosumax.data.registry import load_sources, price_sources, solar_sources
+from prosumax.data.registry import limit_sources, load_sources, price_sources, solar_sources
 from prosumax.errors import InputError
 
 _SUMMARY = "Numbers in the scenario itself."
@@ -15,6 +15,7 @@ _SUMMARY = "Numbers in the scenario itself."
 
 @load_sources.register("values", _SUMMARY)
 @solar_sources.register("values", _SUMMARY)
+@limit_sources.register("values", _SUMMARY)
 @price_sources.register("values", _SUMMARY)
 class ValuesSource(Source):
     """Numbers in the scenario itself, for small examples and tests."""

@@ -7,6 +7,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from prosumax.control.planning import planners
 from prosumax.control.rules import assemble_policy
+from prosumax.devices.home import available
 from prosumax.errors import InputError
 from prosumax.market.pricing.posted import USE_RULE
 from prosumax.rl.actions import RawBid, encode_power
@@ -76,7 +77,7 @@ class RulePolicy(NamedTuple):
             hour=inputs.hour,
             step_hours=community.step_hours,
             prices=available_prices(community, state.community, inputs),
-            params=community.homes,
+            params=available(community.homes, inputs.devices),
             state=state.community.homes,
             device_inputs=inputs.devices,
         )

@@ -6,6 +6,8 @@ from jaxtyping import Array, Float
 from prosumax.numerics import safe_divide
 from prosumax.rl.actions import tradable_kwh
 from prosumax.rl.observations.context import ObservationContext, observation_terms
+from prosumax.simulation.dynamics import present_homes
+from prosumax.types import EVENTS, EventSeries
 
 
 @observation_terms.register("load", "Private: own load in the coming step over the maximum order.")
@@ -122,3 +124,24 @@ def unmet_demand(context: ObservationContext) -> Float[Array, " home"]:
     """
     share = safe_divide(context.state.unmet_kwh, context.state.deficit_kwh)
     return jnp.minimum(share, 1.0)
+
+
+@observation_terms.register(
+    "present", "Private: 1 while the home is a member, 0 before it joins and after it left."
+)
+def present(context: ObservationContext) -> Float[Array, " home"]:
+    """Return the membership of each home in the coming step."""
+    members = present_homes(context.inputs)
+    return jnp.ones(context.num_homes) if members is None else members.astype(jnp.float32)
+
+
+@observation_terms.register(
+    "import_limit",
+    "Private: limit of the import in the coming step over the maximum order, at most 1; 0 to 1.",
+)
+def import_limit(context: ObservationContext) -> Float[Array, " home"]:
+    """Scale the limit of the supply; 1 without one."""
+    events: EventSeries | None = context.inputs.devices.get(EVENTS)
+    if events is None or events.import_kwh is None:
+        return jnp.ones(context.num_homes)
+    return jnp.minimum(events.import_kwh / context.params.scales.max_order_kwh, 1.0)

@@ -6,12 +6,18 @@ from prosumax.config import StrictModel
 from prosumax.registry import open_registries
 from prosumax.scenario.schema.community import HomeConfig, Scenario
 from prosumax.scenario.schema.devices import clear_device_fields
+from prosumax.scenario.schema.events import SupplyLimit
 from prosumax.scenario.schema.tariff import TariffConfig
 
 SCHEMA_GROUPS = ("prosumax.devices", "prosumax.sources", "prosumax.tariffs")
 """Entry-point groups of plugins that add fields or sources to the schema."""
 
-_OPEN_MODELS: tuple[type[StrictModel], ...] = (TariffConfig, HomeConfig, Scenario)
+_OPEN_MODELS: tuple[type[StrictModel], ...] = (
+    TariffConfig,
+    HomeConfig,
+    SupplyLimit,
+    Scenario,
+)
 """Models with fields of registered types, parts before the whole."""
 
 _LOCK = threading.RLock()  # A plugin may load a scenario while the schema is built.

@@ -1,6 +1,6 @@
 """Schema of a scenario: a community with its period, homes, market and tariff."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -31,6 +31,7 @@ from prosumax.scenario.schema.devices import (
     device_kinds,
 )
 from prosumax.scenario.schema.environment import EnvironmentConfig
+from prosumax.scenario.schema.events import SOLAR, AnyEvent, SupplyLimit, check_events
 from prosumax.scenario.schema.network import NetworkConfig
 from prosumax.scenario.schema.population import AgentGroupConfig
 from prosumax.scenario.schema.tariff import TariffConfig
@@ -71,6 +72,16 @@ class Period(StrictModel):
     def step_hours(self) -> float:
         """Length of a step in hours."""
         return self.step_minutes / 60
+
+    @property
+    def end(self) -> datetime:
+        """End of the last step, local time without offset."""
+        length = timedelta(minutes=self.steps * self.step_minutes)
+        if self.time_zone is None:
+            return self.start + length
+        zone = ZoneInfo(self.time_zone)
+        start = self.start.replace(tzinfo=zone).astimezone(UTC)
+        return (start + length).astimezone(zone).replace(tzinfo=None)
 
 
 class Location(StrictModel):
@@ -188,6 +199,8 @@ class Scenario(StrictModel):
     environment: EnvironmentConfig = EnvironmentConfig()
     policy: str = "none"
     """Policy of all homes without one of their own; a name from `prosumax policies`."""
+    events: list[AnyEvent] = []
+    """Homes that join or leave, devices that fail, and limits of the supply."""
     population: list[AgentGroupConfig] = []
     """Agent groups in training; homes of no group follow their policy."""
     plugins: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = []
@@ -195,13 +208,20 @@ class Scenario(StrictModel):
 
     @property
     def sources(self) -> list[tuple[str, Source]]:
-        """Path and source of every load, PV generation, price and emission factor."""
+        """Path and source of every load, PV generation, price, emission factor and limit."""
         series: list[tuple[str, Source | float | None]] = []
         for number, home in enumerate(self.homes):
             series += [(f"homes.{number}.load", home.load), (f"homes.{number}.solar", home.solar)]
         series += [(f"tariff.{field}", price) for field, _, price in self.tariff.price_entries]
         emission_factor = "emission_factor_kg_per_kwh"
         series.append((f"tariff.{emission_factor}", self.tariff.emission_factor_kg_per_kwh))
+        for number, event in enumerate(self.events):
+            if isinstance(event, SupplyLimit):
+                where = f"events.{number}"
+                series += [
+                    (f"{where}.import_kw", event.import_kw),
+                    (f"{where}.export_kw", event.export_kw),
+                ]
         return [(path, source) for path, source in series if isinstance(source, Source)]
 
     @field_validator("homes")
@@ -298,6 +318,17 @@ class Scenario(StrictModel):
                     f"devices of kind {kind} need a `location` with latitude_deg and "
                     "longitude_deg, for the weather"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_events(self) -> "Scenario":
+        if self.events:
+            shared = self.shared_devices.devices
+            devices = {
+                home.name: {*home.devices, *shared, *((SOLAR,) if home.solar else ())}
+                for home in self.homes
+            }
+            check_events(self.events, devices, self.period.start, self.period.end)
         return self
 
     @property

@@ -54,7 +54,7 @@ class PeriodSettlement:
         bill: Sums over the steps after net metering, without `components`.
         components: Components that are settled after the period.
         bill_without_exchange: Total without local exchange, fees included.
-        mean_peak_kw: Mean of the monthly peaks, weighted by the coverage of the months.
+        mean_peak_kw: Mean of the monthly peaks, weighted by the billed part of the months.
     """
 
     period: BillingPeriod
@@ -106,6 +106,7 @@ def billing_period(scenario: Scenario, profiles: Profiles) -> BillingPeriod:
     """
     hours = scenario.period.step_hours
     calendar, coverage = tariff.meter_calendar(profiles.local_index, hours)
+    present = profiles.present
     return BillingPeriod(
         prices=TariffPrices(scenario.tariff, profiles.charges, len(profiles.local_index)),
         years=len(profiles.local_index) * hours / _HOURS_PER_YEAR,
@@ -115,6 +116,7 @@ def billing_period(scenario: Scenario, profiles: Profiles) -> BillingPeriod:
         vat=vat_rate(scenario.tariff),
         net_metering_kw=np.array([home.net_metering_kw or 0.0 for home in scenario.homes]),
         has_solar=np.array([home.solar is not None for home in scenario.homes]),
+        membership=None if present is None else tariff.month_membership(calendar.month, present),
     )
 
 
@@ -173,7 +175,7 @@ def settle_period(scenario: Scenario, profiles: Profiles, exact: Trajectory) -> 
         bill=bill,
         components=components,
         bill_without_exchange=without_exchange + _total(settled_alone, period),
-        mean_peak_kw=period.month_coverage @ peaks / period.month_coverage.sum(),
+        mean_peak_kw=period.mean_of_months(peaks),
     )
 
 

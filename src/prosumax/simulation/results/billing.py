@@ -51,6 +51,9 @@ def _make_statement(
     netted_kwh = 0.0
     if energy.net_metering is not None:
         netted_kwh = float(energy.net_metering.netted_kwh[:, number].sum())
+    member_steps = profiles.local_index
+    if profiles.present is not None:
+        member_steps = member_steps[profiles.present[:, number]]
     lines = [
         *_component_lines(scenario, settled, number),
         *_trade_lines(exact, number, redistribution),
@@ -59,9 +62,9 @@ def _make_statement(
         home=scenario.homes[number].name,
         tariff=scenario.tariff.description,
         currency=scenario.tariff.currency,
-        first_day=f"{profiles.local_index[0]:%Y-%m-%d}",
-        last_day=f"{profiles.local_index[-1]:%Y-%m-%d}",
-        days=scenario.period.steps * scenario.period.step_hours / 24,
+        first_day=f"{member_steps[0]:%Y-%m-%d}",
+        last_day=f"{member_steps[-1]:%Y-%m-%d}",
+        days=len(member_steps) * scenario.period.step_hours / 24,
         vat_rate=settled.period.vat,
         import_kwh=float(energy.imported[:, number].sum()),
         export_kwh=float(energy.exported[:, number].sum()),

@@ -128,6 +128,8 @@ def _energy_variables(record: StepRecord) -> dict[str, XarrayVariable]:
         "export_kwh": flows.export_kwh,
         "curtailed_kwh": flows.curtailed_kwh,
     }
+    if flows.shed_kwh is not None:
+        series["shed_kwh"] = flows.shed_kwh
     battery = flows.devices[BATTERY]
     assert isinstance(battery, StorageFlow)
     if battery.capacity_loss_kwh is not None and battery.life_used is not None:

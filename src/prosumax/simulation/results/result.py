@@ -1,6 +1,6 @@
 """The result of a run: KPIs, households, bills, time series and trades."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.scenario.schema.community import Scenario
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.dataset import dataset_to_frame, make_dataset
+from prosumax.simulation.results.events import EventEffect
 from prosumax.simulation.results.hierarchy import HierarchyResult, make_hierarchy
 from prosumax.simulation.results.series import SummarySeries, make_summary_series
 from prosumax.simulation.results.trades import make_payment_matrix, make_trade_table
@@ -65,6 +66,7 @@ class Result:
         timing: Seconds of reading data, compiling and simulating, and the number of steps.
         notes: Remarks on data and results for the user.
         bills: Itemized bill of each home, in the order of the scenario.
+        events: Events of the scenario with their effects, in the order of their start.
         arrays: Arrays of the run; None for a result that was loaded from disk.
         stored: Series loaded from disk; None for the result of a run.
     """
@@ -75,6 +77,7 @@ class Result:
     timing: dict[str, float]
     notes: list[str]
     bills: list[BillStatement]
+    events: list[EventEffect] = field(default_factory=list)
     arrays: RunArrays | None = None
     stored: StoredSeries | None = None
 

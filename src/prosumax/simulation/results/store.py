@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 import yaml
 
 from prosumax.errors import InputError
 from prosumax.metrics.records import CommunityKPIs, HouseholdKPIs
 from prosumax.scenario.loading import dump_scenario, load_scenario, with_plugins
+from prosumax.simulation.results.events import EventEffect
 from prosumax.simulation.results.ledger import read_trades, write_ledger
 from prosumax.simulation.results.result import Result, StoredSeries
 from prosumax.tariff.statement import BillStatement, statement_from_json, statement_to_json
@@ -62,6 +63,7 @@ class _KPIContent(TypedDict):
     households: list[HouseholdKPIs]
     timing: dict[str, float]
     notes: list[str]
+    events: NotRequired[list[EventEffect]]
 
 
 def result_to_json(result: Result) -> dict[str, object]:
@@ -71,6 +73,7 @@ def result_to_json(result: Result) -> dict[str, object]:
         "households": result.households,
         "timing": result.timing,
         "notes": result.notes,
+        "events": result.events,
     }
 
 
@@ -176,6 +179,7 @@ def load_result(folder: Path) -> Result:
             timing=content["timing"],
             notes=content["notes"],
             bills=bills,
+            events=content.get("events", []),
             stored=StoredSeries(dataset, read_trades(folder / _LEDGER_FILE)),
         )
     except (OSError, ValueError, TypeError, KeyError) as error:

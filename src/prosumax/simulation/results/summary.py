@@ -23,6 +23,7 @@ from prosumax.simulation.community import Community, market_options
 from prosumax.simulation.inputs import Profiles
 from prosumax.simulation.results.annual import PeriodSettlement, settle_period
 from prosumax.simulation.results.billing import make_statements
+from prosumax.simulation.results.events import describe_events
 from prosumax.simulation.results.result import Result, RunArrays
 from prosumax.simulation.results.series import storage_capacity_kwh
 from prosumax.simulation.rollout import Trajectory
@@ -99,6 +100,7 @@ def summarize(
             *_network_notes(scenario, network_kpis),
         ],
         bills=make_statements(scenario, profiles, exact, settled, redistribution),
+        events=describe_events(scenario, profiles, record),
         arrays=RunArrays(trajectory, profiles),
     )
 
@@ -202,12 +204,15 @@ def device_kpis(params: HomeParams, flows: Flows) -> dict[str, Float[AnyArray, "
 
     Returns:
         KPI -> [home], of the kinds of devices in the community. `unserved_kwh` is all requested
-        energy that was not delivered.
+        energy that was not delivered, and `shed_kwh` the load that a limit of the supply did not
+        permit.
     """
     kpis: dict[str, AnyArray] = {}
     if params.flexible:
         unserved = [flows.devices[device.kind].total_unserved_kwh for device in params.flexible]
         kpis["unserved_kwh"] = np.sum(unserved, axis=(0, 1))
+    if flows.shed_kwh is not None:
+        kpis["shed_kwh"] = flows.shed_kwh.sum(0)
     for device in ordered(params.devices):
         kpis |= device.compute_kpis(params.devices[device.kind], flows.devices[device.kind])
     return kpis

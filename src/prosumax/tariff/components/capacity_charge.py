@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 from jaxtyping import Float
 
 from prosumax.config import NonNegative
@@ -58,27 +59,40 @@ class CapacityCharge(TariffComponent):
         price: Array = self.capacity_charge_per_kw_year / _MONTHS_PER_YEAR * period.month_coverage
         return price
 
+    def monthly_amount(
+        self, period: BillingPeriod, energy: MeteredEnergy
+    ) -> Float[Array, "month home"]:
+        """Return the charge on the peak of each month, before VAT.
+
+        Args:
+            period: Period of the bill.
+            energy: Energy of all homes.
+        """
+        rate = self.capacity_charge_per_kw_year / _MONTHS_PER_YEAR
+        charge: Array = rate * period.home_months * self.peaks_kw(period, energy)
+        return charge
+
     def amount(self, period: BillingPeriod, energy: MeteredEnergy) -> Float[Array, " home"]:
         """Return the charge on the peaks of all months."""
         peaks_kw = self.peaks_kw(period, energy)
-        return capacity_charge(peaks_kw, period.month_coverage, self.capacity_charge_per_kw_year)
+        return capacity_charge(peaks_kw, period.home_months, self.capacity_charge_per_kw_year)
 
     def lines(
         self, period: BillingPeriod, energy: MeteredEnergy, home: int
     ) -> Iterable[StatementLine]:
         """Return one line with the mean peak."""
-        months = len(period.month_coverage)
+        months = np.count_nonzero(period.home_months[:, home])
         minutes = round(60 * period.step_hours)
         label = "Highest quarter-hour" if minutes <= 15 else f"Highest {minutes} minutes"
         if months > 1:
             interval = "quarter-hours" if minutes <= 15 else f"{minutes} minutes"
             label = f"Mean of the highest {interval} of {months} months"
-        covered_months = float(period.month_coverage.sum())
-        peaks_kw = self.peaks_kw(period, energy)[:, home]
+        covered_months = float(period.home_months[:, home].sum())
+        mean_peak_kw = period.mean_of_months(self.peaks_kw(period, energy))
         return fixed_line(
             self.receiver,
             label,
-            float(period.month_coverage @ peaks_kw) / covered_months,
+            float(mean_peak_kw[home]),
             "kW",
             self.capacity_charge_per_kw_year * (covered_months / _MONTHS_PER_YEAR),
             period.vat,

@@ -30,7 +30,7 @@ class ProsumerFee(TariffComponent):
 
     def amount(self, period: BillingPeriod, energy: MeteredEnergy) -> Float[Array, " home"]:
         """Return the fee of each home's inverter."""
-        return self.prosumer_fee_per_kw_year * period.years * period.net_metering_kw
+        return self.prosumer_fee_per_kw_year * period.home_years * period.net_metering_kw
 
     def lines(
         self, period: BillingPeriod, energy: MeteredEnergy, home: int
@@ -41,12 +41,12 @@ class ProsumerFee(TariffComponent):
             "Prosumer fee, inverter",
             float(period.net_metering_kw[home]),
             "kW",
-            self.prosumer_fee_per_kw_year * period.years,
+            self.prosumer_fee_per_kw_year * float(period.home_years[home]),
             period.vat,
         )
 
     def plan_terms(self, period: BillingPeriod) -> PlanTerms:
         """Return the fee, which plans cannot change."""
         return PlanTerms(
-            fixed_fee=self.prosumer_fee_per_kw_year * period.net_metering_kw * period.years
+            fixed_fee=self.prosumer_fee_per_kw_year * period.net_metering_kw * period.home_years
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 from jaxtyping import Float
 
 from prosumax.scenario.schema.tariff import Fee, tariff_components, total_fee
@@ -34,11 +33,13 @@ class SupplierFee(TariffComponent):
         self, period: BillingPeriod, energy: MeteredEnergy, home: int
     ) -> Iterable[StatementLine]:
         """Return a line for each entry of the fee."""
-        return self.fee_lines("supplier_fee_per_year", period.years, "year", period)
+        return self.fee_lines(
+            "supplier_fee_per_year", float(period.home_years[home]), "year", period
+        )
 
     def plan_terms(self, period: BillingPeriod) -> PlanTerms:
         """Return the fee, which plans cannot change."""
-        return PlanTerms(fixed_fee=total_fee(self.supplier_fee_per_year) * period.years)
+        return PlanTerms(fixed_fee=total_fee(self.supplier_fee_per_year) * period.home_years)
 
 
 @tariff_components.register("network_fee", "Fixed fee of the network operator per year.")
@@ -59,11 +60,13 @@ class NetworkFee(TariffComponent):
         self, period: BillingPeriod, energy: MeteredEnergy, home: int
     ) -> Iterable[StatementLine]:
         """Return a line for each entry of the fee."""
-        return self.fee_lines("network_fee_per_year", period.years, "year", period)
+        return self.fee_lines(
+            "network_fee_per_year", float(period.home_years[home]), "year", period
+        )
 
     def plan_terms(self, period: BillingPeriod) -> PlanTerms:
         """Return the fee, which plans cannot change."""
-        return PlanTerms(fixed_fee=total_fee(self.network_fee_per_year) * period.years)
+        return PlanTerms(fixed_fee=total_fee(self.network_fee_per_year) * period.home_years)
 
 
 @tariff_components.register("levies_fee", "Fixed levies per year.")
@@ -81,14 +84,14 @@ class YearlyLevies(TariffComponent):
 
     def amount(self, period: BillingPeriod, energy: MeteredEnergy) -> Float[Array, " home"]:
         """Return the levies over the period."""
-        return np.full(period.num_homes, total_fee(self.levies_per_year) * period.years)
+        return total_fee(self.levies_per_year) * period.home_years
 
     def lines(
         self, period: BillingPeriod, energy: MeteredEnergy, home: int
     ) -> Iterable[StatementLine]:
         """Return a line for each entry of the levies."""
-        return self.fee_lines("levies_per_year", period.years, "year", period)
+        return self.fee_lines("levies_per_year", float(period.home_years[home]), "year", period)
 
     def plan_terms(self, period: BillingPeriod) -> PlanTerms:
         """Return the levies, which plans cannot change."""
-        return PlanTerms(fixed_fee=total_fee(self.levies_per_year) * period.years)
+        return PlanTerms(fixed_fee=total_fee(self.levies_per_year) * period.home_years)

@@ -13,6 +13,7 @@ from prosumax.viz.language import Language
 from prosumax.viz.parts import (
     Values,
     category_axis,
+    event_lines,
     hour_ticks,
     json_numbers,
     meaning_line,
@@ -165,8 +166,22 @@ def week_data(result: Result, week: str | None = None) -> pd.DataFrame:
         "ticks": ticks,
         "step_hours": result.scenario.period.step_hours,
         "bounds": _shared_bounds(list(cuts.values()), count),
+        "events": _events_between(result, local),
     }
     return table
+
+
+def _events_between(result: Result, local: pd.DatetimeIndex) -> dict[int, str]:
+    """Return what starts in some steps by position of the step."""
+    wall_times = local.tz_localize(None)
+    lines: dict[int, str] = {}
+    for event in result.events:
+        at = int(wall_times.searchsorted(pd.Timestamp(event["start"])))
+        if wall_times[0] < pd.Timestamp(event["start"]) and at < len(local):
+            homes = event["homes"]
+            text = f"{homes[0]}: {event['what']}" if len(homes) == 1 else event["what"]
+            lines[at] = f"{lines[at]}; {text}" if at in lines else text
+    return lines
 
 
 def week_sentence(table: pd.DataFrame, language: Language) -> str:
@@ -257,12 +272,15 @@ def _drawing(table: pd.DataFrame, labels: list[str], theme: Theme, language: Lan
     """Return option, legend and choices of lines over time of all homes together."""
     homes, flows, _, kw = _stacked(table)
     bounds = table.attrs["bounds"]
+    events = table.attrs.get("events")
     names = {flow: language(f"power.{flow}") for flow in flows}
     # PV is drawn over grid import and load over both; the tooltip lists them in reverse order.
     series = [
         meaning_line(theme.meanings[flow], names[flow], json_numbers(values), _AREAS.get(flow, 0))
         for flow, values in zip(flows, kw[0], strict=True)
     ]
+    if events:
+        series[0] |= {"markLine": event_lines(theme, events)}
     option = line_chart(
         series,
         x=category_axis(theme, labels, table.attrs["ticks"], boundaryGap=False),
