@@ -13,6 +13,7 @@ def street_of_two(
     policy="none",
     optimum=False,
     feed_in=0.0,
+    events=(),
     **tariff,
 ):
     """Simulate a consumer with an hourly load and a producer with hourly PV generation.
@@ -31,6 +32,7 @@ def street_of_two(
         "homes": [consumer, producer],
         "tariff": {"feed_in": feed_in, **tariff},
         "market": {"mechanism": mechanism, "price_rule": "fixed", "price": 0.0},
+        "events": list(events),
     }
     return prosumax.run(scenario, optimum=optimum)
 

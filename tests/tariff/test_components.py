@@ -174,6 +174,32 @@ def test_community_fee_lowers_the_value_of_local_energy():
     assert lower == pytest.approx((0.21 + 0.05) / 2, abs=1e-5)
 
 
+def test_home_that_leaves_pays_for_its_time():
+    """The producer leaves after one of two days of January, and the consumer stays."""
+    result = street_of_two(
+        np.full(48, 0.5),
+        solar=np.full(48, 1.0),
+        mechanism="key_equal",
+        events=[{"event": "home_leaves", "home": "producer", "at": "2023-01-02T00:00"}],
+        energy=0.2,
+        capacity_charge_per_kw_year=12 * 31,
+        min_billed_peak_kw=2.0,
+        network_ceiling_per_kwh=0.05,
+        injection_fee_per_year=365,
+        community_fee_per_month=31,
+    )
+    producer, consumer = (items_of(result, name) for name in ("producer", "consumer"))
+    assert producer["injection_fee"] == pytest.approx(1)
+    assert producer["community_fee"] == pytest.approx(1)
+    assert consumer["community_fee"] == pytest.approx(2)
+    # A day costs 2 kW x 1, which the ceiling cancels where nothing is imported.
+    assert producer["capacity_charge"] == pytest.approx(2)
+    assert producer["network_ceiling"] == pytest.approx(-2)
+    assert consumer["network_ceiling"] == pytest.approx(24 * 0.05 - 4, abs=1e-5)
+    for statement, home in zip(result.bills, result.households, strict=True):
+        assert statement.total == pytest.approx(home["bill"], abs=1e-5)
+
+
 @pytest.fixture
 def solidarity():
     """Component that a plugin could have: a contribution per imported kWh and per day."""

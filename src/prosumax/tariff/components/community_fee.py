@@ -47,16 +47,15 @@ class CommunityFee(TariffComponent):
 
     def amount(self, period: BillingPeriod, energy: MeteredEnergy) -> Float[Array, " home"]:
         """Return the fee on shared energy plus the membership."""
-        member_fee = self._member_fee(period) if energy.is_shared else 0.0
-        amount: Array = super().amount(period, energy) + member_fee
-        return amount
+        amount = super().amount(period, energy)
+        return amount + self._member_fee(period) if energy.is_shared else amount
 
     def lines(
         self, period: BillingPeriod, energy: MeteredEnergy, home: int
     ) -> Iterable[StatementLine]:
         """Return the lines of the membership, then those of the fee per kWh."""
         if energy.is_shared:
-            months = float(period.month_coverage.sum())
+            months = float(period.home_months[:, home].sum())
             yield from self.fee_lines("community_fee_per_month", months, "month", period)
         yield from super().lines(period, energy, home)
 
@@ -64,5 +63,6 @@ class CommunityFee(TariffComponent):
         """Return the membership; plans know the fee per kWh from `energy_charges`."""
         return PlanTerms(member_fee=self._member_fee(period))
 
-    def _member_fee(self, period: BillingPeriod) -> float:
-        return total_fee(self.community_fee_per_month) * float(period.month_coverage.sum())
+    def _member_fee(self, period: BillingPeriod) -> Float[Array, " home"]:
+        fee: Array = total_fee(self.community_fee_per_month) * period.home_months.sum(0)
+        return fee

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 from jaxtyping import Float
 
 from prosumax.scenario.schema.tariff import Charge, Fee, tariff_components, total_fee
@@ -52,13 +51,13 @@ class InjectionFee(TariffComponent):
         """Return the lines of the fee per kWh, then those of the fixed fee."""
         yield from super().lines(period, energy, home)
         if period.has_solar[home]:
-            yield from self.fee_lines("injection_fee_per_year", period.years, "year", period)
+            years = float(period.home_years[home])
+            yield from self.fee_lines("injection_fee_per_year", years, "year", period)
 
     def plan_terms(self, period: BillingPeriod) -> PlanTerms:
         """Return the fixed fee; plans know the fee per kWh from `energy_charges`."""
         return PlanTerms(fixed_fee=self._fixed_fee(period))
 
     def _fixed_fee(self, period: BillingPeriod) -> Float[Array, " home"]:
-        return np.where(
-            period.has_solar, total_fee(self.injection_fee_per_year) * period.years, 0.0
-        )
+        fee: Array = total_fee(self.injection_fee_per_year) * period.home_years * period.has_solar
+        return fee

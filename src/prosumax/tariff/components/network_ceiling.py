@@ -52,7 +52,7 @@ class NetworkCeiling(TariffComponent):
             return np.zeros((len(period.month_coverage), period.num_homes))
         capacity = period.prices.tariff.component(CapacityCharge)
         network = period.prices.tariff.component(NetworkCharge)
-        cost = capacity.monthly_price(period)[:, None] * capacity.peaks_kw(period, energy)
+        cost = capacity.monthly_amount(period, energy)
         for charge in network.energy_charges(period.prices):
             cost += period.by_month(charge.price[:, None] * energy.on(charge.basis))
         highest = self.network_ceiling_per_kwh * period.by_month(energy.imported)
