@@ -4,6 +4,7 @@ Each charge is a class in `components`. `bill` runs inside a simulation step; th
 settle the period afterward.
 """
 
+from prosumax.scenario.schema.tariff import Charge, Fee, Price, tariff_components
 from prosumax.tariff.bill import (
     Bill,
     Surcharges,
@@ -58,11 +59,14 @@ __all__ = [
     "Bill",
     "BillStatement",
     "BillingPeriod",
+    "Charge",
     "EnergyCharge",
+    "Fee",
     "MeterCalendar",
     "MeteredEnergy",
     "NetMeteringResult",
     "PlanTerms",
+    "Price",
     "StatementLine",
     "Surcharges",
     "TariffComponent",
@@ -87,6 +91,7 @@ __all__ = [
     "settle_step",
     "statement_from_json",
     "statement_to_json",
+    "tariff_components",
     "tariff_rates",
     "tariff_series",
     "vat_rate",
