@@ -224,13 +224,13 @@ def test_batching_keeps_results():
     _, community, undisturbed, run = _simulator()
     base = community.series.devices[EVENTS]
     tight = base._replace(import_kwh=base.import_kwh / 4)
-    everyone = jnp.ones_like(base.present)
-    pair = [_with_events(community, undisturbed, events, everyone) for events in (base, tight)]
+    all_present = jnp.ones_like(base.present)
+    pair = [_with_events(community, undisturbed, events, all_present) for events in (base, tight)]
     pair = [
         one._replace(series=one.series._replace(devices={**one.series.devices, EVENTS: events}))
         for one, events in zip(
             pair,
-            (base._replace(present=everyone), tight._replace(present=everyone)),
+            (base._replace(present=all_present), tight._replace(present=all_present)),
             strict=True,
         )
     ]
