@@ -617,6 +617,8 @@ _declare(
         better="lower"),
     KPI("home.curtailed_kwh", "Curtailed PV generation", "kWh", 0, "PV generation curtailed",
         better="lower"),
+    KPI("home.shed_kwh", "Load shed", "kWh", 1, "sum over t of max(net load - import limit, 0)",
+        better="lower", notes="missing without limits of the supply"),
     KPI("home.battery_cycles", "Battery cycles", "", 0, "(charge + discharge) / (2 capacity)",
         notes="equivalent full cycles, at the AC side"),
     KPI("home.mean_monthly_peak_kw", "Mean monthly peak", "kW", 2,
