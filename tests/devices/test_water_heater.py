@@ -142,3 +142,11 @@ def test_learners_steer_and_observe_it():
 def test_wrong_fields_are_explained():
     with pytest.raises(prosumax.InputError, match=r"min_c \(70\) must be below max_c \(60\)"):
         prosumax.run(scenario(min_c=70))
+    with pytest.raises(prosumax.InputError, match=r"initial_c \(90\) must be at most max_c \(60\)"):
+        prosumax.run(scenario(initial_c=90))
+    with pytest.raises(prosumax.InputError, match="0.1 liters lose all their heat within a step"):
+        prosumax.run(scenario(volume_liters=0.1))
+    with pytest.raises(
+        prosumax.InputError, match=r"from_hour \(24\) and to_hour \(0\) are the same"
+    ):
+        prosumax.run(scenario(from_hour=24, to_hour=0))

@@ -31,6 +31,7 @@ from prosumax.devices.base import (
 )
 from prosumax.devices.heat_pump import TANK_AMBIENT_C, WATER_KWH_PER_LITER_K
 from prosumax.devices.linear_program import LinearProgram
+from prosumax.errors import InputError
 from prosumax.metrics.catalog import KPI
 from prosumax.numerics import AnyArray, safe_divide
 from prosumax.scenario.schema.devices import Celsius, DeviceConfig
@@ -75,8 +76,15 @@ class WaterHeaterConfig(DeviceConfig):
     def _check_band(self) -> "WaterHeaterConfig":
         if self.min_c >= self.max_c:
             raise ValueError(f"min_c ({self.min_c:g}) must be below max_c ({self.max_c:g})")
-        if self.from_hour == self.to_hour:
-            raise ValueError(f"from_hour and to_hour are both {self.to_hour}; they must differ")
+        if self.from_hour - self.to_hour in (0, 24):
+            raise ValueError(
+                f"from_hour ({self.from_hour}) and to_hour ({self.to_hour}) are the same hour; "
+                "they must differ"
+            )
+        if self.initial_c is not None and self.initial_c > self.max_c:
+            raise ValueError(
+                f"initial_c ({self.initial_c:g}) must be at most max_c ({self.max_c:g})"
+            )
         return self
 
 
@@ -213,8 +221,10 @@ class WaterHeater(
         step_hours: float,
     ) -> WaterHeaterParams:
         """Build the parameters of all homes (see `Device.build_params`)."""
-        rows = [_param_fields(next(iter(own), None)) for own in configs]
-        return WaterHeaterParams(**stack_fields(rows))
+        heaters = [next(iter(own), None) for own in configs]
+        for home, heater in enumerate(heaters):
+            _check_volume(heater, home, step_hours)
+        return WaterHeaterParams(**stack_fields([_param_fields(heater) for heater in heaters]))
 
     def build_series(
         self, configs: Sequence[Sequence[WaterHeaterConfig]], context: DeviceContext
@@ -362,6 +372,20 @@ def _param_fields(config: WaterHeaterConfig | None) -> dict[str, float]:
         "initial_c": heater.max_c if heater.initial_c is None else heater.initial_c,
         "safeguard": heater.safeguard,
     }
+
+
+def _check_volume(config: WaterHeaterConfig | None, home: int, step_hours: float) -> None:
+    """Check that the standing loss of a step does not cool the tank below its room."""
+    if config is None:
+        return
+    smallest = config.heat_loss_w_per_k / 1000 * step_hours / WATER_KWH_PER_LITER_K
+    if config.volume_liters < smallest:
+        raise InputError(
+            f"homes.{home}.water_heater.volume_liters",
+            f"{config.volume_liters:g} liters lose all their heat within a step of "
+            f"{step_hours * 60:g} minutes",
+            f"Give at least {smallest:.2g} liters, a smaller heat_loss_w_per_k or shorter steps.",
+        )
 
 
 def _demand_kwh(
