@@ -493,6 +493,31 @@ def test_the_optimum_under_a_limit_is_that_of_an_independent_program():
     assert result.kpis["shed_kwh"] == pytest.approx(shed, abs=1e-4)
 
 
+def test_a_plan_curtails_no_more_than_the_limit_at_negative_prices():
+    """At a negative feed-in price, PV generation below the limit cannot be curtailed."""
+    price = [0.3] * 10 + [-0.4] * 5 + [0.3] * 9
+    solar = [0.0] * 8 + [3.0, 4.0, 5.0, 6.0, 6.0, 5.0, 4.0, 2.0] + [0.0] * 8
+    energy = {"source": "values", "values": price}
+    feed_in = {"source": "values", "values": [number - 0.05 for number in price]}
+    result = prosumax.run(
+        _constant(
+            [{"event": "supply_limit", "export_kw": 2}],
+            load=[0.5],
+            solar=solar,
+            battery={**BATTERY, "soc_min": 0.0},
+            policy="optimal",
+            tariff={"energy": energy, "feed_in": feed_in},
+        ),
+        optimum=True,
+    )
+    kpis = result.kpis
+    assert kpis["objective"] == pytest.approx(kpis["individual_optimum_bound"], rel=1e-5)
+    flows = result.trajectory.record.flows
+    assert flows.curtailed_kwh.sum() > 1
+    exports = flows.export_kwh[flows.curtailed_kwh > 1e-4]
+    np.testing.assert_allclose(exports, 2, rtol=1e-5)
+
+
 EVENTS_OF_ALL_KINDS = [
     {"event": "home_joins", "home": "Ann", "at": "2023-03-08T05:00"},
     {"event": "home_leaves", "home": "Cem", "at": "2023-03-09T03:00"},

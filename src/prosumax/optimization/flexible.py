@@ -38,6 +38,10 @@ _SLACK_PRICE_FACTOR = 20.0
 # give way first, as in the simulation.
 _SHED_PRICE_FACTOR = 1000.0
 
+# The same of drawing a kWh where PV generation may be curtailed, so that a battery does not charge
+# and discharge at once instead, which costs as much.
+_DISSIPATION_PRICE_FACTOR = 3e-7
+
 
 class FlexibleDevices(NamedTuple):
     """Devices of a problem other than the home battery.
@@ -289,8 +293,23 @@ def add_flexible_devices(
         max_curtailed = np.maximum(-net - events.export_kwh, 0)
         shed = program.variable("shed", 0, max_shed, max_shed > 0)
         curtailed = program.variable("curtailed", 0, max_curtailed, max_curtailed > 0)
-        parts[EVENTS] = LinearDevice(curtailed - shed, (), _SHED_PRICE_FACTOR * shed.sum())
+        slack = _SHED_PRICE_FACTOR * shed.sum()
+        if max_curtailed.any():
+            slack = slack + _DISSIPATION_PRICE_FACTOR * _drawn_energy(
+                model, parts, max_curtailed > 0
+            )
+        parts[EVENTS] = LinearDevice(curtailed - shed, (), slack)
     return parts
+
+
+def _drawn_energy(
+    model: "Model", parts: Mapping[str, LinearDevice], mask: Bool[NDArray[np.bool_], "step home"]
+) -> "LinearExpression":
+    """Sum the energy that batteries and other devices draw where a mask is true."""
+    names = [name for part in parts.values() for name, _ in part.slots if name is not None]
+    table = LinearProgram(model, mask.shape).table(mask.astype(float))
+    drawn = [(table * model.variables[name].fillna(0)).sum() for name in ["charge", *names]]
+    return sum(drawn[1:], drawn[0])
 
 
 def total_slack(parts: Mapping[str, LinearDevice]) -> "LinearExpression | None":

@@ -310,13 +310,8 @@ def _build_model(
     max_import, max_export = _supply_limits(own)
     imported = model.add_variables(0, xr.DataArray(max_import, dims=DIMS), name="import")
     model.add_constraints(imported - controlled >= net, name="meter")
-    is_limited = np.isfinite(max_export)
-    if is_limited.any():
-        export_limit = xr.DataArray(np.where(is_limited, max_export, 0), dims=DIMS)
-        mask = xr.DataArray(is_limited, dims=DIMS)
-        model.add_constraints(
-            imported - controlled <= net + export_limit, name="export_limit", mask=mask
-        )
+    _limit_export(model, problem, imported - controlled - net, max_export)
+    _exclude_curtailed_imports(model, problem, net, imported, limits_kw)
     import_cost = (series(problem.buy_price - problem.sell_price) * imported).sum()
     cost = import_cost + (series(problem.sell_price) * controlled).sum()
     constant = float(problem.sell_price @ uncontrolled.sum(1)) + own.fixed_fees.sum()
@@ -360,6 +355,60 @@ def _supply_limits(
         for limit in limits
     )
     return max_import, max_export
+
+
+def _limit_export(
+    model: "Model",
+    problem: Problem,
+    exported: "LinearExpression",
+    max_export: Float[Array, "step home"],
+) -> None:
+    """Limit the export, and curtail at negative prices only what exceeds the limit."""
+    import xarray as xr
+
+    is_limited = np.isfinite(max_export)
+    if not is_limited.any():
+        return
+    limit = xr.DataArray(np.where(is_limited, max_export, 0), dims=DIMS)
+    mask = xr.DataArray(is_limited, dims=DIMS)
+    model.add_constraints(exported <= limit, name="export_limit", mask=mask)
+    if "curtailed" not in model.variables:
+        return
+    curtailed = model.variables["curtailed"]
+    pays = (curtailed.labels.to_numpy() >= 0) & problem.has_negative_price[:, None]
+    if not pays.any():
+        return
+    mask = xr.DataArray(pays, dims=DIMS)
+    coords = [list(range(size)) for size in pays.shape]
+    at_limit = model.add_variables(
+        binary=True, coords=coords, dims=DIMS, mask=mask, name="is_at_export_limit"
+    ).fillna(0)
+    most = xr.DataArray(np.nan_to_num(curtailed.upper.to_numpy()), dims=DIMS)
+    model.add_constraints(
+        curtailed.fillna(0) - most * at_limit <= 0, name="curtail_at_export_limit", mask=mask
+    )
+    model.add_constraints(
+        exported - limit * at_limit >= 0, name="full_export_when_curtailed", mask=mask
+    )
+
+
+def _exclude_curtailed_imports(
+    model: "Model",
+    problem: Problem,
+    net: "xarray.DataArray",
+    imported: "Variable",
+    limits_kw: tuple[AnyArray, AnyArray],
+) -> None:
+    """Exclude buying while PV generation is curtailed, which pays at negative prices."""
+    if "is_at_export_limit" not in model.variables:
+        return
+    at_limit = model.variables["is_at_export_limit"]
+    max_import = np.maximum(net, 0) + limits_kw[0] * problem.step_hours
+    model.add_constraints(
+        imported + max_import * at_limit.fillna(0) <= max_import,
+        name="no_import_when_curtailed",
+        mask=at_limit.labels >= 0,
+    )
 
 
 def _exclude_arbitrage(
