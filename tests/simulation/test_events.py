@@ -659,6 +659,14 @@ def test_invalid_events(event, message):
         load_scenario(_scenario([event]))
 
 
+def test_a_kind_without_power_limits_cannot_fail(monkeypatch):
+    """An event without effect is an error."""
+    monkeypatch.setattr(type(devices.get("water_heater", "devices")), "power_fields", ())
+    event = {"event": "device_fails", "device": "water_heater", "at": "2023-03-08T06:00"}
+    with pytest.raises(InputError, match=r"events\.0\.device: water_heater has no power limit"):
+        read_profiles(load_scenario(_scenario([event])))
+
+
 def test_memberships_are_one_interval():
     """A home joins at most once, leaves at most once, and joins first."""
     joins = {"event": "home_joins", "home": "Bob", "at": "2023-03-08T06:00"}

@@ -327,6 +327,11 @@ class Device(ABC, Generic[ConfigT, ParamsT, SeriesT, StateT, FlowT]):
         return type(self).milp is not Device.milp
 
     @property
+    def can_fail(self) -> bool:
+        """True where a failure takes the power of the kind."""
+        return bool(self.power_fields) or type(self).scale_power is not Device.scale_power
+
+    @property
     def observation_summaries(self) -> dict[str, str]:
         """Summary of every observation term, for reference pages."""
         return {name: term.summary for name, term in self.observations.items()}

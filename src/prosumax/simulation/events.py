@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from prosumax.data.base import Source
+from prosumax.devices.base import devices
 from prosumax.errors import InputError
 from prosumax.scenario.schema.community import Scenario
 from prosumax.scenario.schema.events import (
@@ -103,6 +104,12 @@ def build_events(
                 own = np.where(applies, limit, np.inf)[:, None]
                 limit_kw[:, homes] = np.minimum(limit_kw[:, homes], own)
         elif isinstance(event, DeviceFails):
+            if event.device != SOLAR and not devices.get(event.device, "devices").can_fail:
+                raise InputError(
+                    f"events.{number}.device",
+                    f"{event.device} has no power limit that a failure could set to zero",
+                    "Give the kind of device `power_fields`.",
+                )
             mask = failed.setdefault(event.device, np.zeros(shape, bool))
             mask[steps, homes] = True
         else:
