@@ -93,10 +93,10 @@ def _print_plugins(plugins: listings.InstalledPlugins) -> None:
         _out.print("No plugin is installed; docs/how-to/plugins.md shows how to write one.")
     if plugins.components:
         rows = [
-            (entry.group, entry.kind, entry.name, " ".join(entry.package), entry.summary)
+            (entry.kind, entry.name, " ".join(entry.package), entry.summary)
             for entry in plugins.components
         ]
-        _print_table(("Group", "Kind", "Name", "Package", "Description"), rows)
+        _print_table(("Kind", "Name", "Package", "Description"), rows)
     if plugins.failures:
         reasons = [
             (f"{entry.group}: {entry.entry_point}", " ".join(entry.package), entry.reason)
@@ -108,7 +108,7 @@ def _print_plugins(plugins: listings.InstalledPlugins) -> None:
 def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
     _out.print(table)
