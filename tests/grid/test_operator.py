@@ -132,19 +132,9 @@ def random_step(seed, homes=5, slots=4, pools=True):
     zeros = jnp.zeros(homes)
     load = jnp.float32(np.maximum(net, 0) + 0.1)
     solar = jnp.float32(np.maximum(-net, 0) + 0.1)
-    parts = (
-        load,
-        solar,
-        zeros,
-        zeros,
-        zeros,
-        zeros,
-        np.maximum(net, 0),
-        np.maximum(-net, 0),
-        zeros,
-    )
+    parts = (load, solar, np.maximum(net, 0), np.maximum(-net, 0), zeros)
     return (
-        Flows(*(jnp.float32(part) for part in parts)),
+        Flows(*(jnp.float32(part) for part in parts), devices={}),
         local._replace(trades=trades, pooled=PoolTrades(*jnp.float32(pooled))),
         grid,
     )
@@ -236,7 +226,7 @@ def test_congestion_of_a_path_by_hand():
     grid = Fills(jnp.float32([0, 0.5]), jnp.float32([0.25, 0]), jnp.zeros(2), jnp.zeros(2))
     zeros = jnp.zeros(2)
     net = jnp.float32([-1.25, 1.5])
-    flows = Flows(*[zeros] * 6, jnp.maximum(net, 0), jnp.maximum(-net, 0), zeros)
+    flows = Flows(zeros, zeros, jnp.maximum(net, 0), jnp.maximum(-net, 0), zeros, devices={})
     decision = OperatorDecision(jnp.array(False), jnp.float32(0.8), zeros)
     record = compiled_step(network, flows, local, grid, decision, jnp.float32(0.5))
     # Line a-b carries 1 kWh of trade and 0.5 kWh from the grid, source-a 0.5 and 0.25 kWh. Each
