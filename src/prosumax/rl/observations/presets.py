@@ -88,6 +88,7 @@ _UNIT_TERMS = (
     "flexibility",
     "coordination",
     "convergence",
+    "import_limit",
 )
 
 OBSERVATION_BOUNDS: dict[str, tuple[float, float]] = {
