@@ -161,7 +161,8 @@ def _households(
             "mean_monthly_peak_kw": float(settled.mean_peak_kw[number]),
             "reputation": float(record.reputation[-1, number]),
             "end_use_kwh": profiles.end_use_kwh[number] if profiles.end_use_kwh else {},
-            "bill_items": {name: float(item[number]) for name, item in bill_items.items()},
+            # Adding zero turns -0.0 into 0.0.
+            "bill_items": {name: float(item[number]) + 0.0 for name, item in bill_items.items()},
         }
         households.append(cast(HouseholdKPIs, household))
     return households
