@@ -72,12 +72,12 @@ class PluginFailure(NamedTuple):
 
 
 class _Loading(NamedTuple):
-    """Entry point that is being loaded, with functions that take back what it registered."""
+    """Entry point that is being loaded, with what takes back registrations, by their module."""
 
     group: str
     entry_point: str
     package: PluginPackage
-    undo: list[Callable[[], object]]
+    undo: list[tuple[str, Callable[[], object]]]
 
 
 _loading: list[_Loading] = []
@@ -119,14 +119,28 @@ def record_failure(reason: str) -> None:
     _failures.append(failure)
 
 
-def record_registration(undo: Callable[[], object]) -> None:
-    """Note how to take back a registration, in case its plugin turns out to be incompatible.
+def record_registration(module: str, undo: Callable[[], object]) -> None:
+    """Note how to take back a registration, in case its plugin cannot be loaded.
 
     Args:
+        module: Module that registered the component.
         undo: Function that removes the component; ignored while no entry point is being loaded.
     """
     if _loading:
-        _loading[-1].undo.append(undo)
+        _loading[-1].undo.append((module, undo))
+
+
+def record_left_out(group: str, package: PluginPackage, reason: str) -> None:
+    """Record, once, that a part of a plugin's component is left out.
+
+    Args:
+        group: Entry-point group of the component.
+        package: Package of the component.
+        reason: Sentence that says why.
+    """
+    failure = PluginFailure(group, package.name, package, reason)
+    if failure not in _failures:
+        _failures.append(failure)
 
 
 def load_entry_points(group: str) -> None:
@@ -138,7 +152,9 @@ def load_entry_points(group: str) -> None:
     if group in _loaded_groups:
         return
     _loaded_groups.add(group)
-    for entry_point in importlib.metadata.entry_points(group=group):
+    entry_points = importlib.metadata.entry_points(group=group)
+    # Where two packages provide the same name, the first in the alphabet has it on every machine.
+    for entry_point in sorted(entry_points, key=lambda one: (_package_of(one).name, one.name)):
         with _entry_point_loading(entry_point):
             _load(_module_of(entry_point))
 
@@ -253,6 +269,9 @@ def _entry_point_loading(entry_point: importlib.metadata.EntryPoint) -> Iterator
     try:
         yield
     except (Exception, SystemExit) as error:  # A broken plugin must not break the others.
+        for module, undo in _loading[-1].undo:
+            if module not in sys.modules:  # Python forgets a module whose import failed.
+                undo()
         message = " ".join(str(error).split()).rstrip(".")
         name = type(error).__name__
         record_failure(f"{name}: {message}." if message else f"{name} without a message.")
@@ -267,7 +286,7 @@ def _load(module_name: str) -> None:
         module = importlib.import_module(module_name)
         declared = _declared_version(module) if declared is None else declared
     if declared != PLUGIN_API_VERSION:
-        for undo in _loading[-1].undo:
+        for _, undo in _loading[-1].undo:
             undo()
         record_failure(_version_reason(module_name, declared))
 

@@ -124,7 +124,7 @@ class Registry(Generic[T]):
             if not problem:
                 self._entries[name] = RegistryEntry(component, summary, origin)
                 if not ships:
-                    record_registration(partial(self._entries.pop, name))
+                    record_registration(module, partial(self._entries.pop, name))
             elif ships or current_package() is None:
                 raise ValueError(f"{problem}.")
             else:

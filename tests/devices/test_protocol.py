@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prosumax.devices import devices
+from prosumax.devices import Device, devices
+from prosumax.metrics import KPI
 from prosumax.scenario.loading import load_scenario
+from prosumax.scenario.schema.community import HomeConfig
+from prosumax.scenario.schema.devices import RESERVED_NAMES
 from prosumax.simulation.community import assemble
 from prosumax.simulation.inputs import read_profiles
 
@@ -103,3 +106,17 @@ def test_slots_observations_and_default_requests_agree_with_their_declarations(k
         declared = device.observations[name]
         assert value.shape == ((2, len(slots)) if declared.per_slot else (2,))
         assert (value >= declared.low).all() and (value <= declared.high).all()
+
+
+def test_reserved_names_are_the_fields_of_a_home():
+    assert set(HomeConfig.model_fields) | {"device", "devices", "events"} == RESERVED_NAMES
+
+
+def test_a_kind_cannot_take_the_name_of_a_field_a_kpi_or_an_observation():
+    ev = devices.get("ev", "kind")
+    with pytest.raises(ValueError, match="'load' of a device is a field of a home"):
+        devices.register("load", "As load.")(ev)
+    with pytest.raises(ValueError, match="'car' has the KPI 'ev_charge_kwh' of device 'ev'"):
+        devices.register("car", "As an EV.")(ev)
+    with pytest.raises(TypeError, match="has the KPI 'cost'"):
+        type("Costly", (Device,), {"kpis": (KPI("cost", "Cost"),)})

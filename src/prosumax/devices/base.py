@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from prosumax.data.generators.solar.weather import WeatherSeries
 from prosumax.devices.linear_program import LinearProgram
-from prosumax.metrics.catalog import KPI
+from prosumax.metrics.catalog import CATALOG, KPI
 from prosumax.numerics import AnyArray
 from prosumax.registry import Registry
 from prosumax.scenario.schema.devices import DeviceConfig, device_kinds
@@ -122,6 +122,14 @@ class Device(ABC, Generic[ConfigT, ParamsT, SeriesT, StateT, FlowT]):
 
     A failure sets them to zero, and a limit of the supply may reduce them.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for kpi in cls.kpis:
+            if kpi.key in CATALOG or f"home.{kpi.key}" in CATALOG:
+                raise TypeError(
+                    f"{cls.__name__} has the KPI {kpi.key!r}, which has another meaning."
+                )
 
     @abstractmethod
     def build_params(

@@ -153,13 +153,14 @@ def homes_table(result: Result) -> Table:
         catalog.get("home.self_sufficiency").label.lower(),
         peak.title(),
     ]
+    configs = {home.name: home for home in result.scenario.homes}
     bills = ("bill", "bill_without_exchange", "saving")
     amounts = ("grid_import_kwh", "bought_locally_kwh", "sold_locally_kwh", "grid_export_kwh")
 
     def row(home: HouseholdKPIs) -> list[str]:
         return [
             home["name"],
-            text.device_list(home["kind"]),
+            text.device_list(configs[home["name"]]),
             *(text.number(catalog.value(home, name), 2) for name in bills),
             *(text.number(catalog.value(home, name)) for name in amounts),
             text.percent(home["self_consumption"], 0),

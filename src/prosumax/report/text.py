@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from prosumax.devices.base import ordered
 from prosumax.metrics import catalog
 from prosumax.metrics.records import HouseholdKPIs
-from prosumax.scenario.schema.community import Period
+from prosumax.scenario.schema.community import HomeConfig, Period
 from prosumax.simulation.results.result import Result
 from prosumax.viz.language import ENGLISH
 from prosumax.viz.run.bills import arranged
@@ -58,12 +59,6 @@ length = ENGLISH.length
 percent = ENGLISH.percent
 joined = ENGLISH.joined
 
-_DEVICES = {
-    "active prosumer": "panels, battery",
-    "passive prosumer": "panels",
-    "active consumer": "battery",
-    "passive consumer": "no panels",
-}
 _PERIODS = (
     ("year", 364.5, 366.5),
     ("month", 27.9, 31.1),
@@ -73,9 +68,10 @@ _PERIODS = (
 _UNITS = (("day", 1440), ("hour", 60), ("minute", 1))
 
 
-def device_list(kind: str) -> str:
-    """Return the devices of a kind of home; an unknown kind is its own description."""
-    return _DEVICES.get(kind, kind)
+def device_list(home: HomeConfig) -> str:
+    """Return the devices of a home: `panels, battery`; a hyphen without any."""
+    owned = [] if home.solar is None else ["panels"]
+    return ", ".join([*owned, *(device.title for device in ordered(home.devices))]) or "-"
 
 
 def simulated_time(period: Period) -> str:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from prosumax.errors import InputError, did_you_mean
+from prosumax.plugins import explain_missing
 from prosumax.simulation.results.result import Result
 from prosumax.viz.chart import Chart, Figure, charts
 from prosumax.viz.indicators.indicators import analysis_runs
@@ -71,9 +72,10 @@ class ResultPlots:
         """Return the method of a chart."""
         definition = _run_charts().get(name)
         if definition is None:
-            raise AttributeError(
-                f"a run has no chart {name!r}. {did_you_mean(name, _run_charts())}"
-            )
+            removed, fix = explain_missing(name, ("prosumax.charts",), "chart")
+            cause = f"; {removed}" if removed else ""
+            suggestion = fix if removed else f"{did_you_mean(name, _run_charts())} {fix}".strip()
+            raise AttributeError(f"a run has no chart {name!r}{cause}. {suggestion}")
 
         def plot(
             *, theme: Theme = THEME, language: Language | str = ENGLISH, **options: object

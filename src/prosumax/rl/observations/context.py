@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from prosumax.devices.base import DeviceObservation, devices
+from prosumax.plugins import record_left_out, remember
 from prosumax.registry import Registry, RegistryEntry
 from prosumax.rl.types import EnvParams, EnvState
 from prosumax.simulation.community import ExogenousInputs
@@ -84,7 +85,7 @@ class DeviceTerm:
 class ObservationTerms(Registry[ObservationTerm]):
     """Observation terms by name, followed by those of all kinds of devices.
 
-    A term of a plugin's device whose name is taken is left out.
+    A term of a plugin's device whose name is taken is left out, and the failure is recorded.
     """
 
     def load(self) -> None:
@@ -102,10 +103,13 @@ class ObservationTerms(Registry[ObservationTerm]):
                 term = DeviceTerm(kind, name, observation)
                 own = RegistryEntry[ObservationTerm](term, observation.summary, entry.origin)
                 known = self._entries.setdefault(name, own)
-                if known.component != term and entry.origin is None:
-                    raise ValueError(
-                        f"Device {kind!r} has observation {name!r}, which is already registered."
-                    )
+                if known.component == term:
+                    continue
+                problem = f"Device {kind!r} has observation {name!r}, which is already registered."
+                if entry.origin is None:
+                    raise ValueError(problem)
+                record_left_out("prosumax.devices", entry.origin, f"{problem} Rename it there.")
+        remember(self.kind, self._packages())
 
 
 observation_terms = ObservationTerms(

@@ -1,5 +1,6 @@
 """Schema of a scenario: a community with its period, homes, market and tariff."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -203,7 +204,7 @@ class Scenario(StrictModel):
     """Homes that join or leave, devices that fail, and limits of the supply."""
     population: list[AgentGroupConfig] = []
     """Agent groups in training; homes of no group follow their policy."""
-    plugins: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = []
+    plugins: list[str] = []
     """Packages that must be installed; a stored run lists those whose components it uses."""
 
     @property
@@ -231,6 +232,17 @@ class Scenario(StrictModel):
         if duplicates:
             raise ValueError(f"two homes are called {duplicates[0]!r}; home names must be unique")
         return homes
+
+    @field_validator("plugins")
+    @classmethod
+    def _check_package_names(cls, packages: list[str]) -> list[str]:
+        for package in packages:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", package):
+                raise ValueError(
+                    f"{package!r} must be the name of a package without a version, such as "
+                    "my-plugin"
+                )
+        return packages
 
     @model_validator(mode="after")
     def _check_market_homes(self) -> "Scenario":

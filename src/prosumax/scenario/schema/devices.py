@@ -4,6 +4,7 @@ The schema of a kind is in its own file in `prosumax.devices`. Homes get a field
 registered kind, and the section `shared_devices` one for every kind that homes share.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, ClassVar, Protocol, Self, SupportsIndex, cast
 
@@ -28,6 +29,14 @@ class DeviceConfig(StrictModel):
         return ()
 
 
+class DeviceKPI(Protocol):
+    """Part of a KPI that the registry of devices needs; see `prosumax.metrics.KPI`."""
+
+    @property
+    def key(self) -> str:
+        """Key of the KPI."""
+
+
 class DeviceKind(Protocol):
     """Part of a kind of device that the schema needs; see `prosumax.devices.Device`."""
 
@@ -37,11 +46,52 @@ class DeviceKind(Protocol):
     max_per_home: ClassVar[int]
     shared: ClassVar[bool]
     order: ClassVar[int]
+    kpis: ClassVar[Sequence[DeviceKPI]]
+    observations: ClassVar[Mapping[str, object]]
 
 
-device_kinds: Registry[DeviceKind] = Registry(
-    "device", group="prosumax.devices", package="prosumax.devices"
+RESERVED_NAMES = frozenset(
+    {
+        "device",
+        "devices",
+        "events",
+        "load",
+        "microgrid",
+        "name",
+        "net_metering_kw",
+        "policy",
+        "rewards",
+        "solar",
+    }
 )
+"""Names that no kind of device can have, because a home or its inputs have them."""
+
+
+class DeviceRegistry(Registry[DeviceKind]):
+    """Kinds of devices by name; no two of them share a name, a KPI or an observation."""
+
+    def conflict(self, name: str, component: DeviceKind) -> str:
+        """Return why a kind cannot be added: its name, a KPI or an observation is taken.
+
+        Args:
+            name: Name of the kind.
+            component: Kind to add.
+        """
+        if name in RESERVED_NAMES:
+            return f"name {name!r} of a device is a field of a home"
+        for other, entry in self._entries.items():
+            if other == name:
+                continue
+            both = {kpi.key for kpi in component.kpis} & {kpi.key for kpi in entry.component.kpis}
+            if both:
+                return f"device {name!r} has the KPI {min(both)!r} of device {other!r}"
+            terms = set(component.observations) & set(entry.component.observations)
+            if terms:
+                return f"device {name!r} has the observation {min(terms)!r} of device {other!r}"
+        return super().conflict(name, component)
+
+
+device_kinds = DeviceRegistry("device", group="prosumax.devices", package="prosumax.devices")
 """Kinds of devices by name."""
 
 
