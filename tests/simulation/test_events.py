@@ -721,3 +721,44 @@ def test_community_cost_counts_the_metered_energy():
     problem = _problem("none")
     net = problem.net_kwh
     assert community_cost(problem, net) == community_cost(problem, problem.metered(net))
+
+
+def _one_home(**limit):
+    """Return a home with a battery that starts empty and loses energy, under a limit."""
+    battery = {"capacity_kwh": 10, "charge_kw": 5, "soc_min": 0.1, "self_discharge_per_month": 0.03}
+    load = {"source": "values", "values": [0.4]}
+    return {
+        "name": "one-home",
+        "period": {"start": "2023-06-01T00:00", "steps": 24, "step_minutes": 60},
+        "homes": [{"name": "a", "load": load, "battery": battery}],
+        "tariff": {"energy": 0.3, "feed_in": 0.05},
+        "policy": "optimal",
+        "events": [{"event": "supply_limit", **limit}],
+    }
+
+
+@pytest.mark.parametrize("import_kw", [0.0, 0.2, 0.4])
+def test_an_optimum_exists_where_a_limit_leaves_no_power_to_hold_a_battery(import_kw):
+    kpis = prosumax.run(_one_home(import_kw=import_kw)).kpis
+    # What the limit permits is bought at 0.3, and the rest of 0.4 kW is shed, all day.
+    assert kpis["individual_optimum"] == pytest.approx(0.3 * 24 * import_kw, abs=1e-6)
+    assert kpis["shed_kwh"] == pytest.approx(24 * (0.4 - import_kw), abs=1e-5)
+
+
+def test_a_limit_that_never_applies_has_no_effect():
+    result = prosumax.run(_one_home(import_kw=0.1, days="weekend") | {"policy": "none"})
+    assert result.kpis["cost"] == pytest.approx(0.3 * 24 * 0.4, rel=1e-6)
+    assert not any(result.events[0]["effects"].values())
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ({"from_hour": 7, "to_hour": 7}, r"from_hour \(7\) and to_hour \(7\) must differ"),
+        ({"from_hour": 24, "to_hour": 0}, "must differ"),
+        ({"homes": ["a", "a"]}, "names a home twice"),
+    ],
+)
+def test_limits_without_hours_and_homes_named_twice_are_refused(limit, message):
+    with pytest.raises(prosumax.InputError, match=message):
+        prosumax.run(_one_home(import_kw=1, **limit))

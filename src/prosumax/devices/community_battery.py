@@ -238,7 +238,11 @@ class CommunityBattery(
         step_hours: float,
         negative: Bool[NDArray[np.bool_], " step"],
     ) -> LinearDevice:
-        """Add the account of each home; the model is linear (see `Device.milp`)."""
+        """Add the account of each home; the model is linear (see `Device.milp`).
+
+        Plans hold a share at its lower limit against self-discharge, which the physics do not: an
+        idle share may then cost a little less than the optimum.
+        """
         exists = np.broadcast_to(np.asarray(params.capacity_kwh) > 0, program.shape)
         max_charge = np.asarray(params.charge_kw) * step_hours
         max_discharge = np.asarray(params.discharge_kw) * step_hours

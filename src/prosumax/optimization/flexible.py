@@ -257,6 +257,7 @@ def add_flexible_devices(
     flexible: FlexibleDevices,
     step_hours: float,
     negative: Bool[NDArray[np.bool_], " step"],
+    holding_kwh: Float[Array, "step home"],
 ) -> dict[str, LinearDevice]:
     """Add the devices that have a program to a model.
 
@@ -265,6 +266,8 @@ def add_flexible_devices(
         flexible: Devices of the same homes.
         step_hours: Length of a step in hours.
         negative: Steps in which the price of buying or selling a kWh is negative.
+        holding_kwh: Energy that holds the home batteries at their lowest state of charge, which a
+            limit of the supply must not make infeasible.
 
     Returns:
         Net energy, variables and violated requirements by kind of device, and those of the limits
@@ -289,7 +292,7 @@ def add_flexible_devices(
     if events is not None and events.import_kwh is not None and events.export_kwh is not None:
         net = flexible.uncontrolled_net_kwh
         # Only what no device can avoid is shed or curtailed.
-        max_shed = np.maximum(net - events.import_kwh, 0)
+        max_shed = np.maximum(net + holding_kwh - events.import_kwh, 0)
         max_curtailed = np.maximum(-net - events.export_kwh, 0)
         shed = program.variable("shed", 0, max_shed, max_shed > 0)
         curtailed = program.variable("curtailed", 0, max_curtailed, max_curtailed > 0)

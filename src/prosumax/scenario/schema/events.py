@@ -103,13 +103,18 @@ class SupplyLimit(Event):
     @classmethod
     def _check_not_negative(cls, limit: float | Source | None) -> float | Source | None:
         if isinstance(limit, float) and not limit >= 0:
-            raise ValueError(f"must be at least 0, not {limit:g}")
+            raise ValueError("must be at least 0")
         return limit
 
     @model_validator(mode="after")
     def _check_limit(self) -> "SupplyLimit":
         if self.import_kw is None and self.export_kw is None:
             raise ValueError("a supply limit needs `import_kw` or `export_kw`")
+        hours = (self.from_hour, self.to_hour)
+        if hours != (0, 24) and self.from_hour % 24 == self.to_hour % 24:
+            raise ValueError(f"from_hour ({hours[0]}) and to_hour ({hours[1]}) must differ")
+        if self.homes is not None and len(set(self.homes)) < len(self.homes):
+            raise ValueError("`homes` names a home twice")
         return self
 
 

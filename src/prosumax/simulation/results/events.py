@@ -140,7 +140,8 @@ def _effects(
 
     flows = record.flows
     if isinstance(event, SupplyLimit):
-        assert flows.shed_kwh is not None
+        if flows.shed_kwh is None:  # The limit applies in no step of the period.
+            return {"shed_kwh": 0.0, "curtailed_kwh": 0.0}
         curtailed = flows.curtailed_kwh
         if record.grid is not None:
             curtailed = curtailed - record.grid.curtailed_kwh
