@@ -301,8 +301,9 @@ def _build_model(
     limits_kw: tuple[AnyArray, AnyArray] = (own.battery.charge_kw, own.battery.discharge_kw)
     parts: dict[str, LinearDevice] = {}
     if own.devices is not None:
-        lost_kwh = own.battery.self_discharge_per_step * own.battery.soc_min
-        holding_kwh = lost_kwh * own.battery.capacity_kwh / storage.charge_efficiency
+        lost_share = np.asarray(own.battery.self_discharge_per_step * own.battery.soc_min)
+        lost_kwh = lost_share * np.asarray(own.battery.capacity_kwh)
+        holding_kwh = lost_kwh / storage.charge_efficiency
         parts = add_flexible_devices(
             model, own.devices, problem.step_hours, problem.has_negative_price, holding_kwh
         )
