@@ -106,8 +106,7 @@ def step_devices(
         params: Parameters.
         state: State before the step.
         inputs: Exogenous inputs of the step by kind of device, with events if there are any.
-        requests: Requests by kind; the default control applies to kinds without a request and
-            to requests that are NaN.
+        requests: Requests by kind; the default control applies to kinds without a request.
         net_load_kwh: Load less PV generation, without devices.
         step_hours: Length of the step.
 
@@ -124,9 +123,10 @@ def step_devices(
     for device in params.flexible:
         kind = device.kind
         own = (params.devices[kind], state.devices[kind], inputs.get(kind))
-        request = device.default_request(*own, surplus_kw, step_hours)
         if requests is not None and kind in requests:
-            request = jnp.where(jnp.isnan(requests[kind]), request, requests[kind])
+            request = requests[kind]
+        else:
+            request = device.default_request(*own, surplus_kw, step_hours)
         states[kind], flows[kind] = device.step(*own, request, step_hours)
         applied[kind] = request
         taken_kwh = flows[kind].consumption_kwh - flows[kind].supply_kwh

@@ -351,7 +351,13 @@ def _simulate(params: HomeParams, steps: _Step, step_hours: jax.Array) -> tuple[
     def advance(state: HomeState, step: _Step) -> tuple[HomeState, tuple[jax.Array, ...]]:
         power_kw, net_load_kwh, inputs, requests = step
         zero = jnp.zeros_like(power_kw)
-        state, flows, _ = step_devices(params, state, inputs, requests, net_load_kwh, step_hours)
+        own = (params, state, inputs)
+        _, _, defaults = step_devices(*own, None, net_load_kwh, step_hours)
+        filled = {
+            kind: jnp.where(jnp.isnan(request), defaults[kind], request)
+            for kind, request in (requests or {}).items()
+        }
+        state, flows, _ = step_devices(*own, filled, net_load_kwh, step_hours)
         devices_kwh = zero + devices_net_kwh(flows)
         # Limits of the supply depend on the meter, which the plan adds in double precision.
         base_kwh = net_load_kwh if EVENTS in inputs else zero

@@ -187,8 +187,9 @@ def step(
     prices = _fusion_barrier(available_prices(community, state, inputs))
     requests = None if isinstance(action, Bid) else action.devices
     base_kwh = inputs.load_kwh - inputs.solar_kwh
-    home_state, device_flows, _ = _fusion_barrier(
-        home.step_devices(homes, state.homes, inputs.devices, requests, base_kwh, hours)
+    # The requests are left out, since the barrier would make XLA compute them.
+    home_state, device_flows = _fusion_barrier(
+        home.step_devices(homes, state.homes, inputs.devices, requests, base_kwh, hours)[:2]
     )
     device_kwh = home.devices_net_kwh(device_flows)
     net_load = inputs.load_kwh + device_kwh - inputs.solar_kwh

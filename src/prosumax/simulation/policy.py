@@ -150,6 +150,21 @@ def _merge(mask: Bool[Array, " home"], new: Dispatch, old: Dispatch) -> Dispatch
     requests = dict(defaults)
     for kind, requested in (new.devices or {}).items():
         if kind in defaults:
-            is_requested = mask[:, None] & ~jnp.isnan(requested)
-            requests[kind] = jnp.where(is_requested, requested, defaults[kind])
+            requests[kind] = _select_columns(mask, requested, defaults[kind])
     return Dispatch(battery_kw, price, partner, requests)
+
+
+def _select_columns(
+    mask: Bool[Array, " home"],
+    requested: Float[Array, "home slot"],
+    default: Float[Array, "home slot"],
+) -> Float[Array, "home slot"]:
+    """Take the requests of masked homes that are not NaN.
+
+    Column by column, so that XLA sees through the stacking of slots.
+    """
+    columns = [
+        jnp.where(mask & ~jnp.isnan(requested[:, slot]), requested[:, slot], default[:, slot])
+        for slot in range(default.shape[1])
+    ]
+    return jnp.stack(columns, axis=1)
