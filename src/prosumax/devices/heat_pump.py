@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from prosumax.config import NonNegative, Positive, PositiveFraction, StrictModel
-from prosumax.data.generators.household.hot_water import OCCUPANTS_BY_LIFESTYLE, hot_water_kwh
+from prosumax.data.generators.household.hot_water import hot_water_kwh, typical_occupants
 from prosumax.data.generators.solar.weather import WeatherSeries
 from prosumax.devices.base import (
     Device,
@@ -54,9 +54,6 @@ _MIN_LIFT_K = 1.0
 
 # The random hot-water demand of each home has its own seed.
 _STREAM = 1002
-
-_DEFAULT_OCCUPANTS = 3.0
-_DEFAULT_LIFESTYLE = "family"
 
 # Outdoor temperature above which buildings need no heating.
 _HEATING_LIMIT_C = 15.0
@@ -549,8 +546,7 @@ def _hot_water_kwh(
         return np.zeros(len(context.index))
     occupants = tank.occupants
     if occupants is None:
-        lifestyle = context.lifestyles[home] or _DEFAULT_LIFESTYLE
-        occupants = OCCUPANTS_BY_LIFESTYLE.get(lifestyle, _DEFAULT_OCCUPANTS)
+        occupants = typical_occupants(context.lifestyles[home])
     daily_kwh = occupants * tank.kwh_per_occupant_day
     return hot_water_kwh(context.index, context.time_zone, daily_kwh, context.seed(home, _STREAM))
 

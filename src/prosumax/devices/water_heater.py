@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from prosumax.config import HourOfDay, NonNegative, Positive
-from prosumax.data.generators.household.hot_water import OCCUPANTS_BY_LIFESTYLE, hot_water_kwh
+from prosumax.data.generators.household.hot_water import hot_water_kwh, typical_occupants
 from prosumax.devices.base import (
     Device,
     DeviceContext,
@@ -39,9 +39,6 @@ from prosumax.types import DeviceFlow
 
 # The random hot-water demand of each home has its own seed.
 _STREAM = 1003
-
-_DEFAULT_OCCUPANTS = 3.0
-_DEFAULT_LIFESTYLE = "family"
 
 # Share of the temperature band that `solar-first` keeps as a reserve for showers.
 _RESERVE = 0.5
@@ -396,8 +393,7 @@ def _demand_kwh(
         return np.zeros(len(context.index))
     occupants = config.occupants
     if occupants is None:
-        lifestyle = context.lifestyles[home] or _DEFAULT_LIFESTYLE
-        occupants = OCCUPANTS_BY_LIFESTYLE.get(lifestyle, _DEFAULT_OCCUPANTS)
+        occupants = typical_occupants(context.lifestyles[home])
     daily_kwh = occupants * config.kwh_per_occupant_day
     return hot_water_kwh(context.index, context.time_zone, daily_kwh, context.seed(home, _STREAM))
 

@@ -1,6 +1,6 @@
 """Bottom-up household models: occupancy, appliance load, hot water demand and car trips."""
 
-from prosumax.data.generators.household.hot_water import OCCUPANTS_BY_LIFESTYLE, hot_water_kwh
+from prosumax.data.generators.household.hot_water import hot_water_kwh, typical_occupants
 from prosumax.data.generators.household.lifestyles import LIFESTYLES
 from prosumax.data.generators.household.load import END_USES, HouseholdLoad, synthetic_load
 from prosumax.data.generators.household.schedule import OpeningPeriod, schedule_kwh
@@ -17,7 +17,6 @@ __all__ = [
     "DRIVING_PROFILES",
     "END_USES",
     "LIFESTYLES",
-    "OCCUPANTS_BY_LIFESTYLE",
     "HouseholdLoad",
     "OpeningPeriod",
     "Trips",
@@ -28,4 +27,5 @@ __all__ = [
     "schedule_kwh",
     "scheduled_trips",
     "synthetic_load",
+    "typical_occupants",
 ]

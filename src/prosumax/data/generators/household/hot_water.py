@@ -22,11 +22,22 @@ OCCUPANTS_BY_LIFESTYLE: Mapping[str, float] = {
     "retired": 2,
 }
 
+_OTHER_OCCUPANTS = 3.0
+
 _SHOWER_KWH = 1.4  # 40 liters at 40 C.
 _TAP_KWH = 0.12  # 3.5 liters at 40 C.
 _SHOWER_SHARE = 0.2  # Share of showers among all draw-offs.
 _HOURLY_WEIGHTS = (1, 1, 1, 1, 1, 3, 10, 14, 9, 5, 4, 4, 5, 4, 3, 3, 4, 6, 9, 9, 8, 7, 5, 3)
 """Relative draw-off rate by local hour: a high morning peak and a broad evening peak (EN 16147)."""
+
+
+def typical_occupants(lifestyle: str | None) -> float:
+    """Return the number of people of a household.
+
+    Args:
+        lifestyle: Lifestyle of its load; None stands for a family.
+    """
+    return OCCUPANTS_BY_LIFESTYLE.get(lifestyle or "family", _OTHER_OCCUPANTS)
 
 
 def hot_water_kwh(
